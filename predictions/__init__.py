@@ -1,0 +1,1 @@
+"""Photos, predictions and faces: upload, history, API and the worker's task."""

@@ -1,0 +1,158 @@
+"""Photos people sent, the predictions made of them, the faces found."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from training.models import ModelVersion
+
+
+class Photo(models.Model):
+    """A re-encoded, upright photo without metadata, private to one account or one browser.
+
+    Exactly one of `owner` (an account) and `visitor` (a random id kept in an anonymous browser
+    session) is set.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("owner"),
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="photos",
+    )
+    visitor = models.UUIDField(_("visitor"), null=True, blank=True, editable=False)
+    image = models.FileField(_("image"), upload_to="photos")
+    thumbnail = models.FileField(_("thumbnail"), upload_to="thumbnails")
+    width = models.PositiveIntegerField(_("width"))
+    height = models.PositiveIntegerField(_("height"))
+    name = models.CharField(_("file name"), max_length=255, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires at"), db_index=True)
+
+    class Meta:
+        verbose_name = _("photo")
+        verbose_name_plural = _("photos")
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                name="photo_has_one_owner",
+                condition=models.Q(owner__isnull=False, visitor__isnull=True)
+                | models.Q(owner__isnull=True, visitor__isnull=False),
+            )
+        ]
+        indexes = [
+            models.Index(fields=["owner", "-created_at"], name="photo_by_owner"),
+            models.Index(fields=["visitor", "-created_at"], name="photo_by_visitor"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.pk)
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+class Prediction(models.Model):
+    """One pass of one model version over one photo; the row is the queue's truth.
+
+    `owner` and `visitor` repeat the photo's, so that a history page reads one index of one table
+    however many rows there are.
+
+    A worker owns a running prediction while it holds `claim` and `lease_expires_at` lies ahead.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    photo = models.ForeignKey(
+        Photo, verbose_name=_("photo"), on_delete=models.CASCADE, related_name="predictions"
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("owner"),
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="predictions",
+    )
+    visitor = models.UUIDField(_("visitor"), null=True, blank=True, editable=False)
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.QUEUED
+    )
+    model_version = models.ForeignKey(
+        ModelVersion,
+        verbose_name=_("model version"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    took_ms = models.PositiveIntegerField(_("took (ms)"), null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    claim = models.UUIDField(_("claim"), null=True, blank=True, editable=False)
+    lease_expires_at = models.DateTimeField(_("lease expires at"), null=True, blank=True)
+    failure_code = models.CharField(_("failure code"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("prediction")
+        verbose_name_plural = _("predictions")
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["owner", "-created_at", "-id"], name="prediction_by_owner"),
+            models.Index(fields=["visitor", "-created_at", "-id"], name="prediction_by_visitor"),
+            models.Index(fields=["-created_at", "-id"], name="prediction_by_age"),
+            # Open work is a sliver of the table; workers and the sweeper look at nothing else.
+            models.Index(
+                fields=["status", "created_at"],
+                name="prediction_open",
+                condition=models.Q(status__in=["queued", "running"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} ({self.status})"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in {Status.DONE, Status.FAILED}
+
+
+class Face(models.Model):
+    """One face of a finished prediction; estimates in the JSON form of `vision.types`.
+
+    An estimate is null where its head is switched off or absent from the model.
+    """
+
+    prediction = models.ForeignKey(
+        Prediction, verbose_name=_("prediction"), on_delete=models.CASCADE, related_name="faces"
+    )
+    index = models.PositiveSmallIntegerField(_("index"))
+    x = models.IntegerField()
+    y = models.IntegerField()
+    width = models.PositiveIntegerField(_("width"))
+    height = models.PositiveIntegerField(_("height"))
+    detection_confidence = models.FloatField(_("detection confidence"))
+    landmarks = models.JSONField()
+    age = models.JSONField(_("age"), null=True)
+    gender = models.JSONField(_("gender"), null=True)
+    race = models.JSONField(_("race"), null=True)
+
+    class Meta:
+        verbose_name = _("face")
+        verbose_name_plural = _("faces")
+        ordering = ["index"]
+        constraints = [
+            models.UniqueConstraint(fields=["prediction", "index"], name="one_face_per_index")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} #{self.index}"

@@ -1,0 +1,1 @@
+"""Datasets, training runs and the versions of the model."""

@@ -1,0 +1,116 @@
+"""What the core gives back, and its one JSON form for command, API and database."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # (height, width, 3), RGB, 0-255
+Landmarks = NDArray[np.float32]  # (5, 2) x, y in pixels: left eye, right eye, nose, mouth corners
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels of the upright photo, origin at the top left."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def as_json(self) -> dict[str, int]:
+        return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One face found in a photo; `left` and `right` of the landmarks are the viewer's."""
+
+    box: Box
+    confidence: float
+    landmarks: Landmarks
+
+
+@dataclass(frozen=True)
+class AgeEstimate:
+    """An age in years with an interval that holds the true age with probability `coverage`.
+
+    `low`, `high` and `coverage` are None, and `distribution` is empty, where the model recorded
+    nothing an interval could honestly come from.
+    """
+
+    years: float
+    low: int | None
+    high: int | None
+    coverage: float | None
+    distribution: tuple[tuple[str, float], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "years": round(self.years, 1),
+            "low": self.low,
+            "high": self.high,
+            "coverage": self.coverage,
+            "distribution": [[label, round(share, 4)] for label, share in self.distribution],
+        }
+
+
+@dataclass(frozen=True)
+class ClassEstimate:
+    """A label with the probability of every label of its head; the probabilities sum to 1."""
+
+    probabilities: dict[str, float]
+
+    @property
+    def label(self) -> str:
+        return max(self.probabilities, key=lambda label: self.probabilities[label])
+
+    def as_json(self) -> dict[str, Any]:
+        label = self.label
+        return {
+            "label": label,
+            "probability": round(self.probabilities[label], 4),
+            "probabilities": {name: round(p, 4) for name, p in self.probabilities.items()},
+        }
+
+
+@dataclass(frozen=True)
+class FaceAttributes:
+    """What the heads say of one face; a head that is switched off or absent gives None."""
+
+    age: AgeEstimate | None = None
+    gender: ClassEstimate | None = None
+    race: ClassEstimate | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "age": self.age.as_json() if self.age else None,
+            "gender": self.gender.as_json() if self.gender else None,
+            "race": self.race.as_json() if self.race else None,
+        }
+
+
+@dataclass(frozen=True)
+class FaceResult:
+    """One face of a photo: where it is and what the heads say of it."""
+
+    detection: Detection
+    attributes: FaceAttributes
+
+    def as_json(self, index: int) -> dict[str, Any]:
+        return {
+            "index": index,
+            "box": self.detection.box.as_json(),
+            "detection_confidence": round(self.detection.confidence, 4),
+            **self.attributes.as_json(),
+        }
+
+
+@dataclass(frozen=True)
+class PhotoResult:
+    """Every face of one photo, largest first; none is a result too. Sizes in pixels."""
+
+    width: int
+    height: int
+    faces: tuple[FaceResult, ...] = field(default=())

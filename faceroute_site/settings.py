@@ -250,6 +250,8 @@ PHOTO_MAX_BYTES = env.int("FACEROUTE_PHOTO_MAX_BYTES", default=15 * 1024 * 1024)
 PHOTO_MAX_PIXELS = env.int("FACEROUTE_PHOTO_MAX_PIXELS", default=50_000_000)
 PHOTOS_PER_UPLOAD = env.int("FACEROUTE_PHOTOS_PER_UPLOAD", default=50)
 PHOTO_LIFETIME = timedelta(days=env.int("FACEROUTE_PHOTO_DAYS", default=30))
+# An anonymous browser sees its photos for as long as they are kept.
+SESSION_COOKIE_AGE = int(PHOTO_LIFETIME.total_seconds())
 # How many photos one account or one browser may send in an hour.
 PHOTOS_PER_HOUR = env.int("FACEROUTE_PHOTOS_PER_HOUR", default=2000)
 

@@ -26,8 +26,8 @@ class Photo(models.Model):
         related_name="photos",
     )
     visitor = models.UUIDField(_("visitor"), null=True, blank=True, editable=False)
-    image = models.FileField(_("image"), upload_to="photos")
-    thumbnail = models.FileField(_("thumbnail"), upload_to="thumbnails")
+    image = models.FileField(_("image"), upload_to="photos/%Y-%m-%d")
+    thumbnail = models.FileField(_("thumbnail"), upload_to="thumbnails/%Y-%m-%d")
     width = models.PositiveIntegerField(_("width"))
     height = models.PositiveIntegerField(_("height"))
     name = models.CharField(_("file name"), max_length=255, blank=True)

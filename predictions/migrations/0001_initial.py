@@ -21,8 +21,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('visitor', models.UUIDField(blank=True, editable=False, null=True, verbose_name='visitor')),
-                ('image', models.FileField(upload_to='photos', verbose_name='image')),
-                ('thumbnail', models.FileField(upload_to='thumbnails', verbose_name='thumbnail')),
+                ('image', models.FileField(upload_to='photos/%Y-%m-%d', verbose_name='image')),
+                ('thumbnail', models.FileField(upload_to='thumbnails/%Y-%m-%d', verbose_name='thumbnail')),
                 ('width', models.PositiveIntegerField(verbose_name='width')),
                 ('height', models.PositiveIntegerField(verbose_name='height')),
                 ('name', models.CharField(blank=True, max_length=255, verbose_name='file name')),

@@ -1,0 +1,132 @@
+"""The life of a photo: accepted, estimated again, deleted, expired."""
+
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from vision.errors import PhotoTooLarge
+from vision.photos import encode_jpeg, make_thumbnail, read_photo
+
+from .access import Owner
+from .inference import wake
+from .models import Photo, Prediction
+
+_QUOTA_WINDOW = timedelta(hours=1)
+_EXPIRY_BATCH = 500
+
+
+class QuotaExceeded(Exception):
+    """The owner has sent as many photos in an hour as one owner may.
+
+    `retry_after` is the time in seconds until the next one is accepted.
+    """
+
+    code = "quota_exceeded"
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(
+            _(
+                "You have sent %(limit)d photos within an hour, the most one sender may. "
+                "Please try again in %(minutes)d minutes."
+            )
+            % {"limit": settings.PHOTOS_PER_HOUR, "minutes": -(-retry_after // 60)}
+        )
+
+
+def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
+    """Keep an uploaded photo, private to its owner, and queue its first prediction.
+
+    What is kept is the photo re-encoded upright, without metadata; the upload itself is not.
+    Raises a `vision.errors.PhotoError` for bytes that are no usable photo and `QuotaExceeded`.
+    """
+    _check_quota(owner)
+    if (upload.size or 0) > settings.PHOTO_MAX_BYTES:
+        raise PhotoTooLarge(
+            _("The file is larger than %(limit)d MB. Please send a smaller one.")
+            % {"limit": settings.PHOTO_MAX_BYTES // 2**20}
+        )
+    image = read_photo(
+        upload.read(), max_bytes=settings.PHOTO_MAX_BYTES, max_pixels=settings.PHOTO_MAX_PIXELS
+    )
+    photo = Photo(
+        **owner.columns,
+        width=image.width,
+        height=image.height,
+        name=(upload.name or "")[:255],
+        expires_at=timezone.now() + settings.PHOTO_LIFETIME,
+    )
+    # The files are written before the transaction, so that the database is never locked while
+    # a disk or a network is slow. Killed in between, they are orphans, which the sweeper deletes.
+    photo.image.save(f"{photo.id}.jpg", ContentFile(encode_jpeg(image)), save=False)
+    photo.thumbnail.save(f"{photo.id}.jpg", ContentFile(make_thumbnail(image)), save=False)
+    try:
+        with transaction.atomic():
+            photo.save(force_insert=True)
+            return _queue(photo)
+    except BaseException:
+        _remove_files(photo)
+        raise
+
+
+def rerun(prediction: Prediction) -> Prediction:
+    """Queue a new prediction of the same photo, by the version that is active when it runs."""
+    with transaction.atomic():
+        return _queue(Photo.objects.select_for_update().get(pk=prediction.photo_id))
+
+
+def delete_prediction(prediction: Prediction) -> None:
+    """Delete a prediction with its faces, and its photo once no other prediction shows it."""
+    with transaction.atomic():
+        photo = Photo.objects.select_for_update().get(pk=prediction.photo_id)
+        prediction.delete()
+        if not photo.predictions.exists():
+            photo.delete()
+
+
+def expire_photos(now: datetime) -> int:
+    """Delete every photo whose time is up, with its predictions; returns how many."""
+    deleted = 0
+    while batch := list(
+        Photo.objects.filter(expires_at__lte=now).values_list("pk", flat=True)[:_EXPIRY_BATCH]
+    ):
+        Photo.objects.filter(pk__in=batch).delete()
+        deleted += len(batch)
+    return deleted
+
+
+def _queue(photo: Photo) -> Prediction:
+    prediction = Prediction.objects.create(
+        photo=photo, owner_id=photo.owner_id, visitor=photo.visitor
+    )
+    transaction.on_commit(partial(wake, prediction.pk))
+    return prediction
+
+
+def _check_quota(owner: Owner) -> None:
+    since = timezone.now() - _QUOTA_WINDOW
+    recent = owner.photos().filter(created_at__gt=since).order_by("-created_at")
+    # The photo that fills the quota, counted from the newest: the next may come an hour after it.
+    filling = recent.values_list("created_at", flat=True)[settings.PHOTOS_PER_HOUR - 1 :][:1]
+    for oldest in filling:
+        raise QuotaExceeded(max(1, round((oldest - since).total_seconds())))
+
+
+@receiver(post_delete, sender=Photo)
+def _remove_with_row(instance: Photo, **_: object) -> None:
+    """However a row goes (a page, the admin, an account's end), its files go with it."""
+    transaction.on_commit(partial(_remove_files, instance), robust=True)
+
+
+def _remove_files(photo: Photo) -> None:
+    for file in (photo.image, photo.thumbnail):
+        if file.name:
+            file.storage.delete(file.name)

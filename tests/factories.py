@@ -1,5 +1,6 @@
 """Rows for tests, as the application itself would write them (no files unless asked for)."""
 
+import uuid
 from datetime import timedelta
 
 import factory
@@ -30,6 +31,7 @@ class PhotoFactory(factory.django.DjangoModelFactory[Photo]):
     class Meta:
         model = Photo
 
+    id = factory.LazyFunction(uuid.uuid4)
     owner = factory.SubFactory(UserFactory)
     width = 640
     height = 480

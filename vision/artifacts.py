@@ -1,0 +1,164 @@
+"""Model bundles on disk: `manifest.json` and `weights.safetensors` in one folder.
+
+A bundle appears whole or not at all, and what is loaded is what was saved: sizes and SHA-256
+sums are checked before a single weight is used. Nothing is ever unpickled.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as dump_tensors
+
+from .errors import BundleCorrupt, BundleError, BundleIncompatible, BundleMissing
+
+FORMAT_VERSION = 1
+ARCHITECTURES: tuple[str, ...] = ("vgg16",)
+MANIFEST = "manifest.json"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle: its manifest and its tensors by name (float16 or float32)."""
+
+    manifest: dict[str, Any]
+    tensors: dict[str, NDArray[Any]]
+
+
+def save_bundle(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    documents: Mapping[str, str] | None = None,
+) -> None:
+    """Write a bundle so that `folder` either holds it whole or does not exist.
+
+    `manifest` needs at least `name`, `architecture`, `input_size` and `heads`; the format
+    version and the checksums are added here. `documents` are further text files, such as a model
+    card. Raises BundleError where `folder` exists already.
+    """
+    data = dump_tensors({name: np.ascontiguousarray(values) for name, values in tensors.items()})
+    files = {WEIGHTS: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}}
+    whole = {**manifest, "format_version": FORMAT_VERSION, "files": files}
+    _check_manifest(whole)
+    contents = {WEIGHTS: data, MANIFEST: (json.dumps(whole, indent=2) + "\n").encode()}
+    contents |= {name: text.encode() for name, text in (documents or {}).items()}
+
+    if folder.exists():
+        raise BundleError(f"There is a model called “{folder.name}” already.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, content in contents.items():
+            _write_durably(unfinished / name, content)
+        unfinished.chmod(0o755)
+        unfinished.rename(folder)
+        _sync_folder(folder.parent)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a bundle, its weights unread.
+
+    Raises BundleMissing, BundleCorrupt, BundleIncompatible.
+    """
+    try:
+        text = (folder / MANIFEST).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise BundleMissing(f"There is no model in the folder “{folder.name}”.") from None
+    try:
+        manifest = json.loads(text)
+    except ValueError:
+        raise BundleCorrupt(f"The manifest of the model “{folder.name}” is damaged.") from None
+    _check_manifest(manifest)
+    whole: dict[str, Any] = manifest
+    return whole
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """A bundle with verified weights. Raises BundleMissing, BundleCorrupt, BundleIncompatible."""
+    manifest = read_manifest(folder)
+    try:
+        data = (folder / WEIGHTS).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise BundleCorrupt(f"The model “{folder.name}” has lost its weights.") from None
+    recorded = manifest["files"][WEIGHTS]
+    if len(data) != recorded["bytes"] or hashlib.sha256(data).hexdigest() != recorded["sha256"]:
+        raise BundleCorrupt(
+            f"The weights of the model “{folder.name}” are not those that were saved."
+        )
+    try:
+        return Bundle(manifest, load_tensors(data))
+    except SafetensorError:
+        raise BundleCorrupt(f"The weights of the model “{folder.name}” are damaged.") from None
+
+
+def copy_bundle(source: Path, target: Path) -> dict[str, Any]:
+    """Verify a bundle and copy it, atomically, to a folder that does not exist yet.
+
+    Returns the manifest. Raises BundleError and its kinds.
+    """
+    bundle = load_bundle(source)
+    documents = {path.name: path.read_text() for path in source.glob("*.md") if path.is_file()}
+    save_bundle(target, bundle.manifest, bundle.tensors, documents=documents)
+    return bundle.manifest
+
+
+def _check_manifest(manifest: Any) -> None:
+    """Raises BundleCorrupt where it is no manifest, BundleIncompatible where it is another's."""
+    if not isinstance(manifest, Mapping):
+        raise BundleCorrupt("The model's manifest is damaged.")
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION:
+        raise BundleIncompatible(
+            f"The model is stored in format {version!r}; this FaceRoute reads {FORMAT_VERSION}. "
+            "Please export it again, or upgrade."
+        )
+    if manifest.get("architecture") not in ARCHITECTURES:
+        raise BundleIncompatible(
+            f"The model's architecture {manifest.get('architecture')!r} is not known here."
+        )
+    size = manifest.get("input_size")
+    weights = (
+        manifest.get("files", {}).get(WEIGHTS)
+        if isinstance(manifest.get("files"), Mapping)
+        else None
+    )
+    if (
+        not isinstance(size, int)
+        or not isinstance(manifest.get("heads"), Mapping)
+        or not isinstance(weights, Mapping)
+        or not {"bytes", "sha256"} <= weights.keys()
+    ):
+        raise BundleCorrupt("The model's manifest lacks what it needs to be loaded.")
+    if not 48 <= size <= 1024:
+        raise BundleIncompatible(f"An input of {size} pixels cannot be computed here.")
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

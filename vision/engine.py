@@ -1,0 +1,146 @@
+"""The model in memory: loaded once, then batches of face crops in, estimates out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .artifacts import Bundle, load_bundle
+from .backbone import build_trunk, preprocess, set_layer
+from .errors import BundleIncompatible
+from .heads import HeadSpec, build_head, parse_heads, read_estimates
+from .labels import HEADS
+from .types import FaceAttributes
+
+PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16", "float16")
+
+# A graph is traced once for each of these sizes; a smaller batch is padded up to the next.
+_BATCH_SIZES: tuple[int, ...] = (1, 2, 4, 8, 16)
+
+
+def choose_precision(wanted: str = "auto") -> str:
+    """The precision to compute the trunk in: the one wanted, or the fastest the machine has.
+
+    bfloat16 on a CPU with AVX512-BF16 or AMX and on a GPU that has it, float16 on an older GPU
+    with tensor cores, float32 elsewhere. Raises ValueError for an unknown name.
+    """
+    if wanted not in PRECISIONS:
+        raise ValueError(f"The precision must be one of {', '.join(PRECISIONS)}, not {wanted!r}.")
+    if wanted != "auto":
+        return wanted
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
+        major = capability[0] if capability else 0
+        return "bfloat16" if major >= 8 else "float16" if major == 7 else "float32"
+    return "bfloat16" if _cpu_has_bfloat16() else "float32"
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+class Engine:
+    """One model bundle, ready to predict. Not for use by several threads at once."""
+
+    def __init__(
+        self, bundle: Bundle, *, heads: Sequence[str] = HEADS, precision: str = "auto"
+    ) -> None:
+        self.manifest = bundle.manifest
+        self.input_size: int = bundle.manifest["input_size"]
+        self.precision = choose_precision(precision)
+        self.specs: list[HeadSpec] = parse_heads(bundle.manifest, heads)
+        if not self.specs:
+            raise BundleIncompatible("The model has none of the heads that are switched on.")
+        self._forward = _compile(_build_model(bundle, self.specs, self.precision))
+
+    @classmethod
+    def load(
+        cls, folder: Path, *, heads: Sequence[str] = HEADS, precision: str = "auto"
+    ) -> "Engine":
+        """Load and verify the bundle in `folder`.
+
+        Raises BundleMissing, BundleCorrupt, BundleIncompatible; ValueError for the precision.
+        """
+        return cls(load_bundle(folder), heads=heads, precision=precision)
+
+    def warm_up(self) -> None:
+        """Trace and run every batch size once, so that the first photo does not pay for it."""
+        for size in _BATCH_SIZES:
+            self.predict(np.zeros((size, self.input_size, self.input_size, 3), np.uint8))
+
+    def outputs(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Every head's raw outputs, float32 (N, units), for crops uint8 (N, S, S, 3) RGB.
+
+        S is `input_size`; N may be any number. Raises ValueError for another shape or dtype.
+        """
+        expected = (self.input_size, self.input_size, 3)
+        if crops.ndim != 4 or crops.shape[1:] != expected or crops.dtype != np.uint8:
+            raise ValueError(f"Crops must be uint8 (N, {self.input_size}, {self.input_size}, 3).")
+        largest = _BATCH_SIZES[-1]
+        parts = [self._run(crops[i : i + largest]) for i in range(0, len(crops), largest)]
+        return {
+            spec.name: np.concatenate(
+                [part[spec.name] for part in parts]
+                or [np.empty((0, int(spec.layers[-1]["dense"])), np.float32)]
+            )
+            for spec in self.specs
+        }
+
+    def predict(self, crops: NDArray[np.uint8]) -> list[FaceAttributes]:
+        """What the heads say of each crop, uint8 (N, S, S, 3) RGB, aligned to the template."""
+        outputs = self.outputs(crops)
+        columns = {spec.name: read_estimates(spec, outputs[spec.name]) for spec in self.specs}
+        rows: list[dict[str, Any]] = [
+            {name: column[i] for name, column in columns.items()} for i in range(len(crops))
+        ]
+        return [FaceAttributes(**row) for row in rows]
+
+    def _run(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        count = len(crops)
+        size = next(size for size in _BATCH_SIZES if size >= count)
+        padded = np.pad(crops, ((0, size - count), (0, 0), (0, 0), (0, 0)))
+        results = self._forward(preprocess(padded))
+        return {name: result.numpy()[:count] for name, result in results.items()}
+
+
+def _build_model(bundle: Bundle, specs: Sequence[HeadSpec], precision: str) -> Any:
+    """One Keras model: preprocessed crops → a dict of head outputs, over one trunk."""
+    import keras
+
+    policy = "float32" if precision == "float32" else f"mixed_{precision}"
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        trunk = build_trunk(bundle.manifest["input_size"], bundle.tensors)
+    finally:
+        keras.config.set_dtype_policy(before)
+    outputs = {}
+    for spec in specs:
+        head = build_head(trunk.output, spec)
+        load_head(head, spec, bundle)
+        outputs[spec.name] = head(trunk.output)
+    return keras.Model(trunk.input, outputs)
+
+
+def load_head(head: Any, spec: HeadSpec, bundle: Bundle) -> None:
+    """Give a head of `build_head` its weights. Raises BundleIncompatible where they do not fit."""
+    for layer in spec.layers:
+        if "dense" in layer:
+            name = layer["name"]
+            set_layer(head.get_layer(name), f"{spec.name}/{name}", bundle.tensors)
+
+
+def _compile(model: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.function(lambda crops: model(crops, training=False), reduce_retracing=False)
+

@@ -1,0 +1,216 @@
+"""The heads on top of the trunk: declared in a bundle's manifest, never code in a bundle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BundleIncompatible
+from .labels import AGE_BINS, GENDERS, HEADS, RACES, age_bin
+from .types import AgeEstimate, ClassEstimate
+
+Pooling = Literal["flatten", "max_mean"]
+Output = Literal["distribution", "scalar", "binary", "classes"]
+
+_OUTPUTS: dict[str, tuple[Output, ...]] = {
+    "age": ("distribution", "scalar"),
+    "gender": ("binary",),
+    "race": ("classes",),
+}
+_ACTIVATIONS = {"linear", "relu", "sigmoid", "softmax"}
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """One head.
+
+    `pooling`: "flatten" (`pool5` as it is) or "max_mean" (maximum and mean over the positions,
+    1,024 wide). `layers`: dicts, either {"dense": units, "activation": …, "name": …} or
+    {"dropout": rate}. `output`: "distribution" (softmax over the ages 0, 1, 2, …), "scalar"
+    (years), "binary" (probability of `labels[1]`) or "classes" (softmax over `labels`).
+    `temperature` divides the logits. `coverage` is what the age interval claims to hold;
+    `residuals` are a scalar head's (low, high) offsets in years that hold that share.
+    """
+
+    name: str
+    pooling: Pooling
+    layers: tuple[Mapping[str, Any], ...]
+    output: Output
+    labels: tuple[str, ...] = ()
+    temperature: float = 1.0
+    coverage: float = 0.8
+    residuals: tuple[float, float] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        spec = asdict(self)
+        spec.pop("name")
+        return spec
+
+    @classmethod
+    def from_json(cls, name: str, spec: Mapping[str, Any]) -> "HeadSpec":
+        """Raises BundleIncompatible where this version of FaceRoute cannot build such a head."""
+        try:
+            head = cls(
+                name=name,
+                pooling=spec["pooling"],
+                layers=tuple(spec["layers"]),
+                output=spec["output"],
+                labels=tuple(spec.get("labels", ())),
+                temperature=float(spec.get("temperature", 1.0)),
+                coverage=float(spec.get("coverage", 0.8)),
+                residuals=tuple(spec["residuals"]) if spec.get("residuals") else None,
+            )
+            head._check()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BundleIncompatible(
+                f"The model's {name} head cannot be built by this version of FaceRoute ({error})."
+            ) from error
+        return head
+
+    def _check(self) -> None:
+        if self.output not in _OUTPUTS.get(self.name, ()):
+            raise ValueError(f"no output “{self.output}” for a head “{self.name}”")
+        if self.pooling not in {"flatten", "max_mean"}:
+            raise ValueError(f"no pooling “{self.pooling}”")
+        for layer in self.layers:
+            if "dropout" not in layer and layer.get("activation", "linear") not in _ACTIVATIONS:
+                raise ValueError(f"no activation “{layer['activation']}”")
+        if not (0 < self.coverage < 1 and self.temperature > 0):
+            raise ValueError("coverage or temperature out of range")
+        if "dense" not in (last := self.layers[-1]) or not self._fits(int(last["dense"])):
+            raise ValueError("the last layer does not fit the labels")
+
+    def _fits(self, units: int) -> bool:
+        known = {"gender": set(GENDERS), "race": set(RACES)}.get(self.name, set())
+        if not set(self.labels) <= known or len(set(self.labels)) != len(self.labels):
+            return False
+        expected = {"scalar": units == 1, "distribution": units > 1}
+        expected |= {"binary": units == 1 and len(self.labels) == 2}
+        expected |= {"classes": units == len(self.labels)}
+        return expected[self.output]
+
+
+def classic_heads() -> tuple[HeadSpec, ...]:
+    """The three heads of the student deck, for a trunk at any input size (theirs was 224 px)."""
+
+    def dense(units: int, activation: str, name: str) -> dict[str, Any]:
+        return {"dense": units, "activation": activation, "name": name}
+
+    def classifier(units: int, activation: str) -> tuple[dict[str, Any], ...]:
+        return (
+            dense(512, "relu", "Dense-1"),
+            {"dropout": 0.5},
+            dense(256, "relu", "Dense-2"),
+            dense(units, activation, "Output"),
+        )
+
+    age = (
+        {"dropout": 0.7},
+        dense(16, "relu", "Dense-1"),
+        dense(8, "relu", "Dense-2"),
+        dense(1, "linear", "Output"),
+    )
+    return (
+        HeadSpec("age", "flatten", age, "scalar"),
+        HeadSpec("gender", "flatten", classifier(1, "sigmoid"), "binary", GENDERS),
+        HeadSpec("race", "flatten", classifier(3, "softmax"), "classes", RACES[:3]),
+    )
+
+
+def build_head(pool5: Any, spec: HeadSpec) -> Any:
+    """A Keras model `pool5` → output float32; its layers are called `Dense-1`, … `Output`.
+
+    Heads compute in float32: they cost next to nothing beside the trunk, and probabilities keep
+    their precision.
+    """
+    import keras
+
+    source = keras.Input(shape=pool5.shape[1:], dtype="float32", name=f"{spec.name}_pool5")
+    if spec.pooling == "flatten":
+        x = keras.layers.Flatten(dtype="float32")(source)
+    else:
+        maximum = keras.layers.GlobalMaxPooling2D(dtype="float32")(source)
+        mean = keras.layers.GlobalAveragePooling2D(dtype="float32")(source)
+        x = keras.layers.Concatenate(dtype="float32")([maximum, mean])
+    for layer in spec.layers:
+        x = _layer(layer)(x)
+    return keras.Model(source, x, name=spec.name)
+
+
+def _layer(layer: Mapping[str, Any]) -> Any:
+    import keras
+
+    if "dropout" in layer:
+        return keras.layers.Dropout(layer["dropout"], dtype="float32")
+    return keras.layers.Dense(
+        layer["dense"], activation=layer["activation"], name=layer["name"], dtype="float32"
+    )
+
+
+def parse_heads(manifest: Mapping[str, Any], wanted: Sequence[str] = HEADS) -> list[HeadSpec]:
+    """The manifest's heads that are wanted. Raises BundleIncompatible."""
+    heads = manifest.get("heads")
+    if not isinstance(heads, Mapping) or not heads:
+        raise BundleIncompatible("The model declares no heads.")
+    specs = [HeadSpec.from_json(name, spec) for name, spec in heads.items()]
+    return [spec for spec in specs if spec.name in wanted]
+
+
+def read_estimates(
+    spec: HeadSpec, outputs: NDArray[np.float32]
+) -> list[AgeEstimate] | list[ClassEstimate]:
+    """A head's raw outputs (N, units) as one estimate a face."""
+    if spec.output == "distribution":
+        return [_age_of_distribution(spec, row) for row in sharpen(outputs, spec.temperature)]
+    if spec.output == "scalar":
+        return [_age_of_scalar(spec, float(row[0])) for row in outputs]
+    return [
+        ClassEstimate(dict(zip(spec.labels, map(float, row), strict=True)))
+        for row in class_probabilities(spec, outputs)
+    ]
+
+
+def class_probabilities(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Raw outputs of a gender or race head as probabilities (N, labels) that sum to 1."""
+    if spec.output == "binary":
+        outputs = np.concatenate([1 - outputs, outputs], axis=1)
+    return sharpen(outputs, spec.temperature)
+
+
+def sharpen(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
+    """Probabilities (N, classes) as if their logits had been divided by `temperature`.
+
+    softmax(z / T) is p^(1/T), normalised, for p = softmax(z) (Guo et al. 2017, section 4.2).
+    """
+    powered = np.clip(probabilities.astype(np.float64), 1e-12, 1.0) ** (1.0 / temperature)
+    normalised: NDArray[np.float64] = powered / powered.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def _age_of_distribution(spec: HeadSpec, shares: NDArray[np.float64]) -> AgeEstimate:
+    """The expectation, and the central interval between the two quantiles outside `coverage`."""
+    ages = np.arange(len(shares))
+    tail = (1 - spec.coverage) / 2
+    cumulative = np.cumsum(shares)
+    low, high = (int(np.searchsorted(cumulative, q)) for q in (tail, 1 - tail))
+    years = float(shares @ ages)
+    bins = dict.fromkeys(AGE_BINS, 0.0)
+    for age, share in enumerate(shares):
+        bins[age_bin(age)] += float(share)
+    return AgeEstimate(
+        years=years,
+        low=min(low, int(years)),
+        high=max(min(high, len(shares) - 1), int(np.ceil(years))),
+        coverage=spec.coverage,
+        distribution=tuple(bins.items()),
+    )
+
+
+def _age_of_scalar(spec: HeadSpec, years: float) -> AgeEstimate:
+    years = max(0.0, years)
+    if spec.residuals is None:
+        return AgeEstimate(years, None, None, None)
+    low, high = (max(0, round(years + offset)) for offset in spec.residuals)
+    return AgeEstimate(years, low, high, spec.coverage)

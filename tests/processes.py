@@ -1,0 +1,208 @@
+"""The site's real processes (Redis, web, worker, beat, commands) on a data directory of a test."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from faceroute_site import embedded_redis
+
+ROOT = Path(__file__).resolve().parent.parent
+_BIN = Path(sys.executable).parent
+_PATIENCE = 60.0  # seconds; a machine that runs many tests at once starts TensorFlow slowly
+_GRACE = 20.0  # seconds a process gets to stop before it is killed
+
+
+@dataclass(frozen=True)
+class Process:
+    """One started process, the leader of a group of its own, and the file it logs to."""
+
+    popen: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the process and all of its children."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def kill(self) -> None:
+        """`kill -9` the whole group, as an out-of-memory killer or a power cut would."""
+        self.signal_group(signal.SIGKILL)
+        self.popen.wait()
+
+    def stop(self) -> None:
+        """Ask the process to stop, wait for it, and leave no child behind."""
+        self.popen.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.popen.wait(_GRACE)
+        self.kill()
+
+
+class Stack:
+    """Starts processes that share one data directory; leaving the `with` block stops them all.
+
+    `environment` is set for every process, on top of this one's. Logs go to `logs`.
+    """
+
+    def __init__(self, data_dir: Path, *, logs: Path, **environment: str) -> None:
+        self.data_dir = data_dir.resolve()
+        self.logs = logs
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "faceroute_site.settings",
+            "FACEROUTE_DATA_DIR": str(self.data_dir),
+            "REDIS_URL": "",
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+        }
+        self._processes: list[Process] = []
+
+    def __enter__(self) -> "Stack":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Redis was started first and goes last, so that the others stop without complaints.
+        for process in reversed(self._processes):
+            process.stop()
+
+    def start(self, name: str, *command: str) -> Process:
+        """Start a command in a process group of its own, logging to `<name>-<n>.log`."""
+        log = self.logs / f"{name}-{len(self._processes)}.log"
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        process = Process(popen, log)
+        self._processes.append(process)
+        return process
+
+    def start_redis(self) -> Process:
+        """The embedded Redis of the data directory, accepting connections."""
+        path = embedded_redis.socket_path(self.data_dir)
+        path.unlink(missing_ok=True)
+        process = self.start("redis", *embedded_redis.command(self.data_dir))
+        wait_until(path.exists, "Redis listens", process)
+        return process
+
+    def start_worker(
+        self, *options: str, app: str = "faceroute_site", queues: str = "inference,upkeep"
+    ) -> Process:
+        """A Celery worker, connected to the broker; its child may still be loading the model."""
+        process = self.start(
+            "worker", *self._celery(app), "worker", "-Q", queues, "-l", "INFO", *options
+        )
+        wait_until(lambda: " ready." in process.output(), "the worker is ready", process)
+        return process
+
+    def start_beat(self) -> Process:
+        return self.start("beat", *self._celery("faceroute_site"), "beat", "-l", "INFO")
+
+    def start_web(self, *options: str) -> tuple[Process, str]:
+        """Gunicorn on a free port of the loopback interface, and its URL without a final slash."""
+        port = free_port()
+        process = self.start(
+            "web",
+            str(_BIN / "gunicorn"),
+            "faceroute_site.wsgi",
+            f"--bind=127.0.0.1:{port}",
+            "--threads=8",
+            *options,
+        )
+        wait_until(lambda: _answers(port), "the web process answers", process)
+        return process, f"http://127.0.0.1:{port}"
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command to its end; what it printed. Raises CalledProcessError."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+
+    @staticmethod
+    def _celery(app: str) -> tuple[str, ...]:
+        return str(_BIN / "celery"), "-A", app
+
+
+def wait_until(
+    condition: Callable[[], bool],
+    what: str,
+    process: Process | None = None,
+    *,
+    seconds: float = _PATIENCE,
+) -> None:
+    """Poll until `condition` holds; if it never does, the error shows the end of the log."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        dead = process is not None and process.popen.poll() is not None
+        if dead or time.monotonic() > deadline:
+            log = process.output()[-4000:] if process else ""
+            raise AssertionError(f"Waited in vain until {what}.\n{log}")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def children(pid: int) -> list[int]:
+    """The direct children of a process (Linux)."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found]
+
+
+def group_is_gone(pid: int) -> bool:
+    """Whether no process of the group is left, not even an orphan."""
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def maps_tensorflow(pid: int) -> bool:
+    """Whether a running process has TensorFlow's libraries loaded (Linux)."""
+    return "tensorflow" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def _answers(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1).close()
+    except urllib.error.HTTPError:
+        return True  # any answer will do
+    except OSError:
+        return False
+    return True

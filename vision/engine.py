@@ -143,4 +143,3 @@ def _compile(model: Any) -> Any:
     import tensorflow as tf
 
     return tf.function(lambda crops: model(crops, training=False), reduce_retracing=False)
-

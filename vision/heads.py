@@ -30,8 +30,9 @@ class HeadSpec:
     1,024 wide). `layers`: dicts, either {"dense": units, "activation": …, "name": …} or
     {"dropout": rate}. `output`: "distribution" (softmax over the ages 0, 1, 2, …), "scalar"
     (years), "binary" (probability of `labels[1]`) or "classes" (softmax over `labels`).
-    `temperature` divides the logits. `coverage` is what the age interval claims to hold;
-    `residuals` are a scalar head's (low, high) offsets in years that hold that share.
+    `temperature` divides the logits. `coverage` is the share of true ages the interval claims to
+    hold; it lies between the `quantiles` of a distribution (which validation may set apart from
+    the nominal ones), or `residuals` years (low, high) around a scalar.
     """
 
     name: str
@@ -41,6 +42,7 @@ class HeadSpec:
     labels: tuple[str, ...] = ()
     temperature: float = 1.0
     coverage: float = 0.8
+    quantiles: tuple[float, float] = (0.1, 0.9)
     residuals: tuple[float, float] | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -60,7 +62,8 @@ class HeadSpec:
                 labels=tuple(spec.get("labels", ())),
                 temperature=float(spec.get("temperature", 1.0)),
                 coverage=float(spec.get("coverage", 0.8)),
-                residuals=tuple(spec["residuals"]) if spec.get("residuals") else None,
+                quantiles=_pair(spec.get("quantiles", (0.1, 0.9))),
+                residuals=_pair(spec["residuals"]) if spec.get("residuals") else None,
             )
             head._check()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -90,6 +93,11 @@ class HeadSpec:
         expected |= {"binary": units == 1 and len(self.labels) == 2}
         expected |= {"classes": units == len(self.labels)}
         return expected[self.output]
+
+
+def _pair(values: Sequence[float]) -> tuple[float, float]:
+    low, high = (float(value) for value in values)
+    return low, high
 
 
 def classic_heads() -> tuple[HeadSpec, ...]:
@@ -190,11 +198,9 @@ def sharpen(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float
 
 
 def _age_of_distribution(spec: HeadSpec, shares: NDArray[np.float64]) -> AgeEstimate:
-    """The expectation, and the central interval between the two quantiles outside `coverage`."""
+    """The expectation, and the interval between the two quantiles."""
     ages = np.arange(len(shares))
-    tail = (1 - spec.coverage) / 2
-    cumulative = np.cumsum(shares)
-    low, high = (int(np.searchsorted(cumulative, q)) for q in (tail, 1 - tail))
+    low, high = (int(age) for age in np.searchsorted(np.cumsum(shares), spec.quantiles))
     years = float(shares @ ages)
     bins = dict.fromkeys(AGE_BINS, 0.0)
     for age, share in enumerate(shares):

@@ -25,8 +25,7 @@ def _import_keras_vggface() -> tuple[Any, Any]:
     stand_ins = _stand_ins()
     sys.modules.update(stand_ins)
     try:
-        from keras_vggface import utils
-        from keras_vggface import vggface
+        from keras_vggface import utils, vggface
     finally:
         for name in stand_ins:
             sys.modules.pop(name, None)

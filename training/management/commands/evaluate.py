@@ -1,0 +1,62 @@
+"""`evaluate PATH`: score a model version on UTKFace-named crops."""
+
+import json
+import os
+import sys
+from argparse import ArgumentParser
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from training.serving import resolve_bundle
+from vision.dataset import iter_files
+from vision.errors import VisionError
+
+
+class Command(BaseCommand):
+    help = "Score the active model (or another) on a folder or zip of UTKFace-named, aligned crops."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", type=Path, help="A folder or a zip, nested or flat.")
+        parser.add_argument("--model", help="A version's name or a bundle's folder.")
+        parser.add_argument("--limit", type=int, help="Score only the first so many files.")
+        parser.add_argument("--json", action="store_true", help="Print one JSON document.")
+
+    def handle(self, **options: Any) -> None:
+        # Only errors: TensorFlow's greetings would bury the result.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        from vision.engine import Engine
+        from vision.evaluate import evaluate
+
+        try:
+            engine = Engine.load(resolve_bundle(options["model"]))
+            files = islice(iter_files(options["path"]), options["limit"])
+            report = evaluate(engine, files, on_progress=self._progress(options["json"]))
+        except VisionError as error:
+            raise CommandError(str(error)) from error
+        report["model_version"] = engine.manifest["name"]
+        if options["json"]:
+            self.stdout.write(json.dumps(report))
+        else:
+            self._print(report)
+
+    def _progress(self, quiet: bool) -> Any:
+        done = 0
+
+        def show(count: int) -> None:
+            nonlocal done
+            done += count
+            if not quiet and sys.stderr.isatty():
+                self.stderr.write(f"\r{done} crops", ending="")
+
+        return show
+
+    def _print(self, report: dict[str, Any]) -> None:
+        self.stdout.write(f"{report['model_version']} on {report['n']} crops")
+        for key, value in report.items():
+            if key not in {"groups", "skipped", "n", "model_version"}:
+                self.stdout.write(f"  {key:24} {'–' if value is None else value}")
+        for reason, count in report["skipped"].items():
+            self.stdout.write(f"  skipped, {reason}: {count}")

@@ -1,0 +1,78 @@
+"""Which model versions there are and which one serves."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from vision.artifacts import copy_bundle, load_bundle, read_manifest
+from vision.errors import BundleError
+
+from .models import ModelVersion
+
+
+def bundle_path(version: ModelVersion) -> Path:
+    """The folder of a version's bundle."""
+    root: Path = settings.MODEL_ROOT
+    return root / version.bundle
+
+
+def active_version() -> ModelVersion | None:
+    """The version that serves predictions now, if any."""
+    return ModelVersion.objects.filter(is_active=True).first()
+
+
+def register_bundle(folder: Path, name: str, *, activate: bool = False) -> ModelVersion:
+    """Verify a bundle, copy it under the model root and make a version of it.
+
+    Raises a `vision.errors.BundleError` for a bundle that cannot be used or a name in use.
+    """
+    target = settings.MODEL_ROOT / slugify(name)
+    if ModelVersion.objects.filter(name=name).exists():
+        raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+    if target.exists():
+        # Left by a registration that was killed before its row was written.
+        manifest = load_bundle(target).manifest
+        if manifest["files"] != read_manifest(folder)["files"]:
+            raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+    else:
+        manifest = copy_bundle(folder, target)
+    version = ModelVersion.objects.create(name=name, bundle=target.name, manifest=manifest)
+    if activate:
+        activate_version(version)
+    return version
+
+
+def activate_version(version: ModelVersion) -> None:
+    """Let a version serve from now on; running workers change over between two tasks.
+
+    The bundle is verified first, so that a broken one never takes over. Raises BundleError.
+    """
+    load_bundle(bundle_path(version))
+    with transaction.atomic():
+        # Locking every version, always in one order, makes simultaneous activations queue up.
+        list(ModelVersion.objects.select_for_update().order_by("pk").values_list("pk"))
+        ModelVersion.objects.filter(is_active=True).update(is_active=False)
+        ModelVersion.objects.filter(pk=version.pk).update(
+            is_active=True, activated_at=timezone.now()
+        )
+    version.refresh_from_db()
+
+
+def roll_back() -> ModelVersion:
+    """Activate the version that served before the present one.
+
+    Raises BundleError where there is none, or where its bundle cannot be used.
+    """
+    previous = (
+        ModelVersion.objects.filter(is_active=False, activated_at__isnull=False)
+        .order_by("-activated_at")
+        .first()
+    )
+    if previous is None:
+        raise BundleError(_("No other model has served before; there is nothing to go back to."))
+    activate_version(previous)
+    return previous

@@ -5,6 +5,7 @@ Nothing needs to be set to run on one machine. docs/operations.md lists every va
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
@@ -163,12 +164,27 @@ if not REDIS_URL:
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Whoever sends a message finds out within about a second that Redis is away, and goes on; the
+# sweeper sends it later. (Workers and the beat have their own, patient, way to reconnect.)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_retries": 0,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 1.5,  # above the second that a worker's blocking read may take
+    "socket_keepalive": True,
+}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True  # results live in the database
 CELERY_TASK_DEFAULT_QUEUE = "inference"
-CELERY_TASK_ROUTES = {"training.*": {"queue": "training"}}
+CELERY_TASK_ROUTES = {
+    "predictions.tasks.predict": {"queue": "inference"},
+    "predictions.*": {"queue": "upkeep"},
+    "training.*": {"queue": "training"},
+}
+# TensorFlow spreads one batch over all cores by itself.
+CELERY_WORKER_CONCURRENCY = env.int("FACEROUTE_WORKER_CONCURRENCY", default=1)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 300  # seconds a new process has to load its model
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
@@ -263,6 +279,20 @@ PRECISION = env.str("FACEROUTE_PRECISION", default="auto")  # auto, float32, bfl
 BATCH_PHOTOS = env.int("FACEROUTE_BATCH_PHOTOS", default=8)
 LEASE = timedelta(seconds=env.int("FACEROUTE_LEASE_SECONDS", default=60))
 SWEEP_SECONDS = env.int("FACEROUTE_SWEEP_SECONDS", default=15)
+
+# --- Periodic work ----------------------------------------------------------------------------
+
+
+def _every(period: timedelta, task: str) -> dict[str, Any]:
+    """An entry of the schedule; a message nobody took before the next one is due is dropped."""
+    return {"task": task, "schedule": period, "options": {"expires": period.total_seconds()}}
+
+
+CELERY_BEAT_SCHEDULE = {
+    "sweep": _every(timedelta(seconds=SWEEP_SECONDS), "predictions.tasks.sweep"),
+    "expire": _every(timedelta(hours=1), "predictions.tasks.expire"),
+    "forget expired log-ins": _every(timedelta(days=1), "predictions.tasks.forget_expired_logins"),
+}
 
 # --- Language and time ------------------------------------------------------------------------
 

@@ -1,18 +1,97 @@
-"""From a waiting prediction to a finished one. The database is the truth, the queue a bell."""
+"""A batch of waiting predictions worked through, from the claim to the written results."""
 
 import logging
+import time
+from functools import partial
 from uuid import UUID
 
-from celery import current_app
-from kombu.exceptions import KombuError
-from redis.exceptions import RedisError
+from django.db import InterfaceError, OperationalError
+
+from vision.errors import PhotoError
+from vision.types import PhotoResult
+
+from .claims import Claim, claim_batch, fail, finish, hand_back
+from .failures import FailureCode
+from .leases import lease_kept
+from .models import Photo, Prediction
+from .patience import Patience
+from .serving import Served
 
 logger = logging.getLogger(__name__)
 
+_DATABASE_AWAY = (OperationalError, InterfaceError)
 
-def wake(prediction_id: UUID) -> None:
-    """Ring for a worker. Never raises: a prediction whose bell is lost is swept up later."""
+
+def run_batch(wanted: UUID, served: Served, patience: Patience | None = None) -> int:
+    """Claim a batch, the wanted prediction first, estimate it and write the results.
+
+    Returns how many predictions were claimed. Work whose claim is lost meanwhile (the photo was
+    deleted, or the lease ran out and another worker has it) is discarded. Raises a database
+    error where the database stays away; the sweeper then takes over once the lease runs out.
+    """
+    claim = claim_batch(wanted)
+    if claim is None:
+        return 0
+    with lease_kept(claim):
+        try:
+            _work(claim, served, patience or Patience())
+        except _DATABASE_AWAY:
+            raise
+        except Exception:
+            logger.exception("A batch of %d photos failed.", len(claim.predictions))
+            hand_back(claim)
+    return len(claim.predictions)
+
+
+def _work(claim: Claim, served: Served, patience: Patience) -> None:
+    started = time.perf_counter()
+    photos = _read_all(claim, patience)
+    if not photos:
+        return
+    results = served.estimator.run(list(photos.values()))
+    # One photo's share of the time that reading and estimating its batch took; not its wait.
+    took_ms = round((time.perf_counter() - started) * 1000 / len(photos))
+    for prediction, result in zip(photos, results, strict=True):
+        write = partial(_write, claim, prediction, result, served, took_ms)
+        patience.attempt(write, *_DATABASE_AWAY)
+
+
+def _read_all(claim: Claim, patience: Patience) -> dict[Prediction, bytes]:
+    """The bytes of every photo that storage gives; the others' predictions fail."""
+    photos = {}
+    for prediction in claim.predictions:
+        try:
+            photos[prediction] = patience.attempt(partial(_read, prediction.photo), _StorageAway)
+        except (FileNotFoundError, _StorageAway):
+            # Where the photo was deleted meanwhile, its prediction is gone too: nothing fails.
+            if fail(claim, prediction, FailureCode.STORAGE_ERROR):
+                logger.exception("The file of photo %s could not be read.", prediction.photo_id)
+    return photos
+
+
+class _StorageAway(Exception):
+    """The storage did not give a file that it may well have."""
+
+
+def _read(photo: Photo) -> bytes:
     try:
-        current_app.send_task("predictions.tasks.predict", [str(prediction_id)], retry=False)
-    except (KombuError, RedisError, OSError) as error:
-        logger.warning("Prediction %s waits for the sweeper: %s", prediction_id, error)
+        with photo.image.open("rb") as file:
+            data: bytes = file.read()
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # every storage raises the errors of its own client library
+        raise _StorageAway(str(error)) from error
+    return data
+
+
+def _write(
+    claim: Claim,
+    prediction: Prediction,
+    result: PhotoResult | PhotoError,
+    served: Served,
+    took_ms: int,
+) -> None:
+    if isinstance(result, PhotoError):
+        fail(claim, prediction, result.code)
+    else:
+        finish(claim, prediction, result.faces, version=served.version, took_ms=took_ms)

@@ -16,8 +16,8 @@ from vision.errors import PhotoTooLarge
 from vision.photos import encode_jpeg, make_thumbnail, read_photo
 
 from .access import Owner
-from .inference import wake
 from .models import Photo, Prediction
+from .wakeups import wake
 
 _QUOTA_WINDOW = timedelta(hours=1)
 _EXPIRY_BATCH = 500

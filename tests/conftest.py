@@ -12,8 +12,14 @@ from PIL import Image
 
 from predictions.access import Owner
 
-from .factories import UserFactory
-from .processes import Stack
+from tests.factories import UserFactory
+from tests.processes import Stack
+
+
+def _jpeg(pixels: Any) -> bytes:
+    jpeg = io.BytesIO()
+    Image.fromarray(pixels).save(jpeg, "JPEG", quality=92)
+    return jpeg.getvalue()
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +27,7 @@ def photo_bytes() -> bytes:
     """A JPEG of a portrait (512 x 512, public domain): one face, a woman of about thirty."""
     from skimage import data
 
-    jpeg = io.BytesIO()
-    Image.fromarray(data.astronaut()).save(jpeg, "JPEG", quality=92)
-    return jpeg.getvalue()
+    return _jpeg(data.astronaut())  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +35,7 @@ def faceless_bytes() -> bytes:
     """A JPEG of a cat (451 x 300, public domain): no human face."""
     from skimage import data
 
-    jpeg = io.BytesIO()
-    Image.fromarray(data.chelsea()).save(jpeg, "JPEG", quality=92)
-    return jpeg.getvalue()
+    return _jpeg(data.chelsea())  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +47,14 @@ def media_root(settings: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def user(db: None) -> User:
-    return UserFactory.create(username="ann")
+    user: User = UserFactory.create(username="ann")
+    return user
 
 
 @pytest.fixture
 def stranger(db: None) -> User:
-    return UserFactory.create(username="stranger")
+    user: User = UserFactory.create(username="stranger")
+    return user
 
 
 @pytest.fixture

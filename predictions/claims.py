@@ -1,0 +1,161 @@
+"""Who works on which prediction. Every change of hands is a conditional UPDATE.
+
+A prediction is queued, then running while one claim holds it, then done or failed. Whoever
+changes it names the state, or the claim, that it must be in; where no row changes, somebody else
+was faster or the row is gone, and there is nothing left to do. Transactions are tiny: none is
+open while a photo is read or estimated.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from training.models import ModelVersion
+from vision.types import FaceResult
+
+from .failures import FailureCode
+from .models import Face, Photo, Prediction, Status
+
+# A photo that takes its worker down twice is not tried a third time.
+MAX_ATTEMPTS = 2
+
+_UNCLAIMED = {"claim": None, "lease_expires_at": None}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Predictions that one worker holds until it finishes them or lets its lease expire."""
+
+    id: uuid.UUID
+    predictions: tuple[Prediction, ...]
+
+
+class Returned(NamedTuple):
+    """How many predictions without a result went back to the queue, and how many were given up."""
+
+    requeued: int
+    failed: int
+
+
+def claim_batch(wanted: uuid.UUID) -> Claim | None:
+    """Take the wanted prediction, if it still waits, and the oldest others, up to a batch.
+
+    A prediction that was cut off before is taken alone, so that a photo that brings its worker
+    down condemns no other. None where nothing waits.
+    """
+    waiting = Prediction.objects.filter(status=Status.QUEUED)
+    if not waiting.exists():  # a late message must not ask for the write lock
+        return None
+    claim = uuid.uuid4()
+    with transaction.atomic():
+        first = _lock(waiting.filter(pk=wanted))
+        oldest = _lock(waiting.exclude(pk=wanted).order_by("created_at"), settings.BATCH_PHOTOS)
+        chosen = _safe_together((first + oldest)[: settings.BATCH_PHOTOS])
+        waiting.filter(pk__in=chosen).update(
+            status=Status.RUNNING,
+            claim=claim,
+            lease_expires_at=timezone.now() + settings.LEASE,
+            attempts=F("attempts") + 1,
+        )
+    held = tuple(Prediction.objects.filter(pk__in=chosen, claim=claim).select_related("photo"))
+    return Claim(claim, held) if held else None
+
+
+def renew(claim: Claim) -> None:
+    """Let the lease of what the claim still holds begin anew."""
+    _held(claim).update(lease_expires_at=timezone.now() + settings.LEASE)
+
+
+def finish(
+    claim: Claim,
+    prediction: Prediction,
+    faces: Sequence[FaceResult],
+    *,
+    version: ModelVersion,
+    took_ms: int,
+) -> bool:
+    """Write a result, faces and status at once; False, and nothing written, if no longer held."""
+    with transaction.atomic():
+        # Whoever deletes a prediction locks its photo first: no face may arrive in between.
+        list(Photo.objects.select_for_update().filter(pk=prediction.photo_id).values_list("pk"))
+        if not _held(claim, prediction).update(
+            status=Status.DONE,
+            model_version=version,
+            finished_at=timezone.now(),
+            took_ms=took_ms,
+            failure_code="",
+            **_UNCLAIMED,
+        ):
+            return False
+        Face.objects.bulk_create(_rows(prediction, faces))
+    return True
+
+
+def fail(claim: Claim, prediction: Prediction, code: str) -> bool:
+    """Give a prediction up for good; False, and nothing written, if it is no longer held."""
+    return _give_up(_held(claim, prediction), code) == 1
+
+
+def hand_back(claim: Claim) -> Returned:
+    """Return what the claim still holds after an error: to be tried again, alone, or given up."""
+    return _return(_held(claim), FailureCode.INTERNAL_ERROR)
+
+
+def return_expired(now: datetime) -> Returned:
+    """Return what lost workers have left behind: to be tried again, alone, or given up."""
+    expired = Prediction.objects.filter(status=Status.RUNNING, lease_expires_at__lt=now)
+    return _return(expired, FailureCode.WORKER_LOST)
+
+
+def _held(claim: Claim, *predictions: Prediction) -> QuerySet[Prediction]:
+    pks = [prediction.pk for prediction in predictions or claim.predictions]
+    return Prediction.objects.filter(pk__in=pks, claim=claim.id, status=Status.RUNNING)
+
+
+def _return(running: QuerySet[Prediction], code: str) -> Returned:
+    with transaction.atomic():
+        rows = running.filter(pk__in=[pk for pk, _ in _lock(running)])
+        failed = _give_up(rows.filter(attempts__gte=MAX_ATTEMPTS), code)
+        return Returned(rows.update(status=Status.QUEUED, **_UNCLAIMED), failed)
+
+
+def _give_up(rows: QuerySet[Prediction], code: str) -> int:
+    return rows.update(
+        status=Status.FAILED, failure_code=code, finished_at=timezone.now(), **_UNCLAIMED
+    )
+
+
+def _lock(rows: QuerySet[Prediction], most: int | None = None) -> list[tuple[uuid.UUID, int]]:
+    """The key and the attempts of rows that no other transaction is at, locked for this one.
+
+    On PostgreSQL two workers thus never wait for each other; on SQLite, which ignores the clause,
+    the transaction as a whole has the write lock.
+    """
+    return list(rows.select_for_update(skip_locked=True).values_list("pk", "attempts")[:most])
+
+
+def _safe_together(rows: Sequence[tuple[uuid.UUID, int]]) -> list[uuid.UUID]:
+    if rows and rows[0][1]:
+        return [rows[0][0]]
+    return [pk for pk, attempts in rows if not attempts]
+
+
+def _rows(prediction: Prediction, faces: Sequence[FaceResult]) -> list[Face]:
+    return [
+        Face(
+            prediction=prediction,
+            index=index,
+            **face.detection.box.as_json(),
+            detection_confidence=round(face.detection.confidence, 4),
+            landmarks=[[round(float(v), 2) for v in point] for point in face.detection.landmarks],
+            **face.attributes.as_json(),
+        )
+        for index, face in enumerate(faces)
+    ]

@@ -1,0 +1,69 @@
+"""What must not be kept for ever: files that no photo shows, log-ins and API keys that ran out.
+
+Photos whose time is up go with `predictions.uploads.expire_photos`.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import PurePosixPath
+from uuid import UUID
+
+from django.core.files.storage import Storage
+from django.core.management import call_command
+from knox.models import AuthToken
+
+from .models import Photo
+
+# An upload writes its files a moment before its row; nothing takes an hour to do so.
+_SETTLED = timedelta(hours=1)
+_CHUNK = 500
+
+
+def sweep_orphans(now: datetime) -> int:
+    """Delete stored files that belong to no photo and are older than an hour; returns how many.
+
+    They are what a process leaves that is killed between writing a file and its row, or between
+    deleting a row and its files. Files with names that are not a photo's are let alone.
+    """
+    deleted = 0
+    for field in (Photo.image.field, Photo.thumbnail.field):
+        storage: Storage = field.storage
+        folder = str(field.upload_to).split("/")[0]
+        for path in _without_photo(_files(storage, folder)):
+            if storage.get_modified_time(path) < now - _SETTLED:
+                storage.delete(path)
+                deleted += 1
+    return deleted
+
+
+def forget_expired_logins(now: datetime) -> None:
+    """Delete the sessions and the API keys whose time is up."""
+    call_command("clearsessions")
+    AuthToken.objects.filter(expiry__lt=now).delete()
+
+
+def _files(storage: Storage, folder: str) -> Iterator[str]:
+    """The paths of all files below a folder of a storage, one day's folder after the other."""
+    try:
+        folders, files = storage.listdir(folder)
+    except FileNotFoundError:  # nothing was uploaded yet
+        return
+    for name in files:
+        yield f"{folder}/{name}"
+    for name in folders:
+        yield from _files(storage, f"{folder}/{name}")
+
+
+def _without_photo(paths: Iterable[str]) -> Iterator[str]:
+    named = ((key, path) for path in paths if (key := _photo_key(path)))
+    while chunk := dict(islice(named, _CHUNK)):
+        known = set(Photo.objects.filter(pk__in=chunk).values_list("pk", flat=True))
+        yield from (path for key, path in chunk.items() if key not in known)
+
+
+def _photo_key(path: str) -> UUID | None:
+    try:
+        return UUID(PurePosixPath(path).stem)
+    except ValueError:
+        return None

@@ -1,0 +1,127 @@
+"""Framing a face the way UTKFace frames its crops; the networks were trained on nothing else."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from .errors import PhotoError
+from .photos import decode_upright
+from .types import Box, Detection, Image, Landmarks
+
+# Where the five landmarks lie in a UTKFace crop, as shares of its side: left eye, right eye,
+# nose, left and right mouth corner (the viewer's left). Means over crops as the detector of this
+# package sees them; `measure_template` repeats the measurement, docs/detection.md tells its spread.
+TEMPLATE: NDArray[np.float64] = np.array(
+    [[0.300, 0.290], [0.685, 0.290], [0.485, 0.520], [0.320, 0.690], [0.665, 0.690]]
+)
+
+# A crop is sampled this much larger and then reduced, as UTKFace's own 200 px are for the network.
+_OVERSAMPLING = 2
+_FALLBACK_MARGIN = 0.15  # of the box, where landmarks are useless
+
+
+class Detector(Protocol):
+    """What finds faces: `vision.detection.FaceDetector`."""
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]: ...
+
+
+def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The similarity (2, 3) that maps points (n, 2) nearest to others in the least-squares sense.
+
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
+    IEEE TPAMI 13(4), 1991, equations 38-42, without reflection. Raises ValueError where the
+    points coincide or are not finite.
+    """
+    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    if not (np.isfinite(source).all() and np.isfinite(target).all()):
+        raise ValueError("The points are not finite.")
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    centred = source - source_mean
+    variance = (centred**2).sum() / len(source)
+    if variance < 1e-6:
+        raise ValueError("The points coincide.")
+    covariance = (target - target_mean).T @ centred / len(source)
+    u, singular, vt = np.linalg.svd(covariance)
+    signs = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
+    rotation = (u * signs) @ vt
+    scale = (singular * signs).sum() / variance
+    shift = target_mean - scale * rotation @ source_mean
+    return np.column_stack([scale * rotation, shift])
+
+
+def align_face(image: Image, detection: Detection, size: int) -> Image:
+    """The face upright and framed like a UTKFace crop: uint8 (size, size, 3).
+
+    `image` is uint8 (H, W, 3) RGB in whose pixels the detection is given. What lies outside the
+    photo repeats its border. Landmarks that no face can have fall back to the box.
+    """
+    crop_from_photo = _framing(detection)
+    scale = float(np.hypot(*crop_from_photo[:, 0]))  # shares of a crop's side per photo pixel
+    wide = size * _OVERSAMPLING
+    photo_from_crop = np.linalg.inv(np.vstack([crop_from_photo, [0.0, 0.0, 1.0]]))[:2]
+    region, offset = _region(image, photo_from_crop)
+    reduction = max(1, int(1 / (scale * wide)))
+    picture = Pillow.fromarray(region)
+    if reduction > 1:
+        picture = picture.reduce(reduction)
+    # Pillow maps the centre of an output pixel to a point of the input plane.
+    affine = photo_from_crop.copy()
+    affine[:, 2] -= offset
+    affine[:, :2] /= wide
+    affine /= reduction
+    crop = picture.transform(
+        (wide, wide), Pillow.Transform.AFFINE, tuple(affine.ravel()), Pillow.Resampling.BICUBIC
+    )
+    return np.asarray(crop.resize((size, size), Pillow.Resampling.BILINEAR))
+
+
+def _framing(detection: Detection) -> NDArray[np.float64]:
+    """Photo pixels → shares of the crop's side."""
+    try:
+        framing = similarity(detection.landmarks, TEMPLATE)
+    except ValueError:
+        return _framing_of_box(detection.box)
+    side = 1 / max(float(np.hypot(*framing[:, 0])), 1e-9)
+    longest = max(detection.box.width, detection.box.height)
+    # A crop is some 1.1 to 1.5 boxes wide; far from that the landmarks are wrong.
+    return framing if 0.5 * longest < side < 4 * longest else _framing_of_box(detection.box)
+
+
+def _framing_of_box(box: Box) -> NDArray[np.float64]:
+    side = max(box.width, box.height) * (1 + 2 * _FALLBACK_MARGIN)
+    left = box.x + box.width / 2 - side / 2
+    top = box.y + box.height / 2 - side / 2
+    return np.array([[1 / side, 0, -left / side], [0, 1 / side, -top / side]])
+
+
+def _region(image: Image, photo_from_crop: NDArray[np.float64]) -> tuple[Image, Landmarks]:
+    """The part of the photo a crop touches, its border repeated, and that part's origin."""
+    unit = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], np.float64)
+    corners = unit @ photo_from_crop.T
+    low = np.floor(corners.min(axis=0)).astype(int) - 2
+    high = np.ceil(corners.max(axis=0)).astype(int) + 2
+    height, width = image.shape[:2]
+    columns = np.clip(np.arange(low[0], high[0]), 0, width - 1)
+    rows = np.clip(np.arange(low[1], high[1]), 0, height - 1)
+    return image[rows[:, None], columns], low.astype(np.float32)
+
+
+def landmark_shares(detector: Detector, crops: Iterable[bytes]) -> NDArray[np.float64]:
+    """Where the detector sees the landmarks of aligned crops: (n, 5, 2), shares of the side.
+
+    Crops (encoded images) that are broken, or in which no face or several are found, are left out.
+    """
+    shares = []
+    for data in crops:
+        try:
+            pixels, (width, height) = decode_upright(data)
+        except PhotoError:
+            continue
+        faces = detector.detect([pixels])[0]
+        if len(faces) == 1:
+            shares.append(faces[0].landmarks / np.array([width, height]))
+    return np.array(shares).reshape(-1, 5, 2)

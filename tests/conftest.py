@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from PIL import Image
 
 from predictions.access import Owner
-
 from tests.factories import UserFactory
 from tests.processes import Stack
 

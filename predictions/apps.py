@@ -5,3 +5,7 @@ from django.utils.translation import gettext_lazy as _
 class PredictionsConfig(AppConfig):
     name = "predictions"
     verbose_name = _("Predictions")
+
+    def ready(self) -> None:
+        # Connects the receivers: log-in adopts a browser's photos, files go with their rows.
+        from . import access, uploads  # noqa: F401

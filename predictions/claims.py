@@ -64,8 +64,8 @@ def claim_batch(wanted: uuid.UUID) -> Claim | None:
             lease_expires_at=timezone.now() + settings.LEASE,
             attempts=F("attempts") + 1,
         )
-    held = tuple(Prediction.objects.filter(pk__in=chosen, claim=claim).select_related("photo"))
-    return Claim(claim, held) if held else None
+    held = Prediction.objects.filter(pk__in=chosen, claim=claim).order_by("created_at")
+    return Claim(claim, tuple(held.select_related("photo"))) if chosen else None
 
 
 def renew(claim: Claim) -> None:

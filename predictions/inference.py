@@ -38,7 +38,7 @@ def run_batch(wanted: UUID, served: Served, patience: Patience | None = None) ->
         except _DATABASE_AWAY:
             raise
         except Exception:
-            logger.exception("A batch of %d photos failed.", len(claim.predictions))
+            logger.exception("Estimating a batch failed (%d photos).", len(claim.predictions))
             hand_back(claim)
     return len(claim.predictions)
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 from uuid import UUID
 
 from celery import current_app
@@ -53,5 +54,5 @@ def wake(prediction_id: UUID) -> bool:
 def waiting_messages() -> int:
     """How many wake-up messages no worker has taken yet. Raises where Redis does not answer."""
     with current_app.connection_for_read() as connection:
-        declared = connection.default_channel.queue_declare(queue=QUEUE)
-        return int(declared.message_count)
+        channel: Any = connection.default_channel
+        return int(channel.queue_declare(queue=QUEUE).message_count)

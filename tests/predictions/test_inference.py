@@ -1,0 +1,223 @@
+"""A batch goes from the claim to the written results, whatever happens to some of its photos."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import connection, transaction
+from django.utils import timezone
+
+from predictions.claims import return_expired
+from predictions.inference import run_batch
+from predictions.models import Face, Photo, Prediction, Status
+from predictions.patience import Patience
+from tests.factories import PhotoFactory, PredictionFactory
+from tests.predictions.fakes import BROKEN, NO_FACE, FakeEstimator, serving
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+IMPATIENT = ()
+
+
+def queued(data: bytes = b"photo", **columns: Any) -> Prediction:
+    photo = PhotoFactory.create(thumbnail="")
+    photo.image.save(f"{photo.pk}.jpg", ContentFile(data))
+    prediction: Prediction = PredictionFactory.create(photo=photo, **columns)
+    return prediction
+
+
+def run(wanted: Prediction, estimator: FakeEstimator, pauses: Any = IMPATIENT) -> int:
+    return run_batch(wanted.pk, serving(estimator), Patience(pauses))
+
+
+def statuses(*predictions: Prediction) -> list[str]:
+    return [Prediction.objects.get(pk=prediction.pk).status for prediction in predictions]
+
+
+def test_waiting_predictions_are_estimated_together() -> None:
+    predictions = [queued() for _ in range(3)]
+    estimator = FakeEstimator()
+    assert run(predictions[0], estimator) == 3
+    assert statuses(*predictions) == ["done"] * 3
+    assert [prediction.faces.count() for prediction in predictions] == [2, 2, 2]
+    assert len(estimator.batches) == 1
+
+
+def test_the_version_that_computed_a_result_is_recorded() -> None:
+    prediction = queued()
+    served = serving(FakeEstimator())
+    run_batch(prediction.pk, served)
+    prediction.refresh_from_db()
+    assert prediction.model_version == served.version
+
+
+def test_a_photo_without_faces_is_done() -> None:
+    prediction = queued(NO_FACE)
+    run(prediction, FakeEstimator())
+    assert statuses(prediction) == ["done"]
+    assert not prediction.faces.exists()
+
+
+def test_a_broken_photo_fails_and_its_neighbours_finish() -> None:
+    good, broken, other = queued(), queued(BROKEN), queued()
+    run(good, FakeEstimator())
+    assert statuses(good, broken, other) == ["done", "failed", "done"]
+    broken.refresh_from_db()
+    assert broken.failure_code == "photo_unreadable"
+
+
+def test_a_lost_file_fails_and_its_neighbours_finish() -> None:
+    good, lost = queued(), queued()
+    lost.photo.image.storage.delete(lost.photo.image.name)
+    run(good, FakeEstimator())
+    assert statuses(good, lost) == ["done", "failed"]
+    lost.refresh_from_db()
+    assert lost.failure_code == "storage_error"
+
+
+def test_nothing_is_estimated_where_no_file_is_left() -> None:
+    lost = queued()
+    lost.photo.image.storage.delete(lost.photo.image.name)
+    estimator = FakeEstimator()
+    assert run(lost, estimator) == 1
+    assert estimator.batches == []
+
+
+def test_a_storage_that_comes_back_in_time_fails_nothing(media_root: Path) -> None:
+    prediction = queued()
+    away = media_root.with_name("away")
+    media_root.rename(away)
+    media_root.write_text("not a folder")  # reading below it is an error, not a missing file
+
+    def pauses() -> Iterator[float]:
+        yield 0
+        media_root.unlink()
+        away.rename(media_root)
+        yield 0
+
+    run(prediction, FakeEstimator(), pauses())
+    assert statuses(prediction) == ["done"]
+
+
+def test_a_storage_that_stays_away_fails_the_prediction(media_root: Path) -> None:
+    prediction = queued()
+    media_root.rename(media_root.with_name("away"))
+    media_root.write_text("not a folder")
+    run(prediction, FakeEstimator(), [0, 0])
+    prediction.refresh_from_db()
+    assert prediction.failure_code == "storage_error"
+
+
+def test_a_photo_deleted_before_it_is_read_disturbs_no_other() -> None:
+    kept, deleted = queued(), queued()
+    served = serving(FakeEstimator())
+    deleted.photo.image.storage.delete(deleted.photo.image.name)
+    deleted.photo.delete()
+    run_batch(kept.pk, served)
+    assert statuses(kept) == ["done"]
+
+
+def test_a_photo_deleted_while_it_is_estimated_leaves_nothing() -> None:
+    kept, deleted = queued(), queued()
+    estimator = FakeEstimator(meanwhile=lambda _: deleted.photo.delete() and None)
+    run(kept, estimator)
+    assert statuses(kept) == ["done"]
+    assert Photo.objects.count() == 1
+    assert Face.objects.count() == 2
+
+
+def test_no_transaction_is_open_while_photos_are_estimated() -> None:
+    inside: list[bool] = []
+    run(queued(), FakeEstimator(lambda _: inside.append(connection.in_atomic_block)))
+    assert inside == [False]
+
+
+def test_an_error_returns_the_batch_and_then_fails_only_its_cause() -> None:
+    good, bad = queued(), queued(b"bad")
+
+    def crash(photos: Sequence[bytes]) -> None:
+        if b"bad" in photos:
+            raise RuntimeError("the network met something it cannot digest")
+
+    estimator = FakeEstimator(crash)
+    for wanted in (good, good, bad):
+        run(wanted, estimator)
+    assert statuses(good, bad) == ["done", "failed"]
+    bad.refresh_from_db()
+    assert bad.failure_code == "internal_error"
+    assert estimator.batches == [[b"photo", b"bad"], [b"photo"], [b"bad"]]
+
+
+def test_a_slow_batch_keeps_its_lease(settings: Any) -> None:
+    settings.LEASE = timedelta(seconds=1)
+    prediction = queued()
+    renewals: set[object] = set()
+
+    def dawdle(_: object) -> None:
+        first_end = timezone.now() + settings.LEASE
+        while timezone.now() < first_end or len(renewals) < 3:
+            renewals.add(Prediction.objects.get(pk=prediction.pk).lease_expires_at)
+            assert return_expired(timezone.now()) == (0, 0)
+            threading.Event().wait(0.05)
+
+    run(prediction, FakeEstimator(dawdle))
+    assert statuses(prediction) == ["done"]
+    assert len(renewals) >= 3
+
+
+def test_a_batch_whose_lease_ran_out_leaves_the_work_to_the_next_worker() -> None:
+    prediction = queued()
+
+    def expire(_: object) -> None:
+        return_expired(timezone.now() + timedelta(hours=1))
+
+    run(prediction, FakeEstimator(expire))
+    assert statuses(prediction) == ["queued"]
+    assert not Face.objects.exists()
+    run(prediction, FakeEstimator())
+    assert statuses(prediction) == ["done"]
+    assert Face.objects.count() == 2
+
+
+def test_the_thread_that_renews_the_lease_ends_with_the_batch() -> None:
+    before = threading.active_count()
+    run(queued(), FakeEstimator())
+    assert threading.active_count() == before
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite locks the whole database")
+def test_a_database_that_comes_back_in_time_loses_no_result(settings: Any) -> None:
+    prediction = queued()
+    blocking, release = threading.Event(), threading.Event()
+
+    def block() -> None:
+        with transaction.atomic():
+            blocking.set()
+            release.wait()
+        connection.close()
+
+    blocker = threading.Thread(target=block)
+
+    def lock_out(_: object) -> None:
+        connection.cursor().execute("PRAGMA busy_timeout = 1")
+        blocker.start()
+        blocking.wait()
+
+    def pauses() -> Iterator[float]:
+        release.set()
+        blocker.join()
+        yield 0
+
+    run(prediction, FakeEstimator(lock_out), pauses())
+    assert statuses(prediction) == ["done"]
+    assert prediction.faces.count() == 2
+
+
+def test_a_finished_prediction_is_never_run_again() -> None:
+    prediction = queued(status=Status.DONE)
+    assert run(prediction, FakeEstimator()) == 0
+    assert not prediction.faces.exists()

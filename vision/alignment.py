@@ -15,7 +15,7 @@ from .types import Box, Detection, Image, Landmarks
 # nose, left and right mouth corner (the viewer's left). Means over crops as the detector of this
 # package sees them; `measure_template` repeats the measurement, docs/detection.md tells its spread.
 TEMPLATE: NDArray[np.float64] = np.array(
-    [[0.300, 0.290], [0.685, 0.290], [0.485, 0.520], [0.320, 0.690], [0.665, 0.690]]
+    [[0.298, 0.290], [0.691, 0.291], [0.490, 0.521], [0.320, 0.692], [0.667, 0.692]]
 )
 
 # A crop is sampled this much larger and then reduced, as UTKFace's own 200 px are for the network.

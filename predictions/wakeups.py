@@ -39,7 +39,7 @@ class Bell:
         return True
 
 
-_bell = Bell()
+bell = Bell()
 
 
 def wake(prediction_id: UUID) -> bool:
@@ -48,7 +48,7 @@ def wake(prediction_id: UUID) -> bool:
     Never raises and returns within about a second: a prediction whose message is lost is found
     by the sweeper.
     """
-    return _bell.ring(prediction_id)
+    return bell.ring(prediction_id)
 
 
 def waiting_messages() -> int:

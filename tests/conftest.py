@@ -10,6 +10,7 @@ from django.conf import settings as site_settings
 from django.contrib.auth.models import User
 from PIL import Image
 
+from predictions import wakeups
 from predictions.access import Owner
 from tests.factories import UserFactory
 from tests.processes import Stack
@@ -62,8 +63,10 @@ def owner(user: User) -> Owner:
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Stack]:
+def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """A real Redis where the site under test looks for one; the stack can stop and start it."""
+    # Redis was away for the test before: its silence is over.
+    monkeypatch.setattr(wakeups, "bell", wakeups.Bell())
     with Stack(site_settings.DATA_DIR, logs=tmp_path) as stack:
         stack.start_redis()
         yield stack

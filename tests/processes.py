@@ -72,6 +72,7 @@ class Stack:
             **environment,
         }
         self._processes: list[Process] = []
+        self._redis: Process | None = None
 
     def __enter__(self) -> "Stack":
         return self
@@ -109,7 +110,14 @@ class Stack:
         path.unlink(missing_ok=True)
         process = self.start("redis", *embedded_redis.command(self.data_dir))
         wait_until(path.exists, "Redis listens", process)
+        self._redis = process
         return process
+
+    def stop_redis(self) -> None:
+        """Redis goes away, with every message it held."""
+        assert self._redis, "no Redis was started"
+        self._redis.stop()
+        self._redis = None
 
     def start_worker(
         self, *options: str, app: str = "faceroute_site", queues: str = "inference,upkeep"

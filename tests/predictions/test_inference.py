@@ -34,6 +34,10 @@ def run(wanted: Prediction, estimator: FakeEstimator, pauses: Any = IMPATIENT) -
     return run_batch(wanted.pk, serving(estimator), Patience(pauses))
 
 
+def lose_file(prediction: Prediction) -> None:
+    Path(prediction.photo.image.path).unlink()
+
+
 def statuses(*predictions: Prediction) -> list[str]:
     return [Prediction.objects.get(pk=prediction.pk).status for prediction in predictions]
 
@@ -72,7 +76,7 @@ def test_a_broken_photo_fails_and_its_neighbours_finish() -> None:
 
 def test_a_lost_file_fails_and_its_neighbours_finish() -> None:
     good, lost = queued(), queued()
-    lost.photo.image.storage.delete(lost.photo.image.name)
+    lose_file(lost)
     run(good, FakeEstimator())
     assert statuses(good, lost) == ["done", "failed"]
     lost.refresh_from_db()
@@ -81,7 +85,7 @@ def test_a_lost_file_fails_and_its_neighbours_finish() -> None:
 
 def test_nothing_is_estimated_where_no_file_is_left() -> None:
     lost = queued()
-    lost.photo.image.storage.delete(lost.photo.image.name)
+    lose_file(lost)
     estimator = FakeEstimator()
     assert run(lost, estimator) == 1
     assert estimator.batches == []
@@ -115,7 +119,7 @@ def test_a_storage_that_stays_away_fails_the_prediction(media_root: Path) -> Non
 def test_a_photo_deleted_before_it_is_read_disturbs_no_other() -> None:
     kept, deleted = queued(), queued()
     served = serving(FakeEstimator())
-    deleted.photo.image.storage.delete(deleted.photo.image.name)
+    lose_file(deleted)
     deleted.photo.delete()
     run_batch(kept.pk, served)
     assert statuses(kept) == ["done"]

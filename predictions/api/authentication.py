@@ -1,0 +1,27 @@
+"""`Authorization: Bearer KEY`, with keys that are stored hashed and expire."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from knox.auth import TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+
+
+class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]
+    """django-rest-knox's keys; bytes that are no text are a wrong key, not a server error."""
+
+    def authenticate_credentials(self, token: bytes) -> Any:
+        try:
+            return super().authenticate_credentials(token)
+        except UnicodeDecodeError:
+            raise AuthenticationFailed from None
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document describes it."""
+
+    target_class = BearerAuthentication
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}

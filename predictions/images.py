@@ -1,0 +1,47 @@
+"""Private images as HTTP answers; the caller has checked whose they are."""
+
+from django.db.models.fields.files import FieldFile
+from django.http import Http404, HttpResponse
+
+from vision.errors import PhotoError
+from vision.photos import crop_face
+from vision.types import Box
+
+from .models import Face, Photo
+
+
+def photo_response(file: FieldFile) -> HttpResponse:
+    """A stored JPEG. Raises Http404 where its file is gone."""
+    return _jpeg(_read(file))
+
+
+def face_crop_response(photo: Photo, face: Face) -> HttpResponse:
+    """The part of a photo around a face. Raises Http404 where the file is gone."""
+    box = Box(face.x, face.y, face.width, face.height)
+    try:
+        return _jpeg(crop_face(_read(photo.image), box))
+    except PhotoError:
+        raise Http404 from None
+
+
+def _read(file: FieldFile) -> bytes:
+    try:
+        with file.open("rb") as stored:
+            data: bytes = stored.read()
+    except FileNotFoundError:
+        raise Http404 from None
+    return data
+
+
+def _jpeg(data: bytes) -> HttpResponse:
+    # One browser may keep it for an hour, so that a history page scrolls well; no proxy may.
+    return HttpResponse(
+        data,
+        content_type="image/jpeg",
+        headers={
+            "Cache-Control": "private, max-age=3600",
+            "Content-Disposition": "inline",
+            "X-Content-Type-Options": "nosniff",
+            "Vary": "Cookie, Authorization",
+        },
+    )

@@ -51,6 +51,7 @@ def _work(claim: Claim, served: Served, patience: Patience) -> None:
     results = served.estimator.run(list(photos.values()))
     # One photo's share of the time that reading and estimating its batch took; not its wait.
     took_ms = round((time.perf_counter() - started) * 1000 / len(photos))
+    logger.info("Estimated %d photos, %d ms each.", len(photos), took_ms)
     for prediction, result in zip(photos, results, strict=True):
         write = partial(_write, claim, prediction, result, served, took_ms)
         patience.attempt(write, *_DATABASE_AWAY)

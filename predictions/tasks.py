@@ -8,8 +8,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_ready
 from django.utils import timezone
 
-from . import expiry, inference, sweeping, uploads
-from .serving import model_server
+from . import expiry, inference, serving, sweeping, uploads
 from .wakeups import QUEUE
 
 logger = logging.getLogger(__name__)
@@ -21,7 +20,7 @@ logger = logging.getLogger(__name__)
 @shared_task(time_limit=600)
 def predict(prediction_id: str) -> None:
     """Work through one batch of waiting predictions, the named one first."""
-    if served := model_server.current():
+    if served := serving.model_server.current():
         inference.run_batch(UUID(prediction_id), served)
 
 
@@ -51,7 +50,7 @@ def forget_expired_logins() -> None:
 def load_model(**_: Any) -> None:
     """Load and warm up the model in a new worker process, before it takes its first task."""
     if QUEUE in current_app.amqp.queues.consume_from:
-        model_server.current()
+        serving.model_server.current()
 
 
 @worker_ready.connect

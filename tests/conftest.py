@@ -1,6 +1,7 @@
 """What most tests need: a photo, the cast (an owner, a stranger), private media, a real Redis."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings as site_settings
 from django.contrib.auth.models import User
+from django.db import connection
 from PIL import Image
 
 from predictions import wakeups
@@ -63,17 +65,30 @@ def owner(user: User) -> Owner:
 
 
 @pytest.fixture
-def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    """A real Redis where the site under test looks for one; the stack can stop and start it."""
+def stack(
+    transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stack]:
+    """Real processes on this test's own database, files, models and queue; none runs yet."""
+    data_dir: Path = site_settings.DATA_DIR
+    settings.MEDIA_ROOT = data_dir / "media"
     # Redis was away for the test before: its silence is over.
     monkeypatch.setattr(wakeups, "bell", wakeups.Bell())
-    with Stack(site_settings.DATA_DIR, logs=tmp_path) as stack:
-        stack.start_redis()
+    with Stack(data_dir, logs=tmp_path, DATABASE_URL=_database_url()) as stack:
         yield stack
+    for folder in ("media", "models", "redis"):
+        shutil.rmtree(data_dir / folder, ignore_errors=True)
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A whole site of its own, in real processes, with an empty data directory."""
-    with Stack(tmp_path / "data", logs=tmp_path) as stack:
-        yield stack
+def redis(stack: Stack) -> Stack:
+    """The stack with its Redis running, for the test's own process as for the others."""
+    stack.start_redis()
+    return stack
+
+
+def _database_url() -> str:
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{database['NAME']}"
+    login = f"{database['USER']}:{database['PASSWORD']}"
+    return f"postgres://{login}@{database['HOST']}:{database['PORT']}/{database['NAME']}"

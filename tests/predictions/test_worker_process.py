@@ -1,0 +1,210 @@
+"""Real workers on a real queue: whatever dies, every photo is estimated, and once only."""
+
+import io
+
+import pytest
+from django.conf import settings as site_settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+from redis import Redis
+
+from faceroute_site import embedded_redis
+from predictions.access import Owner
+from predictions.models import Face, Prediction, Status
+from predictions.uploads import accept_photo, delete_prediction
+from tests.processes import (
+    Process,
+    Stack,
+    children,
+    group_is_gone,
+    maps_tensorflow,
+    wait_until,
+)
+from training.registry import activate_version, register_bundle
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+
+@pytest.fixture
+def site(redis: Stack) -> Stack:
+    """A site with the starter model and a queue, quick to notice what is lost."""
+    redis.environment.update(FACEROUTE_LEASE_SECONDS="3", FACEROUTE_SWEEP_SECONDS="1")
+    register_bundle(site_settings.STARTER_BUNDLE, "starter", activate=True)
+    return redis
+
+
+@pytest.fixture(scope="session")
+def small_portrait(photo_bytes: bytes) -> bytes:
+    return jpeg(Image.open(io.BytesIO(photo_bytes)).resize((256, 256)))
+
+
+def jpeg(image: Image.Image) -> bytes:
+    data = io.BytesIO()
+    image.save(data, "JPEG")
+    return data.getvalue()
+
+
+def send(owner: Owner, photo: bytes, count: int = 1) -> list[Prediction]:
+    return [accept_photo(owner, SimpleUploadedFile("me.jpg", photo)) for _ in range(count)]
+
+
+def count(status: str) -> int:
+    return Prediction.objects.filter(status=status).count()
+
+
+def wait_for_all(worker: Process) -> None:
+    open_work = Prediction.objects.filter(status__in=[Status.QUEUED, Status.RUNNING])
+    wait_until(lambda: not open_work.exists(), "no work is left", worker)
+
+
+def test_fifty_photos_survive_a_killed_worker(
+    site: Stack, owner: Owner, small_portrait: bytes
+) -> None:
+    send(owner, small_portrait, 50)
+    site.start_beat()
+    first = site.start_worker()
+    wait_until(lambda: count("done") >= 10, "the worker is in the middle", first)
+    first.kill()
+    done_before = count("done")
+    assert done_before < 50
+    assert count("running") > 0
+
+    wait_for_all(site.start_worker())
+    assert count("done") == 50
+    assert Face.objects.count() == 50
+    assert not Prediction.objects.exclude(faces__index=0).exists()
+
+
+def test_an_emptied_queue_loses_nothing(site: Stack, owner: Owner, small_portrait: bytes) -> None:
+    site.start_beat()
+    worker = site.start_worker()
+    send(owner, small_portrait, 20)
+    Redis(unix_socket_path=str(embedded_redis.socket_path(site.data_dir))).flushall()
+    send(owner, small_portrait, 2)
+    wait_for_all(worker)
+    assert count("done") == 22
+
+
+def test_a_queue_that_is_down_delays_predictions_and_fails_no_upload(
+    site: Stack, owner: Owner, small_portrait: bytes
+) -> None:
+    site.start_beat()
+    worker = site.start_worker()
+    site.stop_redis()
+    send(owner, small_portrait, 3)
+    assert count("queued") == 3
+    site.start_redis()
+    wait_for_all(worker)
+    assert count("done") == 3
+
+
+def test_a_newly_activated_model_reaches_a_running_worker(
+    site: Stack, owner: Owner, small_portrait: bytes
+) -> None:
+    worker = site.start_worker()
+    [before] = send(owner, small_portrait)
+    wait_for_all(worker)
+    second = register_bundle(site_settings.STARTER_BUNDLE, "second", activate=True)
+    [after] = send(owner, small_portrait)
+    wait_for_all(worker)
+
+    before.refresh_from_db()
+    after.refresh_from_db()
+    assert before.model_version != second
+    assert after.model_version == second
+
+
+def test_a_corrupted_new_model_leaves_the_old_one_in_service(
+    site: Stack, owner: Owner, small_portrait: bytes
+) -> None:
+    worker = site.start_worker()
+    send(owner, small_portrait)
+    wait_for_all(worker)
+    second = register_bundle(site_settings.STARTER_BUNDLE, "second")
+    activate_version(second)
+    weights = site_settings.MODEL_ROOT / second.bundle / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    [prediction] = send(owner, small_portrait)
+    wait_for_all(worker)
+
+    prediction.refresh_from_db()
+    assert prediction.model_version is not None
+    assert prediction.model_version.name == "starter"
+    assert "“second” cannot be loaded" in worker.output()
+
+
+def test_photos_wait_for_a_model(redis: Stack, owner: Owner, small_portrait: bytes) -> None:
+    redis.environment.update(FACEROUTE_SWEEP_SECONDS="1")
+    redis.start_beat()
+    worker = redis.start_worker()
+    send(owner, small_portrait)
+    wait_until(lambda: "No model version is active" in worker.output(), "the log says so", worker)
+    assert count("queued") == 1
+    register_bundle(site_settings.STARTER_BUNDLE, "starter", activate=True)
+    wait_for_all(worker)
+    assert count("done") == 1
+
+
+def test_a_poisonous_photo_fails_after_two_deaths_and_its_neighbours_finish(
+    site: Stack, owner: Owner, small_portrait: bytes
+) -> None:
+    send(owner, small_portrait, 3)
+    [poison] = send(owner, jpeg(Image.new("RGB", (13, 13))))
+    send(owner, small_portrait, 3)
+    site.start_beat()
+    wait_for_all(site.start_worker(app="tests.predictions.poisoned_app"))
+
+    poison.refresh_from_db()
+    assert (poison.status, poison.failure_code, poison.attempts) == ("failed", "worker_lost", 2)
+    assert count("done") == 6
+
+
+def test_photos_deleted_while_they_wait_or_run_disturb_no_other(
+    site: Stack, owner: Owner, small_portrait: bytes
+) -> None:
+    predictions = send(owner, small_portrait, 24)
+    worker = site.start_worker()
+    wait_until(lambda: count("done") >= 4, "the worker is in the middle", worker)
+    for prediction in predictions[1::2]:
+        delete_prediction(prediction)
+    wait_for_all(worker)
+    assert count("done") == 12
+    assert Face.objects.count() == 12
+
+
+def test_two_workers_share_the_work(site: Stack, owner: Owner, small_portrait: bytes) -> None:
+    workers = [site.start_worker("-n", f"{name}@%h") for name in ("one", "two")]
+    send(owner, small_portrait, 40)
+    wait_for_all(workers[0])
+    assert count("done") == Face.objects.count() == 40
+    assert set(Prediction.objects.values_list("attempts", flat=True)) == {1}
+
+
+def test_only_the_process_that_estimates_loads_tensorflow(
+    site: Stack, owner: Owner, small_portrait: bytes
+) -> None:
+    beat = site.start_beat()
+    web, _ = site.start_web()
+    worker = site.start_worker()
+    send(owner, small_portrait)
+    wait_for_all(worker)
+    [child] = children(worker.pid)
+    assert maps_tensorflow(child)
+    without = [worker.pid, beat.pid, web.pid, *children(web.pid)]
+    assert not any(maps_tensorflow(pid) for pid in without)
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed without its child"])
+def test_a_worker_leaves_no_orphan(
+    site: Stack, owner: Owner, small_portrait: bytes, how: str
+) -> None:
+    worker = site.start_worker()
+    send(owner, small_portrait, 8)
+    wait_until(lambda: count("running") > 0, "the worker works", worker)
+    if how == "stopped":
+        worker.popen.terminate()
+    else:
+        worker.popen.kill()
+    worker.popen.wait(20)
+    wait_until(lambda: group_is_gone(worker.pid), "every process of the worker is gone")
+    assert how != "stopped" or count("running") == 0

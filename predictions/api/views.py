@@ -213,7 +213,7 @@ def _check_length(request: Request, *, photos: int) -> None:
 
 
 def _files(request: Request) -> "list[UploadedFile[bytes]]":
-    files: "list[UploadedFile[bytes]]" = request.FILES.getlist("photo")
+    files: list[UploadedFile[bytes]] = request.FILES.getlist("photo")
     if not files:
         raise ValidationError(
             {"photo": _("Please send the photo itself, as a file in the field “photo”.")}

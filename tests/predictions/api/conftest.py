@@ -1,0 +1,44 @@
+"""The cast of the API's tests: an owner and a stranger with their keys, and nobody."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+
+Photo = Callable[..., SimpleUploadedFile]
+
+
+def client_of(user: User) -> APIClient:
+    _, key = AuthToken.objects.create(user)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+    return client
+
+
+@pytest.fixture
+def api(user: User) -> APIClient:
+    return client_of(user)
+
+
+@pytest.fixture
+def stranger_api(stranger: User) -> APIClient:
+    return client_of(stranger)
+
+
+@pytest.fixture
+def nobody() -> APIClient:
+    return APIClient()
+
+
+@pytest.fixture
+def photo(photo_bytes: bytes) -> Photo:
+    """Makes upload files; every call a fresh one."""
+
+    def make(data: bytes | None = None, name: str = "ann.jpg", **options: Any) -> Any:
+        return SimpleUploadedFile(name, photo_bytes if data is None else data, **options)
+
+    return make

@@ -6,6 +6,8 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("predictions.api.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("predictions.urls")),
 ]
 
 handler404 = "faceroute_site.errors.not_found"

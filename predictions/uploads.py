@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
@@ -20,7 +21,7 @@ from .models import Photo, Prediction
 from .wakeups import wake
 
 _QUOTA_WINDOW = timedelta(hours=1)
-_EXPIRY_BATCH = 500
+_DELETION_BATCH = 500
 
 
 class QuotaExceeded(Exception):
@@ -94,10 +95,13 @@ def delete_prediction(prediction: Prediction) -> None:
 
 def expire_photos(now: datetime) -> int:
     """Delete every photo whose time is up, with its predictions; returns how many."""
+    return delete_photos(Photo.objects.filter(expires_at__lte=now))
+
+
+def delete_photos(photos: QuerySet[Photo]) -> int:
+    """Delete photos with their predictions and files, in small transactions; returns how many."""
     deleted = 0
-    while batch := list(
-        Photo.objects.filter(expires_at__lte=now).values_list("pk", flat=True)[:_EXPIRY_BATCH]
-    ):
+    while batch := list(photos.values_list("pk", flat=True)[:_DELETION_BATCH]):
         Photo.objects.filter(pk__in=batch).delete()
         deleted += len(batch)
     return deleted

@@ -1,0 +1,149 @@
+"""Estimates in the words and shapes of a page: ranges, bars, boxes. No arithmetic in templates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from .models import Face, Photo
+
+# Below this probability a label is shown as uncertain.
+CONFIDENT = 0.7
+
+_LABELS = {
+    "male": gettext_lazy("Male"),
+    "female": gettext_lazy("Female"),
+    "white": gettext_lazy("White"),
+    "black": gettext_lazy("Black"),
+    "asian": gettext_lazy("Asian"),
+    "indian": gettext_lazy("Indian"),
+    "others": gettext_lazy("Others"),
+}
+_CHART_HEIGHT = 40
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One decade of the age chart, in units of its 100 × 48 view box."""
+
+    label: str
+    percent: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Share:
+    """One label's probability."""
+
+    label: str
+    probability: float
+    percent: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A gender or race estimate, its labels likeliest first."""
+
+    label: str
+    is_certain: bool
+    shares: Sequence[Share]
+
+
+@dataclass(frozen=True)
+class FaceCard:
+    """Everything a page says of one face."""
+
+    number: int
+    face: Face
+    age: dict[str, Any] | None
+    bars: Sequence[Bar]
+    gender: Estimate | None
+    race: Estimate | None
+
+    @property
+    def summary(self) -> str:
+        """The estimates in one line, for lists and screen readers."""
+        parts = []
+        if self.age:
+            parts.append(_("about %(years)d") % {"years": round(self.age["years"])})
+        parts += [str(one.label) for one in (self.gender, self.race) if one]
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class FaceBox:
+    """A face's rectangle and number, in pixels of the photo."""
+
+    number: int
+    face: Face
+    label_x: int
+    label_y: int
+
+
+def face_cards(faces: Sequence[Face]) -> list[FaceCard]:
+    return [
+        FaceCard(
+            number=face.index + 1,
+            face=face,
+            age=face.age,
+            bars=_bars(face.age),
+            gender=_estimate(face.gender),
+            race=_estimate(face.race),
+        )
+        for face in faces
+    ]
+
+
+def face_boxes(photo: Photo, faces: Sequence[Face]) -> tuple[list[FaceBox], int]:
+    """The boxes to draw over a photo and the radius of their numbers' discs, in photo pixels."""
+    radius = max(9, round(max(photo.width, photo.height) / 45))
+    boxes = [
+        FaceBox(
+            number=face.index + 1,
+            face=face,
+            label_x=max(radius, face.x),
+            label_y=max(radius, face.y),
+        )
+        for face in faces
+    ]
+    return boxes, radius
+
+
+def _bars(age: dict[str, Any] | None) -> list[Bar]:
+    distribution = age["distribution"] if age else []
+    tallest = max((share for _label, share in distribution), default=0) or 1
+    step = 100 / max(1, len(distribution))
+    bars = []
+    for position, (label, share) in enumerate(distribution):
+        height = max(0.6, share / tallest * _CHART_HEIGHT)
+        bars.append(
+            Bar(
+                label=label,
+                percent=round(share * 100),
+                x=round(position * step + step * 0.1, 2),
+                y=round(_CHART_HEIGHT - height, 2),
+                width=round(step * 0.8, 2),
+                height=round(height, 2),
+            )
+        )
+    return bars
+
+
+def _estimate(stored: dict[str, Any] | None) -> Estimate | None:
+    if stored is None:
+        return None
+    shares = sorted(stored["probabilities"].items(), key=lambda item: -item[1])
+    return Estimate(
+        label=_name(stored["label"]),
+        is_certain=stored["probability"] >= CONFIDENT,
+        shares=[Share(_name(label), share, round(share * 100)) for label, share in shares],
+    )
+
+
+def _name(label: str) -> str:
+    return str(_LABELS.get(label, label))

@@ -1,0 +1,43 @@
+"""The pages' addresses."""
+
+from django.contrib.auth import views as auth
+from django.urls import path, reverse_lazy
+
+from .views import about, accounts, history, result, upload
+
+_PREDICTION = "predictions/<uuid:pk>/"
+
+urlpatterns = [
+    path("", upload.upload, name="upload"),
+    path("about/", about.about, name="about"),
+    path("history/", history.history, name="history"),
+    path("history/delete/", history.delete_selected, name="delete_selected"),
+    path("history/delete-everything/", history.delete_everything, name="delete_everything"),
+    path(_PREDICTION, result.prediction, name="prediction"),
+    path(f"{_PREDICTION}card/", result.card, name="prediction_card"),
+    path(f"{_PREDICTION}result.json", result.document, name="prediction_document"),
+    path(f"{_PREDICTION}photo.jpg", result.photo_image, name="photo_image"),
+    path(f"{_PREDICTION}thumbnail.jpg", result.photo_thumbnail, name="photo_thumbnail"),
+    path(f"{_PREDICTION}faces/<int:index>.jpg", result.face_crop, name="face_crop"),
+    path(f"{_PREDICTION}rerun/", result.rerun, name="rerun"),
+    path(f"{_PREDICTION}delete/", result.delete, name="delete"),
+    path("account/signup/", accounts.signup, name="signup"),
+    path(
+        "account/login/",
+        auth.LoginView.as_view(
+            template_name="accounts/login.html", redirect_authenticated_user=True
+        ),
+        name="login",
+    ),
+    path("account/logout/", auth.LogoutView.as_view(), name="logout"),
+    path(
+        "account/password/",
+        auth.PasswordChangeView.as_view(
+            template_name="accounts/password.html", success_url=reverse_lazy("upload")
+        ),
+        name="password",
+    ),
+    path("account/keys/", accounts.api_keys, name="api_keys"),
+    path("account/keys/<str:token_key>/revoke/", accounts.revoke_key, name="revoke_key"),
+    path("account/delete/", accounts.delete_account, name="delete_account"),
+]

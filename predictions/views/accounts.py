@@ -1,0 +1,71 @@
+"""Accounts: sign up, API keys, the end of an account."""
+
+from django.contrib import messages
+from django.contrib.auth import login, logout
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+from knox.models import AuthToken
+
+_MOST_KEYS = 20
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def signup(request: HttpRequest) -> HttpResponse:
+    """Make an account; what the browser sent before comes along (see `access.adopt`)."""
+    if request.user.is_authenticated:
+        return redirect("upload")
+    form: UserCreationForm[User] = UserCreationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user = form.save()
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        messages.success(request, _("Welcome, %(name)s.") % {"name": user.get_username()})
+        return redirect("upload")
+    return render(request, "accounts/signup.html", {"form": form})
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def api_keys(request: HttpRequest) -> HttpResponse:
+    """The account's API keys; a new one is shown once, in the answer to its making."""
+    new_key = None
+    keys = AuthToken.objects.filter(user=request.user).order_by("-created")
+    if request.method == "POST":
+        if keys.count() >= _MOST_KEYS:
+            messages.error(request, _("You have many keys already. Please revoke one first."))
+        else:
+            _token, new_key = AuthToken.objects.create(request.user)
+    context = {"keys": keys, "new_key": new_key, "site": request.build_absolute_uri("/")}
+    return render(request, "accounts/api_keys.html", context)
+
+
+@login_required
+@require_POST
+def revoke_key(request: HttpRequest, token_key: str) -> HttpResponse:
+    """Delete one of the account's keys."""
+    AuthToken.objects.filter(user=request.user, token_key=token_key).delete()
+    messages.success(request, _("The key was revoked."))
+    return redirect("api_keys")
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete_account(request: HttpRequest) -> HttpResponse:
+    """Ask, then delete the account with every photo and key."""
+    if request.method != "POST":
+        return render(request, "accounts/delete_account.html")
+    account = User.objects.filter(username=request.user.get_username())
+    logout(request)
+    account.delete()
+    messages.success(request, _("Your account and all your photos were deleted."))
+    return redirect("upload")

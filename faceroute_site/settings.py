@@ -284,8 +284,9 @@ SWEEP_SECONDS = env.int("FACEROUTE_SWEEP_SECONDS", default=15)
 
 
 def _every(period: timedelta, task: str) -> dict[str, Any]:
-    """An entry of the schedule; a message nobody took before the next one is due is dropped."""
-    return {"task": task, "schedule": period, "options": {"expires": period.total_seconds()}}
+    """An entry of the schedule. While no worker is there, its messages do not pile up for ever."""
+    patience = max(period, timedelta(minutes=5)).total_seconds()
+    return {"task": task, "schedule": period, "options": {"expires": patience}}
 
 
 CELERY_BEAT_SCHEDULE = {

@@ -57,7 +57,8 @@ class Process:
 class Stack:
     """Starts processes that share one data directory; leaving the `with` block stops them all.
 
-    `environment` is set for every process, on top of this one's. Logs go to `logs`.
+    `environment` is set for every process, on top of this one's. Logs go to `logs`. `redis` is the
+    Redis that runs, if any.
     """
 
     def __init__(self, data_dir: Path, *, logs: Path, **environment: str) -> None:
@@ -72,7 +73,7 @@ class Stack:
             **environment,
         }
         self._processes: list[Process] = []
-        self._redis: Process | None = None
+        self.redis: Process | None = None
 
     def __enter__(self) -> "Stack":
         return self
@@ -110,14 +111,14 @@ class Stack:
         path.unlink(missing_ok=True)
         process = self.start("redis", *embedded_redis.command(self.data_dir))
         wait_until(path.exists, "Redis listens", process)
-        self._redis = process
+        self.redis = process
         return process
 
     def stop_redis(self) -> None:
         """Redis goes away, with every message it held."""
-        assert self._redis, "no Redis was started"
-        self._redis.stop()
-        self._redis = None
+        assert self.redis, "no Redis was started"
+        self.redis.stop()
+        self.redis = None
 
     def start_worker(
         self, *options: str, app: str = "faceroute_site", queues: str = "inference,upkeep"

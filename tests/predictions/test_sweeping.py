@@ -1,5 +1,6 @@
 """The sweeper finds what was lost and wakes workers for it, with no more messages than needed."""
 
+import signal
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -83,6 +84,16 @@ def test_the_bell_is_silent_for_a_while_after_redis_did_not_answer(redis: Stack)
     redis.start_redis()
     assert not bell.ring(uuid.uuid4())
     assert waiting_messages() == 0
+
+
+def test_a_redis_that_hangs_holds_nobody_up(redis: Stack) -> None:
+    bell = Bell(silence=0)
+    assert bell.ring(uuid.uuid4())
+    assert redis.redis is not None
+    redis.redis.signal_group(signal.SIGSTOP)
+    assert not bell.ring(uuid.uuid4())
+    redis.redis.signal_group(signal.SIGCONT)
+    assert bell.ring(uuid.uuid4())
 
 
 def test_the_bell_rings_again_when_redis_is_back(redis: Stack) -> None:

@@ -1,10 +1,12 @@
 """Real workers on a real queue: whatever dies, every photo is estimated, and once only."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.conf import settings as site_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from PIL import Image
 from redis import Redis
 
@@ -76,13 +78,19 @@ def test_fifty_photos_survive_a_killed_worker(
 
 
 def test_an_emptied_queue_loses_nothing(site: Stack, owner: Owner, small_portrait: bytes) -> None:
-    site.start_beat()
-    worker = site.start_worker()
+    queue = Redis(unix_socket_path=str(embedded_redis.socket_path(site.data_dir)))
     send(owner, small_portrait, 20)
-    Redis(unix_socket_path=str(embedded_redis.socket_path(site.data_dir))).flushall()
+    queue.flushall()
+    worker = site.start_worker()  # looks for what waits when it starts
+    wait_for_all(worker)
+    assert count("done") == 20
+
+    site.start_beat()
+    send(owner, small_portrait, 10)
+    queue.flushall()
     send(owner, small_portrait, 2)
     wait_for_all(worker)
-    assert count("done") == 22
+    assert count("done") == 32
 
 
 def test_a_queue_that_is_down_delays_predictions_and_fails_no_upload(
@@ -178,6 +186,24 @@ def test_two_workers_share_the_work(site: Stack, owner: Owner, small_portrait: b
     wait_for_all(workers[0])
     assert count("done") == Face.objects.count() == 40
     assert set(Prediction.objects.values_list("attempts", flat=True)) == {1}
+
+
+def test_twenty_senders_at_once_never_meet_a_locked_database(site: Stack, owner: Owner) -> None:
+    blank = jpeg(Image.new("RGB", (64, 64), "salmon"))
+
+    def send_ten(_: int) -> None:
+        try:
+            send(owner, blank, 10)
+        finally:
+            connection.close()
+
+    site.start_beat()
+    worker = site.start_worker()
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(send_ten, range(20)))
+    wait_for_all(worker)
+    assert count("done") == 200
+    assert "locked" not in worker.output()
 
 
 def test_only_the_process_that_estimates_loads_tensorflow(

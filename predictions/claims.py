@@ -109,7 +109,10 @@ def hand_back(claim: Claim) -> Returned:
 
 
 def return_expired(now: datetime) -> Returned:
-    """Return what lost workers have left behind: to be tried again, alone, or given up."""
+    """Return what lost workers have left behind: to be tried again, alone, or given up.
+
+    Where workers run on several machines, their clocks must agree to well within a lease.
+    """
     expired = Prediction.objects.filter(status=Status.RUNNING, lease_expires_at__lt=now)
     return _return(expired, FailureCode.WORKER_LOST)
 

@@ -1,8 +1,9 @@
-"""A worker whose network dies at once, as a crashing library would, on a photo 13 pixels wide."""
+"""A worker whose network misbehaves, as libraries do, on photos of the widths named here."""
 
 import io
 import os
 import signal
+import threading
 from collections.abc import Sequence
 
 import django
@@ -12,15 +13,22 @@ from faceroute_site.celery import app
 
 django.setup()
 
-from predictions import serving  # noqa: E402
+from predictions import serving, tasks  # noqa: E402
 from tests.predictions.fakes import FakeEstimator  # noqa: E402
 
 __all__ = ["app"]
 
+CRASHES = 13
+HANGS = 14
 
-def die_of_poison(photos: Sequence[bytes]) -> None:
-    if any(Image.open(io.BytesIO(photo)).width == 13 for photo in photos):
+
+def misbehave(photos: Sequence[bytes]) -> None:
+    widths = {Image.open(io.BytesIO(photo)).width for photo in photos}
+    if CRASHES in widths:
         os.kill(os.getpid(), signal.SIGKILL)
+    if HANGS in widths:
+        threading.Event().wait()
 
 
-serving.model_server = serving.ModelServer(lambda _: FakeEstimator(die_of_poison))
+serving.model_server = serving.ModelServer(lambda _: FakeEstimator(misbehave))
+tasks.predict.time_limit = 2

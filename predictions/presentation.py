@@ -34,6 +34,7 @@ class Bar:
     y: float
     width: float
     height: float
+    middle: float
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def _bars(age: dict[str, Any] | None) -> list[Bar]:
                 y=round(_CHART_HEIGHT - height, 2),
                 width=round(step * 0.8, 2),
                 height=round(height, 2),
+                middle=round((position + 0.5) * step, 2),
             )
         )
     return bars

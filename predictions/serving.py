@@ -100,7 +100,9 @@ def load_pipeline(version: ModelVersion) -> Estimator:
 def _detector() -> "FaceDetector":
     from vision.detection import FaceDetector
 
-    return FaceDetector()
+    detector = FaceDetector()
+    detector.warm_up()
+    return detector
 
 
 # One per worker process. Nothing is loaded before the first use, which comes after the fork.

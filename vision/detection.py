@@ -75,6 +75,12 @@ class FaceDetector:
         self._rnet = graph(RNet(), "rnet.lz4", 24)
         self._onet = graph(ONet(), "onet.lz4", 48)
 
+    def warm_up(self) -> None:
+        """Trace and run every network once, so that the first photo does not pay for it."""
+        self._pnet(np.zeros((1, 64, 64, 3), np.float32))
+        self._rnet(np.zeros((1, 24, 24, 3), np.float32))
+        self._onet(np.zeros((1, 48, 48, 3), np.float32))
+
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Every face of every image, uint8 (H, W, 3) RGB of any size; the largest face first.
 

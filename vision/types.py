@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# What a network can be computed in; "auto" is the fastest that the machine has.
+PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16", "float16")
+
 Image = NDArray[np.uint8]  # (height, width, 3), RGB, 0-255
 Landmarks = NDArray[np.float32]  # (5, 2) x, y in pixels: left eye, right eye, nose, mouth corners
 

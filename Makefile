@@ -1,0 +1,43 @@
+# make run    installs what is missing and runs the whole site at http://127.0.0.1:8000
+# make test   installs what is missing and runs the whole test suite
+# make admin  creates an administrator
+#
+# HOST and PORT choose another address (make run PORT=8001), PYTHON another interpreter.
+
+PYTHON ?=
+
+.PHONY: run admin install test clean
+.DELETE_ON_ERROR:
+
+run: install
+	@.venv/bin/python manage.py serve
+
+admin: install
+	@.venv/bin/python manage.py migrate --verbosity 0
+	@.venv/bin/python manage.py createsuperuser
+
+install: .venv/.installed
+
+test: .venv/.installed-dev
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup
+
+clean:
+	rm -rf .venv staticfiles
+
+# A stamp is written last. Where it is missing, whatever lies there was interrupted half-way, which
+# pip cannot always see, and is made anew; so it is where its Python has gone.
+ifneq ($(shell test -x .venv/bin/python || echo gone),)
+$(shell rm -f .venv/.installed)
+endif
+
+.venv/.installed: requirements.txt
+	@test -e $@ || PYTHON='$(PYTHON)' sh tools/environment.sh
+	@rm -f $@
+	@echo 'Installing what FaceRoute runs on; the first time takes some minutes.'
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	@echo 'Installing what the tests need.'
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,25 @@
+"""`serve`: the whole site on this machine, until Ctrl-C."""
+
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from faceroute_site.address import Address, AddressUnusable
+from faceroute_site.embedded_redis import RedisMissing
+from faceroute_site.serving import serve
+from faceroute_site.sole_run import AlreadyRunning
+
+
+class Command(BaseCommand):
+    help = "Run the whole site on this machine: web, workers, scheduler, and Redis if none is set."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
+        parser.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"))
+
+    def handle(self, *, host: str, port: int, **_options: Any) -> None:
+        try:
+            serve(Address(host, port))
+        except (AddressUnusable, AlreadyRunning, RedisMissing) as error:
+            raise CommandError(str(error)) from error

@@ -1,0 +1,43 @@
+"""The programs that make up the site, as command lines for one machine.
+
+docker-compose.yml starts the same command lines in containers.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from . import embedded_redis
+from .address import Address
+from .supervision import Program
+
+_PYTHON = (sys.executable, "-m")
+_CELERY = (*_PYTHON, "celery", "-q", "-A", "faceroute_site")
+# Workers learn what to do from the database; they need not talk to each other.
+_WORKER = (*_CELERY, "worker", "-l", "INFO", "--without-gossip", "--without-mingle")
+_QUIET_TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def queue(data_dir: Path) -> Program:
+    """The embedded Redis. Raises RedisMissing where there is no server to run."""
+    return Program("redis", embedded_redis.command(data_dir))
+
+
+def site(address: Address) -> list[Program]:
+    """The web process, both workers and the scheduler."""
+    web = (*_PYTHON, "gunicorn", "-c", "python:faceroute_site.gunicorn_conf")
+    inference = (*_WORKER, "-n", "inference@%h", "-Q", "inference,upkeep")
+    training = (*_WORKER, "-n", "training@%h", "-Q", "training", "-c", "1")
+    beat = (*_CELERY, "beat", "-l", "INFO")
+    return [
+        Program("web", web, {"HOST": address.host, "PORT": str(address.port)}),
+        Program("inference", inference, _QUIET_TENSORFLOW),
+        # Nobody sits in front of a screen waiting for a training run: photos go first.
+        Program("training", (*_nice(), *training), _QUIET_TENSORFLOW),
+        Program("beat", beat),
+    ]
+
+
+def _nice() -> tuple[str, ...]:
+    nice = shutil.which("nice")
+    return (nice, "-n", "10") if nice else ()

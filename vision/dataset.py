@@ -46,7 +46,7 @@ class DatasetUnreadable(VisionError):
 def is_image_name(name: str) -> bool:
     """Whether a path inside a dataset looks like an image (what unpackers add does not count)."""
     path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts)
     return not hidden and path.name.lower().endswith(_SUFFIXES)
 
 

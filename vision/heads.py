@@ -66,7 +66,7 @@ class HeadSpec:
                 residuals=_pair(spec["residuals"]) if spec.get("residuals") else None,
             )
             head._check()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise BundleIncompatible(
                 f"The model's {name} head cannot be built by this version of FaceRoute ({error})."
             ) from error

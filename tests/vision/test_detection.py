@@ -14,7 +14,7 @@ PORTRAIT = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
 FACE = (181, 62, 86, 110)  # x, y, width, height, as people draw it
 
 
-def pasted(size: tuple[int, int], *pieces: tuple[Image.Image, tuple[int, int]]) -> np.ndarray:  # type: ignore[type-arg]
+def pasted(size: tuple[int, int], *pieces: tuple[Image.Image, tuple[int, int]]) -> np.ndarray:
     scene = Image.new("RGB", size, (116, 124, 133))
     for piece, place in pieces:
         scene.paste(piece, place)

@@ -1,0 +1,112 @@
+"""The figures of an evaluation are those one computes by hand."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from vision.dataset import iter_files, split_bucket
+from vision.engine import Engine
+from vision.evaluate import evaluate, read_crop
+from vision.labels import RACES
+from vision.types import AgeEstimate, ClassEstimate, FaceAttributes
+
+
+def crop(grey: int) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (200, 200), (grey, grey, grey)).save(data, "PNG")
+    return data.getvalue()
+
+
+class Oracle:
+    """Answers by the grey of a crop."""
+
+    input_size = 48
+
+    def __init__(self, answers: dict[int, FaceAttributes]) -> None:
+        self.answers = answers
+
+    def predict(self, crops: NDArray[np.uint8]) -> list[FaceAttributes]:
+        return [self.answers[int(one[0, 0, 0])] for one in crops]
+
+
+def says(years: float, female: float, **races: float) -> FaceAttributes:
+    return FaceAttributes(
+        AgeEstimate(years, round(years) - 5, round(years) + 5, 0.8),
+        ClassEstimate({"male": 1 - female, "female": female}),
+        ClassEstimate(dict.fromkeys(RACES, 0.0) | races),
+    )
+
+
+def test_every_figure_is_right() -> None:
+    engine = Oracle(
+        {
+            10: says(30, 0.9, white=1.0),  # right in everything
+            20: says(50, 0.1, others=0.6, black=0.4),  # 10 years off; race right of three only
+            30: says(7, 0.2, white=1.0),  # 3 years off, gender and race wrong
+        }
+    )
+    report = evaluate(
+        engine,
+        [
+            ("30_1_0_1.jpg", crop(10)),
+            ("40_0_1_2.jpg", crop(20)),
+            ("4_1_4_3.jpg", crop(30)),
+            ("39_1_20170116174525125.jpg", crop(10)),
+            ("30_1_9_1.jpg", crop(10)),
+            ("30_1_1_1.jpg", b"broken"),
+        ],
+    )
+    expected = {
+        "n": 3,
+        "age_mae": 4.3333,
+        "age_mse": 36.3333,
+        "age_rmse": 6.0277,
+        "gender_accuracy": 0.6667,
+        "race_accuracy": 0.3333,
+        "race3_accuracy": 1.0,
+        "age_interval_coverage": 0.6667,
+        "skipped": {"malformed_name": 1, "label_out_of_range": 1, "unreadable": 1},
+    }
+    assert {key: report[key] for key in expected} == expected
+    assert report["seconds"] >= 0
+    assert [(g["race"], g["gender"], g["age"], g["n"]) for g in report["groups"]] == [
+        ("black", "male", "40-49", 1),
+        ("others", "female", "0-9", 1),
+        ("white", "female", "30-39", 1),
+    ]
+    assert report["groups"][0]["age_mae"] == 10
+
+
+def test_an_absent_head_and_an_empty_folder_give_no_figures() -> None:
+    report = evaluate(Oracle({10: FaceAttributes()}), [("30_1_0_1.jpg", crop(10))])
+    assert (report["n"], report["age_mae"], report["race3_accuracy"]) == (1, None, None)
+    assert evaluate(Oracle({}), [])["n"] == 0
+
+
+def test_a_crop_is_reduced_with_antialiasing() -> None:
+    board = (np.indices((200, 200)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    data = io.BytesIO()
+    Image.fromarray(board).save(data, "PNG")
+    small = read_crop(data.getvalue(), 96)
+    assert small.shape == (96, 96, 3)
+    assert small.std() < 20  # every pixel is grey; without antialiasing they alternate
+
+
+@pytest.mark.skipif(
+    "FACEROUTE_UTKFACE" not in os.environ,
+    reason="Set FACEROUTE_UTKFACE to a folder or zip of UTKFace to score the starter model on it.",
+)
+def test_the_starter_does_as_well_as_its_card_says() -> None:
+    files = iter_files(Path(os.environ["FACEROUTE_UTKFACE"]))
+    validation = [(name, data) for name, data in files if split_bucket(data) == 1]
+    starter = Path(__file__).parents[2] / "weights" / "starter"
+    report = evaluate(Engine.load(starter), validation)
+    assert report["age_mae"] < 5.3
+    assert report["gender_accuracy"] > 0.91
+    assert report["race3_accuracy"] > 0.92
+    assert abs(report["age_interval_coverage"] - 0.8) < 0.03

@@ -1,0 +1,56 @@
+"""`evaluate` as a program calls it: one JSON document, from a real model, nothing else running."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "FACEROUTE_DATA_DIR": str(data_dir), "DATABASE_URL": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
+    from skimage import data
+
+    crops = tmp_path / "UTKFace"
+    crops.mkdir()
+    crop = Image.fromarray(data.astronaut()).crop((168, 60, 282, 174)).resize((200, 200))  # type: ignore[no-untyped-call]
+    crop.save(crops / "36_1_0_20170116174525125.jpg.chip.jpg", "JPEG", quality=95)
+    crop.save(crops / "39_1_20170116174525125.jpg.chip.jpg", "JPEG")
+    done = run("evaluate", str(crops), "--json", data_dir=tmp_path / "empty")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert list(report)[:8] == [
+        "n",
+        "age_mae",
+        "age_mse",
+        "age_rmse",
+        "gender_accuracy",
+        "race_accuracy",
+        "race3_accuracy",
+        "age_interval_coverage",
+    ]
+    assert {"groups", "seconds"} <= report.keys()
+    assert (report["n"], report["gender_accuracy"]) == (1, 1.0)
+    assert report["age_mae"] < 12
+    assert report["skipped"] == {"malformed_name": 1}
+
+
+def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
+    done = run("evaluate", str(tmp_path / "nowhere"), data_dir=tmp_path / "empty")
+    assert done.returncode != 0
+    assert "neither a folder nor a zip" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,134 @@
+"""Which version serves: registered once, activated whole, rolled back."""
+
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from training.models import ModelVersion
+from training.registry import (
+    activate_version,
+    active_version,
+    bundle_path,
+    register_bundle,
+    roll_back,
+)
+from training.serving import resolve_bundle
+from vision.artifacts import WEIGHTS, load_bundle, save_bundle
+from vision.errors import BundleCorrupt, BundleError, BundleMissing
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def model_root(settings: Any, tmp_path: Path) -> Path:
+    settings.MODEL_ROOT = tmp_path / "models"
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    manifest = {"name": "tiny", "architecture": "vgg16", "input_size": 96, "heads": {"age": {}}}
+    save_bundle(tmp_path / "made", manifest, {"a": np.zeros(3)})
+    return tmp_path / "made"
+
+
+def test_a_registered_bundle_is_a_copy_of_its_own(bundle: Path) -> None:
+    version = register_bundle(bundle, "first")
+    shutil.rmtree(bundle)
+    assert load_bundle(bundle_path(version)).manifest["name"] == "tiny"
+    assert version.manifest["input_size"] == 96
+    assert active_version() is None
+
+
+def test_a_name_is_given_once(bundle: Path) -> None:
+    register_bundle(bundle, "first")
+    with pytest.raises(BundleError, match="already"):
+        register_bundle(bundle, "first")
+    assert ModelVersion.objects.count() == 1
+
+
+def test_a_broken_bundle_is_not_registered(bundle: Path, model_root: Path) -> None:
+    (bundle / WEIGHTS).write_bytes(b"x")
+    with pytest.raises(BundleCorrupt):
+        register_bundle(bundle, "first")
+    assert not ModelVersion.objects.exists()
+    assert not (model_root / "first").exists()
+
+
+def test_a_registration_killed_before_its_row_is_taken_up_again(bundle: Path) -> None:
+    register_bundle(bundle, "first")
+    ModelVersion.objects.all().delete()
+    assert register_bundle(bundle, "first").bundle == "first"
+
+
+def test_exactly_one_version_serves(bundle: Path) -> None:
+    first = register_bundle(bundle, "first", activate=True)
+    second = register_bundle(bundle, "second")
+    assert active_version() == first
+    activate_version(second)
+    assert active_version() == second
+    assert ModelVersion.objects.filter(is_active=True).count() == 1
+
+
+def test_a_version_whose_bundle_broke_never_takes_over(bundle: Path) -> None:
+    first = register_bundle(bundle, "first", activate=True)
+    second = register_bundle(bundle, "second")
+    (bundle_path(second) / WEIGHTS).write_bytes(b"x")
+    with pytest.raises(BundleCorrupt):
+        activate_version(second)
+    assert active_version() == first
+
+
+def test_rolling_back_goes_to_the_version_before(bundle: Path) -> None:
+    with pytest.raises(BundleError, match="nothing to go back"):
+        roll_back()
+    first = register_bundle(bundle, "first", activate=True)
+    second = register_bundle(bundle, "second", activate=True)
+    register_bundle(bundle, "never-served")
+    assert roll_back() == first
+    assert roll_back() == second
+
+
+@pytest.mark.django_db(transaction=True)
+def test_simultaneous_activations_leave_one(bundle: Path) -> None:
+    versions = [register_bundle(bundle, f"v{number}") for number in range(4)]
+
+    def activate(version: ModelVersion) -> None:
+        activate_version(version)
+        connection.close()
+
+    threads = [threading.Thread(target=activate, args=(version,)) for version in versions * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ModelVersion.objects.filter(is_active=True).count() == 1
+
+
+def test_the_starter_serves_first_and_does_not_push_others_aside(bundle: Path) -> None:
+    call_command("register_starter")
+    starter = active_version()
+    assert starter is not None
+    assert starter.name == "starter-1"
+    activate_version(register_bundle(bundle, "better"))
+    call_command("register_starter")
+    serving = active_version()
+    assert serving is not None
+    assert serving.name == "better"
+
+
+def test_a_bundle_is_found_by_name_folder_or_as_the_one_that_serves(
+    bundle: Path, settings: Any
+) -> None:
+    assert resolve_bundle() == settings.STARTER_BUNDLE
+    version = register_bundle(bundle, "first", activate=True)
+    assert resolve_bundle() == resolve_bundle("first") == bundle_path(version)
+    assert resolve_bundle(str(bundle)) == bundle
+    with pytest.raises(BundleMissing, match="neither"):
+        resolve_bundle("nothing")

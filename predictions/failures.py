@@ -24,7 +24,7 @@ class FailureCode(TextChoices):
     )
     PHOTO_TOO_LARGE = (
         "photo_too_large",
-        _("The photo has too many pixels. Please send a smaller version."),
+        _("The photo is too large, in bytes or in pixels. Please send a smaller version."),
     )
     STORAGE_ERROR = (
         "storage_error",

@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from vision.errors import BundleError
 
@@ -24,19 +23,19 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     readonly_fields = ("name", "bundle", "manifest", "is_active", "created_at", "activated_at")
     actions = ("activate", "go_back")
 
-    @display(description=gettext_lazy("State"), label={"active": "success", "idle": "info"})
-    def state(self, version: ModelVersion) -> tuple[str, str]:
-        return ("active", _("Serves now")) if version.is_active else ("idle", _("Ready"))
+    @admin.display(description=gettext_lazy("State"))
+    def state(self, version: ModelVersion) -> str:
+        return _("Serves now") if version.is_active else _("Ready")
 
-    @display(description=gettext_lazy("Age error (years)"))
+    @admin.display(description=gettext_lazy("Age error (years)"))
     def mae(self, version: ModelVersion) -> Any:
         return version.metrics.get("age_mae", "–")
 
-    @display(description=gettext_lazy("Gender accuracy"))
+    @admin.display(description=gettext_lazy("Gender accuracy"))
     def gender(self, version: ModelVersion) -> Any:
         return version.metrics.get("gender_accuracy", "–")
 
-    @display(description=gettext_lazy("Race accuracy (5)"))
+    @admin.display(description=gettext_lazy("Race accuracy (5)"))
     def race(self, version: ModelVersion) -> Any:
         return version.metrics.get("race_accuracy", "–")
 

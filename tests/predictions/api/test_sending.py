@@ -68,7 +68,7 @@ def test_too_many_pixels_are_413(api: APIClient, photo: Any, settings: Any) -> N
 def test_a_body_that_cannot_be_right_is_refused_unread(api: APIClient, settings: Any) -> None:
     settings.PHOTO_MAX_BYTES = 10
     response = api.generic(
-        "POST", URL, b"x" * 200_000, content_type="multipart/form-data; boundary=x"
+        "POST", URL, "x" * 200_000, content_type="multipart/form-data; boundary=x"
     )
     assert response.status_code == 413
 

@@ -1,0 +1,81 @@
+"""The container files name only what exists. No engine is needed: they are read, not run."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from faceroute_site import programs
+from faceroute_site.address import Address
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = [name for name in SERVICES if name not in {"db", "redis"}]
+
+
+def test_the_topology_is_complete() -> None:
+    assert {"web", "inference", "training", "beat", "migrate", "db", "redis"} <= set(SERVICES)
+    assert SERVICES["inference-gpu"]["profiles"] == ["gpu"]
+    devices = SERVICES["inference-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert devices[0]["driver"] == "nvidia"
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_images_are_pinned(name: str) -> None:
+    assert re.search(r":\d+\.\d+", SERVICES[name]["image"])
+
+
+@pytest.mark.parametrize("name", ["web", "inference", "db", "redis", "inference-gpu"])
+def test_services_say_how_they_are(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_are_confined(name: str) -> None:
+    assert SERVICES[name]["read_only"] is True
+    assert SERVICES[name]["cap_drop"] == ["ALL"]
+
+
+def test_dependencies_exist() -> None:
+    for service in SERVICES.values():
+        assert set(service.get("depends_on", {})) <= set(SERVICES)
+
+
+def test_the_same_command_lines_run_on_one_machine() -> None:
+    """Only `nice` and the interpreter's path may differ."""
+
+    def words(command: tuple[str, ...] | list[str]) -> list[str]:
+        module = command.index("-m")
+        return list(command[module:])
+
+    here = {program.name: words(program.command) for program in programs.site(Address("::", 1))}
+    there = {name: words(SERVICES[name]["command"]) for name in here}
+    assert here == there
+
+
+def test_the_image_runs_as_a_user_without_rights() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    last_stage = dockerfile.rsplit("FROM ", 1)[1]
+    assert re.search(r"^USER (?!root)\w+", last_stage, re.MULTILINE)
+    assert all(
+        re.search(r":\d+\.\d+\.\d+", line) for line in re.findall(r"^FROM .*", dockerfile, re.M)
+    )
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.MULTILINE)
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_every_variable_asked_for_is_in_the_example() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    example = (ROOT / ".env.example").read_text()
+    for name in re.findall(r"\$\{(\w+):\?", text):
+        assert f"{name}=" in example
+
+
+def test_the_migration_commands_exist() -> None:
+    [_shell, _flag, line] = SERVICES["migrate"]["command"]
+    commands = [shlex.split(part)[2] for part in line.split("&&")]
+    assert commands == ["migrate", "register_starter"]

@@ -1,0 +1,59 @@
+"""Korean is complete, up to date, and reaches the pages."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import polib
+import pytest
+from django.test import Client
+
+ROOT = Path(__file__).parents[2]
+KOREAN = ROOT / "locale" / "ko" / "LC_MESSAGES"
+_IN_PYTHON = re.compile(r"""\b(?:_|gettext|gettext_lazy)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)""")
+_IN_TEMPLATE = re.compile(r"""{%\s*translate\s+(?:"([^"]*)"|'([^']*)')""")
+
+
+def messages_in_the_source() -> Iterator[str]:
+    for folder in ("faceroute_site", "predictions", "training"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for literals in _IN_PYTHON.findall(path.read_text()):
+                parts = re.findall(r'"((?:[^"\\]|\\.)*)"', literals)
+                yield "".join(parts).replace('\\"', '"')
+    for path in (ROOT / "templates").rglob("*.html"):
+        for one, other in _IN_TEMPLATE.findall(path.read_text()):
+            yield one or other
+
+
+def test_every_message_is_translated() -> None:
+    catalogue = polib.pofile(str(KOREAN / "django.po"))
+    assert not catalogue.fuzzy_entries()
+    assert not [entry.msgid for entry in catalogue.untranslated_entries()]
+    known = {entry.msgid for entry in catalogue if not entry.obsolete}
+    assert sorted(set(messages_in_the_source()) - known) == []
+
+
+def test_placeholders_survive_translation() -> None:
+    for entry in polib.pofile(str(KOREAN / "django.po")):
+        names = set(re.findall(r"%\(\w+\)[sd]", entry.msgid + entry.msgid_plural))
+        for text in [entry.msgstr, *entry.msgstr_plural.values()]:
+            if text:
+                assert set(re.findall(r"%\(\w+\)[sd]", text)) <= names, entry.msgid
+
+
+def test_the_compiled_catalogue_is_up_to_date() -> None:
+    source = polib.pofile(str(KOREAN / "django.po"))
+    compiled = polib.mofile(str(KOREAN / "django.mo"))
+    assert {e.msgid: (e.msgstr, e.msgstr_plural) for e in compiled} == {
+        e.msgid: (e.msgstr, e.msgstr_plural) for e in source.translated_entries()
+    }
+
+
+@pytest.mark.django_db
+def test_a_korean_browser_gets_korean_pages_and_may_choose_english(client: Client) -> None:
+    korean = client.get("/", headers={"Accept-Language": "ko-KR,ko;q=0.9"}).content.decode()
+    assert '<html lang="ko">' in korean
+    assert "사진 선택" in korean
+    client.post("/i18n/setlang/", {"language": "en", "next": "/"})
+    english = client.get("/", headers={"Accept-Language": "ko"}).content.decode()
+    assert "Choose photos" in english

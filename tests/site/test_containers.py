@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,8 @@ def test_dependencies_exist() -> None:
 def test_the_same_command_lines_run_on_one_machine() -> None:
     """Only `nice` and the interpreter's path may differ."""
 
-    def words(command: tuple[str, ...] | list[str]) -> list[str]:
-        module = command.index("-m")
-        return list(command[module:])
+    def words(command: Sequence[str]) -> list[str]:
+        return list(command[list(command).index("-m") :])
 
     here = {program.name: words(program.command) for program in programs.site(Address("::", 1))}
     there = {name: words(SERVICES[name]["command"]) for name in here}

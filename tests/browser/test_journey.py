@@ -1,0 +1,155 @@
+"""A person's way through the site, in a real Chromium, on the real processes."""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+from skimage import data
+
+from tests.processes import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+_CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome")
+     if (path := Path("/usr/bin") / name).exists()),
+    None,
+)  # fmt: skip
+_QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if _CHROMIUM is None:
+        pytest.skip("No Chromium was found. On Debian: apt-get install chromium")
+    folder = tmp_path_factory.mktemp("site")
+    with Stack(folder / "data", logs=folder) as stack:
+        stack.manage("migrate", "--verbosity", "0")
+        stack.manage("collectstatic", "--noinput", "--verbosity", "0")
+        stack.manage("register_starter")
+        stack.start_redis()
+        stack.start_worker()
+        _process, url = stack.start_web()
+        yield url
+
+
+@pytest.fixture
+def page(site: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
+        page = chromium.new_page(base_url=site, locale="en-US")
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: complaints.append(message.text) if message.type == "error" else None,
+        )
+        yield page
+        assert complaints == []
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("photos")
+    portrait = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
+    collage = Image.new("RGB", (1600, 900), "slategray")
+    for side, angle, place in ((500, 0, (40, 40)), (350, 20, (600, 60)), (600, -30, (960, 200))):
+        turned = portrait.resize((side, side)).rotate(angle, fillcolor="slategray")
+        collage.paste(turned, place)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    files: dict[str, tuple[Image.Image, dict[str, Any]]] = {
+        "portrait.heic": (portrait, {}),
+        "cat.png": (Image.fromarray(data.chelsea()), {}),  # type: ignore[no-untyped-call]
+        "collage.jpg": (collage, {}),
+        "large.jpg": (portrait.resize((3464, 3464)).rotate(90), {"exif": exif}),
+    }
+    for name, (image, options) in files.items():
+        image.save(folder / name, **options)
+    (folder / "words.jpg").write_text("no photo")
+    return {name: folder / name for name in [*files, "words.jpg"]}
+
+
+def send(page: Page, *paths: Path) -> None:
+    page.goto("/")
+    page.set_input_files("#photos", list(paths))
+    expect(page.locator("#chosen li")).to_have_count(len(paths))
+    page.click("#send")
+
+
+def test_the_portrait_becomes_a_result_without_reload(page: Page, photos: dict[str, Path]) -> None:
+    send(page, photos["portrait.heic"])
+    page.wait_for_url(re.compile(r"/predictions/[0-9a-f-]{36}/$"))
+    expect(page.locator(".face")).to_have_count(1, timeout=60_000)
+    expect(page.locator(".face")).to_contain_text("Female")
+    age = page.locator(".face h2").inner_text()
+    assert 25 <= int(re.findall(r"\d+", age)[-1]) <= 42
+    expect(page.locator("svg.boxes rect")).to_have_count(1)
+    page.hover("svg.boxes a")
+    expect(page.locator("article.face")).to_have_class(re.compile("lit"))
+    crop = page.request.get(page.locator("img.crop").get_attribute("src") or "")
+    assert Image.open(io.BytesIO(crop.body())).width > 50
+
+
+def test_several_photos_each_have_their_own_outcome(page: Page, photos: dict[str, Path]) -> None:
+    names = ["cat.png", "collage.jpg", "large.jpg", "words.jpg"]
+    send(page, *(photos[name] for name in names))
+    page.wait_for_url("**/history/")
+    expect(page.locator(".messages")).to_contain_text("words.jpg: This kind of picture")
+    expect(page.locator(".card")).to_have_count(3)
+    for words in ("No face", "3 faces", "One face"):
+        expect(page.locator(".card", has_text=words)).to_have_count(1, timeout=60_000)
+    expect(page.locator("[hx-trigger]")).to_have_count(0)
+
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator(".card", has_text="No face").locator("input").check()
+    page.click("text=Delete selected")
+    expect(page.locator(".card")).to_have_count(2)
+    expect(page.locator(".messages")).to_contain_text("1 result was deleted")
+
+
+def test_two_browsers_see_nothing_of_each_other(page: Page, photos: dict[str, Path]) -> None:
+    send(page, photos["cat.png"])
+    page.wait_for_url(re.compile("/predictions/"))
+    browser = page.context.browser
+    assert browser is not None
+    other = browser.new_page(base_url=page.url.split("/predictions")[0])
+    response = other.goto(page.url)
+    assert response is not None
+    assert response.status == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/about/", "/history/", "/account/login/", "/account/signup/"]
+)
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_page_is_wider_than_the_screen(page: Page, path: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_api_documentation_opens(page: Page) -> None:
+    page.goto("/api/v1/docs/")
+    expect(page.locator(".opblock-tag-section")).not_to_have_count(0, timeout=15_000)
+    expect(page.locator("#swagger-ui")).to_contain_text("/api/v1/predictions/")
+
+
+def test_korean_is_one_press_away(page: Page) -> None:
+    page.goto("/")
+    page.click("button[lang=ko]")
+    expect(page.locator("html")).to_have_attribute("lang", "ko")
+    expect(page.locator("label", has_text="사진 선택")).to_be_visible()

@@ -1,0 +1,348 @@
+"""The pages as their visitors use them: upload, result, history, images, accounts."""
+
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+from knox.models import AuthToken
+from pytest_django import DjangoAssertNumQueries
+
+from predictions.access import Owner
+from predictions.models import Photo, Prediction, Status
+from predictions.uploads import accept_photo
+from predictions.views.history import PAGE
+from tests.factories import (
+    FaceFactory,
+    FinishedPredictionFactory,
+    ModelVersionFactory,
+    PhotoFactory,
+    PredictionFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+EVERY_ADDRESS = ["", "card/", "result.json", "photo.jpg", "thumbnail.jpg", "faces/0.jpg"]
+
+
+@pytest.fixture
+def browser(client: Client, user: User) -> Client:
+    """The owner's browser."""
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def prediction(owner: Owner, photo_bytes: bytes) -> Prediction:
+    """A finished prediction of a real photo, with one face."""
+    made = accept_photo(owner, SimpleUploadedFile("ann.jpg", photo_bytes))
+    version = ModelVersionFactory.create(name="starter-1")
+    Prediction.objects.update(status=Status.DONE, model_version=version, took_ms=87)
+    FaceFactory.create(prediction=made, x=181, y=62, width=86, height=110)
+    made.refresh_from_db()
+    return made
+
+
+def send(client: Client, *files: tuple[str, bytes], **options: Any) -> Any:
+    uploads = [SimpleUploadedFile(name, data) for name, data in files]
+    return client.post("/", {"photos": uploads}, **options)
+
+
+def test_one_photo_leads_to_its_result(client: Client, photo_bytes: bytes) -> None:
+    response = send(client, ("ann.jpg", photo_bytes))
+    assert response.url == f"/predictions/{Prediction.objects.get().pk}/"
+    page = client.get(response.url).content.decode()
+    assert "hx-trigger" in page
+    assert "Waiting for a worker" in page
+
+
+def test_a_bad_file_does_not_hold_up_the_good_ones(client: Client, photo_bytes: bytes) -> None:
+    response = send(client, ("ann.jpg", photo_bytes), ("bad.jpg", b"no"), ("bo.jpg", photo_bytes))
+    assert response.url == "/history/"
+    page = client.get("/history/").content.decode()
+    assert "bad.jpg: This kind of picture cannot be read" in page
+    assert Prediction.objects.count() == 2
+    assert page.count('class="card"') == 2
+
+
+def test_bad_files_alone_lead_back_with_the_reasons(client: Client) -> None:
+    assert send(client, ("bad.jpg", b"no")).url == "/"
+    assert "bad.jpg" in client.get("/").content.decode()
+
+
+def test_no_file_at_all_is_said(client: Client) -> None:
+    assert client.post("/").url == "/"  # type: ignore[attr-defined]
+    assert "at least one photo" in client.get("/").content.decode()
+    assert "sessionid" not in client.cookies
+
+
+def test_the_script_gets_the_address_to_go_to(client: Client, photo_bytes: bytes) -> None:
+    answer = send(client, ("a.jpg", photo_bytes), headers={"Accept": "application/json"}).json()
+    assert answer == {"next": f"/predictions/{Prediction.objects.get().pk}/"}
+
+
+def test_too_many_photos_are_cut_off_with_a_word(
+    client: Client, photo_bytes: bytes, settings: Any
+) -> None:
+    settings.PHOTOS_PER_UPLOAD = 1
+    send(client, ("a.jpg", photo_bytes), ("b.jpg", photo_bytes))
+    assert "first 1 photos" in client.get("/history/").content.decode()
+    assert Prediction.objects.count() == 1
+
+
+def test_the_promise_stands_before_the_first_upload(client: Client) -> None:
+    page = client.get("/").content.decode()
+    for words in ("Nobody is recognised", "deleted after 30 days", "often wrong", "15 MB"):
+        assert words in page
+
+
+def test_a_result_shows_box_range_chart_and_probabilities(
+    browser: Client, prediction: Prediction
+) -> None:
+    page = browser.get(f"/predictions/{prediction.pk}/").content.decode()
+    assert 'viewBox="0 0 512 512"' in page
+    assert '<rect x="181" y="62" width="86" height="110"' in page
+    assert "About 34 years" in page
+    assert "likely 27 to 42" in page
+    assert "80 % of such ranges" in page
+    assert "<title>30-39: 60 %</title>" in page
+    assert 'value="0.97"' in page
+    assert "uncertain" not in page
+    assert "starter-1" in page
+    assert "hx-trigger" not in page
+
+
+def test_a_doubtful_estimate_is_called_uncertain(browser: Client, prediction: Prediction) -> None:
+    unsure = {"label": "male", "probability": 0.55, "probabilities": {"male": 0.55, "female": 0.45}}
+    prediction.faces.update(gender=unsure)
+    assert "uncertain" in browser.get(f"/predictions/{prediction.pk}/").content.decode()
+
+
+def test_a_head_that_is_switched_off_is_not_shown(browser: Client, prediction: Prediction) -> None:
+    prediction.faces.update(race=None, age=None)
+    page = browser.get(f"/predictions/{prediction.pk}/").content.decode()
+    assert "Race" not in page
+    assert "years" not in page
+    assert "Gender" in page
+
+
+def test_no_face_is_a_result(browser: Client, prediction: Prediction) -> None:
+    prediction.faces.all().delete()
+    assert "No face was found" in browser.get(f"/predictions/{prediction.pk}/").content.decode()
+
+
+def test_a_failure_says_why_and_offers_another_try(browser: Client, prediction: Prediction) -> None:
+    Prediction.objects.update(status=Status.FAILED, failure_code="worker_lost")
+    page = browser.get(f"/predictions/{prediction.pk}/").content.decode()
+    assert "cut off twice" in page
+    assert "Run again" in page
+    response = browser.post(f"/predictions/{prediction.pk}/rerun/")
+    assert response.status_code == 302
+    assert Prediction.objects.filter(status=Status.QUEUED).count() == 1
+
+
+def test_htmx_gets_the_fragment_alone(browser: Client, prediction: Prediction) -> None:
+    url = f"/predictions/{prediction.pk}/"
+    fragment = browser.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert fragment.lstrip().startswith('<div id="result"')
+    assert "<html" not in fragment
+
+
+@pytest.mark.parametrize("rest", EVERY_ADDRESS)
+def test_the_owner_sees_everything(browser: Client, prediction: Prediction, rest: str) -> None:
+    response = browser.get(f"/predictions/{prediction.pk}/{rest}")
+    assert response.status_code == 200
+    if rest.endswith(".jpg"):
+        assert response["Content-Type"] == "image/jpeg"
+        assert response["Cache-Control"].startswith("private")
+        assert response["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("rest", EVERY_ADDRESS)
+@pytest.mark.parametrize("who", ["nobody", "stranger", "administrator"])
+def test_nobody_else_sees_anything(
+    client: Client, stranger: User, prediction: Prediction, rest: str, who: str
+) -> None:
+    if who == "stranger":
+        client.force_login(stranger)
+    elif who == "administrator":
+        client.force_login(User.objects.create_superuser("boss"))
+    assert client.get(f"/predictions/{prediction.pk}/{rest}").status_code == 404
+
+
+@pytest.mark.parametrize("verb", ["delete", "rerun"])
+def test_nobody_else_changes_anything(client: Client, prediction: Prediction, verb: str) -> None:
+    assert client.post(f"/predictions/{prediction.pk}/{verb}/").status_code == 404
+    client.post("/history/delete/", {"selected": [str(prediction.pk)]})
+    client.post("/history/delete-everything/")
+    assert Prediction.objects.count() == 1
+
+
+def test_changes_need_the_forms_token(user: User, prediction: Prediction) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(user)
+    assert strict.post(f"/predictions/{prediction.pk}/delete/").status_code == 403
+    assert Prediction.objects.count() == 1
+
+
+def test_deleting_takes_photo_and_files(browser: Client, prediction: Prediction) -> None:
+    image = prediction.photo.image
+    browser.post(f"/predictions/{prediction.pk}/delete/")
+    assert not Photo.objects.exists()
+    assert browser.get(f"/predictions/{prediction.pk}/photo.jpg").status_code == 404
+    assert image.name
+
+
+def test_an_anonymous_history_moves_to_the_account_that_signs_up(
+    client: Client, photo_bytes: bytes
+) -> None:
+    send(client, ("ann.jpg", photo_bytes))
+    form = {"username": "ann", "password1": "correct horse 9", "password2": "correct horse 9"}
+    assert client.post("/account/signup/", form).status_code == 302
+    assert Prediction.objects.get().owner == User.objects.get(username="ann")
+    assert 'class="card"' in client.get("/history/").content.decode()
+    client.post("/account/logout/")
+    assert 'class="card"' not in client.get("/history/").content.decode()
+
+
+def many(user: User, count: int) -> list[Prediction]:
+    now = timezone.now()
+    photo = PhotoFactory.create(owner=user)
+    rows = [
+        FinishedPredictionFactory.build(photo=photo, owner=user, model_version=None)
+        for _ in range(count)
+    ]
+    made = Prediction.objects.bulk_create(rows)
+    for age, row in enumerate(made):
+        Prediction.objects.filter(pk=row.pk).update(created_at=now - timedelta(minutes=age))
+    return made
+
+
+def test_the_history_has_pages_without_gap_or_repetition(browser: Client, user: User) -> None:
+    wanted = {str(row.pk) for row in many(user, PAGE * 2 + 5)}
+    seen: list[str] = []
+    url: str | None = "/history/"
+    while url:
+        response = browser.get(url)
+        seen += [str(entry["prediction"].pk) for entry in response.context["entries"]]
+        url = "/history/" + response.context["older"] if response.context["older"] else None
+    assert len(seen) == len(wanted)
+    assert set(seen) == wanted
+
+
+def test_a_page_of_the_history_costs_the_same_queries_however_long_it_is(
+    browser: Client, user: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    many(user, 1)
+    with django_assert_max_num_queries(6):
+        browser.get("/history/")
+    many(user, PAGE)
+    with django_assert_max_num_queries(6):
+        browser.get("/history/")
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("status=queued", 1),
+        ("status=done", 1),
+        ("since=2026-01-01&until=2026-01-31", 1),
+        ("version=v1", 1),
+        ("status=nonsense", 2),
+        ("before=nonsense", 2),
+        ("before=2026-01-01T00:00:00_x", 2),
+    ],
+)
+def test_filters_narrow_and_nonsense_does_no_harm(
+    browser: Client, user: User, query: str, count: int
+) -> None:
+    version = ModelVersionFactory.create(name="v1")
+    photo = PhotoFactory.create(owner=user)
+    old = FinishedPredictionFactory.create(photo=photo, model_version=version)
+    Prediction.objects.update(created_at=datetime(2026, 1, 9, tzinfo=UTC))
+    PredictionFactory.create(photo=photo)
+    assert old.pk
+    assert len(browser.get(f"/history/?{query}").context["entries"]) == count
+
+
+def test_ticked_results_and_then_all_are_deleted(browser: Client, user: User) -> None:
+    rows = [PredictionFactory.create(photo=PhotoFactory.create(owner=user)) for _ in range(3)]
+    chosen = [str(rows[0].pk), "nonsense", str(uuid.uuid4())]
+    browser.post("/history/delete/", {"selected": chosen})
+    assert Prediction.objects.count() == 2
+    assert "for good" in browser.get("/history/delete-everything/").content.decode()
+    browser.post("/history/delete-everything/")
+    assert not Photo.objects.exists()
+
+
+def test_wrong_passwords_lock_the_account_for_a_while(client: Client, user: User) -> None:
+    user.set_password("right")
+    user.save()
+    for _ in range(10):
+        response = client.post("/account/login/", {"username": "ann", "password": "wrong"})
+    assert response.status_code == 429
+    assert "locked" in response.content.decode()
+    again = client.post("/account/login/", {"username": "ann", "password": "right"})
+    assert again.status_code == 429
+
+
+def test_a_key_is_shown_once_and_can_be_revoked(browser: Client, user: User) -> None:
+    page = browser.post("/account/keys/").content.decode()
+    token = AuthToken.objects.get(user=user)
+    [key] = re.findall(r"<pre><code>(\w{64})</code>", page)
+    assert key.startswith(token.token_key)
+    assert key not in browser.get("/account/keys/").content.decode()
+    browser.post(f"/account/keys/{token.token_key}/revoke/")
+    assert not AuthToken.objects.exists()
+
+
+def test_keys_of_others_cannot_be_revoked(browser: Client, stranger: User) -> None:
+    token, _ = AuthToken.objects.create(stranger)
+    browser.post(f"/account/keys/{token.token_key}/revoke/")
+    assert AuthToken.objects.count() == 1
+
+
+def test_the_end_of_an_account_takes_everything_along(
+    browser: Client, user: User, prediction: Prediction, media_root: Any
+) -> None:
+    AuthToken.objects.create(user)
+    browser.post("/account/delete/")
+    assert not User.objects.filter(pk=user.pk).exists()
+    assert not Photo.objects.exists()
+    assert not AuthToken.objects.exists()
+    assert not Prediction.objects.filter(pk=prediction.pk).exists()
+
+
+@pytest.mark.parametrize("path", ["/account/keys/", "/account/delete/", "/account/password/"])
+def test_account_pages_ask_to_log_in(client: Client, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/account/login/")
+
+
+def test_the_about_page_shows_the_models_figures_beside_the_decks(client: Client) -> None:
+    assert "No model serves" in client.get("/about/").content.decode()
+    ModelVersionFactory.create(name="v7", is_active=True, manifest={"metrics": {"age_mae": 4.321}})
+    page = client.get("/about/").content.decode()
+    for figure in ("v7", "4.321", "6.241", "72.025", "8.487", "0.917", "0.934"):
+        assert figure in page
+
+
+def test_pages_allow_no_script_but_their_own(client: Client) -> None:
+    policy = client.get("/")["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    page = client.get("/").content.decode()
+    assert " style=" not in page
+    assert "<script>" not in page
+
+
+def test_an_unknown_address_is_a_friendly_404(client: Client) -> None:
+    response = client.get("/nowhere/")
+    assert response.status_code == 404
+    assert "There is nothing here" in response.content.decode()

@@ -5,6 +5,12 @@ from django.utils.translation import gettext as _
 from django.views import defaults
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_program(request):
+        return _json(400, "bad_request", _("The request cannot be understood."))
+    return defaults.bad_request(request, exception)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_program(request):
         return _json(404, "not_found", _("There is nothing at this address."))

@@ -237,6 +237,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
 
 # --- REST API ---------------------------------------------------------------------------------
 
@@ -253,6 +254,8 @@ REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
     "TOKEN_TTL": timedelta(days=env.int("FACEROUTE_API_KEY_DAYS", default=365)),
 }
+# How many requests of one web process may wait for a result: a quarter of its threads stay free.
+WAITING_REQUESTS = max(1, env.int("WEB_THREADS", default=8) * 3 // 4)
 SPECTACULAR_SETTINGS = {
     "TITLE": "FaceRoute",
     "DESCRIPTION": "Find every face in a photo and estimate age, gender and race.",
@@ -269,6 +272,8 @@ SPECTACULAR_SETTINGS = {
 PHOTO_MAX_BYTES = env.int("FACEROUTE_PHOTO_MAX_BYTES", default=15 * 1024 * 1024)
 PHOTO_MAX_PIXELS = env.int("FACEROUTE_PHOTO_MAX_PIXELS", default=50_000_000)
 PHOTOS_PER_UPLOAD = env.int("FACEROUTE_PHOTOS_PER_UPLOAD", default=50)
+# Somewhat too many get an answer that says so; far too many are not even read.
+DATA_UPLOAD_MAX_NUMBER_FILES = 2 * PHOTOS_PER_UPLOAD
 PHOTO_LIFETIME = timedelta(days=env.int("FACEROUTE_PHOTO_DAYS", default=30))
 # An anonymous browser sees its photos for as long as they are kept.
 SESSION_COOKIE_AGE = int(PHOTO_LIFETIME.total_seconds())

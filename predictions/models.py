@@ -1,6 +1,7 @@
 """Photos people sent, the predictions made of them, the faces found."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -156,3 +157,8 @@ class Face(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prediction_id} #{self.index}"
+
+    def estimate(self, head: str) -> dict[str, Any] | None:
+        """What a head said of the face; None where it is switched off, even if it once was not."""
+        stored: dict[str, Any] | None = getattr(self, head)
+        return stored if head in settings.HEADS else None

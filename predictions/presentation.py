@@ -91,10 +91,10 @@ def face_cards(faces: Sequence[Face]) -> list[FaceCard]:
         FaceCard(
             number=face.index + 1,
             face=face,
-            age=face.age,
-            bars=_bars(face.age),
-            gender=_estimate(face.gender),
-            race=_estimate(face.race),
+            age=face.estimate("age"),
+            bars=_bars(face.estimate("age")),
+            gender=_estimate(face.estimate("gender")),
+            race=_estimate(face.estimate("race")),
         )
         for face in faces
     ]

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.conf import settings
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFilesSent,
+)
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
@@ -19,14 +26,25 @@ class PhotoRefused(exceptions.APIException):
 
     def __init__(self, error: PhotoError) -> None:
         super().__init__(explain(error.code), error.code)
-        self.status_code = photo_status(error)
+        self.status_code = _photo_status(error)
 
 
 class RequestTooLarge(exceptions.APIException):
+    """A body that cannot hold photos of the allowed size alone."""
+
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
     def __init__(self) -> None:
-        super().__init__(explain(PhotoTooLarge.code), PhotoTooLarge.code)
+        message = _("The request is too large. Please send smaller or fewer photos.")
+        super().__init__(message, PhotoTooLarge.code)
+
+
+class TooManyPhotos(exceptions.ValidationError):
+    """More photos in one request than it may hold."""
+
+    def __init__(self) -> None:
+        message = _("Please send at most %(limit)d photos at once.")
+        super().__init__({"photo": [message % {"limit": settings.PHOTOS_PER_UPLOAD}]})
 
 
 class QuotaUsedUp(exceptions.Throttled):
@@ -37,8 +55,41 @@ class QuotaUsedUp(exceptions.Throttled):
         self.detail = exceptions.ErrorDetail(str(error), error.code)
 
 
-def photo_status(error: PhotoError) -> int:
-    """The HTTP status of a refused photo."""
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler, giving the one shape; what it does not know stays a 500."""
+    known = _known(error)
+    response = exception_handler(known, context)
+    if response is not None and isinstance(known, exceptions.APIException):
+        response.data = _body(known)
+    return response
+
+
+def entry_error(error: PhotoError | QuotaExceeded) -> dict[str, Any]:
+    """The body that `error` would be answered with, for one photo of several."""
+    return _body(PhotoRefused(error) if isinstance(error, PhotoError) else QuotaUsedUp(error))
+
+
+def _known(error: Exception) -> Exception:
+    """The API's own error for one of Django's or the domain's; any other as it is."""
+    match error:
+        case PhotoError():
+            error = PhotoRefused(error)
+        case QuotaExceeded():
+            error = QuotaUsedUp(error)
+        case RequestDataTooBig():
+            error = RequestTooLarge()
+        case TooManyFilesSent():
+            error = TooManyPhotos()
+        case SuspiciousOperation():
+            error = exceptions.ParseError(_("The request cannot be understood."))
+        case Http404() | ObjectDoesNotExist():  # the latter: deleted while we worked with it
+            error = exceptions.NotFound()
+        case PermissionDenied():
+            error = exceptions.PermissionDenied()
+    return error
+
+
+def _photo_status(error: PhotoError) -> int:
     if isinstance(error, PhotoTooLarge):
         return status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     if isinstance(error, PhotoTypeUnsupported):
@@ -46,30 +97,10 @@ def photo_status(error: PhotoError) -> int:
     return status.HTTP_400_BAD_REQUEST
 
 
-def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler, giving the one shape; what it does not know stays a 500."""
-    if isinstance(error, PhotoError):
-        error = PhotoRefused(error)
-    elif isinstance(error, QuotaExceeded):
-        error = QuotaUsedUp(error)
-    elif isinstance(error, RequestDataTooBig):
-        error = RequestTooLarge()
-    response = exception_handler(error, context)
-    if response is None:
-        return None
-    if isinstance(error, Http404):
-        error = exceptions.NotFound()
-    elif isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
-    if isinstance(error, exceptions.APIException):
-        response.data = _body(error)
-    return response
-
-
 def _body(error: exceptions.APIException) -> dict[str, Any]:
-    if isinstance(error, exceptions.ValidationError):
-        fields = error.detail if isinstance(error.detail, dict) else {"": error.detail}
-        message = _("The request has mistakes; see “fields”.")
-        return {"code": "invalid", "message": message, "fields": fields}
-    codes = error.get_codes()
-    return {"code": str(codes), "message": str(error.detail)}
+    if not isinstance(error.detail, dict):
+        return {"code": str(error.get_codes()), "message": str(error.detail)}
+    sentences = [
+        f"{name}: {sentence}" for name, found in error.detail.items() for sentence in found
+    ]
+    return {"code": "invalid", "message": " ".join(sentences), "fields": error.detail}

@@ -1,4 +1,4 @@
-"""The JSON of the API. The estimates are stored in their JSON form, so they pass through."""
+"""The JSON of the API, and its description for the OpenAPI document."""
 
 from typing import Any
 
@@ -10,40 +10,77 @@ from rest_framework.reverse import reverse
 from predictions.failures import explain
 from predictions.models import Face, Prediction
 from training.models import ModelVersion
+from vision.labels import AGE_BINS
 
 
 class BoxSerializer(serializers.Serializer[Face]):
+    """A rectangle in pixels of the photo, origin at the top left."""
+
     x = serializers.IntegerField()
     y = serializers.IntegerField()
     width = serializers.IntegerField()
     height = serializers.IntegerField()
 
 
+@extend_schema_field(
+    {
+        "type": "array",
+        "description": "Every decade with its share.",
+        "items": {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"oneOf": [{"type": "string"}, {"type": "number"}]},
+        },
+        "example": [[AGE_BINS[0], 0.01], [AGE_BINS[1], 0.04]],
+    }
+)
+class DistributionField(serializers.ListField):
+    pass
+
+
 class AgeSerializer(serializers.Serializer[Any]):
+    """Years, and an interval that holds the true age with probability `coverage`."""
+
     years = serializers.FloatField()
     low = serializers.IntegerField(allow_null=True)
     high = serializers.IntegerField(allow_null=True)
     coverage = serializers.FloatField(allow_null=True)
-    distribution = serializers.ListField(
-        child=serializers.ListField(help_text="A decade's label and its share."),
-    )
+    distribution = DistributionField()
 
 
-class ClassSerializer(serializers.Serializer[Any]):
+class ClassificationSerializer(serializers.Serializer[Any]):
+    """The likeliest label, its probability, and those of all labels."""
+
     label = serializers.CharField()  # type: ignore[assignment]
     probability = serializers.FloatField()
     probabilities = serializers.DictField(child=serializers.FloatField())
 
 
 class FaceSerializer(serializers.ModelSerializer[Face]):
+    """One face; an estimate is null where its head is switched off or absent from the model."""
+
+    # Estimates are stored in their JSON form, so they pass through as they are.
     box = BoxSerializer(source="*")
-    age = AgeSerializer(allow_null=True)
-    gender = ClassSerializer(allow_null=True)
-    race = ClassSerializer(allow_null=True)
+    age = serializers.SerializerMethodField()
+    gender = serializers.SerializerMethodField()
+    race = serializers.SerializerMethodField()
 
     class Meta:
         model = Face
         fields = ("index", "box", "detection_confidence", "age", "gender", "race")
+
+    @extend_schema_field(AgeSerializer(allow_null=True))
+    def get_age(self, face: Face) -> Any:
+        return face.estimate("age")
+
+    @extend_schema_field(ClassificationSerializer(allow_null=True))
+    def get_gender(self, face: Face) -> Any:
+        return face.estimate("gender")
+
+    @extend_schema_field(ClassificationSerializer(allow_null=True))
+    def get_race(self, face: Face) -> Any:
+        return face.estimate("race")
 
 
 class PhotoSerializer(serializers.Serializer[Prediction]):
@@ -64,51 +101,50 @@ class FailureSerializer(serializers.Serializer[Prediction]):
 
 
 class PredictionSerializer(serializers.ModelSerializer[Prediction]):
+    """`model_version` and `took_ms` are null until it is done, `failure` unless it failed."""
+
     model_version = serializers.CharField(
         source="model_version.name", default=None, allow_null=True, read_only=True
     )
-    failure = serializers.SerializerMethodField()
     photo = PhotoSerializer(source="*")
     faces = FaceSerializer(many=True)
+    failure = serializers.SerializerMethodField()
 
     class Meta:
         model = Prediction
         fields = (
             "id",
             "status",
-            "failure",
             "model_version",
             "created_at",
             "took_ms",
             "photo",
             "faces",
+            "failure",
         )
+        read_only_fields = fields
 
     @extend_schema_field(FailureSerializer(allow_null=True))
     def get_failure(self, prediction: Prediction) -> dict[str, str] | None:
         if not prediction.failure_code:
             return None
-        return {
-            "code": prediction.failure_code,
-            "message": explain(prediction.failure_code),
-        }
+        return {"code": prediction.failure_code, "message": explain(prediction.failure_code)}
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
+    """A code for programs, a sentence for people, and for each mistaken field its sentences."""
+
     code = serializers.CharField()
     message = serializers.CharField()
-    fields_ = serializers.DictField(required=False)
-
-    def get_fields(self) -> dict[str, Any]:
-        # `fields` is the name on the wire; as an attribute it belongs to the serializer itself.
-        fields = super().get_fields()
-        return {"fields" if name == "fields_" else name: field for name, field in fields.items()}
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()), required=False
+    )
 
 
 class BatchEntrySerializer(serializers.Serializer[Any]):
     """One photo's outcome: exactly one of `prediction` and `error` is set."""
 
-    name = serializers.CharField()
+    name = serializers.CharField(help_text="The name of the file sent.")
     prediction = PredictionSerializer(allow_null=True)
     error = ErrorSerializer(allow_null=True)
 
@@ -122,13 +158,18 @@ class BatchUploadSerializer(serializers.Serializer[Any]):
 
 
 class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
-    input_size = serializers.IntegerField(source="manifest.input_size", default=None)
+    """A version and its figures on the held-back test split."""
+
+    input_size = serializers.IntegerField(
+        source="manifest.input_size", default=None, allow_null=True, read_only=True
+    )
     heads = serializers.SerializerMethodField()
     metrics = serializers.DictField()
 
     class Meta:
         model = ModelVersion
         fields = ("name", "is_active", "created_at", "input_size", "heads", "metrics")
+        read_only_fields = fields
 
     @extend_schema_field({"type": "array", "items": {"type": "string"}})
     def get_heads(self, version: ModelVersion) -> list[str]:

@@ -2,6 +2,7 @@
 
 from csp.decorators import csp_update
 from django.urls import path
+from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
@@ -9,17 +10,27 @@ from .views import ModelVersionViewSet, PredictionViewSet
 
 app_name = "api"
 
-router = SimpleRouter(use_regex_path=True)
+router = SimpleRouter(use_regex_path=False)
 router.register("predictions", PredictionViewSet, basename="prediction")
 router.register("models", ModelVersionViewSet, basename="model")
 
+# The document and its pages are for everybody, and a key that ran out is no reason to hide them.
+_PUBLIC = {
+    "permission_classes": [],
+    "authentication_classes": [],
+    "http_method_names": ["get", "head"],
+}
+
+_schema = SpectacularAPIView.as_view(
+    renderer_classes=[OpenApiJsonRenderer2, OpenApiYamlRenderer], **_PUBLIC
+)
 # Swagger UI's page has a style element of its own; its scripts are files.
 _docs = csp_update({"style-src": ["'unsafe-inline'"]})(
-    SpectacularSwaggerSplitView.as_view(url_name="api:schema", permission_classes=[])
+    SpectacularSwaggerSplitView.as_view(url_name="api:schema", **_PUBLIC)
 )
 
 urlpatterns = [
-    path("schema/", SpectacularAPIView.as_view(permission_classes=[]), name="schema"),
+    path("schema/", _schema, name="schema"),
     path("docs/", _docs, name="docs"),
     *router.urls,
 ]

@@ -2,12 +2,19 @@
 
 import re
 import time
+from threading import BoundedSemaphore
+
+from django.conf import settings
+from django.db import close_old_connections
 
 from predictions.models import Prediction, Status
 
-LONGEST_WAIT = 60
-_PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.5
+LONGEST_WAIT = 60  # seconds
+_PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.5  # seconds
+
+# Whoever waits keeps a thread of the web process; the others are for everybody else.
+_seats = BoundedSemaphore(settings.WAITING_REQUESTS)
 
 
 def preferred_wait(header: str) -> int:
@@ -16,19 +23,26 @@ def preferred_wait(header: str) -> int:
     return min(int(match.group(1)), LONGEST_WAIT) if match else 0
 
 
-def wait_until_finished(prediction: Prediction, seconds: float) -> bool:
-    """Look again and again, ever less often; returns whether it was finished in time.
+def wait_until_finished(prediction: Prediction, seconds: int) -> bool:
+    """Wait until a prediction is finished or the time is up; whether there was a seat to wait on.
 
-    Each look is one short query outside any transaction.
+    Each look is one short query outside any transaction, and they come ever less often.
     """
-    stop, pause = time.monotonic() + seconds, _FIRST_PAUSE
+    if not seconds or not _seats.acquire(blocking=False):
+        return False
+    try:
+        _watch(prediction, time.monotonic() + seconds)
+    finally:
+        _seats.release()
+    return True
+
+
+def _watch(prediction: Prediction, stop: float) -> None:
     unfinished = Prediction.objects.filter(
         pk=prediction.pk, status__in=[Status.QUEUED, Status.RUNNING]
     )
-    while unfinished.exists():
-        left = stop - time.monotonic()
-        if left <= 0:
-            return False
+    pause = _FIRST_PAUSE
+    while unfinished.exists() and (left := stop - time.monotonic()) > 0:
+        close_old_connections()
         time.sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-    return True

@@ -1,4 +1,4 @@
-"""The cast of the API's tests: an owner and a stranger with their keys, and nobody."""
+"""The cast of the API's tests: an owner, a stranger and an administrator with keys, and nobody."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,8 @@ Photo = Callable[..., SimpleUploadedFile]
 
 def client_of(user: User) -> APIClient:
     _, key = AuthToken.objects.create(user)
-    client = APIClient()
+    # What goes wrong inside shows as the answer a caller would get.
+    client = APIClient(raise_request_exception=False)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
     return client
 
@@ -30,8 +31,13 @@ def stranger_api(stranger: User) -> APIClient:
 
 
 @pytest.fixture
+def administrator_api(db: None) -> APIClient:
+    return client_of(User.objects.create_superuser("boss"))
+
+
+@pytest.fixture
 def nobody() -> APIClient:
-    return APIClient()
+    return APIClient(raise_request_exception=False)
 
 
 @pytest.fixture

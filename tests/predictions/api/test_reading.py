@@ -1,16 +1,13 @@
-"""Reading, filtering, paging, deleting and repeating predictions."""
+"""One prediction: its document, its images, deleting it, repeating it."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from predictions.access import Owner
-from predictions.models import Prediction, Status
+from predictions.models import Photo, Prediction, Status
 from predictions.uploads import accept_photo
 from tests.factories import FaceFactory, FinishedPredictionFactory, PhotoFactory, PredictionFactory
 
@@ -28,13 +25,14 @@ def finished(user: User, **fields: Any) -> Prediction:
 
 def test_a_finished_prediction_has_the_documented_shape(api: APIClient, user: User) -> None:
     prediction = finished(user)
+    face = prediction.faces.get()
+    assert prediction.model_version is not None
     body = api.get(f"{URL}{prediction.pk}/").json()
     assert body == {
         "id": str(prediction.pk),
         "status": "done",
-        "failure": None,
-        "model_version": prediction.model_version.name if prediction.model_version else "",
-        "created_at": body["created_at"],
+        "model_version": prediction.model_version.name,
+        "created_at": prediction.created_at.isoformat().replace("+00:00", "Z"),
         "took_ms": 87,
         "photo": {
             "width": 640,
@@ -46,19 +44,47 @@ def test_a_finished_prediction_has_the_documented_shape(api: APIClient, user: Us
                 "index": 0,
                 "box": {"x": 100, "y": 80, "width": 180, "height": 210},
                 "detection_confidence": 0.998,
-                "age": prediction.faces.get().age,
-                "gender": prediction.faces.get().gender,
-                "race": prediction.faces.get().race,
+                "age": face.age,
+                "gender": face.gender,
+                "race": face.race,
             }
         ],
+        "failure": None,
     }
     assert body["faces"][0]["gender"]["label"] == "female"
 
 
-def test_a_head_that_is_switched_off_gives_null(api: APIClient, user: User) -> None:
+def test_a_waiting_prediction_has_the_same_keys(api: APIClient, user: User) -> None:
+    waiting = PredictionFactory.create(photo=PhotoFactory.create(owner=user))
+    body = api.get(f"{URL}{waiting.pk}/").json()
+    assert body["status"] == "queued"
+    assert [body[key] for key in ("model_version", "took_ms", "failure")] == [None] * 3
+    assert body["faces"] == []
+    assert set(body) == set(api.get(f"{URL}{finished(user).pk}/").json())
+
+
+def test_a_head_that_found_nothing_to_say_gives_null(api: APIClient, user: User) -> None:
     prediction = finished(user)
     prediction.faces.update(race=None)
     assert api.get(f"{URL}{prediction.pk}/").json()["faces"][0]["race"] is None
+
+
+def test_a_head_switched_off_later_is_no_longer_shown(
+    api: APIClient, user: User, settings: Any
+) -> None:
+    prediction = finished(user)
+    settings.HEADS = ("age", "gender")
+    [face] = api.get(f"{URL}{prediction.pk}/").json()["faces"]
+    assert face["race"] is None
+    assert face["age"]["years"] == 34.2
+
+
+def test_faces_come_in_the_order_of_their_index(api: APIClient, user: User) -> None:
+    prediction = finished(user)
+    for index in (2, 1):
+        FaceFactory.create(prediction=prediction, index=index)
+    faces = api.get(f"{URL}{prediction.pk}/").json()["faces"]
+    assert [face["index"] for face in faces] == [0, 1, 2]
 
 
 def test_a_failure_has_a_code_and_a_sentence(api: APIClient, user: User) -> None:
@@ -68,86 +94,47 @@ def test_a_failure_has_a_code_and_a_sentence(api: APIClient, user: User) -> None
     assert failure["message"].endswith(".")
 
 
-def test_the_list_is_the_callers_own_newest_first(
-    api: APIClient, user: User, stranger: User
+@pytest.mark.parametrize("accept", ["image/jpeg", "*/*", "application/json", "text/html"])
+def test_images_are_jpegs_for_their_owner_alone(
+    api: APIClient, user: User, photo: Any, accept: str
 ) -> None:
-    old, new = finished(user), finished(user)
-    Prediction.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=1))
-    finished(stranger)
-    results = api.get(URL).json()["results"]
-    assert [entry["id"] for entry in results] == [str(new.pk), str(old.pk)]
-
-
-def test_pages_follow_each_other_without_gap_or_repetition(api: APIClient, user: User) -> None:
-    wanted = {str(finished(user).pk) for _ in range(7)}
-    url: str | None = f"{URL}?limit=3"
-    seen = []
-    while url:
-        page = api.get(url).json()
-        seen += [entry["id"] for entry in page["results"]]
-        url = page["next"]
-    assert len(seen) == 7
-    assert set(seen) == wanted
-
-
-def test_a_long_list_costs_as_many_queries_as_a_short_one(
-    api: APIClient, user: User, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    finished(user)
-    with django_assert_num_queries(4):  # the key (knox looks twice), the predictions, their faces
-        api.get(URL)
-    for _ in range(29):
-        finished(user)
-    with django_assert_num_queries(4):
-        assert len(api.get(URL).json()["results"]) == 30
-
-
-def test_filters_narrow_the_list(api: APIClient, user: User) -> None:
-    done = finished(user)
-    waiting = PredictionFactory.create(photo=PhotoFactory.create(owner=user))
-    Prediction.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - timedelta(days=9))
-
-    def found(**query: str) -> list[str]:
-        return [entry["id"] for entry in api.get(URL, query).json()["results"]]
-
-    week_ago = (timezone.now() - timedelta(days=7)).date().isoformat()
-    assert done.model_version is not None
-    assert found(status="done") == [str(done.pk)]
-    assert found(model_version=done.model_version.name) == [str(done.pk)]
-    assert found(created_after=week_ago) == [str(done.pk)]
-    assert found(created_before=week_ago) == [str(waiting.pk)]
-
-
-@pytest.mark.parametrize("query", ["status=eaten", "created_after=yesterday"])
-def test_a_filter_that_makes_no_sense_is_400(api: APIClient, query: str) -> None:
-    response = api.get(f"{URL}?{query}")
-    assert response.status_code == 400
-    assert query.split("=", maxsplit=1)[0] in response.json()["fields"]
-
-
-def test_images_are_given_to_their_owner(api: APIClient, user: User, photo: Any) -> None:
     prediction = accept_photo(Owner(user_id=user.pk), photo())
     FaceFactory.create(prediction=prediction, x=180, y=60, width=80, height=110)
-    whole = api.get(f"{URL}{prediction.pk}/photo/")
-    crop = api.get(f"{URL}{prediction.pk}/faces/0/crop/")
+    whole = api.get(f"{URL}{prediction.pk}/photo/", HTTP_ACCEPT=accept)
+    crop = api.get(f"{URL}{prediction.pk}/faces/0/crop/", HTTP_ACCEPT=accept)
     for response in (whole, crop):
         assert response["Content-Type"] == "image/jpeg"
         assert response["Cache-Control"].startswith("private")
         assert response.content.startswith(b"\xff\xd8")
     assert len(crop.content) < len(whole.content)
-    assert api.get(f"{URL}{prediction.pk}/faces/1/crop/").status_code == 404
+
+
+@pytest.mark.parametrize("index", ["1", "40000", "9" * 40])
+def test_a_face_there_is_not_is_404_in_json(
+    api: APIClient, user: User, photo: Any, index: str
+) -> None:
+    prediction = accept_photo(Owner(user_id=user.pk), photo())
+    FaceFactory.create(prediction=prediction)
+    url = f"{URL}{prediction.pk}/faces/{index}/crop/"
+    response = api.get(url, HTTP_ACCEPT="image/jpeg")
+    assert (response.status_code, response["Content-Type"]) == (404, "application/json")
 
 
 def test_deleting_is_final(api: APIClient, user: User, photo: Any) -> None:
     prediction = accept_photo(Owner(user_id=user.pk), photo())
     assert api.delete(f"{URL}{prediction.pk}/").status_code == 204
     assert api.get(f"{URL}{prediction.pk}/").status_code == 404
-    assert not Prediction.objects.exists()
+    assert api.delete(f"{URL}{prediction.pk}/").status_code == 404
+    assert not Photo.objects.exists()
 
 
-def test_a_rerun_is_a_new_prediction(api: APIClient, user: User, photo: Any) -> None:
+def test_a_rerun_is_a_new_prediction_of_the_same_photo(
+    api: APIClient, user: User, photo: Any
+) -> None:
     first = accept_photo(Owner(user_id=user.pk), photo())
     response = api.post(f"{URL}{first.pk}/rerun/")
-    assert response.status_code == 202
-    assert response.json()["id"] != str(first.pk)
+    body = response.json()
+    assert (response.status_code, body["status"]) == (202, "queued")
+    assert body["id"] != str(first.pk)
+    assert response["Location"] == f"http://testserver{URL}{body['id']}/"
     assert Prediction.objects.filter(photo=first.photo).count() == 2

@@ -1,0 +1,129 @@
+"""Lists: the caller's own, newest first, page by page, narrowed by filters."""
+
+import base64
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
+
+from predictions.models import Prediction
+from tests.factories import FaceFactory, FinishedPredictionFactory, PhotoFactory, PredictionFactory
+
+pytestmark = pytest.mark.django_db
+
+URL = "/api/v1/predictions/"
+
+
+def finished(user: User) -> Prediction:
+    prediction: Prediction = FinishedPredictionFactory.create(photo=PhotoFactory.create(owner=user))
+    FaceFactory.create(prediction=prediction)
+    return prediction
+
+
+def cursor(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def walk(api: APIClient, url: str | None, link: str) -> list[str]:
+    """The ids of all pages from `url` on, following one kind of link."""
+    found: list[str] = []
+    while url:
+        page = api.get(url).json()
+        found += [entry["id"] for entry in page["results"]]
+        url = page[link]
+    return found
+
+
+def test_the_list_is_the_callers_own_newest_first(
+    api: APIClient, user: User, stranger: User
+) -> None:
+    old, new = finished(user), finished(user)
+    Prediction.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=1))
+    finished(stranger)
+    results = api.get(URL).json()["results"]
+    assert [entry["id"] for entry in results] == [str(new.pk), str(old.pk)]
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "in one instant"])
+def test_pages_follow_each_other_without_gap_or_repetition(
+    api: APIClient, user: User, at_once: bool
+) -> None:
+    for _ in range(7):
+        finished(user)
+    if at_once:
+        Prediction.objects.update(created_at=timezone.now())
+    wanted = [str(pk) for pk in Prediction.objects.values_list("pk", flat=True)]
+    assert walk(api, f"{URL}?limit=3", "next") == wanted
+
+
+def test_new_arrivals_do_not_shift_the_pages(api: APIClient, user: User) -> None:
+    for _ in range(4):
+        finished(user)
+    wanted = [str(pk) for pk in Prediction.objects.values_list("pk", flat=True)]
+    first = api.get(f"{URL}?limit=2").json()
+    finished(user)
+    second = api.get(first["next"]).json()
+    assert [entry["id"] for entry in first["results"] + second["results"]] == wanted
+    assert [entry["id"] for entry in api.get(second["previous"]).json()["results"]] == wanted[:2]
+
+
+def test_a_long_list_costs_as_many_queries_as_a_short_one(
+    api: APIClient, user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    finished(user)
+    with django_assert_num_queries(4):  # the key (knox looks twice), the predictions, their faces
+        api.get(URL)
+    for _ in range(29):
+        finished(user)
+    with django_assert_num_queries(4):
+        assert len(api.get(URL).json()["results"]) == 30
+
+
+def test_filters_narrow_the_list(api: APIClient, user: User) -> None:
+    done = finished(user)
+    waiting = PredictionFactory.create(photo=PhotoFactory.create(owner=user))
+    Prediction.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - timedelta(days=9))
+
+    def found(**query: str) -> list[str]:
+        return [entry["id"] for entry in api.get(URL, query).json()["results"]]
+
+    week_ago = timezone.now() - timedelta(days=7)
+    assert done.model_version is not None
+    assert found(status="done") == [str(done.pk)]
+    assert found(model_version=done.model_version.name) == [str(done.pk)]
+    assert found(model_version="no such model") == []
+    for moment in (week_ago.date().isoformat(), week_ago.isoformat()):
+        assert found(created_after=moment) == [str(done.pk)]
+        assert found(created_before=moment) == [str(waiting.pk)]
+    assert found(status="queued", created_after=week_ago.isoformat()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("status", "eaten"),
+        ("created_after", "yesterday"),
+        ("created_after", "2026-02-30"),
+        ("created_after", "0001-01-01T00:00:00+14:00"),
+        ("created_before", "9999-12-31T23:59:59-14:00"),
+        ("model_version", "\0"),
+        ("limit", "0"),
+        ("limit", "201"),
+        ("limit", "many"),
+        ("cursor", "garbage"),
+        ("cursor", cursor("p=yesterday")),
+        ("cursor", cursor("p=0001-01-01T00:00:00+14:00")),
+        ("cursor", cursor("o=-1")),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_400(api: APIClient, name: str, value: str) -> None:
+    response = api.get(URL, {name: value})
+    assert response.status_code == 400
+    body: dict[str, Any] = response.json()
+    assert body["code"] == "invalid"
+    assert list(body["fields"]) == [name]
+    assert body["message"].startswith(f"{name}: ")

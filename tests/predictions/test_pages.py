@@ -111,7 +111,7 @@ def test_a_result_shows_box_range_chart_and_probabilities(
     assert "likely 27 to 42" in page
     assert "80 % of such ranges" in page
     assert "<title>30-39: 60 %</title>" in page
-    assert 'value="0.97"' in page
+    assert '<rect width="97"' in page
     assert "uncertain" not in page
     assert "starter-1" in page
     assert "hx-trigger" not in page

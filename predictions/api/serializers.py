@@ -154,7 +154,7 @@ class UploadSerializer(serializers.Serializer[Any]):
 
 
 class BatchUploadSerializer(serializers.Serializer[Any]):
-    photo = serializers.ListField(child=serializers.FileField(), allow_empty=False)
+    photo = serializers.ListField(child=serializers.FileField(), min_length=1)
 
 
 class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):

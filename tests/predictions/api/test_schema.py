@@ -1,0 +1,93 @@
+"""The OpenAPI document is valid, and every answer is as it says, whatever is asked."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from hypothesis import HealthCheck, settings
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from predictions.access import Owner
+from predictions.uploads import accept_photo
+from tests.factories import FaceFactory, ModelVersionFactory
+
+# The document's tests speak WSGI: a request's end closes the connection, as in life.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+document = schemathesis.openapi.from_wsgi("/api/v1/schema/", get_wsgi_application())
+# Random bytes are no photo and a random cursor is none of ours, though the document cannot say so;
+# and a query's unknown or empty parameters are ignored.
+beyond_the_document = [positive_data_acceptance, negative_data_rejection]
+
+
+@pytest.fixture
+def headers(user: User) -> dict[str, str]:
+    _, key = AuthToken.objects.create(user)
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_the_document_is_valid_and_complete() -> None:
+    printed = io.StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=printed)
+    assert "openapi: 3." in printed.getvalue()
+
+
+def test_the_document_is_served_as_json_and_as_yaml(nobody: APIClient) -> None:
+    as_json = nobody.get("/api/v1/schema/")
+    assert as_json["Content-Type"] == "application/json"
+    found = json.loads(as_json.content)
+    assert found["components"]["securitySchemes"] == {
+        "bearer": {"type": "http", "scheme": "bearer"}
+    }
+    as_yaml = nobody.get("/api/v1/schema/", HTTP_ACCEPT="application/vnd.oai.openapi")
+    assert as_yaml.content.startswith(b"openapi: 3.")
+
+
+@document.parametrize()
+@settings(
+    max_examples=50,
+    derandomize=True,  # the same requests in every run
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_is_asked_is_answered_as_documented(case: Any, headers: dict[str, str]) -> None:
+    case.call_and_validate(headers=headers, excluded_checks=beyond_the_document)
+
+
+@pytest.mark.parametrize(
+    ("call", "status"),
+    [
+        ("GET predictions/", 200),
+        ("GET predictions/{id}/", 200),
+        ("GET predictions/{id}/photo/", 200),
+        ("GET predictions/{id}/faces/{index}/crop/", 200),
+        ("POST predictions/{id}/rerun/", 202),
+        ("DELETE predictions/{id}/", 204),
+        ("GET models/", 200),
+        ("GET models/active/", 200),
+    ],
+)
+def test_what_there_is_is_answered_as_documented(
+    user: User,
+    headers: dict[str, str],
+    photo_bytes: bytes,
+    call: str,
+    status: int,
+) -> None:
+    prediction = accept_photo(Owner(user_id=user.pk), SimpleUploadedFile("a.jpg", photo_bytes))
+    FaceFactory.create(prediction=prediction)
+    ModelVersionFactory.create(is_active=True)
+    method, path = call.split()
+    case = document[f"/api/v1/{path}"][method].Case(
+        path_parameters={"id": str(prediction.pk), "index": 0}
+    )
+    assert case.call_and_validate(headers=headers).status_code == status

@@ -42,7 +42,6 @@ class Share:
     """One label's probability."""
 
     label: str
-    probability: float
     percent: int
 
 
@@ -143,7 +142,7 @@ def _estimate(stored: dict[str, Any] | None) -> Estimate | None:
     return Estimate(
         label=_name(stored["label"]),
         is_certain=stored["probability"] >= CONFIDENT,
-        shares=[Share(_name(label), share, round(share * 100)) for label, share in shares],
+        shares=[Share(_name(label), round(share * 100)) for label, share in shares],
     )
 
 

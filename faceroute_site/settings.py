@@ -253,7 +253,7 @@ REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
     "TOKEN_TTL": timedelta(days=env.int("FACEROUTE_API_KEY_DAYS", default=365)),
 }
-# How many requests of one web process may wait for a result: a quarter of its threads stay free.
+# How many requests of one web process may wait long for a result: the other threads stay free.
 WAITING_REQUESTS = max(1, env.int("WEB_THREADS", default=8) * 3 // 4)
 SPECTACULAR_SETTINGS = {
     "TITLE": "FaceRoute",

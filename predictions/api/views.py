@@ -108,11 +108,13 @@ class PredictionViewSet(
     def create(self, request: Request) -> Response:
         """Send one photo. 202 with the waiting prediction, or 201 with the finished one."""
         sent = accept_photo(self._owner(), _only_file(request))
-        waited = wait_until_finished(sent, preferred_wait(request.headers.get("Prefer", "")))
+        seconds = preferred_wait(request.headers.get("Prefer", ""))
+        if not seconds:
+            return self._answer(sent, 202)
+        wait_until_finished(sent, seconds)
         prediction = self.get_queryset().get(pk=sent.pk)
-        response = self._answer(prediction, 201 if waited and prediction.is_finished else 202)
-        if waited:
-            response["Preference-Applied"] = "wait"
+        response = self._answer(prediction, 201 if prediction.is_finished else 202)
+        response["Preference-Applied"] = "wait"
         return response
 
     @extend_schema(

@@ -13,8 +13,10 @@ LONGEST_WAIT = 60  # seconds
 _PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.5  # seconds
 
-# Whoever waits keeps a thread of the web process; the others are for everybody else.
+# Whoever waits keeps a thread of the web process. Where many do, the others wait briefly only, so
+# that the pages stay quick when the workers are not.
 _seats = BoundedSemaphore(settings.WAITING_REQUESTS)
+_STANDING = 10  # seconds
 
 
 def preferred_wait(header: str) -> int:
@@ -23,18 +25,17 @@ def preferred_wait(header: str) -> int:
     return min(int(match.group(1)), LONGEST_WAIT) if match else 0
 
 
-def wait_until_finished(prediction: Prediction, seconds: int) -> bool:
-    """Wait until a prediction is finished or the time is up; whether there was a seat to wait on.
+def wait_until_finished(prediction: Prediction, seconds: int) -> None:
+    """Wait until a prediction is finished or the time is up.
 
     Each look is one short query outside any transaction, and they come ever less often.
     """
-    if not seconds or not _seats.acquire(blocking=False):
-        return False
+    seated = _seats.acquire(blocking=False)
     try:
-        _watch(prediction, time.monotonic() + seconds)
+        _watch(prediction, time.monotonic() + (seconds if seated else min(seconds, _STANDING)))
     finally:
-        _seats.release()
-    return True
+        if seated:
+            _seats.release()
 
 
 def _watch(prediction: Prediction, stop: float) -> None:

@@ -125,7 +125,10 @@ class Stack:
     ) -> Process:
         """A Celery worker, connected to the broker; its child may still be loading the model."""
         process = self.start(
-            "worker", *self._celery(app), "worker", "-Q", queues, "-l", "INFO", *options
+            "worker",
+            *self._celery(app),
+            *("worker", "-Q", queues, "-l", "INFO", "--without-gossip", "--without-mingle"),
+            *options,
         )
         wait_until(lambda: " ready." in process.output(), "the worker is ready", process)
         return process

@@ -1,0 +1,51 @@
+"""A command in a terminal of its own, as somebody at a keyboard runs it."""
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+from tests.processes import ROOT
+
+_CTRL_C = b"\x03"
+
+
+class Terminal:
+    """Runs a command whose terminal is a pseudo-terminal; what it shows is in `shown`."""
+
+    def __init__(self, *command: str, environment: dict[str, str], cwd: Path = ROOT) -> None:
+        self._keyboard, screen = os.openpty()
+        self._shown = bytearray()
+        self._process = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", *command],
+            cwd=cwd,
+            env=environment,
+            stdin=screen,
+            stdout=screen,
+            stderr=screen,
+        )
+        os.close(screen)
+        self._watching = threading.Thread(target=self._watch)
+        self._watching.start()
+
+    @property
+    def shown(self) -> str:
+        return self._shown.decode(errors="replace").replace("\r\n", "\n")
+
+    def press_ctrl_c(self) -> None:
+        os.write(self._keyboard, _CTRL_C)
+
+    def wait(self, seconds: float = 60.0) -> int:
+        """The exit status of the command; the terminal is closed then."""
+        status = self._process.wait(seconds)
+        self._watching.join()
+        os.close(self._keyboard)
+        return status
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                chunk = os.read(self._keyboard, 65536)
+            except OSError:  # Linux's way to say that nobody holds the other end any more
+                return
+            self._shown += chunk

@@ -13,7 +13,12 @@ from skimage import data
 
 from tests.processes import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes]
+# One at a time: these collect static files into the one folder of the checkout.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("static-files"),
+]
 
 _CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome")

@@ -20,7 +20,8 @@ import yaml
 
 from tests.processes import ROOT, Process, Stack, free_port, wait_until
 
-pytestmark = pytest.mark.processes
+# One at a time: these collect static files into the one folder of the checkout.
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("static-files")]
 
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 

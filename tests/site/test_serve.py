@@ -14,7 +14,8 @@ from faceroute_site import embedded_redis
 from tests.processes import ROOT, Process, Stack, free_port, processes_of, wait_until
 from tests.site.terminal import Terminal
 
-pytestmark = pytest.mark.processes
+# One at a time: these collect static files into the one folder of the checkout.
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("static-files")]
 
 
 @pytest.fixture

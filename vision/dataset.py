@@ -25,6 +25,30 @@ class Labels:
     race: int
 
 
+@dataclass(frozen=True)
+class Example:
+    """One labelled crop on disk; `digest` is the SHA-256 of its content, in hexadecimal."""
+
+    digest: str
+    path: Path
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class Curated:
+    """What a recipe kept of a dataset, split by content: no image is in two of the three.
+
+    `fingerprint` names exactly these examples in exactly these splits (hexadecimal).
+    """
+
+    recipe: str
+    seed: int
+    fingerprint: str
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+
+
 class NameRefused(VisionError):
     """A file whose name gives no usable labels; `code` names the reason."""
 

@@ -25,6 +25,9 @@ DATA_DIR = Path(env.str("FACEROUTE_DATA_DIR", default=str(BASE_DIR / "var"))).re
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 MODEL_ROOT = DATA_DIR / "models"
 STARTER_BUNDLE = BASE_DIR / "weights" / "starter"
+DATASET_ROOT = DATA_DIR / "datasets"
+# Administrators import datasets from below this folder, or upload them to it.
+IMPORT_ROOT = Path(env.str("FACEROUTE_IMPORT_DIR", default=str(DATA_DIR / "imports"))).resolve()
 
 
 # --- Security ---------------------------------------------------------------------------------
@@ -181,6 +184,7 @@ CELERY_TASK_DEFAULT_QUEUE = "inference"
 CELERY_TASK_ROUTES = {
     "predictions.tasks.predict": {"queue": "inference"},
     "predictions.*": {"queue": "upkeep"},
+    "training.tasks.sweep": {"queue": "upkeep"},
     "training.*": {"queue": "training"},
 }
 # TensorFlow spreads one batch over all cores by itself.
@@ -300,6 +304,7 @@ def _every(period: timedelta, task: str) -> dict[str, Any]:
 CELERY_BEAT_SCHEDULE = {
     "sweep": _every(timedelta(seconds=SWEEP_SECONDS), "predictions.tasks.sweep"),
     "expire": _every(timedelta(hours=1), "predictions.tasks.expire"),
+    "sweep runs": _every(timedelta(seconds=30), "training.tasks.sweep"),
     "forget expired log-ins": _every(timedelta(days=1), "predictions.tasks.forget_expired_logins"),
 }
 

@@ -5,14 +5,15 @@ import time
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from training.pulse import pulse
 from vision.errors import PhotoError
 from vision.types import PhotoResult
 
-from .claims import Claim, claim_batch, fail, finish, hand_back
+from .claims import Claim, claim_batch, fail, finish, hand_back, renew
 from .failures import FailureCode
-from .leases import lease_kept
 from .models import Photo, Prediction
 from .patience import Patience
 from .serving import Served
@@ -32,7 +33,8 @@ def run_batch(wanted: UUID, served: Served, patience: Patience | None = None) ->
     claim = claim_batch(wanted)
     if claim is None:
         return 0
-    with lease_kept(claim):
+    # However slow the machine is, the claim lives for as long as its worker works on it.
+    with pulse(partial(renew, claim), settings.LEASE.total_seconds() / 3):
         try:
             _work(claim, served, patience or Patience())
         except _DATABASE_AWAY:

@@ -1,9 +1,14 @@
-"""The versions of the model that can serve predictions."""
+"""Datasets and their images, the runs that import and train, and the model versions."""
 
 from typing import Any
 
+from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from vision.cleaning import Reason
+from vision.labels import OLDEST_AGE
 
 
 class ModelVersion(models.Model):
@@ -36,3 +41,205 @@ class ModelVersion(models.Model):
         """The figures on the held-back test split, as the manifest records them."""
         metrics: dict[str, Any] = self.manifest.get("metrics", {})
         return metrics
+
+
+class Dataset(models.Model):
+    """Labelled images under one name. `revision` grows with every change to what is in it."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    revision = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("dataset")
+        verbose_name_plural = _("datasets")
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReasonChoice(models.TextChoices):
+    """Why an image is set aside, in words."""
+
+    NONE = "", _("Used")
+    UNSAFE_NAME = Reason.UNSAFE_NAME, _("Path out of the archive")
+    MALFORMED_NAME = Reason.MALFORMED_NAME, _("Malformed name")
+    LABEL_OUT_OF_RANGE = Reason.LABEL_OUT_OF_RANGE, _("Label out of range")
+    UNREADABLE = Reason.UNREADABLE, _("Unreadable image")
+    NO_FACE = Reason.NO_FACE, _("No face found")
+    EXCLUDED = Reason.EXCLUDED, _("Excluded by hand")
+    REPEATED_FILE = Reason.REPEATED_FILE, _("Packed twice")
+    CONFLICTING_CLASSES = Reason.CONFLICTING_CLASSES, _("Copies that differ in gender or race")
+    CONFLICTING_AGES = Reason.CONFLICTING_AGES, _("Copies that differ in age")
+    EXACT_DUPLICATE = Reason.EXACT_DUPLICATE, _("Exact duplicate")
+    NEAR_DUPLICATE = Reason.NEAR_DUPLICATE, _("Near duplicate")
+
+
+class Ruling(models.TextChoices):
+    """What an administrator decided about an image, whatever the cleaning says."""
+
+    NONE = "", _("As cleaned")
+    KEEP = "keep", _("Use it")
+    DROP = "drop", _("Do not use it")
+
+
+class GenderLabel(models.IntegerChoices):
+    MALE = 0, _("male")
+    FEMALE = 1, _("female")
+
+
+class RaceLabel(models.IntegerChoices):
+    WHITE = 0, _("White")
+    BLACK = 1, _("Black")
+    ASIAN = 2, _("Asian")
+    INDIAN = 3, _("Indian")
+    OTHERS = 4, _("Others")
+
+
+class Sample(models.Model):
+    """One file of a dataset: its labels, what it is like, and why it is set aside, if it is.
+
+    The content lies once under its digest, however many samples show it. `group`: samples of one
+    group show one picture. `bucket`: MD5 of the content modulo 20, which decides the split.
+    """
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="samples")
+    name = models.CharField(_("file"), max_length=500)
+    digest = models.CharField("SHA-256", max_length=64, db_index=True, blank=True)
+    age = models.PositiveSmallIntegerField(
+        _("age"), null=True, blank=True, validators=[MaxValueValidator(OLDEST_AGE)]
+    )
+    gender = models.PositiveSmallIntegerField(
+        _("gender"), null=True, blank=True, choices=GenderLabel
+    )
+    race = models.PositiveSmallIntegerField(_("race"), null=True, blank=True, choices=RaceLabel)
+    found = models.CharField(
+        _("found"), max_length=24, blank=True, choices=ReasonChoice, help_text=_("By cleaning.")
+    )
+    ruling = models.CharField(
+        _("ruling"),
+        max_length=4,
+        blank=True,
+        choices=Ruling,
+        help_text=_("Overrules what cleaning found."),
+    )
+    reason = models.CharField(
+        _("reason"), max_length=24, blank=True, choices=ReasonChoice, editable=False
+    )
+    group = models.BigIntegerField(default=0, editable=False)
+    bucket = models.PositiveSmallIntegerField(default=0, editable=False)
+    width = models.PositiveIntegerField(_("width"), null=True, editable=False)
+    height = models.PositiveIntegerField(_("height"), null=True, editable=False)
+    brightness = models.FloatField(_("brightness"), null=True, editable=False)
+    sharpness = models.FloatField(_("sharpness"), null=True, editable=False)
+    perceptual_hash = models.CharField(max_length=16, blank=True, editable=False)
+    face_confidence = models.FloatField(
+        null=True, editable=False, help_text=_("0: no face was found; empty: nobody looked.")
+    )
+    doubt = models.FloatField(_("doubt"), null=True, editable=False)
+    doubtful_label = models.CharField(max_length=6, blank=True, editable=False)
+    suggestion = models.CharField(_("model's estimate"), max_length=20, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("image")
+        verbose_name_plural = _("images")
+        ordering = ["dataset", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "name"], name="one_sample_per_file")
+        ]
+        indexes = [
+            # The cube that every chart is made of.
+            models.Index(fields=["dataset", "reason", "race", "gender", "age"], name="sample_cube"),
+            models.Index(fields=["dataset", "-doubt"], name="sample_doubt"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Curation(models.Model):
+    """What a recipe selects of a dataset at one revision: the funnel, and the size of each cell.
+
+    `cells` holds rows of [split, race, gender, age, count].
+    """
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="curations")
+    recipe = models.CharField(max_length=20)
+    seed = models.IntegerField(default=0)
+    revision = models.PositiveIntegerField()
+    fingerprint = models.CharField(max_length=64)
+    funnel = models.JSONField()
+    cells = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset", "recipe", "seed"], name="one_curation_per_recipe"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} · {self.recipe}"
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+    INTERRUPTED = "interrupted", _("Interrupted")
+
+
+class Run(models.Model):
+    """Long work in the background, watched from a page.
+
+    A worker that holds a run moves `heartbeat_at` on; where it stands still the worker is lost
+    and the run is interrupted. `phase`, `done` and `total` say how far it is.
+    """
+
+    state = models.CharField(
+        _("state"), max_length=12, choices=RunState, default=RunState.QUEUED, db_index=True
+    )
+    phase = models.CharField(_("phase"), max_length=40, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    message = models.TextField(_("message"), blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    holder = models.UUIDField(null=True, editable=False)
+    heartbeat_at = models.DateTimeField(null=True, editable=False)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True, editable=False)
+    finished_at = models.DateTimeField(_("finished at"), null=True, editable=False)
+
+    class Meta:
+        abstract = True
+        ordering = ["-created_at", "-pk"]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in {RunState.QUEUED, RunState.RUNNING}
+
+    @property
+    def percent(self) -> int:
+        return min(100, round(100 * self.done / self.total)) if self.total else 0
+
+
+class ImportRun(Run):
+    """One import of a folder, an archive or a CSV file on this server into a dataset."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="imports")
+    path = models.CharField(_("path"), max_length=1000)
+    detect_faces = models.BooleanField(_("look for faces"), default=False)
+
+    class Meta(Run.Meta):
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+
+    def __str__(self) -> str:
+        return f"{self.dataset} · {self.created_at:%Y-%m-%d %H:%M}"

@@ -3,14 +3,17 @@
 import hashlib
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from .errors import VisionError
 from .labels import GENDERS, OLDEST_AGE, RACES
 
-_NAME = re.compile(r"^(\d+)_(\d+)_(\d+)_(\w+)$")
+_NAME = re.compile(r"^(\d+)_(\d+)_(\d+)_(\w+)\s*$")
 _SUFFIXES = (".jpg.chip.jpg", ".chip.jpg", ".jpg", ".jpeg", ".png")
 # A UTKFace crop has some 10 kB; what unpacks to far more than a photo is no crop.
 _LARGEST_FILE = 20 * 2**20
@@ -61,6 +64,10 @@ class LabelOutOfRange(NameRefused):
     code = "label_out_of_range"
 
 
+class UnsafeName(NameRefused):
+    code = "unsafe_name"
+
+
 class DatasetUnreadable(VisionError):
     """The path is neither a folder nor a zip that can be read."""
 
@@ -74,11 +81,20 @@ def is_image_name(name: str) -> bool:
     return not hidden and path.name.lower().endswith(_SUFFIXES)
 
 
+def is_unsafe_name(name: str) -> bool:
+    """Whether a path inside an archive points out of it. Nothing is unpacked under such a name,
+    but who packs one is not to be trusted with labels either."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts
+
+
 def parse_name(name: str) -> Labels:
     """The labels in `[age]_[gender]_[race]_[timestamp].jpg(.chip.jpg)`; folders are ignored.
 
-    Raises MalformedName or LabelOutOfRange.
+    Raises MalformedName, LabelOutOfRange or, for a path out of its archive, UnsafeName.
     """
+    if is_unsafe_name(name):
+        raise UnsafeName(f"The name {name!r} points out of its archive.")
     stem = PurePosixPath(name).name
     for suffix in _SUFFIXES:
         if stem.lower().endswith(suffix):
@@ -88,8 +104,13 @@ def parse_name(name: str) -> Labels:
     if match is None:
         raise MalformedName(f"The name {stem!r} is not [age]_[gender]_[race]_[timestamp].")
     age, gender, race = (int(part) for part in match.groups()[:3])
-    if age > OLDEST_AGE or gender >= len(GENDERS) or race >= len(RACES):
-        raise LabelOutOfRange(f"The name {stem!r} carries a label outside its range.")
+    return labels_in_range(age, gender, race)
+
+
+def labels_in_range(age: int, gender: int, race: int) -> Labels:
+    """Raises LabelOutOfRange where a number means nothing."""
+    if not (0 <= age <= OLDEST_AGE and 0 <= gender < len(GENDERS) and 0 <= race < len(RACES)):
+        raise LabelOutOfRange(f"The labels {age}, {gender}, {race} are outside their range.")
     return Labels(age, gender, race)
 
 
@@ -101,43 +122,73 @@ def split_bucket(data: bytes) -> int:
     return int(hashlib.md5(data, usedforsecurity=False).hexdigest(), 16) % 10
 
 
+class Source(Protocol):
+    """A folder or an archive: the paths inside, sorted, and the content of each."""
+
+    def names(self) -> list[str]: ...
+
+    def read(self, name: str) -> bytes: ...
+
+
+class _Folder:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        files = (file for file in self._folder.rglob("*") if file.is_file())
+        return sorted(file.relative_to(self._folder).as_posix() for file in files)
+
+    def read(self, name: str) -> bytes:
+        file = self._folder / name
+        try:
+            return file.read_bytes() if file.stat().st_size <= _LARGEST_FILE else b""
+        except OSError:
+            return b""
+
+
+class _Zip:
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+
+    def names(self) -> list[str]:
+        return sorted(self._members)
+
+    def read(self, name: str) -> bytes:
+        member = self._members.get(name)
+        if member is None or member.file_size > _LARGEST_FILE:
+            return b""
+        try:
+            # The header's size may lie: never read more than is allowed.
+            with self._archive.open(member) as file:
+                data = file.read(_LARGEST_FILE + 1)
+        except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+            return b""  # damaged, encrypted or packed in a way Python does not know
+        return data if len(data) <= _LARGEST_FILE else b""
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """A folder or a zip for reading; nothing is unpacked to disk. Raises DatasetUnreadable."""
+    if path.is_dir():
+        yield _Folder(path)
+        return
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DatasetUnreadable(
+            f"{path.name!r} is neither a folder, a zip archive nor a CSV file that can be read."
+        ) from error
+    with archive:
+        yield _Zip(archive)
+
+
 def iter_files(path: Path) -> Iterator[tuple[str, bytes]]:
     """Every image file below a folder or in a zip, as (path inside it, content), sorted by path.
 
-    Nothing is unpacked to disk. Members that are too large to be a crop are given as empty
-    content, so that a reader reports them like any other broken image. Raises DatasetUnreadable.
+    Content that is damaged in its archive, or far too large for a crop, is empty. Raises
+    DatasetUnreadable.
     """
-    if path.is_dir():
-        yield from _iter_folder(path)
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield from _iter_zip(archive)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DatasetUnreadable(
-            f"{path.name!r} is neither a folder nor a zip archive that can be read."
-        ) from error
-
-
-def _iter_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for file in sorted(folder.rglob("*")):
-        name = file.relative_to(folder).as_posix()
-        if is_image_name(name) and file.is_file():
-            yield name, file.read_bytes() if file.stat().st_size <= _LARGEST_FILE else b""
-
-
-def _iter_zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
-    for member in sorted(archive.infolist(), key=lambda member: member.filename):
-        if is_image_name(member.filename) and not member.is_dir():
-            too_large = member.file_size > _LARGEST_FILE
-            yield member.filename, b"" if too_large else _read_member(archive, member)
-
-
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    try:
-        # The header's size may lie: never read more than is allowed.
-        with archive.open(member) as file:
-            data = file.read(_LARGEST_FILE + 1)
-    except (OSError, RuntimeError, zipfile.BadZipFile):  # damaged or encrypted
-        return b""
-    return data if len(data) <= _LARGEST_FILE else b""
+    with open_source(path) as source:
+        for name in filter(is_image_name, source.names()):
+            yield name, source.read(name)

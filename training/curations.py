@@ -1,0 +1,77 @@
+"""What the recipes select of a dataset, kept beside it so that pages need not compute it."""
+
+import csv
+import io
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from vision.cleaning import Reason
+from vision.curation import RECIPES, Candidate, Selection, select
+from vision.dataset import Curated, Labels
+from vision.labels import GENDERS, RACES
+
+from . import files
+from .models import Curation, Dataset
+
+
+def selection(dataset: Dataset, recipe: str, seed: int = 0) -> Selection:
+    """What a recipe of `vision.curation.RECIPES` selects of a dataset as it is now."""
+    return select(RECIPES[recipe], _candidates(dataset), seed)
+
+
+def curated(dataset: Dataset, recipe: str, seed: int = 0) -> Curated:
+    """The selected examples with their files. Raises vision.curation.NothingLeft."""
+    return selection(dataset, recipe, seed).curated(files.path_of)
+
+
+def curate_all(dataset: Dataset, seed: int = 0) -> None:
+    """Record what every recipe selects of the dataset's present revision."""
+    candidates = _candidates(dataset)
+    for name, recipe in RECIPES.items():
+        chosen = select(recipe, candidates, seed)
+        Curation.objects.update_or_create(
+            dataset=dataset,
+            recipe=name,
+            seed=seed,
+            defaults={
+                "revision": dataset.revision,
+                "fingerprint": chosen.fingerprint,
+                "funnel": [asdict(step) for step in chosen.funnel],
+                "cells": _cells(chosen),
+            },
+        )
+
+
+def split_table(chosen: Selection) -> str:
+    """A selection as CSV, for others to reuse: file, content, labels and split of every image."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "sha256", "age", "gender", "race", "split"])
+    for candidate, split in sorted(chosen.chosen, key=lambda pair: pair[0].name):
+        if (labels := candidate.labels) is not None:
+            gender, race = GENDERS[labels.gender], RACES[labels.race]
+            writer.writerow([candidate.name, candidate.digest, labels.age, gender, race, split])
+    return text.getvalue()
+
+
+def _candidates(dataset: Dataset) -> list[Candidate]:
+    columns = ("name", "digest", "age", "gender", "race", "reason", "group", "bucket")
+    return [_candidate(row) for row in dataset.samples.values_list(*columns, named=True)]
+
+
+def _candidate(row: Any) -> Candidate:
+    labels = None
+    if None not in (row.age, row.gender, row.race):
+        labels = Labels(row.age, row.gender, row.race)
+    reason = Reason(row.reason) if row.reason else None
+    return Candidate(row.name, row.digest, labels, reason, row.group, row.bucket)
+
+
+def _cells(chosen: Selection) -> list[list[str | int]]:
+    counts = Counter(
+        (split, labels.race, labels.gender, labels.age)
+        for candidate, split in chosen.chosen
+        if (labels := candidate.labels)
+    )
+    return [[*cell, count] for cell, count in sorted(counts.items())]

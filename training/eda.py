@@ -1,0 +1,214 @@
+"""What a dataset holds, in numbers: one cube from the database, and everything summed from it.
+
+The cube is cached by the dataset's revision, so a page asks the database once per change.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from django.core.cache import cache
+from django.db.models import Count
+from numpy.typing import NDArray
+
+from vision.curation import RECIPES
+from vision.labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES, age_bin
+
+from .models import Curation, Dataset
+
+Counts = NDArray[np.int64]
+
+# The student deck's funnel, step by step as in `Curation.funnel` of the classic recipe.
+DECK_FUNNEL: dict[str, int] = {
+    "files": 23_708,
+    "consistent": 23_519,
+    "races": 17_907,
+    "balanced": 10_275,
+}
+# A cell of race × gender × decade below this is too small to learn from or to judge by.
+SMALL_CELL = 50
+_CACHED_FOR = 30 * 24 * 3600
+_HISTOGRAMS: dict[str, tuple[float, float, int]] = {  # low, high, bins
+    "brightness": (0.0, 255.0, 51),
+    "sharpness": (0.0, 4000.0, 50),
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """`cube`: counts of labelled samples, int64 (2, races, genders, ages), first those set aside,
+    then those used. `reasons`: samples by reason, "" for those used."""
+
+    cube: Counts
+    reasons: dict[str, int]
+    histograms: dict[str, list[int]]
+    resolutions: dict[str, int]
+    copies: dict[str, int]
+
+    @cached_property
+    def labelled(self) -> Counts:
+        """Every labelled sample, used or not: (races, genders, ages)."""
+        total: Counts = self.cube.sum(axis=0)
+        return total
+
+    @property
+    def used(self) -> Counts:
+        """The samples that no reason sets aside: (races, genders, ages)."""
+        used: Counts = self.cube[1]
+        return used
+
+
+def figures(dataset: Dataset) -> Figures:
+    """The dataset's figures at its present revision."""
+    key = f"eda:{dataset.pk}:{dataset.revision}"
+    found: Figures | None = cache.get(key)
+    if found is None:
+        found = _compute(dataset)
+        cache.set(key, found, _CACHED_FOR)
+    return found
+
+
+def _compute(dataset: Dataset) -> Figures:
+    return Figures(
+        cube=_cube(dataset),
+        reasons=dict(_counts(dataset, "reason")),
+        histograms={field: _histogram(dataset, field) for field in _HISTOGRAMS},
+        resolutions=_resolutions(dataset),
+        copies=_copies(dataset),
+    )
+
+
+def _cube(dataset: Dataset) -> Counts:
+    cube = np.zeros((2, len(RACES), len(GENDERS), OLDEST_AGE + 1), np.int64)
+    rows = (
+        dataset.samples.filter(race__isnull=False, gender__isnull=False, age__isnull=False)
+        .values_list("reason", "race", "gender", "age")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    for reason, race, gender, age, n in rows:
+        cube[int(not reason), race, gender, age] += n
+    return cube
+
+
+def _counts(dataset: Dataset, field: str) -> list[tuple[Any, int]]:
+    rows = dataset.samples.values_list(field).annotate(n=Count("pk")).order_by()
+    return [(value, n) for value, n in rows]
+
+
+def _histogram(dataset: Dataset, field: str) -> list[int]:
+    """Counts per bin; what lies above the last edge counts in the last bin."""
+    low, high, bins = _HISTOGRAMS[field]
+    values = dataset.samples.exclude(**{field: None}).values_list(field, flat=True)
+    clipped = np.clip(np.fromiter(values.iterator(), np.float64), low, high)
+    counts: list[int] = np.histogram(clipped, bins, (low, high))[0].tolist()
+    return counts
+
+
+def histogram_edges(field: str) -> list[float]:
+    low, high, bins = _HISTOGRAMS[field]
+    edges: list[float] = np.linspace(low, high, bins + 1).tolist()
+    return edges
+
+
+def _resolutions(dataset: Dataset) -> dict[str, int]:
+    rows = (
+        dataset.samples.exclude(width=None)
+        .values_list("width", "height")
+        .annotate(n=Count("pk"))
+        .order_by("-n")
+    )
+    return {f"{width} × {height}": n for width, height, n in rows[:20]}
+
+
+def _copies(dataset: Dataset) -> dict[str, int]:
+    """Groups of identical files, and how many of those groups carry different labels."""
+    labels = (
+        Count("age", distinct=True),
+        Count("gender", distinct=True),
+        Count("race", distinct=True),
+    )
+    groups = (
+        dataset.samples.exclude(digest="")
+        .exclude(race=None)
+        .values_list("digest")
+        .annotate(n=Count("pk"), ages=labels[0], genders=labels[1], races=labels[2])
+        .filter(n__gt=1)
+        .order_by()
+    )
+    rows = [(n, ages, max(genders, races)) for _, n, ages, genders, races in groups]
+    return {
+        "identical_groups": len(rows),
+        "identical_files": sum(n for n, _, _ in rows),
+        "conflicting_groups": sum(max(ages, classes) > 1 for _, ages, classes in rows),
+        "conflicting_class_groups": sum(classes > 1 for _, _, classes in rows),
+    }
+
+
+def by_decade(ages: Counts) -> Counts:
+    """Counts (…, ages) as (…, decades), the decades of `AGE_BINS`."""
+    edges = [age for age in range(OLDEST_AGE + 1) if age == 0 or age_bin(age) != age_bin(age - 1)]
+    summed: Counts = np.add.reduceat(ages, edges, axis=-1)
+    return summed
+
+
+def curation(dataset: Dataset, recipe: str) -> Curation | None:
+    """What a recipe selects of the dataset's present revision, if it was curated."""
+    return dataset.curations.filter(recipe=recipe, seed=0, revision=dataset.revision).first()
+
+
+def curated_cube(curation: Curation) -> dict[str, Counts]:
+    """A curation's counts by split: each (races, genders, ages)."""
+    shape = (len(RACES), len(GENDERS), OLDEST_AGE + 1)
+    cubes = {split: np.zeros(shape, np.int64) for split in ("train", "validation", "test")}
+    for split, race, gender, age, count in curation.cells:
+        cubes[split][race, gender, age] += count
+    return cubes
+
+
+def small_cells(counts: Counts) -> list[dict[str, Any]]:
+    """The cells of race × gender × decade with fewer than `SMALL_CELL` images, smallest first."""
+    cells = [
+        {"race": RACES[race], "gender": GENDERS[gender], "age": AGE_BINS[decade], "n": int(n)}
+        for (race, gender, decade), n in np.ndenumerate(by_decade(counts))
+        if n < SMALL_CELL
+    ]
+    return sorted(cells, key=lambda cell: cell["n"])
+
+
+def summary(dataset: Dataset) -> dict[str, Any]:
+    """Everything the charts show, for programs.
+
+    `funnel` is that of the classic recipe, `funnels` holds every recipe's. `counts` are of all
+    files with usable labels, as they came.
+    """
+    found = figures(dataset)
+    curations = {name: curation(dataset, name) for name in RECIPES}
+    known = {name: chosen for name, chosen in curations.items() if chosen}
+    return {
+        "dataset": dataset.name,
+        "revision": dataset.revision,
+        "funnel": known["classic"].funnel if "classic" in known else [],
+        "deck_funnel": DECK_FUNNEL,
+        "funnels": {name: chosen.funnel for name, chosen in known.items()},
+        "fingerprints": {name: chosen.fingerprint for name, chosen in known.items()},
+        "splits": {
+            name: {split: int(cube.sum()) for split, cube in curated_cube(chosen).items()}
+            for name, chosen in known.items()
+        },
+        "counts": counts_of(found.labelled),
+        "used": counts_of(found.used),
+        "reasons": {reason or "used": n for reason, n in sorted(found.reasons.items())},
+        "copies": found.copies,
+        "small_cells": small_cells(found.used),
+    }
+
+
+def counts_of(cube: Counts) -> dict[str, dict[str, int]]:
+    """Counts (races, genders, ages) by each of the three labels."""
+    return {
+        "race": dict(zip(RACES, map(int, cube.sum(axis=(1, 2))), strict=True)),
+        "gender": dict(zip(GENDERS, map(int, cube.sum(axis=(0, 2))), strict=True)),
+        "decade": dict(zip(AGE_BINS, map(int, by_decade(cube.sum(axis=(0, 1)))), strict=True)),
+    }

@@ -1,0 +1,63 @@
+"""Looking for a face on every image of a dataset: what shows none is no example of one."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vision.cleaning import COPY_REASONS, Reason
+from vision.photos import decode_upright
+from vision.types import Image
+
+from . import files
+from .models import Dataset, Sample
+
+if TYPE_CHECKING:
+    from vision.detection import FaceDetector
+
+_BATCH = 64
+_MARGIN = 0.25  # of the crop's longer side, on every side
+
+
+def look_for_faces(dataset: Dataset, on_progress: Callable[[str, int, int], None]) -> int:
+    """Run the detector on every readable image that it has not seen; how many show no face.
+
+    Takes some 30 ms an image on a CPU; cut off, it goes on where it stood. Imports TensorFlow.
+    """
+    from vision.detection import FaceDetector
+
+    unseen = dataset.samples.filter(face_confidence=None).exclude(digest="")
+    total, done, without = unseen.count(), 0, 0
+    detector = FaceDetector()
+    for batch in _batches(unseen.iterator()):
+        without += _look(detector, batch)
+        done += len(batch)
+        on_progress("faces", done, total)
+    return without
+
+
+def _framed(data: bytes) -> Image:
+    """The pixels with a margin: crops are cut so tight that the detector would miss faces."""
+    pixels, (width, height) = decode_upright(data, max_side=256)
+    margin = round(_MARGIN * max(width, height))
+    return np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+
+
+def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
+    while batch := list(islice(samples, _BATCH)):
+        yield batch
+
+
+def _look(detector: "FaceDetector", batch: list[Sample]) -> int:
+    images = [_framed(files.path_of(sample.digest).read_bytes()) for sample in batch]
+    found = [
+        max((face.confidence for face in faces), default=0.0) for faces in detector.detect(images)
+    ]
+    for sample, confidence in zip(batch, found, strict=True):
+        sample.face_confidence = confidence
+        unnamed = sample.found in {"", *COPY_REASONS}
+        if confidence == 0 and unnamed:
+            sample.found = Reason.NO_FACE
+    Sample.objects.bulk_update(batch, ["face_confidence", "found"])
+    return sum(confidence == 0 for confidence in found)

@@ -1,0 +1,126 @@
+"""Bringing labelled images into a dataset: resumable, idempotent, nothing fatal but the path."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from django.db import transaction
+from django.db.models import F
+
+from vision.cleaning import Reason
+from vision.errors import PhotoError
+from vision.inspection import Facts, inspect
+from vision.labelled_files import LabelledFile, LabelledFiles
+
+from . import files
+from .cleaning import judge
+from .curations import curate_all
+from .models import Dataset, Sample
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+
+# Rows are committed in batches of this many; a kill costs the work of one batch.
+_BATCH = 200
+_THREADS = 2
+_FIELDS = (
+    "digest", "age", "gender", "race", "found", "bucket",
+    "width", "height", "brightness", "sharpness", "perceptual_hash",
+)  # fmt: skip
+
+
+def import_files(dataset: Dataset, path: Path, on_progress: Progress) -> int:
+    """Import every image of `path` and clean what the dataset then holds; how many came or changed.
+
+    Run again, it goes on where it was cut off, and changes nothing where all is there already.
+    Broken images and wrong names become samples with their reason. Raises
+    vision.errors.VisionError where the path as a whole cannot be read, and whatever
+    `on_progress` raises.
+    """
+    changed = 0
+    with LabelledFiles(path) as labelled:
+        total, done = len(labelled), 0
+        on_progress("files", 0, total)
+        for batch in _batches(labelled):
+            changed += _import_batch(dataset, batch)
+            done += len(batch)
+            on_progress("files", done, total)
+    clean(dataset, on_progress)
+    return changed
+
+
+def clean(dataset: Dataset, on_progress: Progress) -> None:
+    """Judge copies anew and curate by every recipe, after anything in the dataset changed."""
+    on_progress("copies", 0, 0)
+    judge(dataset)
+    Dataset.objects.filter(pk=dataset.pk).update(revision=F("revision") + 1)
+    dataset.refresh_from_db()
+    on_progress("curation", 0, 0)
+    curate_all(dataset)
+
+
+def _batches(labelled: Iterable[LabelledFile]) -> Iterator[list[LabelledFile]]:
+    remaining = iter(labelled)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch
+
+
+def _import_batch(dataset: Dataset, batch: list[LabelledFile]) -> int:
+    """Write a row for every file that is new or has changed; how many those are."""
+    known = {
+        sample.name: sample
+        for sample in dataset.samples.filter(name__in=[file.name[:500] for file in batch])
+    }
+    new = [file for file in batch if _is_news(file, known.get(file.name[:500]))]
+    if not new:
+        return 0
+    with ThreadPoolExecutor(_THREADS) as pool:
+        samples = list(pool.map(_sample_of, new))
+    with transaction.atomic():
+        for sample in samples:
+            sample.dataset = dataset
+        Sample.objects.bulk_create(
+            samples,
+            update_conflicts=True,
+            unique_fields=["dataset", "name"],
+            update_fields=_FIELDS,
+        )
+    return len(new)
+
+
+def _is_news(file: LabelledFile, sample: Sample | None) -> bool:
+    if sample is None:
+        return True
+    if not sample.digest:  # nothing was kept of it; its reason may be gone by now
+        return bool(file.data)
+    return sample.digest != hashlib.sha256(file.data).hexdigest()
+
+
+def _sample_of(file: LabelledFile) -> Sample:
+    """The row of a file, unsaved; its content is kept where it can be shown."""
+    sample = Sample(name=file.name[:500], found=file.refusal)
+    if file.labels:
+        sample.age, sample.gender, sample.race = (
+            file.labels.age, file.labels.gender, file.labels.race
+        )  # fmt: skip
+    try:
+        facts = inspect(file.data)
+    except PhotoError as error:
+        logger.info("%s: %s", file.name, error)
+        sample.found = sample.found or Reason.UNREADABLE
+        return sample
+    _describe(sample, facts)
+    sample.digest = files.keep(file.data)
+    md5 = hashlib.md5(file.data, usedforsecurity=False).hexdigest()
+    sample.bucket = int(md5, 16) % 20
+    return sample
+
+
+def _describe(sample: Sample, facts: Facts) -> None:
+    sample.width, sample.height = facts.width, facts.height
+    sample.brightness, sample.sharpness = facts.brightness, facts.sharpness
+    sample.perceptual_hash = f"{facts.perceptual_hash:016x}"

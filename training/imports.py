@@ -1,0 +1,98 @@
+"""Import runs: who may import what, and the work itself."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils.text import get_valid_filename
+from django.utils.translation import gettext as _
+
+from vision.errors import VisionError
+
+from . import faces, runs
+from .importing import clean, import_files
+from .models import Dataset, ImportRun, RunState
+from .runs import Reporter
+
+
+class ImportRefused(VisionError):
+    """The path may not be imported, or an import into the dataset is under way."""
+
+    code = "import_refused"
+
+
+def request_import(dataset: str, path: Path, *, detect_faces: bool, user: Any) -> ImportRun:
+    """Queue the import of a path below IMPORT_ROOT into a dataset, made if it is new.
+
+    Raises ImportRefused.
+    """
+    root: Path = settings.IMPORT_ROOT
+    path = (root / path).resolve()
+    if not path.is_relative_to(root) or not path.exists():
+        raise ImportRefused(
+            _("There is no such file or folder in the import folder of this server.")
+        )
+    with transaction.atomic():
+        target, _new = Dataset.objects.select_for_update().get_or_create(name=dataset)
+        if target.imports.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).exists():
+            raise ImportRefused(_("An import into this dataset is under way already."))
+        run = ImportRun.objects.create(
+            dataset=target, path=str(path), detect_faces=detect_faces, requested_by=user
+        )
+        runs.start(run)
+    return run
+
+
+def keep_upload(upload: "UploadedFile[Any]") -> Path:
+    """Store an uploaded archive in the import folder; its path. Raises ImportRefused."""
+    root: Path = settings.IMPORT_ROOT
+    root.mkdir(parents=True, exist_ok=True)
+    size = upload.size or 0
+    if shutil.disk_usage(root).free < 3 * size:
+        raise ImportRefused(_("The disk of this server has too little room for the archive."))
+    target = root / get_valid_filename(Path(upload.name or "upload.zip").name)
+    unfinished = target.with_name(f".{target.name}.part")
+    with unfinished.open("wb") as file:
+        for chunk in upload.chunks():
+            file.write(chunk)
+    unfinished.replace(target)
+    return target
+
+
+def importable() -> list[Path]:
+    """What lies in the import folder: folders, zips and CSV files, relative to it."""
+    root: Path = settings.IMPORT_ROOT
+    if not root.is_dir():
+        return []
+    entries = (entry for entry in root.iterdir() if not entry.name.startswith("."))
+    return sorted(
+        entry.relative_to(root)
+        for entry in entries
+        if entry.is_dir() or entry.suffix.lower() in {".zip", ".csv"}
+    )
+
+
+def work(pk: int) -> None:
+    """Do an import that waits, if it still does."""
+    if run := runs.hold(ImportRun, pk):
+        execute(run)
+
+
+def execute(run: ImportRun, on_progress: Callable[[str, int, int], None] | None = None) -> RunState:
+    """Do the import of a held run and record how it ended."""
+    return runs.execute(run, lambda reporter: _import(run, reporter), on_progress)
+
+
+def _import(run: ImportRun, reporter: Reporter) -> str:
+    changed = import_files(run.dataset, Path(run.path), reporter)
+    if run.detect_faces and faces.look_for_faces(run.dataset, reporter):
+        clean(run.dataset, reporter)
+    total = run.dataset.samples.count()
+    return _("%(changed)d files are new or changed; the dataset holds %(total)d now.") % {
+        "changed": changed,
+        "total": total,
+    }

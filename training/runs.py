@@ -1,0 +1,177 @@
+"""How long work is held, watched, cancelled and found again when its worker is lost.
+
+Every change of hands is a conditional UPDATE, as for predictions: whoever changes a run names the
+state, or the holder, that it must be in.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from celery import current_app
+from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from vision.errors import VisionError
+
+from .models import ImportRun, Run, RunState
+from .pulse import pulse
+
+logger = logging.getLogger(__name__)
+
+# A run whose heart has not beaten for this long has lost its worker.
+SILENCE = timedelta(seconds=60)
+_PROGRESS_SECONDS = 1.0
+
+AnyRun = TypeVar("AnyRun", bound=Run)
+
+
+class RunCancelled(Exception):
+    """Somebody asked for the run to stop."""
+
+
+class RunLost(Exception):
+    """The run is no longer ours: it was taken for lost, or deleted."""
+
+
+class Reporter:
+    """What the work tells of its progress, written about once a second however often it tells."""
+
+    def __init__(self, run: Run, on_progress: Callable[[str, int, int], None] | None = None):
+        self._run = run
+        self._on_progress = on_progress
+        self._written_at = 0.0
+        self._phase = ""
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        """Raises RunCancelled when somebody asked for it, RunLost when the run is not ours."""
+        if self._on_progress:
+            self._on_progress(phase, done, total)
+        now = time.monotonic()
+        if phase == self._phase and now - self._written_at < _PROGRESS_SECONDS:
+            return
+        self._phase, self._written_at = phase, now
+        self.write(phase=phase, done=done, total=total)
+
+    def write(self, **fields: Any) -> None:
+        """Write fields of the run at once. Raises as reporting does."""
+        held = _held(self._run)
+        if not held.update(**fields):
+            raise RunLost
+        if held.filter(cancel_requested=True).exists():
+            raise RunCancelled
+
+
+def start(run: Run) -> None:
+    """Ask a worker to take a run, once its row is committed."""
+    transaction.on_commit(lambda: _send(run))
+
+
+def _send(run: Run) -> None:
+    try:
+        current_app.send_task(f"training.tasks.{run._meta.model_name}", [run.pk], retry=False)
+    except (KombuError, RedisError, OSError) as error:
+        logger.warning("Redis does not answer, the run waits for the sweeper: %s", error)
+
+
+def hold(kind: type[AnyRun], pk: int) -> AnyRun | None:
+    """Take a waiting run; None where it does not wait any more."""
+    now, holder = timezone.now(), uuid.uuid4()
+    taken = kind._default_manager.filter(pk=pk, state=RunState.QUEUED).update(
+        state=RunState.RUNNING, holder=holder, heartbeat_at=now, started_at=now, message=""
+    )
+    return kind._default_manager.get(pk=pk) if taken else None
+
+
+def execute(
+    run: Run,
+    work: Callable[[Reporter], str],
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> RunState:
+    """Do the work of a held run and record how it ended; `work` gives the closing sentence.
+
+    Errors made for people end the run with their sentence, others with a general one and a
+    traceback in the log; a database that is away raises, and the run is found by the sweeper.
+    """
+    reporter = Reporter(run, on_progress)
+    state, message = RunState.DONE, ""
+    try:
+        with pulse(partial(_beat, run), SILENCE.total_seconds() / 6):
+            message = work(reporter)
+    except RunLost:
+        logger.warning("Run %s was taken from this worker; its work is dropped.", run)
+        return RunState.INTERRUPTED
+    except RunCancelled:
+        state, message = RunState.CANCELLED, _("Cancelled on request. What was done is kept.")
+    except VisionError as error:
+        state, message = RunState.FAILED, str(error)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("Run %s failed.", run)
+        state = RunState.FAILED
+        message = _("Something went wrong that FaceRoute did not foresee; the log tells more.")
+    _finish(run, state, message)
+    return state
+
+
+def _beat(run: Run) -> None:
+    _held(run).update(heartbeat_at=timezone.now())
+
+
+def _held(run: Run) -> QuerySet[Run]:
+    rows: QuerySet[Run] = type(run)._default_manager.filter(
+        pk=run.pk, holder=run.holder, state=RunState.RUNNING
+    )
+    return rows
+
+
+def _finish(run: Run, state: RunState, message: str) -> None:
+    _held(run).update(state=state, message=message, finished_at=timezone.now(), holder=None)
+    run.refresh_from_db()
+
+
+def cancel(run: Run) -> None:
+    """Stop a run: at once where it waits, at its next step where it runs."""
+    rows = type(run)._default_manager.filter(pk=run.pk)
+    now = timezone.now()
+    if not rows.filter(state=RunState.QUEUED).update(state=RunState.CANCELLED, finished_at=now):
+        rows.filter(state=RunState.RUNNING).update(cancel_requested=True)
+
+
+def resume(run: Run) -> bool:
+    """Let an interrupted, failed or cancelled run go on where it stood; False in other states."""
+    ended = [RunState.INTERRUPTED, RunState.FAILED, RunState.CANCELLED]
+    rows = type(run)._default_manager.filter(pk=run.pk, state__in=ended)
+    if not rows.update(state=RunState.QUEUED, cancel_requested=False, message="", finished_at=None):
+        return False
+    start(run)
+    return True
+
+
+def sweep(now: datetime, kinds: tuple[type[Run], ...] = (ImportRun,)) -> int:
+    """Show the runs of lost workers as interrupted, and ask again for those that wait.
+
+    Returns how many were interrupted.
+    """
+    interrupted = 0
+    for kind in kinds:
+        lost = kind._default_manager.filter(state=RunState.RUNNING, heartbeat_at__lt=now - SILENCE)
+        interrupted += lost.update(
+            state=RunState.INTERRUPTED,
+            holder=None,
+            finished_at=now,
+            message=_("The worker was lost. Resume the run to go on where it stood."),
+        )
+        waiting = kind._default_manager.filter(state=RunState.QUEUED)
+        for run in waiting.filter(created_at__lt=now - SILENCE)[:10]:
+            _send(run)
+    return interrupted

@@ -1,0 +1,23 @@
+"""The long work that Celery starts. Messages carry ids; everything else is in the database."""
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from . import imports, runs
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def importrun(pk: int) -> None:
+    """Import a dataset as an administrator asked for."""
+    imports.work(pk)
+
+
+@shared_task
+def sweep() -> None:
+    """Show the runs of lost workers as interrupted, and wake workers for those that wait."""
+    if interrupted := runs.sweep(timezone.now()):
+        logger.warning("%d runs have lost their worker.", interrupted)

@@ -1,0 +1,250 @@
+"""From a cleaned dataset to what a model is trained on: a recipe, its funnel, and fixed splits."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from .cleaning import Reason
+from .dataset import Curated, Example, Labels
+from .errors import VisionError
+from .labels import RACES, age_bin
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+# A cell of race × gender × decade with fewer distinct pictures cannot be in all three splits.
+_SMALLEST_CELL = 3
+# Where one of the held-back buckets holds less than this share of its two, the other is halved.
+_LEAST_SHARE = 0.1
+
+
+class NothingLeft(VisionError):
+    """The recipe leaves no image for one of the splits."""
+
+    code = "nothing_left"
+
+
+@dataclass(frozen=True)
+class CurationRecipe:
+    """`races`: indices of `RACES` that are used. `tolerated`: reasons that do not exclude here.
+    `undersample`: cut every race to the size of the smallest, instead of weighting."""
+
+    name: str
+    races: tuple[int, ...]
+    tolerated: frozenset[Reason]
+    undersample: bool
+
+
+# The student deck cleaned by hand and did not look for copies; what it could not have used is out.
+CLASSIC = CurationRecipe(
+    name="classic",
+    races=(0, 1, 2),
+    tolerated=frozenset({Reason.CONFLICTING_AGES, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE}),
+    undersample=True,
+)
+FULL = CurationRecipe(
+    name="full", races=tuple(range(len(RACES))), tolerated=frozenset(), undersample=False
+)
+RECIPES: dict[str, CurationRecipe] = {recipe.name: recipe for recipe in (CLASSIC, FULL)}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One file of a dataset. `labels` is None where it has none. Candidates of one `group` show
+    one picture. `bucket` is the MD5 of the content modulo 20 (see `split_of_buckets`)."""
+
+    name: str
+    digest: str
+    labels: Labels | None
+    reason: Reason | None
+    group: int
+    bucket: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the funnel: how many are left, and how many each named reason took."""
+
+    step: str
+    count: int
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a recipe selects: the funnel, and the split of every candidate that is used."""
+
+    recipe: str
+    seed: int
+    funnel: tuple[Step, ...]
+    chosen: tuple[tuple[Candidate, Split], ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what is chosen: contents, labels and splits, whatever the files are called."""
+        lines = sorted(
+            f"{split} {c.digest} {_labels(c).age} {_labels(c).gender} {_labels(c).race}"
+            for c, split in self.chosen
+        )
+        return hashlib.sha256("\n".join([self.recipe, *lines]).encode()).hexdigest()
+
+    def curated(self, locate: Callable[[str], Path]) -> Curated:
+        """The examples by split; `locate` gives the file of a digest.
+
+        Raises NothingLeft where a split is empty.
+        """
+        parts: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+        for candidate, split in self.chosen:
+            digest = candidate.digest
+            parts[split].append(Example(digest, locate(digest), _labels(candidate)))
+        if empty := [split for split in SPLITS if not parts[split]]:
+            raise NothingLeft(
+                f"The recipe “{self.recipe}” leaves no image for {' and '.join(empty)}. "
+                "Please import more images."
+            )
+        return Curated(
+            recipe=self.recipe,
+            seed=self.seed,
+            fingerprint=self.fingerprint,
+            train=tuple(parts["train"]),
+            validation=tuple(parts["validation"]),
+            test=tuple(parts["test"]),
+        )
+
+
+# The steps that set images aside by reason, in order.
+_CLEANING: dict[str, tuple[Reason, ...]] = {
+    "labelled": (Reason.UNSAFE_NAME, Reason.MALFORMED_NAME, Reason.LABEL_OUT_OF_RANGE),
+    "readable": (Reason.UNREADABLE, Reason.NO_FACE, Reason.EXCLUDED),
+    "consistent": (Reason.CONFLICTING_CLASSES, Reason.CONFLICTING_AGES),
+    "distinct": (Reason.REPEATED_FILE, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE),
+}
+
+
+def select(recipe: CurationRecipe, candidates: Iterable[Candidate], seed: int = 0) -> Selection:
+    """Apply a recipe. The same candidates and seed give the same selection, in any order.
+
+    Seed 0 keeps to MD5 modulo 10 for the splits (0 tests, 1 validates, 2 to 9 train), which is
+    what the starter model was trained by: it has not seen what tests it. Another seed deals the
+    images anew.
+    """
+    remaining = sorted(candidates, key=lambda c: (c.digest, c.name))
+    steps = [Step("files", len(remaining), {})]
+    for name, reasons in _CLEANING.items():
+        left_out = set(reasons) - recipe.tolerated
+        steps.append(_drop(remaining, name, partial(_reason_in, left_out)))
+    steps.append(_drop(remaining, "races", lambda c: _other_race(c, recipe)))
+    if recipe.undersample:
+        kept = set(map(id, _undersampled(remaining, seed)))
+        steps.append(_drop(remaining, "balanced", lambda c: _surplus(c, kept)))
+    splits = _splits(remaining, seed)
+    chosen = tuple((c, splits[c.group]) for c in remaining)
+    return Selection(recipe.name, seed, tuple(steps), chosen)
+
+
+def _drop(
+    remaining: list[Candidate], step: str, reason_of: Callable[[Candidate], str | None]
+) -> Step:
+    """Take out, in place, whatever `reason_of` names a reason for."""
+    reasons: Counter[str] = Counter()
+    kept = []
+    for candidate in remaining:
+        if reason := reason_of(candidate):
+            reasons[reason] += 1
+        else:
+            kept.append(candidate)
+    remaining[:] = kept
+    return Step(step, len(kept), dict(sorted(reasons.items())))
+
+
+def _reason_in(reasons: set[Reason], candidate: Candidate) -> str | None:
+    return candidate.reason if candidate.reason in reasons else None
+
+
+def _other_race(candidate: Candidate, recipe: CurationRecipe) -> str | None:
+    race = _labels(candidate).race
+    return None if race in recipe.races else f"race_{RACES[race]}"
+
+
+def _surplus(candidate: Candidate, kept: set[int]) -> str | None:
+    return None if id(candidate) in kept else f"surplus_{RACES[_labels(candidate).race]}"
+
+
+def _undersampled(candidates: Sequence[Candidate], seed: int) -> Iterator[Candidate]:
+    """As many of every race as the smallest has, drawn by a hash of the content."""
+    by_race: defaultdict[int, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        by_race[_labels(candidate).race].append(candidate)
+    smallest = min(map(len, by_race.values()), default=0)
+    for members in by_race.values():
+        yield from sorted(members, key=lambda c: (_draw(seed, c.digest), c.name))[:smallest]
+
+
+def _splits(candidates: Sequence[Candidate], seed: int) -> dict[int, Split]:
+    """The split of every group: no picture, nor a copy of it, is in two of them."""
+    groups: defaultdict[int, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        groups[candidate.group].append(candidate)
+    # Where copies fall into several buckets the one trained on decides, so that no held-back
+    # picture was ever seen in training.
+    buckets = {
+        group: max((_bucket(c, seed) for c in members), key=lambda bucket: bucket % 10)
+        for group, members in groups.items()
+    }
+    splits = split_of_buckets(buckets)
+    _fill_cells(splits, groups, seed)
+    return splits
+
+
+def split_of_buckets(buckets: dict[int, int]) -> dict[int, Split]:
+    """Buckets 0..19 of groups as splits: by the bucket modulo 10, 0 tests, 1 validates.
+
+    A dataset may lack one of these two (a share of a larger one held back elsewhere); the other
+    is then halved between them by the hash's next digit.
+    """
+    held_back = Counter(bucket % 10 for bucket in buckets.values() if bucket % 10 < 2)
+    lopsided = min(held_back[0], held_back[1]) < _LEAST_SHARE * held_back.total()
+    splits: dict[int, Split] = {}
+    for group, bucket in buckets.items():
+        if bucket % 10 >= 2:
+            splits[group] = "train"
+        else:
+            tests = bucket < 10 if lopsided else bucket % 10 == 0
+            splits[group] = "test" if tests else "validation"
+    return splits
+
+
+def _fill_cells(splits: dict[int, Split], groups: dict[int, list[Candidate]], seed: int) -> None:
+    """Move single groups, in place, so that every cell with enough pictures is in every split."""
+    cells: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
+    for group, members in groups.items():
+        labels = _labels(members[0])
+        cells[labels.race, labels.gender, age_bin(labels.age)].append(group)
+    for cell in cells.values():
+        if len(cell) < _SMALLEST_CELL:
+            continue
+        ordered = sorted(cell, key=lambda group: _draw(seed, groups[group][0].digest))
+        for lacking in SPLITS:
+            sizes = Counter(splits[group] for group in cell)
+            if not sizes[lacking]:
+                largest = max(SPLITS, key=lambda split: sizes[split])
+                splits[next(g for g in ordered if splits[g] == largest)] = lacking
+
+
+def _bucket(candidate: Candidate, seed: int) -> int:
+    return candidate.bucket if seed == 0 else int(_draw(seed, candidate.digest)[-8:], 16) % 20
+
+
+def _draw(seed: int, digest: str) -> str:
+    """A random order of contents that stays the same when others come or go."""
+    return hashlib.sha256(f"{seed}:{digest}".encode()).hexdigest()
+
+
+def _labels(candidate: Candidate) -> Labels:
+    if candidate.labels is None:
+        raise ValueError(f"{candidate.name!r} has no labels and names no reason.")
+    return candidate.labels

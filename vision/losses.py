@@ -1,0 +1,53 @@
+"""What heads are trained towards, and how much each example counts. Keras 3's own API only."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_AGE_SIGMA = 2.5  # years: about how far people's guesses of one face lie apart
+_EXPECTATION_SHARE = 0.25
+
+Loss = Callable[[Any, Any], Any]
+
+
+def age_distribution_loss(ages: int, sigma: float = _AGE_SIGMA) -> Loss:
+    """A loss of years (N,) and shares (N, ages) over the ages 0, 1, 2, …: (N,).
+
+    Cross-entropy with a Gaussian of `sigma` years around the label, and a quarter of the smooth
+    L1 distance of the expectation (Gao et al., "Age estimation using expectation of label
+    distribution learning", IJCAI 2018, with smooth L1 in place of L1).
+    """
+    from keras import ops
+
+    def loss(years: Any, shares: Any) -> Any:
+        axis = ops.arange(ages, dtype="float32")
+        years = ops.cast(ops.reshape(years, (-1, 1)), "float32")
+        target = ops.softmax(-ops.square(axis - years) / (2 * sigma**2))
+        cross_entropy = -ops.sum(target * ops.log(ops.clip(shares, 1e-7, 1.0)), axis=-1)
+        error = ops.abs(ops.sum(shares * axis, axis=-1) - years[:, 0])
+        smooth = ops.where(error < 1, 0.5 * ops.square(error), error - 0.5)
+        return cross_entropy + _EXPECTATION_SHARE * smooth
+
+    return loss
+
+
+def balancing_weights(
+    values: NDArray[np.integer], strength: float, *, sigma: float = 0.0
+) -> NDArray[np.float32]:
+    """The weight of each example, mean 1, by how rare its value (N,) of small integers >= 0 is.
+
+    A weight is the density of the value to the power of -`strength`: 0 weights all alike, 0.5 by
+    the square root of the rarity, 1 gives every value the same sum. With `sigma` the density is
+    smoothed by a Gaussian of that width, for values that are a scale such as years ("label
+    distribution smoothing": Yang et al., "Delving into deep imbalanced regression", ICML 2021).
+    """
+    counts = np.bincount(values).astype(np.float64)
+    if sigma:
+        reach = int(np.ceil(3 * sigma))
+        kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+        counts = np.convolve(counts, kernel / kernel.sum())[reach:-reach]
+    weights = counts[values] ** -strength
+    normalised: NDArray[np.float32] = (weights / weights.mean()).astype(np.float32)
+    return normalised

@@ -1,5 +1,6 @@
 """Rows for tests, as the application itself would write them (no files unless asked for)."""
 
+import hashlib
 import uuid
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from predictions.models import Face, Photo, Prediction, Status
-from training.models import ModelVersion
+from training.models import Dataset, ModelVersion, Sample
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):
@@ -25,6 +26,31 @@ class ModelVersionFactory(factory.django.DjangoModelFactory[ModelVersion]):
     name = factory.Sequence(lambda n: f"version-{n}")
     bundle = factory.SelfAttribute("name")
     manifest = factory.LazyFunction(lambda: {"metrics": {"age_mae": 5.0}})
+
+
+class DatasetFactory(factory.django.DjangoModelFactory[Dataset]):
+    class Meta:
+        model = Dataset
+
+    name = factory.Sequence(lambda n: f"dataset {n}")
+
+
+class SampleFactory(factory.django.DjangoModelFactory[Sample]):
+    """A readable, labelled image unlike every other one; its file is not written."""
+
+    class Meta:
+        model = Sample
+
+    dataset = factory.SubFactory(DatasetFactory)
+    name = factory.Sequence(lambda n: f"30_0_0_{n}.jpg")
+    digest = factory.Sequence(lambda n: hashlib.sha256(str(n).encode()).hexdigest())
+    age, gender, race = 30, 0, 0
+    group = factory.Sequence(lambda n: n)
+    bucket = factory.Sequence(lambda n: n % 20)
+    width = height = 200
+    brightness, sharpness = 120.0, 500.0
+    # Random bits lie far apart, unlike those of consecutive numbers.
+    perceptual_hash = factory.LazyAttribute(lambda sample: sample.digest[:16])
 
 
 class PhotoFactory(factory.django.DjangoModelFactory[Photo]):

@@ -52,5 +52,5 @@ def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
 def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
     done = run("evaluate", str(tmp_path / "nowhere"), data_dir=tmp_path / "empty")
     assert done.returncode != 0
-    assert "neither a folder nor a zip" in done.stderr
+    assert "neither a folder, a zip archive nor a CSV file" in done.stderr
     assert "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ from training.imports import execute
 from training.models import Dataset, ImportRun, RunState
 from training.runs import hold
 
+from ._database import ready_database
 from ._progress import ProgressLine
 
 
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         path: Path = options["path"]
         if not path.exists():
             raise CommandError(f"There is no file or folder at {path}.")
+        ready_database()
         dataset, new = Dataset.objects.get_or_create(name=options["name"])
         waiting = ImportRun.objects.create(
             dataset=dataset, path=str(path.resolve()), detect_faces=options["detect_faces"]

@@ -11,8 +11,9 @@ from PIL import Image as Pillow
 
 from .backbone import build_trunk
 from .detection import FaceDetector
-from .engine import Engine, choose_precision
+from .engine import Engine
 from .photos import decode_upright, encode_jpeg
+from .precision import choose_precision, computing_in
 
 _ROUNDS = 7
 _MATRIX = 4096
@@ -82,15 +83,10 @@ def _matrix_rate(precision: str) -> float:
 
 
 def _large_trunk_seconds(precision: str) -> float:
-    import keras
     import tensorflow as tf
 
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
-    try:
+    with computing_in(precision):
         trunk = build_trunk(_LARGE)
-    finally:
-        keras.config.set_dtype_policy(before)
     run = tf.function(lambda crops: tf.reduce_max(trunk(crops, training=False)))
     crops = tf.random.normal((_BATCH, _LARGE, _LARGE, 3))
     return best_seconds(lambda: run(crops).numpy()) / _BATCH

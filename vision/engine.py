@@ -12,38 +12,11 @@ from .backbone import build_trunk, preprocess, set_layer
 from .errors import BundleIncompatible
 from .heads import HeadSpec, build_head, parse_heads, read_estimates
 from .labels import HEADS
-from .types import PRECISIONS, FaceAttributes
+from .precision import choose_precision, computing_in
+from .types import FaceAttributes
 
 # A graph is traced once for each of these sizes; a smaller batch is padded up to the next.
 _BATCH_SIZES: tuple[int, ...] = (1, 2, 4, 8, 16)
-
-
-def choose_precision(wanted: str = "auto") -> str:
-    """The precision to compute the trunk in: the one wanted, or the fastest the machine has.
-
-    bfloat16 on a CPU with AVX512-BF16 or AMX and on a GPU that has it, float16 on an older GPU
-    with tensor cores, float32 elsewhere. Raises ValueError for an unknown name.
-    """
-    if wanted not in PRECISIONS:
-        raise ValueError(f"The precision must be one of {', '.join(PRECISIONS)}, not {wanted!r}.")
-    if wanted != "auto":
-        return wanted
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
-        major = capability[0] if capability else 0
-        return "bfloat16" if major >= 8 else "float16" if major == 7 else "float32"
-    return "bfloat16" if _cpu_has_bfloat16() else "float32"
-
-
-def _cpu_has_bfloat16() -> bool:
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 class Engine:
@@ -114,13 +87,8 @@ def _build_model(bundle: Bundle, specs: Sequence[HeadSpec], precision: str) -> A
     """One Keras model: preprocessed crops → a dict of head outputs, over one trunk."""
     import keras
 
-    policy = "float32" if precision == "float32" else f"mixed_{precision}"
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
+    with computing_in(precision):
         trunk = build_trunk(bundle.manifest["input_size"], bundle.tensors)
-    finally:
-        keras.config.set_dtype_policy(before)
     outputs = {}
     for spec in specs:
         head = build_head(trunk.output, spec)

@@ -1,15 +1,53 @@
 """What heads are trained towards, and how much each example counts. Keras 3's own API only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .dataset import Labels
+from .heads import HeadSpec
+from .labels import GENDERS, RACES
+
 _AGE_SIGMA = 2.5  # years: about how far people's guesses of one face lie apart
 _EXPECTATION_SHARE = 0.25
 
 Loss = Callable[[Any, Any], Any]
+Truth = NDArray[np.int32]
+
+
+def head_truth(spec: HeadSpec, labels: Sequence[Labels]) -> tuple[Truth, NDArray[np.bool_]]:
+    """What a head should say of each example, and for which examples it can say it.
+
+    The truth (N,) is an age in years (at most the last of a distribution), or an index of the
+    head's labels; 0 where the label is none of the head's.
+    """
+    if spec.name == "age":
+        oldest = int(spec.layers[-1]["dense"]) - 1 if spec.output == "distribution" else None
+        ages = np.array([one.age for one in labels], np.int32).clip(0, oldest)
+        return ages, np.ones(len(labels), np.bool_)
+    if spec.name == "gender":
+        names = [GENDERS[one.gender] for one in labels]
+    else:
+        names = [RACES[one.race] for one in labels]
+    index = [spec.labels.index(name) if name in spec.labels else -1 for name in names]
+    found = np.array(index, np.int32)
+    return found.clip(0), found >= 0
+
+
+def head_loss(spec: HeadSpec) -> Loss:
+    """The loss of a head: truth (N, 1) and outputs (N, units) → (N,)."""
+    import keras
+
+    if spec.output == "distribution":
+        return age_distribution_loss(int(spec.layers[-1]["dense"]))
+    losses: dict[str, Loss] = {
+        "scalar": keras.losses.mean_squared_error,
+        "binary": keras.losses.binary_crossentropy,
+        "classes": keras.losses.sparse_categorical_crossentropy,
+    }
+    return losses[spec.output]
 
 
 def age_distribution_loss(ages: int, sigma: float = _AGE_SIGMA) -> Loss:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from vision.artifacts import load_bundle, save_bundle
 from vision.backbone import CONVOLUTIONS, build_trunk, preprocess, trunk_tensors
-from vision.engine import Engine, choose_precision
+from vision.engine import Engine
 from vision.errors import BundleIncompatible
 from vision.heads import build_head, classic_heads
 from vision.labels import HEADS
+from vision.precision import choose_precision
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "weights" / "starter"

@@ -62,7 +62,7 @@ def save_bundle(
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         for name, content in contents.items():
-            _write_durably(unfinished / name, content)
+            write_durably(unfinished / name, content)
         unfinished.chmod(0o755)
         unfinished.rename(folder)
         _sync_folder(folder.parent)
@@ -149,7 +149,8 @@ def _check_manifest(manifest: Any) -> None:
         raise BundleIncompatible(f"An input of {size} pixels cannot be computed here.")
 
 
-def _write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file that is on the disk, not only on its way there, when this returns."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()

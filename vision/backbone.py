@@ -1,5 +1,6 @@
 """The trunk all heads share: keras-vggface's VGG16 up to `pool5`."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ CONVOLUTIONS: tuple[str, ...] = tuple(
     f"conv{block}_{number}"
     for block, count in enumerate((2, 2, 3, 3, 3), start=1)
     for number in range(1, count + 1)
+)
+TRUNK_TENSORS: tuple[str, ...] = tuple(
+    f"{name}/{part}" for name in CONVOLUTIONS for part in ("kernel", "bias")
 )
 SMALLEST_INPUT = 48  # keras-vggface's own limit
 
@@ -49,6 +53,14 @@ def trunk_tensors(trunk: Any) -> dict[str, NDArray[np.float32]]:
             ("kernel", "bias"), trunk.get_layer(name).get_weights(), strict=True
         )
     }
+
+
+def trunk_fingerprint(tensors: Tensors) -> str:
+    """SHA-256 of a trunk's weights as they are stored, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name in TRUNK_TENSORS:
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
 
 
 def set_layer(layer: Any, name: str, tensors: Tensors) -> None:

@@ -147,6 +147,18 @@ def build_head(pool5: Any, spec: HeadSpec) -> Any:
     return keras.Model(source, x, name=spec.name)
 
 
+def head_tensors(head: Any, spec: HeadSpec) -> dict[str, NDArray[np.float32]]:
+    """The weights of a head of `build_head`, by the names a bundle stores them under."""
+    return {
+        f"{spec.name}/{layer['name']}/{part}": values
+        for layer in spec.layers
+        if "dense" in layer
+        for part, values in zip(
+            ("kernel", "bias"), head.get_layer(layer["name"]).get_weights(), strict=True
+        )
+    }
+
+
 def _layer(layer: Mapping[str, Any]) -> Any:
     import keras
 
@@ -178,6 +190,15 @@ def read_estimates(
         ClassEstimate(dict(zip(spec.labels, map(float, row), strict=True)))
         for row in class_probabilities(spec, outputs)
     ]
+
+
+def expected_years(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Raw outputs of an age head as the years (N,) that `read_estimates` gives."""
+    if spec.output == "scalar":
+        return outputs[:, 0].astype(np.float64).clip(0)
+    shares = sharpen(outputs, spec.temperature)
+    years: NDArray[np.float64] = shares @ np.arange(shares.shape[1])
+    return years
 
 
 def class_probabilities(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:

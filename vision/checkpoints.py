@@ -1,0 +1,49 @@
+"""The state of a training that survives its process: tensors and a record in one file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from .artifacts import write_durably
+from .diskspace import full_disk_in_words
+from .errors import VisionError
+
+
+class CheckpointUnusable(VisionError):
+    """What a run left behind cannot be gone on from."""
+
+    code = "checkpoint_unusable"
+
+
+def save_checkpoint(
+    file: Path, tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]
+) -> None:
+    """Replace the checkpoint whole or not at all. Raises DiskFull."""
+    data = save(
+        {name: np.ascontiguousarray(values) for name, values in tensors.items()},
+        {"record": json.dumps(record)},
+    )
+    unfinished = file.with_suffix(".unfinished")
+    with full_disk_in_words():
+        write_durably(unfinished, data)
+        unfinished.replace(file)
+
+
+def load_checkpoint(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+    """Tensors and record; None where there is no checkpoint yet. Raises CheckpointUnusable."""
+    if not file.exists():
+        return None
+    try:
+        with safe_open(file, "numpy") as saved:
+            record: dict[str, Any] = json.loads(saved.metadata()["record"])
+            return {name: saved.get_tensor(name) for name in saved.keys()}, record  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointUnusable(
+            f"The checkpoint {file.name} is damaged. Please start the run anew."
+        ) from error

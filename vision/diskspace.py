@@ -1,0 +1,39 @@
+"""A disk that is full, said in words."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import VisionError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class DiskFull(VisionError):
+    """There is less room on the disk than the work needs."""
+
+    code = "disk_full"
+
+
+@contextmanager
+def full_disk_in_words() -> Iterator[None]:
+    """Raises DiskFull where the disk, or a quota, runs out while writing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFull(
+                "The disk is full. Please make room and resume; what was done is kept."
+            ) from error
+        raise
+
+
+def free_bytes(folder: Path) -> int:
+    """What may still be written to the disk an existing folder is on."""
+    return shutil.disk_usage(folder).free
+
+
+def as_megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

@@ -1,0 +1,268 @@
+"""Training heads on a trunk, by a recipe: the one function behind button, call, command and test.
+
+Keras 3's own API only, so that a recipe runs on any of its backends.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .artifacts import Bundle, write_durably
+from .backbone import TRUNK_TENSORS, build_trunk, trunk_fingerprint, trunk_tensors
+from .calibration import calibrate
+from .checkpoints import CheckpointUnusable
+from .dataset import Curated, Example
+from .diskspace import full_disk_in_words
+from .errors import VisionError
+from .features import MIRRORED, PLAIN, Cut, FeatureStore, open_features
+from .heads import HeadSpec, build_head, head_tensors
+from .losses import Truth, balancing_weights, head_truth
+from .precision import choose_precision, computing_in
+from .recipes import Recipe
+from .stage import (
+    FitProgress,
+    Metrics,
+    Rows,
+    Stage,
+    predict_rows,
+    train_stage,
+    validation_figures,
+)
+
+_AGE_SMOOTHING = 2.0  # years; the width of the density that rare ages are weighted by
+_BLOCK5 = ("conv5_1", "conv5_2", "conv5_3", "pool5")
+_BLOCK5_SHARE = 0.1  # of the heads' learning rate, for weights that are good already
+_INHERITED = ("architecture", "input_size", "preprocessing", "alignment", "licence")
+
+
+class NothingToLearn(VisionError):
+    """The selection of images has nothing a head could learn from."""
+
+    code = "nothing_to_learn"
+
+
+class FitCancelled(Exception):
+    """Somebody asked the training to stop. What was done is kept and can be gone on from."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training made: all that a bundle needs but its name.
+
+    `manifest` and `tensors` are for `vision.artifacts.save_bundle`. `history` holds the figures
+    of every epoch by phase; `validation` those of the weights that are kept, by head.
+    """
+
+    manifest: dict[str, Any]
+    tensors: dict[str, NDArray[Any]]
+    history: dict[str, list[Metrics]]
+    validation: Metrics
+
+
+def phases(recipe: Recipe) -> tuple[str, ...]:
+    """What a training by the recipe goes through, in order."""
+    unfrozen = () if recipe.unfreeze == "none" else (recipe.unfreeze,)
+    return ("features", *(head.name for head in recipe.heads), *unfrozen, "calibration")
+
+
+def fit(
+    recipe: Recipe,
+    trunk: Bundle,
+    curated: Curated,
+    *,
+    cache: Path,
+    cache_bytes: int,
+    folder: Path,
+    on_progress: Callable[[FitProgress], None],
+    cancelled: Callable[[], bool],
+) -> Fitted:
+    """Train the recipe's heads on the trunk of a bundle.
+
+    Features are kept in `cache`, at most `cache_bytes` of them. `folder` holds the checkpoints: a
+    training that was killed or cancelled and is called again with the same folder goes on after
+    its last epoch. `on_progress` and `cancelled` are called after every batch and should be
+    quick. The same recipe, trunk and images give the same weights within float noise on one
+    machine; the global seeds of Python, NumPy and Keras are set.
+
+    Heads of the bundle that the recipe does not train are taken over as they are, unless block 5
+    changes under them: then the result lacks them. Raises FitCancelled; DiskFull, FeaturesBusy,
+    ExampleUnreadable, LossDiverged, CheckpointUnusable and other kinds of VisionError.
+    """
+
+    def report(progress: FitProgress) -> None:
+        if cancelled():
+            raise FitCancelled
+        on_progress(progress)
+
+    job = _Job(recipe, trunk, curated, folder, report)
+    job.claim_folder()
+    cuts: tuple[Cut, ...] = ("pool5",) if recipe.unfreeze == "none" else ("pool5", "pool4")
+    with ExitStack() as stack:
+        stores = [
+            stack.enter_context(open_features(trunk, cut, cache=cache, cache_bytes=cache_bytes))
+            for cut in cuts
+        ]
+        for store in stores:
+            job.fill(store)
+        job.train_heads(stores[0])
+        if recipe.unfreeze == "block5":
+            job.train_block5(stores[1])
+        return job.calibrated()
+
+
+class _Job:
+    """One training: what it is given, and what it has made so far."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        trunk: Bundle,
+        curated: Curated,
+        folder: Path,
+        report: Callable[[FitProgress], None],
+    ) -> None:
+        self._recipe = recipe
+        self._trunk = trunk
+        self._curated = curated
+        self._folder = folder
+        self._report = report
+        self._heads: dict[str, Any] = {}
+        self._tensors = {name: trunk.tensors[name] for name in TRUNK_TENSORS}
+        self._history: dict[str, list[Metrics]] = {}
+        self._outputs: dict[str, NDArray[np.float32]] = {}
+
+    def claim_folder(self) -> None:
+        """Raises CheckpointUnusable where the folder is that of another training."""
+        whose = {
+            "recipe": self._recipe.as_json(),
+            "data": self._curated.fingerprint,
+            "trunk": trunk_fingerprint(self._trunk.tensors),
+        }
+        text = json.dumps(whose, sort_keys=True, indent=2)
+        file = self._folder / "training.json"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            with full_disk_in_words():
+                write_durably(file, text.encode())
+        elif file.read_text() != text:
+            raise CheckpointUnusable(
+                "The folder holds a training with another recipe, other images or another trunk. "
+                "Please start a new one."
+            )
+
+    def fill(self, store: FeatureStore) -> None:
+        def report(done: int, total: int) -> None:
+            self._report(FitProgress("features", done, total))
+
+        train = [(example, view) for example in self._curated.train for view in self._views]
+        validation = [(example, PLAIN) for example in self._curated.validation]
+        store.fill(train + validation, report)
+
+    def train_heads(self, store: FeatureStore) -> None:
+        """Each head by itself on the trunk as it is."""
+        import keras
+
+        for spec in self._recipe.heads:
+            keras.utils.set_random_seed(self._recipe.seed)
+            head = build_head(keras.Input(store.shape), spec)
+            model = keras.Model(head.input, {spec.name: head.output})
+            self._heads[spec.name] = head
+            self._train(spec.name, model, [spec], store, self._recipe.learning_rate)
+
+    def train_block5(self, store: FeatureStore) -> None:
+        """All heads together with the trunk's last block, from where each has got to."""
+        import keras
+
+        keras.utils.set_random_seed(self._recipe.seed)
+        with computing_in(choose_precision()):
+            trunk = build_trunk(self._trunk.manifest["input_size"], self._trunk.tensors)
+        source = x = keras.Input(store.shape)
+        for name in _BLOCK5:
+            x = trunk.get_layer(name)(x)
+        model = keras.Model(source, {name: head(x) for name, head in self._heads.items()})
+        rate = self._recipe.learning_rate * _BLOCK5_SHARE
+        self._train("block5", model, self._recipe.heads, store, rate)
+        changed = trunk_tensors(trunk)
+        self._tensors |= {
+            name: values for name, values in changed.items() if name.startswith("conv5")
+        }
+
+    def calibrated(self) -> Fitted:
+        """Temperatures and intervals by the validation split, and everything put together."""
+        self._report(FitProgress("calibration", 0, 1))
+        labels = [example.labels for example in self._curated.validation]
+        heads: dict[str, HeadSpec] = {}
+        validation: Metrics = {}
+        for spec in self._recipe.heads:
+            truth, known = head_truth(spec, labels)
+            outputs, truth = self._outputs[spec.name][known], truth[known]
+            heads[spec.name] = calibrate(spec, outputs, truth)
+            validation[spec.name] = validation_figures(heads[spec.name], outputs, truth)
+            self._tensors |= head_tensors(self._heads[spec.name], spec)
+        if self._recipe.unfreeze == "none":
+            heads |= self._taken_over()
+        source = self._trunk.manifest
+        manifest = {key: source[key] for key in _INHERITED if key in source}
+        manifest["heads"] = {name: spec.as_json() for name, spec in heads.items()}
+        self._report(FitProgress("calibration", 1, 1))
+        return Fitted(manifest, self._tensors, self._history, validation)
+
+    def _taken_over(self) -> dict[str, HeadSpec]:
+        """The heads of the bundle that are not trained, with their tensors."""
+        others = [name for name in self._trunk.manifest["heads"] if name not in self._heads]
+        self._tensors |= {
+            name: values
+            for name, values in self._trunk.tensors.items()
+            if name.split("/")[0] in others
+        }
+        specs = self._trunk.manifest["heads"]
+        return {name: HeadSpec.from_json(name, specs[name]) for name in others}
+
+    def _train(
+        self,
+        phase: str,
+        model: Any,
+        specs: Sequence[HeadSpec],
+        store: FeatureStore,
+        learning_rate: float,
+    ) -> None:
+        train = _rows(store, specs, self._curated.train, self._views, self._recipe.balance)
+        validation = _rows(store, specs, self._curated.validation, (PLAIN,), balance=0)
+        stage = Stage(phase, model, specs, train, validation, learning_rate)
+        checkpoint = self._folder / f"{phase}.safetensors"
+        self._history[phase] = train_stage(stage, self._recipe, checkpoint, self._report)
+        self._outputs |= predict_rows(model, validation)
+
+    @property
+    def _views(self) -> tuple[int, ...]:
+        return (PLAIN, MIRRORED) if self._recipe.mirror else (PLAIN,)
+
+
+def _rows(
+    store: FeatureStore,
+    specs: Sequence[HeadSpec],
+    examples: Sequence[Example],
+    views: Sequence[int],
+    balance: float,
+) -> Rows:
+    """Views of examples, with what each head should say of them and how much they count."""
+    labels = [example.labels for example in examples]
+    truth: dict[str, Truth] = {}
+    weights: dict[str, NDArray[np.float32]] = {}
+    for spec in specs:
+        values, known = head_truth(spec, labels)
+        if not known.any():
+            raise NothingToLearn(f"No image of the selection has a label of the {spec.name} head.")
+        counting = np.zeros(len(values), np.float32)
+        sigma = _AGE_SMOOTHING if spec.name == "age" else 0.0
+        counting[known] = balancing_weights(values[known], balance, sigma=sigma)
+        truth[spec.name] = np.tile(values, len(views))
+        weights[spec.name] = np.tile(counting, len(views))
+    index = np.concatenate([store.rows(examples, view) for view in views])
+    return Rows(store.values, index, truth, weights)

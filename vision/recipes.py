@@ -1,0 +1,127 @@
+"""How heads are trained: small records that a run keeps whole, so that it can be repeated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from .errors import BundleIncompatible, VisionError
+from .heads import HeadSpec, classic_heads
+from .labels import GENDERS, RACES
+
+Unfreeze = Literal["none", "block5"]
+
+
+class RecipeInvalid(VisionError):
+    """The recipe asks for something that cannot be trained."""
+
+    code = "recipe_invalid"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train heads on a trunk.
+
+    `curation` names the selection of images it is meant for (`vision.curation.RECIPES`). At most
+    `epochs` passes in batches of `batch`, Adam's rate from `learning_rate` down to nothing by a
+    cosine, decoupled `weight_decay`; a head stops after `patience` epochs without a lower
+    validation loss and keeps its best weights. `balance`: rare ages, genders and races count
+    more, by their rarity to this power (0 not at all, 1 fully; see `losses.balancing_weights`).
+    `mirror`: every image is learnt from mirrored too. `unfreeze`: "block5" goes on to train the
+    trunk's last block together with the heads, at a tenth of the rate.
+    """
+
+    name: str
+    curation: str
+    heads: tuple[HeadSpec, ...]
+    epochs: int = 30
+    batch: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    patience: int = 5
+    balance: float = 0.0
+    mirror: bool = False
+    unfreeze: Unfreeze = "none"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field, low, high in _LIMITS:
+            value = getattr(self, field)
+            if not low <= value <= high:
+                raise RecipeInvalid(f"{field} must lie between {low} and {high}, not {value}.")
+        if self.unfreeze not in {"none", "block5"}:
+            raise RecipeInvalid(f"unfreeze must be none or block5, not {self.unfreeze}.")
+        names = [head.name for head in self.heads]
+        if not names or len(set(names)) != len(names):
+            raise RecipeInvalid("A recipe needs at least one head, and each of them once.")
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for a run to keep; `from_json` gives the same recipe."""
+        return {**asdict(self), "heads": {head.name: head.as_json() for head in self.heads}}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Recipe":
+        """Raises RecipeInvalid where the record is no recipe of this version of FaceRoute."""
+        if unknown := record.keys() - {field.name for field in fields(cls)}:
+            raise RecipeInvalid(f"A recipe has no {', '.join(sorted(unknown))}.")
+        try:
+            heads = tuple(HeadSpec.from_json(*item) for item in record["heads"].items())
+            return cls(**{**record, "heads": heads})
+        except (BundleIncompatible, LookupError, TypeError, AttributeError) as error:
+            raise RecipeInvalid(f"The recipe cannot be read ({error}).") from error
+
+    def with_changes(self, *, heads: Sequence[str] | None = None, **changes: Any) -> "Recipe":
+        """The recipe with some fields changed, and only the named ones of its heads.
+
+        Raises RecipeInvalid for a value out of range, a field or a head it does not have.
+        """
+        chosen = self.heads
+        if heads is not None:
+            if unknown := set(heads) - {head.name for head in chosen}:
+                raise RecipeInvalid(
+                    f"The recipe “{self.name}” has no head {', '.join(sorted(unknown))}; "
+                    f"it has {', '.join(head.name for head in chosen)}."
+                )
+            chosen = tuple(head for head in chosen if head.name in heads)
+        try:
+            return replace(self, heads=chosen, **changes)
+        except TypeError as error:
+            raise RecipeInvalid(f"The recipe cannot be changed so ({error}).") from error
+
+
+_LIMITS: tuple[tuple[str, float, float], ...] = (
+    ("epochs", 1, 500),
+    ("batch", 1, 4096),
+    ("learning_rate", 1e-7, 1.0),
+    ("weight_decay", 0.0, 1.0),
+    ("patience", 1, 500),
+    ("balance", 0.0, 1.0),
+    ("seed", 0, 2**32 - 1),
+)
+
+
+def _full_heads() -> tuple[HeadSpec, ...]:
+    """The age as a distribution over 0…100, both genders, all five races; see docs/retraining.md
+    for how they compare."""
+
+    def output(units: int, activation: str) -> tuple[dict[str, Any], ...]:
+        return ({"dense": units, "activation": activation, "name": "Output"},)
+
+    return (
+        HeadSpec("age", "max_mean", output(101, "softmax"), "distribution"),
+        HeadSpec("gender", "max_mean", output(1, "sigmoid"), "binary", GENDERS),
+        HeadSpec("race", "max_mean", output(len(RACES), "softmax"), "classes", RACES),
+    )
+
+
+CLASSIC = Recipe(name="classic", curation="classic", heads=classic_heads())
+FULL = Recipe(name="full", curation="full", heads=_full_heads(), balance=0.5, mirror=True)
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (CLASSIC, FULL)}
+
+
+def recipe(name: str) -> Recipe:
+    """A recipe by its name. Raises RecipeInvalid for one that does not exist."""
+    try:
+        return RECIPES[name]
+    except KeyError:
+        known = ", ".join(RECIPES)
+        raise RecipeInvalid(f"There is no recipe “{name}”; there are {known}.") from None

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .heads import HeadSpec, class_probabilities
+from .heads import HeadSpec, class_probabilities, sharpen
 from .losses import Truth
 
 _TEMPERATURES: NDArray[np.float64] = np.geomspace(0.1, 10, 461)  # steps of 1 %
@@ -20,7 +20,7 @@ def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Hea
     an age gets the interval that holds `spec.coverage` of the true ages.
     """
     if spec.output == "distribution":
-        return replace(spec, quantiles=_quantiles(outputs, truth, spec.coverage))
+        return replace(spec, quantiles=_quantiles(spec, outputs, truth))
     if spec.output == "scalar":
         return replace(spec, residuals=_residuals(outputs[:, 0], truth, spec.coverage))
     return replace(spec, temperature=_temperature(spec, outputs, truth))
@@ -34,20 +34,20 @@ def _temperature(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> 
     return round(float(min(_TEMPERATURES, key=surprise)), 4)
 
 
-def _quantiles(outputs: NDArray[np.float32], truth: Truth, coverage: float) -> tuple[float, float]:
+def _quantiles(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> tuple[float, float]:
     """Symmetric quantiles by split conformal prediction, scored by the distribution function.
 
     An age lies between the quantiles q and 1 - q exactly where q is at most its score, the
     smaller of its two tails; so the n-th smallest score is the q that leaves n examples out.
     Chernozhukov et al., "Distributional conformal prediction", PNAS 2021.
     """
-    cumulated = np.cumsum(outputs.astype(np.float64), axis=1)
+    cumulated = np.cumsum(sharpen(outputs, spec.temperature), axis=1)
     rows = np.arange(len(truth))
     below = np.where(truth > 0, cumulated[rows, truth - 1], 0.0)
     scores = np.sort(np.minimum(cumulated[rows, truth], 1 - below))
-    q = scores[_rank(len(scores), 1 - coverage)]
-    low = round(float(np.clip(q, 1e-4, 0.5)), 4)
-    return low, round(1 - low, 4)
+    q = scores[_rank(len(scores), 1 - spec.coverage)]
+    low = round(float(np.clip(q, 1e-6, 0.5)), 6)
+    return low, round(1 - low, 6)
 
 
 def _residuals(years: NDArray[np.float32], truth: Truth, coverage: float) -> tuple[float, float]:

@@ -26,7 +26,7 @@ def save_checkpoint(
 ) -> None:
     """Replace the checkpoint whole or not at all. Raises DiskFull."""
     data = save(
-        {name: np.ascontiguousarray(values) for name, values in tensors.items()},
+        {name: np.asarray(values, order="C") for name, values in tensors.items()},
         {"record": json.dumps(record)},
     )
     unfinished = file.with_suffix(".unfinished")

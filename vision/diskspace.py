@@ -35,5 +35,9 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def as_megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB"
+def in_words(count: int) -> str:
+    """Bytes as people write them."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from .artifacts import Bundle
 from .backbone import build_trunk, preprocess, trunk_fingerprint
 from .dataset import Example
-from .diskspace import DiskFull, as_megabytes, free_bytes, full_disk_in_words
+from .diskspace import DiskFull, free_bytes, full_disk_in_words, in_words
 from .errors import VisionError
 from .evaluate import read_crop
 from .precision import choose_precision, computing_in
@@ -36,7 +36,7 @@ PLAIN, MIRRORED = 0, 1
 
 _PREPROCESSING = "vggface-1, bilinear"
 _BATCH = 32
-_SYNC_ROWS = 512  # rows that a crash may cost
+_SYNC_ROWS = 128  # rows that a crash may cost
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 _ENTRY = 33  # bytes of the index: a SHA-256 and a view
 _LOCK = ".lock"
@@ -170,9 +170,9 @@ class FeatureStore:
                 _evict(lock)
         if (room := self._room()) < needed:
             raise DiskFull(
-                f"The images' features need {as_megabytes(needed)} more, and there is room for "
-                f"{as_megabytes(room)}. Please make room on the disk, allow the cache more than "
-                f"{as_megabytes(self._cache_bytes)}, or train with fewer images."
+                f"The images' features need {in_words(needed)} more, and there is room for "
+                f"{in_words(room)}. Please make room on the disk, allow the cache more than "
+                f"{in_words(self._cache_bytes)}, or train with fewer images."
             )
 
     def _room(self) -> int:

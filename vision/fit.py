@@ -65,12 +65,6 @@ class Fitted:
     validation: Metrics
 
 
-def phases(recipe: Recipe) -> tuple[str, ...]:
-    """What a training by the recipe goes through, in order."""
-    unfrozen = () if recipe.unfreeze == "none" else (recipe.unfreeze,)
-    return ("features", *(head.name for head in recipe.heads), *unfrozen, "calibration")
-
-
 def fit(
     recipe: Recipe,
     trunk: Bundle,

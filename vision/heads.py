@@ -46,9 +46,12 @@ class HeadSpec:
     residuals: tuple[float, float] | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """What `from_json` reads: plain lists, so that it is the same before and after storing."""
         spec = asdict(self)
         spec.pop("name")
-        return spec
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()
+        }
 
     @classmethod
     def from_json(cls, name: str, spec: Mapping[str, Any]) -> "HeadSpec":

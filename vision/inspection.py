@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from .photos import read_photo
+from .photos import make_thumbnail, read_photo
 
+_LARGEST_BYTES = 20 * 2**20
 _LARGEST_PIXELS = 25_000_000
 
 
@@ -24,9 +25,9 @@ class Facts:
     perceptual_hash: int
 
 
-def inspect(data: bytes, *, max_bytes: int = 20 * 2**20) -> Facts:
+def inspect(data: bytes) -> Facts:
     """Decode an image wholly and describe it. Raises a `vision.errors.PhotoError`."""
-    image = read_photo(data, max_bytes=max_bytes, max_pixels=_LARGEST_PIXELS)
+    image = _read(data)
     grey = image.convert("L")
     luma = np.asarray(grey, np.int16)
     return Facts(
@@ -36,6 +37,15 @@ def inspect(data: bytes, *, max_bytes: int = 20 * 2**20) -> Facts:
         sharpness=round(laplacian_variance(luma), 2),
         perceptual_hash=_perceptual_hash(grey),
     )
+
+
+def as_thumbnail(data: bytes, side: int = 200) -> bytes:
+    """A JPEG of an image to look at, whatever it was stored as. Raises a PhotoError."""
+    return make_thumbnail(_read(data), side)
+
+
+def _read(data: bytes) -> Pillow.Image:
+    return read_photo(data, max_bytes=_LARGEST_BYTES, max_pixels=_LARGEST_PIXELS)
 
 
 def laplacian_variance(luma: NDArray[np.int16]) -> float:

@@ -37,13 +37,17 @@ def head_truth(spec: HeadSpec, labels: Sequence[Labels]) -> tuple[Truth, NDArray
 
 
 def head_loss(spec: HeadSpec) -> Loss:
-    """The loss of a head: truth (N, 1) and outputs (N, units) → (N,)."""
+    """The loss of a head: truth (N, 1) and outputs (N, units) → (N,).
+
+    A scalar age has its squared error in decades, which is of the order of the other heads'
+    losses where they are trained together.
+    """
     import keras
 
     if spec.output == "distribution":
         return age_distribution_loss(int(spec.layers[-1]["dense"]))
     losses: dict[str, Loss] = {
-        "scalar": keras.losses.mean_squared_error,
+        "scalar": lambda years, found: keras.losses.mean_squared_error(years, found) / 100,
         "binary": keras.losses.binary_crossentropy,
         "classes": keras.losses.sparse_categorical_crossentropy,
     }

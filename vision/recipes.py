@@ -44,8 +44,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for field, low, high in _LIMITS:
+        for field, kind, low, high in _LIMITS:
             value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, kind):
+                raise RecipeInvalid(f"{field} must be a {'whole ' if kind is int else ''}number.")
             if not low <= value <= high:
                 raise RecipeInvalid(f"{field} must lie between {low} and {high}, not {value}.")
         if self.unfreeze not in {"none", "block5"}:
@@ -53,6 +55,12 @@ class Recipe:
         names = [head.name for head in self.heads]
         if not names or len(set(names)) != len(names):
             raise RecipeInvalid("A recipe needs at least one head, and each of them once.")
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """What a training goes through, in order."""
+        unfrozen = () if self.unfreeze == "none" else (self.unfreeze,)
+        return ("features", *(head.name for head in self.heads), *unfrozen, "calibration")
 
     def as_json(self) -> dict[str, Any]:
         """All of it, for a run to keep; `from_json` gives the same recipe."""
@@ -88,14 +96,15 @@ class Recipe:
             raise RecipeInvalid(f"The recipe cannot be changed so ({error}).") from error
 
 
-_LIMITS: tuple[tuple[str, float, float], ...] = (
-    ("epochs", 1, 500),
-    ("batch", 1, 4096),
-    ("learning_rate", 1e-7, 1.0),
-    ("weight_decay", 0.0, 1.0),
-    ("patience", 1, 500),
-    ("balance", 0.0, 1.0),
-    ("seed", 0, 2**32 - 1),
+# Field, type, least and largest value.
+_LIMITS: tuple[tuple[str, Any, float, float], ...] = (
+    ("epochs", int, 1, 500),
+    ("batch", int, 1, 4096),
+    ("learning_rate", int | float, 1e-7, 1),
+    ("weight_decay", int | float, 0, 1),
+    ("patience", int, 1, 500),
+    ("balance", int | float, 0, 1),
+    ("seed", int, 0, 2**32 - 1),
 )
 
 

@@ -75,19 +75,19 @@ class Stage:
 class _State:
     """How far a stage is, and its best weights so far."""
 
+    best_loss: float
+    best: list[NDArray[Any]]
     epoch: int = 0
     best_epoch: int = 0
-    best_loss: float = float("inf")
     finished: bool = False
     history: list[Metrics] = field(default_factory=list)
-    best: list[NDArray[Any]] = field(default_factory=list)
 
 
 def train_stage(
     stage: Stage, recipe: Recipe, checkpoint: Path, on_progress: Callable[[FitProgress], None]
 ) -> list[Metrics]:
     """Train until the validation loss has not fallen for `recipe.patience` epochs, and leave the
-    model with its best weights. Returns the figures of every epoch.
+    model with the best weights it has had, its first ones included. Returns every epoch's figures.
 
     Goes on from the checkpoint where there is one. `on_progress` hears of every batch; what it
     raises stops the training. Raises LossDiverged, DiskFull, CheckpointUnusable.
@@ -95,7 +95,7 @@ def train_stage(
     batch = min(recipe.batch, len(stage.train.index))
     steps = len(stage.train.index) // batch
     _compile(stage, recipe, steps * recipe.epochs)
-    state = _restore(stage.model, checkpoint)
+    state = _restore(stage, checkpoint)
     while not state.finished:
         now = partial(
             FitProgress,
@@ -110,7 +110,9 @@ def train_stage(
             logs = stage.model.train_on_batch(x, y, weights, return_dict=True)
             losses.append(_head_losses(stage, logs))
             on_progress(now(done=before + step + 1))
-        metrics = _figures(stage, np.mean(losses, axis=0))
+        metrics = _validate(stage)
+        for spec, loss in zip(stage.specs, np.mean(losses, axis=0), strict=True):
+            metrics[spec.name]["loss"] = float(loss)
         _advance(stage, recipe, state, metrics)
         _save(stage.model, state, checkpoint)
         on_progress(now(done=before + steps, metrics=metrics))
@@ -163,15 +165,20 @@ def _check_finite(stage: Stage, losses: Sequence[float]) -> None:
             )
 
 
-def _figures(stage: Stage, losses: Sequence[float]) -> Metrics:
+def _validate(stage: Stage) -> Metrics:
+    """Raises LossDiverged."""
     outputs = predict_rows(stage.model, stage.validation)
     figures = {}
-    for spec, loss in zip(stage.specs, losses, strict=True):
+    for spec in stage.specs:
         known = stage.validation.weights[spec.name] > 0
         truth, found = stage.validation.truth[spec.name][known], outputs[spec.name][known]
-        figures[spec.name] = {"loss": float(loss), **validation_figures(spec, found, truth)}
+        figures[spec.name] = validation_figures(spec, found, truth)
     _check_finite(stage, [figures[spec.name]["validation_loss"] for spec in stage.specs])
     return figures
+
+
+def _total_loss(metrics: Metrics) -> float:
+    return sum(figures["validation_loss"] for figures in metrics.values())
 
 
 def validation_figures(
@@ -189,7 +196,7 @@ def validation_figures(
 def _advance(stage: Stage, recipe: Recipe, state: _State, metrics: Metrics) -> None:
     state.epoch += 1
     state.history.append(metrics)
-    loss = sum(figures["validation_loss"] for figures in metrics.values())
+    loss = _total_loss(metrics)
     if loss < state.best_loss:
         state.best_loss, state.best_epoch = loss, state.epoch
         state.best = _values(stage.model.variables)
@@ -208,10 +215,13 @@ def _save(model: Any, state: _State, checkpoint: Path) -> None:
     save_checkpoint(checkpoint, tensors, record)
 
 
-def _restore(model: Any, checkpoint: Path) -> _State:
+def _restore(stage: Stage, checkpoint: Path) -> _State:
+    """Where the checkpoint left off; without one the weights as they are, the best so far."""
+    model = stage.model
     found = load_checkpoint(checkpoint)
     if found is None:
-        return _State()
+        loss = _total_loss(_validate(stage))
+        return _State(best_loss=loss, best=_values(model.variables))
     tensors, record = found
     state = _State(**record, best=_group(tensors, "best"))
     if not state.finished:

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vision.losses import age_distribution_loss, balancing_weights
 
 
-def gaussian(centre: float, sigma: float = 2.5) -> np.ndarray:
-    shares = np.exp(-((np.arange(101) - centre) ** 2) / (2 * sigma**2))
-    return (shares / shares.sum()).astype(np.float32)
+def gaussian(centre: float, sigma: float = 2.5) -> NDArray[np.float32]:
+    density = np.exp(-((np.arange(101) - centre) ** 2) / (2 * sigma**2))
+    shares: NDArray[np.float32] = (density / density.sum()).astype(np.float32)
+    return shares
 
 
 def test_the_age_loss_is_least_at_the_labels_own_distribution() -> None:

@@ -1,0 +1,246 @@
+"""Heads are trained by a recipe: they learn, what is saved serves, the same seed gives the same."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.vision.training_set import SIZE, make_curated, small_trunk
+from vision.artifacts import Bundle, load_bundle, save_bundle
+from vision.checkpoints import CheckpointUnusable
+from vision.dataset import Curated, Labels
+from vision.diskspace import DiskFull
+from vision.engine import Engine
+from vision.evaluate import read_crop
+from vision.features import PLAIN, open_features
+from vision.fit import FitCancelled, Fitted, NothingToLearn, fit
+from vision.labels import GENDERS
+from vision.recipes import Recipe, recipe
+from vision.stage import FitProgress, LossDiverged
+from vision.types import FaceAttributes
+
+QUICK = recipe("full").with_changes(epochs=10, batch=16, mirror=False, learning_rate=0.03)
+
+
+@pytest.fixture(scope="module")
+def trunk() -> Bundle:
+    return small_trunk()
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    return make_curated(tmp_path_factory.mktemp("images"))
+
+
+Train = Callable[..., Fitted]
+
+
+@pytest.fixture
+def train(trunk: Bundle, curated: Curated, features: Path, tmp_path: Path) -> Train:
+    """Train in seconds; `folder` names where checkpoints lie."""
+
+    def run(
+        with_recipe: Recipe = QUICK,
+        *,
+        data: Curated = curated,
+        base: Bundle = trunk,
+        folder: str = "run",
+        cache: Path = features,
+        on_progress: Callable[[FitProgress], None] = lambda _progress: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Fitted:
+        return fit(
+            with_recipe,
+            base,
+            data,
+            cache=cache,
+            cache_bytes=10**9,
+            folder=tmp_path / folder,
+            on_progress=on_progress,
+            cancelled=cancelled,
+        )
+
+    return run
+
+
+def served(fitted: Fitted, folder: Path) -> Engine:
+    save_bundle(folder, {**fitted.manifest, "name": folder.name}, fitted.tensors)
+    return Engine(load_bundle(folder))
+
+
+def assert_same(one: Fitted, other: Fitted) -> None:
+    assert one.tensors.keys() == other.tensors.keys()
+    for name, values in one.tensors.items():
+        np.testing.assert_allclose(other.tensors[name], values, atol=1e-5, err_msg=name)
+
+
+def estimates(engine: Engine, curated: Curated) -> list[tuple[Labels, FaceAttributes]]:
+    crops = [read_crop(one.path.read_bytes(), SIZE) for one in curated.validation]
+    labels = [one.labels for one in curated.validation]
+    return list(zip(labels, engine.predict(np.stack(crops)), strict=True))
+
+
+def test_what_is_saved_serves_and_is_as_good_as_the_training_said(
+    train: Train, curated: Curated, tmp_path: Path
+) -> None:
+    fitted = train()
+    faces = estimates(served(fitted, tmp_path / "model"), curated)
+    error = np.mean([abs(face.age.years - labels.age) for labels, face in faces if face.age])
+    gender = np.mean(
+        [face.gender.label == GENDERS[labels.gender] for labels, face in faces if face.gender]
+    )
+    assert gender > 0.75  # a guess is right half the time
+    assert gender == pytest.approx(fitted.validation["gender"]["validation_accuracy"], abs=0.03)
+    assert error == pytest.approx(fitted.validation["age"]["validation_mae"], rel=0.05)
+    assert error < 8  # a guess of the mean age is 22 years off
+
+
+def test_the_decks_heads_are_trained_and_serve(
+    train: Train, curated: Curated, tmp_path: Path
+) -> None:
+    classic = recipe("classic").with_changes(epochs=4, batch=16)
+    fitted = train(classic)
+    assert fitted.tensors["race/Dense-1/kernel"].shape == (512, 512)
+    first, *_, last = fitted.history["gender"]
+    assert last["gender"]["loss"] < first["gender"]["loss"]
+    for _, face in estimates(served(fitted, tmp_path / "model"), curated):
+        assert face.race is not None
+        assert len(face.race.probabilities) == 3
+        assert face.age is not None
+        assert face.age.low is not None
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(train: Train) -> None:
+    once = train(folder="one")
+    assert_same(once, train(folder="two"))
+    other = train(QUICK.with_changes(seed=1), folder="three")
+    assert abs(once.tensors["age/Output/kernel"] - other.tensors["age/Output/kernel"]).max() > 0.01
+
+
+def test_a_head_trained_alone_is_the_head_trained_with_others(train: Train) -> None:
+    alone = train(QUICK.with_changes(heads=["race"]), folder="alone")
+    together = train(folder="together")
+    for name in ("race/Output/kernel", "race/Output/bias"):
+        assert alone.tensors[name] == pytest.approx(together.tensors[name], abs=1e-5)
+
+
+def test_heads_that_are_not_trained_are_taken_over(train: Train, trunk: Bundle) -> None:
+    fitted = train(QUICK.with_changes(heads=["age"]))
+    assert set(fitted.manifest["heads"]) == {"age", "gender", "race"}
+    assert fitted.manifest["heads"]["race"] == trunk.manifest["heads"]["race"]
+    assert (fitted.tensors["race/Output/kernel"] == trunk.tensors["race/Output/kernel"]).all()
+    assert fitted.tensors.keys() == trunk.tensors.keys()
+
+
+def test_progress_tells_every_phase_and_the_figures_of_every_epoch(train: Train) -> None:
+    told: list[FitProgress] = []
+    fitted = train(on_progress=told.append)
+    assert list(dict.fromkeys(one.phase for one in told)) == list(QUICK.phases)
+    assert all(0 <= one.done <= one.total for one in told)
+    epochs = [one for one in told if one.phase == "age" and one.metrics]
+    assert [one.epoch for one in epochs] == list(range(1, 11))
+    assert [one.metrics for one in epochs] == fitted.history["age"]
+    assert epochs[-1].metrics["age"].keys() == {"loss", "validation_loss", "validation_mae"}
+    assert [one.done for one in told if one.phase == "age"] == sorted(
+        one.done for one in told if one.phase == "age"
+    )
+
+
+def test_a_head_that_no_longer_improves_stops_and_keeps_its_best(train: Train) -> None:
+    patient = QUICK.with_changes(epochs=60, patience=2, learning_rate=0.1, heads=["gender"])
+    fitted = train(patient)
+    losses = [epoch["gender"]["validation_loss"] for epoch in fitted.history["gender"]]
+    assert len(losses) < 60
+    assert len(losses) - 1 - int(np.argmin(losses)) == 2
+    accuracies = [epoch["gender"]["validation_accuracy"] for epoch in fitted.history["gender"]]
+    kept = fitted.validation["gender"]["validation_accuracy"]
+    assert kept == pytest.approx(accuracies[int(np.argmin(losses))])
+
+
+def test_the_last_block_can_learn_too(train: Train, curated: Curated, tmp_path: Path) -> None:
+    short = QUICK.with_changes(epochs=4, learning_rate=0.01)
+    frozen = train(short, folder="frozen")
+    fitted = train(short.with_changes(unfreeze="block5"), folder="unfrozen")
+    conv4, conv5 = "conv4_3/kernel", "conv5_3/kernel"
+    assert (fitted.tensors[conv4] == frozen.tensors[conv4]).all()
+    assert abs(fitted.tensors[conv5] - frozen.tensors[conv5]).max() > 1e-5
+    before = sum(one["validation_loss"] for one in frozen.history["age"][-1].values())
+    assert fitted.history["block5"][-1]["age"]["validation_loss"] < before
+    faces = estimates(served(fitted, tmp_path / "model"), curated)
+    error = np.mean([abs(face.age.years - labels.age) for labels, face in faces if face.age])
+    assert error == pytest.approx(fitted.validation["age"]["validation_mae"], rel=0.05)
+
+
+def test_with_the_last_block_changed_heads_not_trained_are_left_out(train: Train) -> None:
+    fitted = train(QUICK.with_changes(heads=["gender"], unfreeze="block5"))
+    assert set(fitted.manifest["heads"]) == {"gender"}
+    assert not any(name.startswith("age/") for name in fitted.tensors)
+
+
+def test_a_cancelled_training_goes_on_where_it_was(train: Train) -> None:
+    told: list[FitProgress] = []
+
+    def enough() -> bool:
+        return any(one.phase == "gender" and one.epoch == 3 for one in told)
+
+    with pytest.raises(FitCancelled):
+        train(on_progress=told.append, cancelled=enough)
+    again: list[FitProgress] = []
+    resumed = train(on_progress=again.append)
+    assert not [one for one in again if one.phase == "age"]
+    assert min(one.epoch for one in again if one.phase == "gender") == 3
+    assert_same(resumed, train(folder="undisturbed"))
+
+
+def test_another_training_does_not_go_on_in_the_same_folder(train: Train) -> None:
+    train()
+    with pytest.raises(CheckpointUnusable, match="another recipe"):
+        train(QUICK.with_changes(learning_rate=0.02))
+
+
+def test_a_damaged_checkpoint_is_said(train: Train, tmp_path: Path) -> None:
+    train()
+    (tmp_path / "run" / "age.safetensors").write_bytes(b"damaged")
+    with pytest.raises(CheckpointUnusable, match="damaged"):
+        train()
+
+
+def test_a_loss_that_is_no_number_ends_the_training_in_words(
+    train: Train, trunk: Bundle, curated: Curated, tmp_path: Path
+) -> None:
+    own_cache = tmp_path / "damaged"
+    with open_features(trunk, "pool5", cache=own_cache, cache_bytes=10**9) as store:
+        store.fill([(one, PLAIN) for one in curated.train], lambda _done, _total: None)
+    (rows,) = own_cache.rglob("rows")
+    with rows.open("r+b") as file:
+        file.write(np.full(512, np.nan, np.float16).tobytes())
+    with pytest.raises(LossDiverged, match="no longer a number"):
+        train(cache=own_cache)
+
+
+def test_a_full_disk_is_said_in_words(train: Train, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "age.unfinished").symlink_to("/dev/full")
+    with pytest.raises(DiskFull, match="make room"):
+        train()
+
+
+def test_a_head_without_any_label_to_learn_is_said(train: Train, curated: Curated) -> None:
+    others = tuple(one for one in curated.train if one.labels.race >= 3)
+    with pytest.raises(NothingToLearn, match="race"):
+        train(recipe("classic").with_changes(heads=["race"]), data=replace(curated, train=others))
+
+
+def test_everything_about_a_result_can_be_written_down(train: Train) -> None:
+    fitted = train(QUICK.with_changes(epochs=1))
+    assert json.loads(json.dumps(fitted.manifest)) == fitted.manifest
+    assert json.loads(json.dumps(fitted.history)) == fitted.history
+    assert json.loads(json.dumps(fitted.validation)) == fitted.validation

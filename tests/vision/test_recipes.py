@@ -1,0 +1,95 @@
+"""A recipe is a record: kept whole, changed with care, refused where it cannot be trained."""
+
+import json
+from typing import Any
+
+import pytest
+
+from vision.curation import RECIPES as CURATIONS
+from vision.heads import build_head, classic_heads
+from vision.labels import RACES
+from vision.recipes import RECIPES, Recipe, RecipeInvalid, recipe
+
+
+def test_the_decks_age_head_has_the_decks_parameters() -> None:
+    import keras
+
+    age = next(spec for spec in classic_heads() if spec.name == "age")
+    head = build_head(keras.Input((7, 7, 512)), age)
+    counts = [
+        layer.count_params() for layer in head.layers if isinstance(layer, keras.layers.Dense)
+    ]
+    assert counts == [401_424, 136, 9]
+
+
+def test_classic_trains_the_decks_heads_without_weights_or_mirrors() -> None:
+    classic = recipe("classic")
+    assert classic.heads == classic_heads()
+    assert (classic.balance, classic.mirror, classic.unfreeze) == (0.0, False, "none")
+
+
+def test_full_knows_all_races_and_ages_as_a_distribution() -> None:
+    heads = {head.name: head for head in recipe("full").heads}
+    assert heads["race"].labels == RACES
+    assert heads["age"].output == "distribution"
+    assert recipe("full").balance > 0
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_survives_being_written_down(name: str) -> None:
+    written = json.dumps(recipe(name).as_json())
+    assert Recipe.from_json(json.loads(written)) == recipe(name)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_names_a_selection_that_exists(name: str) -> None:
+    assert recipe(name).curation in CURATIONS
+
+
+def test_heads_can_be_chosen_and_numbers_changed() -> None:
+    changed = recipe("classic").with_changes(heads=["age"], epochs=3, seed=7)
+    assert [head.name for head in changed.heads] == ["age"]
+    assert (changed.epochs, changed.seed, changed.batch) == (3, 7, recipe("classic").batch)
+
+
+def test_a_recipe_tells_what_its_training_goes_through() -> None:
+    changed = recipe("full").with_changes(heads=["gender"], unfreeze="block5")
+    assert changed.phases == ("features", "gender", "block5", "calibration")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 0}, "epochs must lie between 1 and 500"),
+        ({"learning_rate": float("nan")}, "learning_rate must lie"),
+        ({"balance": 1.5}, "balance must lie"),
+        ({"unfreeze": "block9"}, "none or block5"),
+        ({"heads": ["hair"]}, "no head hair"),
+        ({"heads": []}, "at least one head"),
+        ({"epohcs": 3}, "epohcs"),
+        ({"epochs": "many"}, "epochs must be"),
+        ({"batch": 2.5}, "batch must be"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_words(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeInvalid, match=words):
+        recipe("full").with_changes(**changes)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"heads": {"hair": {}}},
+        {"heads": None},
+        {"colour": "blue"},
+        {"epochs": -1},
+    ],
+)
+def test_a_damaged_record_is_no_recipe(damage: dict[str, Any]) -> None:
+    with pytest.raises(RecipeInvalid):
+        Recipe.from_json({**recipe("full").as_json(), **damage})
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(RecipeInvalid, match="there are classic, full"):
+        recipe("deluxe")

@@ -10,6 +10,7 @@ from typing import Any
 import environ
 from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,8 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 MODEL_ROOT = DATA_DIR / "models"
 STARTER_BUNDLE = BASE_DIR / "weights" / "starter"
 DATASET_ROOT = DATA_DIR / "datasets"
+FEATURE_ROOT = DATA_DIR / "features"
+FEATURE_BYTES = env.int("FACEROUTE_FEATURE_BYTES", default=10 * 2**30)
 # Administrators import datasets from below this folder, or upload them to it.
 IMPORT_ROOT = Path(env.str("FACEROUTE_IMPORT_DIR", default=str(DATA_DIR / "imports"))).resolve()
 
@@ -83,6 +86,7 @@ CONTENT_SECURITY_POLICY = {
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -199,6 +203,11 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "faceroute_site.plotly_static.PlotlyFinder",
+]
 MEDIA_ROOT = DATA_DIR / "media"  # never served by URL: a view checks the owner first
 S3_BUCKET = env.str("FACEROUTE_S3_BUCKET", default="")
 STORAGES = {
@@ -337,4 +346,11 @@ METRICS_TOKEN = env.str("FACEROUTE_METRICS_TOKEN", default="")
 
 # --- Administration ---------------------------------------------------------------------------
 
-UNFOLD = {"SITE_TITLE": "FaceRoute", "SITE_HEADER": "FaceRoute", "SITE_SYMBOL": "face"}
+UNFOLD = {
+    "SITE_TITLE": "FaceRoute",
+    "SITE_HEADER": "FaceRoute",
+    "SITE_SYMBOL": "face",
+    "SHOW_LANGUAGES": True,
+    "STYLES": [lambda _request: static("training/admin.css")],
+    "SCRIPTS": [lambda _request: static("training/charts.js")],
+}

@@ -3,6 +3,8 @@
 The cube is cached by the dataset's revision, so a page asks the database once per change.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +20,7 @@ from vision.labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES, age_bin
 from .models import Curation, Dataset
 
 Counts = NDArray[np.int64]
+SHAPE = (len(RACES), len(GENDERS), OLDEST_AGE + 1)
 
 # The student deck's funnel, step by step as in `Curation.funnel` of the classic recipe.
 DECK_FUNNEL: dict[str, int] = {
@@ -31,16 +34,16 @@ SMALL_CELL = 50
 _CACHED_FOR = 30 * 24 * 3600
 _HISTOGRAMS: dict[str, tuple[float, float, int]] = {  # low, high, bins
     "brightness": (0.0, 255.0, 51),
-    "sharpness": (0.0, 4000.0, 50),
+    "sharpness": (0.0, 1500.0, 50),
 }
 
 
 @dataclass(frozen=True)
 class Figures:
-    """`cube`: counts of labelled samples, int64 (2, races, genders, ages), first those set aside,
-    then those used. `reasons`: samples by reason, "" for those used."""
+    """`cubes`: counts of labelled samples by reason ("" for those used), each int64 (races,
+    genders, ages). `reasons`: samples by reason, labelled or not."""
 
-    cube: Counts
+    cubes: dict[str, Counts]
     reasons: dict[str, int]
     histograms: dict[str, list[int]]
     resolutions: dict[str, int]
@@ -49,14 +52,18 @@ class Figures:
     @cached_property
     def labelled(self) -> Counts:
         """Every labelled sample, used or not: (races, genders, ages)."""
-        total: Counts = self.cube.sum(axis=0)
-        return total
+        return self.with_reasons(self.cubes)
 
     @property
     def used(self) -> Counts:
         """The samples that no reason sets aside: (races, genders, ages)."""
-        used: Counts = self.cube[1]
-        return used
+        return self.with_reasons([""])
+
+    def with_reasons(self, reasons: Iterable[str]) -> Counts:
+        """The labelled samples with one of the reasons: (races, genders, ages)."""
+        found = [self.cubes[reason] for reason in reasons if reason in self.cubes]
+        total: Counts = np.sum(found, axis=0) if found else np.zeros(SHAPE, np.int64)
+        return total
 
 
 def figures(dataset: Dataset) -> Figures:
@@ -71,7 +78,7 @@ def figures(dataset: Dataset) -> Figures:
 
 def _compute(dataset: Dataset) -> Figures:
     return Figures(
-        cube=_cube(dataset),
+        cubes=_cubes(dataset),
         reasons=dict(_counts(dataset, "reason")),
         histograms={field: _histogram(dataset, field) for field in _HISTOGRAMS},
         resolutions=_resolutions(dataset),
@@ -79,8 +86,8 @@ def _compute(dataset: Dataset) -> Figures:
     )
 
 
-def _cube(dataset: Dataset) -> Counts:
-    cube = np.zeros((2, len(RACES), len(GENDERS), OLDEST_AGE + 1), np.int64)
+def _cubes(dataset: Dataset) -> dict[str, Counts]:
+    cubes: defaultdict[str, Counts] = defaultdict(lambda: np.zeros(SHAPE, np.int64))
     rows = (
         dataset.samples.filter(race__isnull=False, gender__isnull=False, age__isnull=False)
         .values_list("reason", "race", "gender", "age")
@@ -88,8 +95,8 @@ def _cube(dataset: Dataset) -> Counts:
         .order_by()
     )
     for reason, race, gender, age, n in rows:
-        cube[int(not reason), race, gender, age] += n
-    return cube
+        cubes[reason][race, gender, age] += n
+    return dict(cubes)
 
 
 def _counts(dataset: Dataset, field: str) -> list[tuple[Any, int]]:
@@ -160,8 +167,7 @@ def curation(dataset: Dataset, recipe: str) -> Curation | None:
 
 def curated_cube(curation: Curation) -> dict[str, Counts]:
     """A curation's counts by split: each (races, genders, ages)."""
-    shape = (len(RACES), len(GENDERS), OLDEST_AGE + 1)
-    cubes = {split: np.zeros(shape, np.int64) for split in ("train", "validation", "test")}
+    cubes = {split: np.zeros(SHAPE, np.int64) for split in ("train", "validation", "test")}
     for split, race, gender, age, count in curation.cells:
         cubes[split][race, gender, age] += count
     return cubes

@@ -18,6 +18,7 @@ from vision.labelled_files import LabelledFile, LabelledFiles
 from . import files
 from .cleaning import judge
 from .curations import curate_all
+from .mean_faces import draw_all
 from .models import Dataset, Sample
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def import_files(dataset: Dataset, path: Path, on_progress: Progress) -> int:
             done += len(batch)
             on_progress("files", done, total)
     clean(dataset, on_progress)
+    draw_all(dataset, on_progress)
     return changed
 
 

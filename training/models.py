@@ -205,6 +205,7 @@ class Run(models.Model):
     phase = models.CharField(_("phase"), max_length=40, blank=True)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
+    phase_started_at = models.DateTimeField(null=True, editable=False)
     message = models.TextField(_("message"), blank=True)
     cancel_requested = models.BooleanField(default=False)
     holder = models.UUIDField(null=True, editable=False)
@@ -240,6 +241,19 @@ class ImportRun(Run):
     class Meta(Run.Meta):
         verbose_name = _("import")
         verbose_name_plural = _("imports")
+
+    def __str__(self) -> str:
+        return f"{self.dataset} · {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class ReviewRun(Run):
+    """One search for likely label errors in a dataset."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="reviews")
+
+    class Meta(Run.Meta):
+        verbose_name = _("search for label errors")
+        verbose_name_plural = _("searches for label errors")
 
     def __str__(self) -> str:
         return f"{self.dataset} · {self.created_at:%Y-%m-%d %H:%M}"

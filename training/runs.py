@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from vision.errors import VisionError
 
-from .models import ImportRun, Run, RunState
+from .models import ImportRun, ReviewRun, Run, RunState
 from .pulse import pulse
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 # A run whose heart has not beaten for this long has lost its worker.
 SILENCE = timedelta(seconds=60)
 _PROGRESS_SECONDS = 1.0
+
+KINDS: tuple[type[Run], ...] = (ImportRun, ReviewRun)
 
 AnyRun = TypeVar("AnyRun", bound=Run)
 
@@ -58,8 +60,11 @@ class Reporter:
         now = time.monotonic()
         if phase == self._phase and now - self._written_at < _PROGRESS_SECONDS:
             return
+        fields: dict[str, Any] = {"phase": phase, "done": done, "total": total}
+        if phase != self._phase:
+            fields["phase_started_at"] = timezone.now()
         self._phase, self._written_at = phase, now
-        self.write(phase=phase, done=done, total=total)
+        self.write(**fields)
 
     def write(self, **fields: Any) -> None:
         """Write fields of the run at once. Raises as reporting does."""
@@ -157,7 +162,7 @@ def resume(run: Run) -> bool:
     return True
 
 
-def sweep(now: datetime, kinds: tuple[type[Run], ...] = (ImportRun,)) -> int:
+def sweep(now: datetime, kinds: tuple[type[Run], ...] = KINDS) -> int:
     """Show the runs of lost workers as interrupted, and ask again for those that wait.
 
     Returns how many were interrupted.

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from . import imports, runs
+from . import imports, reviews, runs
 
 logger = logging.getLogger(__name__)
 
@@ -14,6 +14,12 @@ logger = logging.getLogger(__name__)
 def importrun(pk: int) -> None:
     """Import a dataset as an administrator asked for."""
     imports.work(pk)
+
+
+@shared_task
+def reviewrun(pk: int) -> None:
+    """Look for label errors as an administrator asked for."""
+    reviews.work(pk)
 
 
 @shared_task

@@ -17,6 +17,7 @@ from predictions.models import Photo, Prediction
 from predictions.wakeups import wake
 from tests.factories import PhotoFactory, PredictionFactory
 from tests.processes import Stack
+from training import tasks as training_tasks  # noqa: F401  # registers its tasks
 
 
 def queue_of(task: str) -> str:

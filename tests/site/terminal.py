@@ -17,7 +17,9 @@ class Terminal:
         self._keyboard, screen = os.openpty()
         self._shown = bytearray()
         self._process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *command],
+            # A shell that runs the tests in the background lets them ignore Ctrl-C; a terminal
+            # starts its programs with the default.
+            ["env", "--default-signal=INT,QUIT,HUP", "setsid", "--ctty", "--wait", *command],
             cwd=cwd,
             env=environment,
             stdin=screen,

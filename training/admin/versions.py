@@ -11,8 +11,8 @@ from unfold.admin import ModelAdmin
 
 from vision.errors import BundleError
 
-from .models import ModelVersion
-from .registry import activate_version, roll_back
+from ..models import ModelVersion
+from ..registry import activate_version, roll_back
 
 
 @admin.register(ModelVersion)

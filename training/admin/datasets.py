@@ -1,0 +1,160 @@
+"""Datasets: import them, explore them in charts, take their splits away."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+
+from vision.curation import RECIPES
+
+from .. import curations, eda, eda_charts, files, mean_faces
+from ..charts import as_csv
+from ..forms import ImportForm
+from ..imports import ImportRefused, request_import
+from ..models import Dataset
+
+
+@admin.register(Dataset)
+class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
+    """Datasets come by importing; their images are looked at and ruled on one by one."""
+
+    list_display = ("name", "files", "used", "created_at")
+    fields = ("name",)
+    actions_list = ("import_files",)
+    actions_row = ("explore_row",)
+    actions_detail = ("explore",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
+        rows: QuerySet[Dataset] = super().get_queryset(request)
+        used = Count("samples", filter=Q(samples__reason=""))
+        return rows.annotate(files=Count("samples"), used=used)
+
+    @admin.display(description=gettext_lazy("Files"), ordering="files")
+    def files(self, dataset: Any) -> int:
+        return int(dataset.files)
+
+    @admin.display(description=gettext_lazy("Used"), ordering="used")
+    def used(self, dataset: Any) -> int:
+        return int(dataset.used)
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, dataset: Dataset) -> None:
+        super().delete_model(request, dataset)
+        files.forget_orphans()
+
+    def delete_queryset(self, request: HttpRequest, chosen: QuerySet[Dataset]) -> None:
+        super().delete_queryset(request, chosen)
+        files.forget_orphans()
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        urls: list[URLPattern] = super().get_urls()
+        return [
+            path("<int:pk>/charts/", wrap(self.charts), name="training_dataset_charts"),
+            path("<int:pk>/charts/<slug:key>.csv", wrap(self.chart_csv), name="training_chart_csv"),
+            path("<int:pk>/splits/<slug:recipe>.csv", wrap(self.splits), name="training_splits"),
+            path(
+                "<int:pk>/mean-face/<int:race>/<int:gender>/",
+                wrap(self.mean_face),
+                name="training_mean_face",
+            ),
+            *urls,
+        ]
+
+    @action(description=gettext_lazy("Import images"), url_path="import", icon="upload")  # type: ignore[untyped-decorator]
+    def import_files(self, request: HttpRequest) -> HttpResponse:
+        """Upload an archive, or take one that lies in the server's import folder."""
+        form = ImportForm(request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                run = request_import(
+                    form.cleaned_data["name"],
+                    form.source(),
+                    detect_faces=form.cleaned_data["detect_faces"],
+                    user=request.user,
+                )
+            except ImportRefused as refused:
+                form.add_error(None, str(refused))
+            else:
+                messages.success(request, _("The import begins as soon as a worker is free."))
+                return redirect("admin:training_importrun_change", run.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Import images"),
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/training/import.html", context)
+
+    @action(description=gettext_lazy("Charts"), url_path="explore", icon="bar_chart")  # type: ignore[untyped-decorator]
+    def explore(self, _request: HttpRequest, object_id: int) -> HttpResponse:
+        return redirect("admin:training_dataset_charts", object_id)
+
+    @action(description=gettext_lazy("Charts"), url_path="explore-row")  # type: ignore[untyped-decorator]
+    def explore_row(self, _request: HttpRequest, object_id: int) -> HttpResponse:
+        return redirect("admin:training_dataset_charts", object_id)
+
+    def charts(self, request: HttpRequest, pk: int) -> HttpResponse:
+        dataset = get_object_or_404(Dataset, pk=pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("%(name)s in charts") % {"name": dataset.name},
+            "dataset": dataset,
+            "sections": eda_charts.sections(dataset),
+            "mean_faces": _mean_face_links(dataset),
+            "curations": dataset.curations.filter(revision=dataset.revision),
+        }
+        return TemplateResponse(request, "admin/training/charts.html", context)
+
+    def chart_csv(self, _request: HttpRequest, pk: int, key: str) -> HttpResponse:
+        """The numbers behind one chart."""
+        dataset = get_object_or_404(Dataset, pk=pk)
+        for section in eda_charts.sections(dataset):
+            for chart in section.charts:
+                if chart.key == key:
+                    return _download(as_csv(chart), f"{dataset.name}-{key}.csv")
+        raise Http404
+
+    def splits(self, _request: HttpRequest, pk: int, recipe: str) -> HttpResponse:
+        """Every image a recipe uses with its split, for others to reuse."""
+        if recipe not in RECIPES:
+            raise Http404
+        dataset = get_object_or_404(Dataset, pk=pk)
+        table = curations.split_table(curations.selection(dataset, recipe))
+        return _download(table, f"{dataset.name}-{recipe}-splits.csv")
+
+    def mean_face(self, _request: HttpRequest, pk: int, race: int, gender: int) -> FileResponse:
+        image = mean_faces.path_of(get_object_or_404(Dataset, pk=pk), race, gender)
+        if not image.is_file():
+            raise Http404
+        return FileResponse(image.open("rb"), content_type="image/jpeg")
+
+
+def _mean_face_links(dataset: Dataset) -> list[dict[str, Any]]:
+    counts = eda.figures(dataset).used
+    return [
+        {
+            "url": reverse("admin:training_mean_face", args=[dataset.pk, face.race, face.gender]),
+            "race": face.get_race_display(),
+            "gender": face.get_gender_display(),
+            "count": int(counts[face.race, face.gender].sum()),
+        }
+        for face in mean_faces.groups(dataset)
+    ]
+
+
+def _download(table: str, name: str) -> HttpResponse:
+    response = HttpResponse(table, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,114 @@
+"""The pages on which long work is watched, cancelled and resumed."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from .. import runs
+from ..models import ImportRun, Run, RunState
+
+_COLOURS = {
+    RunState.QUEUED: "info",
+    RunState.RUNNING: "warning",
+    RunState.DONE: "success",
+    RunState.FAILED: "danger",
+    RunState.CANCELLED: "default",
+    RunState.INTERRUPTED: "danger",
+}
+
+
+class RunAdmin(ModelAdmin):  # type: ignore[misc]
+    """A list of runs, and a page for each that is live without reloading."""
+
+    page_template = "admin/training/run.html"
+    progress_template = "admin/training/partials/run_progress.html"
+    list_filter = ("state",)
+    show_full_result_count = False
+
+    @display(description=gettext_lazy("State"), label=dict(_COLOURS))  # type: ignore[untyped-decorator]
+    def colored_state(self, run: Run) -> tuple[str, str]:
+        return run.state, run.get_state_display()
+
+    @admin.display(description=gettext_lazy("Progress"))
+    def progress(self, run: Run) -> str:
+        return f"{run.percent} %" if run.state == RunState.RUNNING and run.total else "–"
+
+    @admin.display(description=gettext_lazy("Took"))
+    def took(self, run: Run) -> str:
+        if not run.started_at:
+            return "–"
+        seconds = ((run.finished_at or timezone.now()) - run.started_at).total_seconds()
+        return f"{int(seconds // 60)}:{int(seconds % 60):02}"
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"training_{self.opts.model_name}_progress"
+        live = self.admin_site.admin_view(self.progress_view)
+        urls: list[URLPattern] = super().get_urls()
+        return [path("<int:pk>/progress/", live, name=name), *urls]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The run's page; a POST cancels or resumes it."""
+        run = get_object_or_404(self.model, pk=object_id)
+        if request.method == "POST" and self.has_change_permission(request, run):
+            self._act(request, run)
+            return redirect(request.path)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(run),
+            **self.page_context(run),
+        }
+        return TemplateResponse(request, self.page_template, context)
+
+    def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The live part of a run's page, asked for about once a second while the run is open."""
+        run = get_object_or_404(self.model, pk=pk)
+        return TemplateResponse(request, self.progress_template, self.page_context(run))
+
+    def page_context(self, run: Run) -> dict[str, Any]:
+        url = reverse(f"admin:training_{self.opts.model_name}_progress", args=[run.pk])
+        return {
+            "run": run,
+            "progress_url": url,
+            "progress_template": self.progress_template,
+            "opts_change_name": f"admin:training_{self.opts.model_name}_change",
+            "took": self.took(run),
+            "left": _left(run),
+            "can_resume": not run.is_open and run.state != RunState.DONE,
+        }
+
+    def _act(self, request: HttpRequest, run: Run) -> None:
+        if "cancel" in request.POST:
+            runs.cancel(run)
+            messages.info(request, _("The run stops at its next step."))
+        elif "resume" in request.POST and runs.resume(run):
+            messages.success(request, _("The run goes on where it stood."))
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        return False
+
+
+def _left(run: Run) -> str:
+    """The time the present phase still takes at the pace it had so far, as m:ss."""
+    if run.state != RunState.RUNNING or not run.done or not run.phase_started_at:
+        return ""
+    spent = (timezone.now() - run.phase_started_at).total_seconds()
+    seconds = spent * (run.total - run.done) / run.done
+    return f"{int(seconds // 60)}:{int(seconds % 60):02}"
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(RunAdmin):
+    list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
+    list_select_related = ("dataset", "requested_by")

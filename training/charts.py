@@ -1,0 +1,190 @@
+"""Charts as data: a Plotly figure without colours, and the same numbers as a table.
+
+The page draws them with Plotly from the `plotly` wheel, in the colours of its theme; whoever
+reads no charts gets the table and a CSV file.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """`sentence` says in one line what the chart shows. `figure` holds Plotly's `data` and
+    `layout`. `rows` are the chart's numbers under `columns`. `wide` charts take the whole row."""
+
+    key: str
+    title: str
+    sentence: str
+    figure: dict[str, Any]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    wide: bool = False
+
+    @property
+    def element(self) -> str:
+        return f"chart-{self.key}"
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The titles of both axes; `kinds` may set Plotly's axis types, such as "category"."""
+
+    x: str = ""
+    y: str = ""
+    x_type: str = "-"
+    y_type: str = "-"
+
+
+def bars(
+    key: str,
+    title: str,
+    sentence: str,
+    categories: Sequence[Any],
+    series: Mapping[str, Sequence[Number | None]],
+    *,
+    axes: Axes,
+    stacked: bool = False,
+    wide: bool = False,
+) -> Chart:
+    """One bar, or one group or stack of bars, for each category."""
+    traces = [
+        {"type": "bar", "name": name, "x": list(categories), "y": list(values)}
+        for name, values in series.items()
+    ]
+    layout = _layout(axes, legend=len(series) > 1) | {"barmode": "stack" if stacked else "group"}
+    columns, rows = _table(axes, categories, series)
+    return Chart(key, title, sentence, {"data": traces, "layout": layout}, columns, rows, wide)
+
+
+def lines(
+    key: str,
+    title: str,
+    sentence: str,
+    x: Sequence[Any],
+    series: Mapping[str, Sequence[Number | None]],
+    *,
+    axes: Axes,
+    diagonal: bool = False,
+) -> Chart:
+    """One line for each series; `diagonal` adds the line on which y equals x."""
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "x": list(x),
+            "y": list(values),
+            "connectgaps": True,
+        }
+        for name, values in series.items()
+    ]
+    layout = _layout(axes, legend=len(series) > 1)
+    if diagonal:
+        ends = [min(x, default=0), max(x, default=1)]
+        layout["shapes"] = [
+            {
+                "type": "line",
+                "x0": ends[0],
+                "y0": ends[0],
+                "x1": ends[1],
+                "y1": ends[1],
+                "line": {"dash": "dot", "width": 1},
+            }
+        ]
+    columns, rows = _table(axes, x, series)
+    return Chart(key, title, sentence, {"data": traces, "layout": layout}, columns, rows)
+
+
+def heat_map(
+    key: str,
+    title: str,
+    sentence: str,
+    *,
+    x: Sequence[str],
+    y: Sequence[str],
+    values: Sequence[Sequence[Number | None]],
+    axes: Axes,
+    notes: Sequence[Sequence[str]] | None = None,
+    wide: bool = False,
+) -> Chart:
+    """A cell for every x and y; `notes` are written into the cells instead of the values."""
+    texts = notes or [["" if v is None else f"{v:g}" for v in row] for row in values]
+    trace = {
+        "type": "heatmap",
+        "x": list(x),
+        "y": list(y),
+        "z": [list(row) for row in values],
+        "text": [list(row) for row in texts],
+        "texttemplate": "%{text}",
+        "hovertemplate": "%{y}, %{x}: %{text}<extra></extra>",
+        "xgap": 1,
+        "ygap": 1,
+    }
+    layout = _layout(axes, legend=False)
+    layout["yaxis"] |= {"autorange": "reversed", "type": "category"}
+    layout["xaxis"] |= {"type": "category"}
+    rows = tuple((name, *row) for name, row in zip(y, texts, strict=True))
+    return Chart(
+        key, title, sentence, {"data": [trace], "layout": layout}, (axes.y, *x), rows, wide
+    )
+
+
+def boxes(
+    key: str,
+    title: str,
+    sentence: str,
+    groups: Mapping[str, Mapping[str, Sequence[Number]]],
+    *,
+    axes: Axes,
+) -> Chart:
+    """Box plots of five numbers each (5 %, 25 %, 50 %, 75 %, 95 %): series → category → numbers."""
+    traces = []
+    rows: list[tuple[Any, ...]] = []
+    for name, categories in groups.items():
+        fives = list(categories.values())
+        traces.append(
+            {
+                "type": "box",
+                "name": name,
+                "x": list(categories),
+                "lowerfence": [five[0] for five in fives],
+                "q1": [five[1] for five in fives],
+                "median": [five[2] for five in fives],
+                "q3": [five[3] for five in fives],
+                "upperfence": [five[4] for five in fives],
+            }
+        )
+        rows += [(category, name, *five) for category, five in categories.items()]
+    layout = _layout(axes, legend=len(groups) > 1) | {"boxmode": "group"}
+    columns = (axes.x, "", "5 %", "25 %", "50 %", "75 %", "95 %")
+    return Chart(key, title, sentence, {"data": traces, "layout": layout}, columns, tuple(rows))
+
+
+def as_csv(chart: Chart) -> str:
+    """The chart's table with a header, in UTF-8 text that spreadsheets open."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(chart.columns)
+    writer.writerows(chart.rows)
+    return "\ufeff" + text.getvalue()
+
+
+def _layout(axes: Axes, *, legend: bool) -> dict[str, Any]:
+    return {
+        "xaxis": {"title": {"text": axes.x}, "type": axes.x_type, "automargin": True},
+        "yaxis": {"title": {"text": axes.y}, "type": axes.y_type, "automargin": True},
+        "showlegend": legend,
+    }
+
+
+def _table(
+    axes: Axes, categories: Sequence[Any], series: Mapping[str, Sequence[Number | None]]
+) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
+    """Columns and rows: a category and its value in every series."""
+    return (axes.x, *series), tuple(zip(categories, *series.values(), strict=True))

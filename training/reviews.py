@@ -1,0 +1,203 @@
+"""Finding likely label errors: labels that a model which has not seen them would not give.
+
+Simple heads are fitted to four fifths of a dataset and asked about the other fifth, five times,
+so that every answer is about images the head was not fitted to (copies stay together). What
+cleanlab then takes for errors is shown to administrators; nothing is changed. The trunk itself
+may have been trained on the same labels, so that more errors stay unseen than are found.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+from numpy.typing import NDArray
+
+from vision.artifacts import load_bundle
+from vision.dataset import Example, Labels
+from vision.errors import VisionError
+
+from . import files, runs
+from .models import Dataset, GenderLabel, RaceLabel, ReviewRun, RunState, Sample
+from .serving import resolve_bundle
+
+Progress = Callable[[str, int, int], None]
+
+_FOLDS = 5
+_FEWEST = 50
+# Ages have no natural threshold: the images whose age fits worst, as a share of all.
+_DOUBTFUL_AGES = 0.01
+
+
+class TooFewImages(VisionError):
+    """There are too few images to learn from four fifths of them."""
+
+    code = "too_few_images"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """How little a label fits, in 0..1, and what the model would have said."""
+
+    index: int
+    label: str
+    doubt: float
+    suggestion: str
+
+
+def request_review(dataset: Dataset, user: Any) -> ReviewRun:
+    """Queue a search, or give the one that is under way."""
+    open_states = [RunState.QUEUED, RunState.RUNNING]
+    with transaction.atomic():
+        Dataset.objects.select_for_update().get(pk=dataset.pk)
+        if run := dataset.reviews.filter(state__in=open_states).first():
+            return run
+        run = ReviewRun.objects.create(dataset=dataset, requested_by=user)
+        runs.start(run)
+    return run
+
+
+def work(pk: int) -> None:
+    """Do a search that waits, if it still does."""
+    if run := runs.hold(ReviewRun, pk):
+        runs.execute(run, lambda reporter: review(run.dataset, reporter))
+
+
+def review(dataset: Dataset, on_progress: Progress) -> str:
+    """Look for label errors among the images in use; a sentence that tells how many there are.
+
+    Raises TooFewImages, and what computing features may raise. Imports TensorFlow.
+    """
+    samples = list(dataset.samples.filter(reason="").order_by("digest", "pk"))
+    if len(samples) < _FEWEST:
+        raise TooFewImages(
+            _("The dataset has fewer than %(least)d images in use.") % {"least": _FEWEST}
+        )
+    features = _features(samples, on_progress)
+    groups = np.array([sample.group for sample in samples])
+    doubts: dict[int, Doubt] = {}
+    for step, find in enumerate((_gender_doubts, _race_doubts, _age_doubts)):
+        on_progress("labels", step, 3)
+        for doubt in find(samples, features, groups):
+            known = doubts.get(doubt.index)
+            if known is None or doubt.doubt > known.doubt:
+                doubts[doubt.index] = doubt
+    _write(dataset, samples, doubts)
+    return _("%(count)d of %(total)d labels look doubtful; please look at them.") % {
+        "count": len(doubts),
+        "total": 3 * len(samples),
+    }
+
+
+def _features(samples: list[Sample], on_progress: Progress) -> NDArray[np.float32]:
+    """Maximum and mean of `pool5` over its positions: (N, 1024)."""
+    from vision.features import PLAIN, open_features
+
+    trunk = load_bundle(resolve_bundle())
+    examples = [_example(sample) for sample in samples]
+    with open_features(
+        trunk, "pool5", cache=settings.FEATURE_ROOT, cache_bytes=settings.FEATURE_BYTES
+    ) as store:
+        wanted = [(example, PLAIN) for example in examples]
+        store.fill(wanted, lambda done, total: on_progress("features", done, total))
+        rows = store.rows(examples, PLAIN)
+        parts = [store.values[part].astype(np.float32) for part in _chunks(rows, 1000)]
+    return np.concatenate(
+        [np.concatenate([p.max(axis=(1, 2)), p.mean(axis=(1, 2))], axis=1) for p in parts]
+    )
+
+
+def _example(sample: Sample) -> Example:
+    labels = Labels(sample.age or 0, sample.gender or 0, sample.race or 0)
+    return Example(sample.digest, files.path_of(sample.digest), labels)
+
+
+def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _gender_doubts(
+    samples: list[Sample], features: NDArray[np.float32], groups: NDArray[np.int64]
+) -> Iterator[Doubt]:
+    labels = np.array([sample.gender for sample in samples])
+    yield from _class_doubts("gender", labels, features, groups, GenderLabel)
+
+
+def _race_doubts(
+    samples: list[Sample], features: NDArray[np.float32], groups: NDArray[np.int64]
+) -> Iterator[Doubt]:
+    labels = np.array([sample.race for sample in samples])
+    yield from _class_doubts("race", labels, features, groups, RaceLabel)
+
+
+def _class_doubts(
+    name: str,
+    labels: NDArray[np.int64],
+    features: NDArray[np.float32],
+    groups: NDArray[np.int64],
+    choices: Any,
+) -> Iterator[Doubt]:
+    from cleanlab.filter import find_label_issues
+    from sklearn.linear_model import LogisticRegression
+
+    present, numbers = np.unique(labels, return_inverse=True)
+    if len(present) < 2:
+        return
+    model = LogisticRegression(C=0.01, max_iter=200)
+    shares = _held_out(model, features, numbers, groups, "predict_proba")
+    for index in find_label_issues(
+        numbers, shares, return_indices_ranked_by="self_confidence", n_jobs=1
+    ):
+        suggested = choices(int(present[shares[index].argmax()]))
+        doubt = 1 - float(shares[index, numbers[index]])
+        yield Doubt(int(index), name, doubt, str(suggested.name).lower())
+
+
+def _age_doubts(
+    samples: list[Sample], features: NDArray[np.float32], groups: NDArray[np.int64]
+) -> Iterator[Doubt]:
+    from cleanlab.regression.rank import get_label_quality_scores
+    from sklearn.linear_model import Ridge
+
+    ages = np.array([sample.age for sample in samples], np.float64)
+    years = _held_out(Ridge(alpha=100.0), features, ages, groups, "predict")
+    quality = get_label_quality_scores(ages, years)
+    worst = np.argsort(quality)[: round(_DOUBTFUL_AGES * len(ages))]
+    for index in worst:
+        yield Doubt(int(index), "age", 1 - float(quality[index]), str(max(0, round(years[index]))))
+
+
+def _held_out(
+    model: Any,
+    features: NDArray[np.float32],
+    labels: NDArray[Any],
+    groups: NDArray[np.int64],
+    method: str,
+) -> NDArray[np.float64]:
+    """What a linear model says of each image when fitted to others."""
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    folds = GroupKFold(_FOLDS, shuffle=True, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), model)
+    found: NDArray[np.float64] = cross_val_predict(
+        pipeline, features, labels, groups=groups, cv=folds, method=method
+    )
+    return found
+
+
+def _write(dataset: Dataset, samples: list[Sample], doubts: dict[int, Doubt]) -> None:
+    changed = []
+    for index, doubt in doubts.items():
+        sample = samples[index]
+        sample.doubt, sample.doubtful_label = doubt.doubt, doubt.label
+        sample.suggestion = doubt.suggestion
+        changed.append(sample)
+    with transaction.atomic():
+        dataset.samples.update(doubt=None, doubtful_label="", suggestion="")
+        Sample.objects.bulk_update(changed, ["doubt", "doubtful_label", "suggestion"], 500)

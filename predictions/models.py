@@ -4,10 +4,12 @@ import uuid
 from typing import Any
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from training.models import ModelVersion
+from training.models import GenderLabel, ModelVersion, RaceLabel
+from vision.labels import OLDEST_AGE
 
 
 class Photo(models.Model):
@@ -162,3 +164,44 @@ class Face(models.Model):
         """What a head said of the face; None where it is switched off, even if it once was not."""
         stored: dict[str, Any] | None = getattr(self, head)
         return stored if head in settings.HEADS else None
+
+
+class Review(models.TextChoices):
+    """What administrators made of a correction."""
+
+    PENDING = "pending", _("To be reviewed")
+    ACCEPTED = "accepted", _("Accepted")
+    REJECTED = "rejected", _("Rejected")
+
+
+class Correction(models.Model):
+    """What the sender of a photo says a face's labels are, given to be learnt from.
+
+    It lives and dies with its photo: whoever deletes the photo takes the correction back. A label
+    is null where the sender says nothing of it.
+    """
+
+    face = models.OneToOneField(Face, models.CASCADE, related_name="correction")
+    age = models.PositiveSmallIntegerField(
+        _("age"), null=True, blank=True, validators=[MaxValueValidator(OLDEST_AGE)]
+    )
+    gender = models.PositiveSmallIntegerField(
+        _("gender"), null=True, blank=True, choices=GenderLabel
+    )
+    race = models.PositiveSmallIntegerField(_("race"), null=True, blank=True, choices=RaceLabel)
+    consented_at = models.DateTimeField(_("consented at"))
+    review = models.CharField(
+        _("review"), max_length=8, choices=Review, default=Review.PENDING, db_index=True
+    )
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    reviewed_at = models.DateTimeField(_("reviewed at"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+        ordering = ["-consented_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.face}: {self.get_review_display()}"

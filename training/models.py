@@ -22,6 +22,11 @@ class ModelVersion(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     is_active = models.BooleanField(_("active"), default=False)
     activated_at = models.DateTimeField(_("activated at"), null=True, blank=True)
+    report = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="How it does on its held-back test split, by `vision.report`.",
+    )
 
     class Meta:
         verbose_name = _("model version")
@@ -257,3 +262,36 @@ class ReviewRun(Run):
 
     def __str__(self) -> str:
         return f"{self.dataset} · {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class TrainingRun(Run):
+    """One training by a recipe on a dataset, and the version it made.
+
+    `recipe` is kept whole. `trunk` is the version whose trunk the heads are trained on; None where
+    the recipe trains a trunk from scratch. `history` holds the figures of every epoch by phase.
+    """
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="trainings")
+    recipe = models.JSONField(_("recipe"))
+    trunk = models.ForeignKey(ModelVersion, models.SET_NULL, null=True, related_name="+")
+    activate = models.BooleanField(_("activate when done"), default=False)
+    history = models.JSONField(default=dict, editable=False)
+    log = models.TextField(_("log"), blank=True, editable=False)
+    version = models.OneToOneField(
+        ModelVersion, models.SET_NULL, null=True, editable=False, related_name="run"
+    )
+
+    class Meta(Run.Meta):
+        verbose_name = _("training run")
+        verbose_name_plural = _("training runs")
+        constraints = [
+            # Two trainings at once would share the machine and finish later than in turn.
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=models.Q(state__in=[RunState.QUEUED, RunState.RUNNING]),
+                name="one_open_training",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipe.get('name', '?')} · {self.dataset} · {self.created_at:%Y-%m-%d %H:%M}"

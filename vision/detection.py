@@ -1,11 +1,10 @@
 """Finding faces: the MTCNN cascade (Zhang et al. 2016) over the networks of the `mtcnn` package.
 
-The cascade around the networks is our own: patches that are never aliased, one batch a stage for
-every photo of a call, graphs traced once for all photo sizes, and a second look at the photo
-turned by quarters.
+The cascade around the networks is our own: patches that are never aliased, all levels of all
+photos of a call on a few sheets, graphs traced once for all photo sizes, and a second look at the
+photo turned by quarters.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from PIL import Image as Pillow
 from .alignment import distortion
 from .boxes import Floats, Indices, shifted, squared, suppress, turned_points
 from .pyramid import Level, Pyramid
+from .sheets import Sheet, packed
 from .types import Box, Detection, Image, Landmarks
 
 _CELL = 12  # P-Net's field of view in pixels
@@ -24,7 +24,7 @@ _STRIDE = 2
 _PROPOSAL, _REFINED, _FACE = 0.6, 0.7, 0.85  # the confidence each stage asks for
 _MOST_PROPOSALS = 300  # a photo; crowds have fewer, textures would have thousands
 _CHUNK = 128  # patches a network takes at once
-_BATCH_PIXELS = 2**20  # of levels P-Net takes at once
+_SHEET_PIXELS = 2**20  # of levels P-Net takes at once
 
 # Folds of cloth pass for faces now and then, but their landmarks do not lie like a face's: a
 # detection must have plausible ones, or be as sure as only faces are.
@@ -36,8 +36,9 @@ _SMALLEST_SHARE, _SMALLEST_PIXELS = 0.009, 24
 
 # P-Net knows faces rolled by up to some 45 degrees. Faces lying on their side or upside down are
 # looked for in turned copies, reduced so far that the three of them cost little: faces from a
-# twelfth of the longer side up. Few photos have any, so these must be surer.
-_TURNED_SHARE, _TURNED_SIDE, _TURNED_FACE = 1 / 12, 576, 0.995
+# thirtieth of the longer side and 36 pixels up. Few photos have any, so these must be sure and
+# plausible.
+_TURNED_SHARE, _TURNED_PIXELS, _TURNED_SIDE = 1 / 30, 36, 1440
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,16 @@ class FaceDetector:
         Boxes and landmarks are in pixels of the image; boxes are clipped to it.
         """
         pyramids = [_upright_pyramid(image) for image in images]
-        upright = self._look(pyramids)
-        turned = self._look([copy for pyramid in pyramids for copy in _turned(pyramid)])
+        looks = [look for pyramid in pyramids for look in (pyramid, *_turned(pyramid))]
+        seen = self._look(looks)
         found = []
         for index, image in enumerate(images):
-            looks = [upright[index]]
-            for turns, faces in enumerate(turned[3 * index : 3 * index + 3], start=1):
-                sure = faces[faces.confidences > _TURNED_FACE]
-                looks.append(sure.turned_back(turns, image))
-            found.append(_detections(image, _merged(looks)))
+            upright, *turned = seen[4 * index : 4 * index + 4]
+            back = [
+                faces[_beyond_doubt(faces)].turned_back(turns, image)
+                for turns, faces in enumerate(turned, start=1)
+            ]
+            found.append(_detections(image, _merged([upright, *back])))
         return found
 
     def _look(self, pyramids: Sequence[Pyramid]) -> list[_Faces]:
@@ -114,12 +116,13 @@ class FaceDetector:
         """P-Net over every level: candidate boxes (n, 4) of each photo, best first."""
         boxes = [[np.empty((0, 4), np.float32)] for _ in pyramids]
         scores = [[np.empty(0, np.float32)] for _ in pyramids]
-        for batch in _levels_of_one_size(pyramids):
-            offsets, faces = self._pnet(_normalise(np.stack([level.pixels for _, level in batch])))
-            for (owner, level), shifts, shares in zip(
-                batch, offsets.numpy(), faces.numpy()[..., 1], strict=True
-            ):
-                found, score = _cells(shifts, shares)
+        levels = [(owner, one) for owner, each in enumerate(pyramids) for one in each.searched]
+        for sheet in packed([level.image.size for _, level in levels], _SHEET_PIXELS):
+            shifts, faces = self._pnet(_normalise(_drawn(sheet, levels))[None])
+            grid = shifts.numpy()[0], faces.numpy()[0, ..., 1]
+            for place in sheet.places:
+                owner, level = levels[place.index]
+                found, score = _cells(*(_part(values, place.x, place.y, level) for values in grid))
                 kept = suppress(found, score, 0.5)
                 boxes[owner].append(found[kept] / np.float32(level.scale))
                 scores[owner].append(score[kept])
@@ -164,6 +167,11 @@ def _is_face(confidence: float, landmarks: Landmarks) -> bool:
     return confidence > _CERTAIN or distortion(landmarks) < _PLAUSIBLE
 
 
+def _beyond_doubt(faces: _Faces) -> NDArray[np.bool_]:
+    plausible = np.array([distortion(one) < _PLAUSIBLE for one in faces.landmarks], bool)
+    return plausible & (faces.confidences > _CERTAIN)
+
+
 def smallest_face(width: int, height: int) -> float:
     """The side in pixels of the smallest face looked for in a photo of this size."""
     return max(_SMALLEST_PIXELS, _SMALLEST_SHARE * max(width, height))
@@ -181,7 +189,7 @@ def _turned(upright: Pyramid) -> Iterator[Pyramid]:
     for level in upright.sharp[1:]:
         if max(level.image.size) >= _TURNED_SIDE:
             small = level
-    scale = _CELL / max(_TURNED_SHARE * longer, _SMALLEST_PIXELS)
+    scale = _CELL / max(_TURNED_SHARE * longer, _TURNED_PIXELS)
     for turn in (
         Pillow.Transpose.ROTATE_90,
         Pillow.Transpose.ROTATE_180,
@@ -190,16 +198,21 @@ def _turned(upright: Pyramid) -> Iterator[Pyramid]:
         yield Pyramid.of(Level(small.scale, small.image.transpose(turn)), scale, _CELL)
 
 
-def _levels_of_one_size(pyramids: Sequence[Pyramid]) -> Iterator[list[tuple[int, Level]]]:
-    """Every searched level with its photo's index, in groups that one batch can hold."""
-    groups: defaultdict[tuple[int, int], list[tuple[int, Level]]] = defaultdict(list)
-    for owner, pyramid in enumerate(pyramids):
-        for level in pyramid.searched:
-            groups[level.image.size].append((owner, level))
-    for (width, height), group in groups.items():
-        most = max(1, _BATCH_PIXELS // (width * height))
-        for start in range(0, len(group), most):
-            yield group[start : start + most]
+def _drawn(sheet: Sheet, levels: Sequence[tuple[int, Level]]) -> Image:
+    pixels = np.zeros((sheet.height, sheet.width, 3), np.uint8)
+    for place in sheet.places:
+        image = levels[place.index][1].pixels
+        height, width = image.shape[:2]
+        pixels[place.y : place.y + height, place.x : place.x + width] = image
+    return pixels
+
+
+def _part(grid: Floats, x: int, y: int, level: Level) -> Floats:
+    """P-Net's grid over one level of a sheet: only cells that lie on it as a whole."""
+    width, height = level.image.size
+    row, column = y // _STRIDE, x // _STRIDE
+    rows, columns = ((side - _CELL) // _STRIDE + 1 for side in (height, width))
+    return grid[row : row + rows, column : column + columns]
 
 
 def _best(boxes: Floats, scores: Floats) -> Floats:

@@ -83,6 +83,16 @@ def test_turned_faces_are_found_once(detector: FaceDetector, angle: int) -> None
     assert abs((roll - angle + 180) % 360 - 180) < 12
 
 
+def test_a_collage_of_sizes_and_quarter_turns_is_found_whole(detector: FaceDetector) -> None:
+    pieces = [(400, 0, (20, 20)), (250, 20, (520, 60)), (160, -30, (960, 100)),
+              (300, 90, (60, 520)), (300, 180, (480, 560)), (340, 270, (900, 560))]  # fmt: skip
+    turned = [
+        (PORTRAIT.resize((side, side)).rotate(angle, fillcolor=(116, 124, 133)), place)
+        for side, angle, place in pieces
+    ]
+    assert len(detector.detect([pasted((1400, 1000), *turned)])[0]) == len(pieces)
+
+
 @pytest.mark.parametrize("count", range(9))
 def test_as_many_faces_are_found_as_there_are(detector: FaceDetector, count: int) -> None:
     drawn = random.Random(count)

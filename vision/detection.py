@@ -39,6 +39,7 @@ _SMALLEST_SHARE, _SMALLEST_PIXELS = 0.009, 24
 # thirtieth of the longer side and 36 pixels up. Few photos have any, so these must be sure and
 # plausible.
 _TURNED_SHARE, _TURNED_PIXELS, _TURNED_SIDE = 1 / 30, 36, 1440
+_NOISE = 0.005  # of the confidence in one face, from one turn of the photo to the next
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class FaceDetector:
                 faces[_beyond_doubt(faces)].turned_back(turns, image)
                 for turns, faces in enumerate(turned, start=1)
             ]
-            found.append(_detections(image, _merged([upright, *back])))
+            found.append(_detections(image, _merged(upright, back)))
         return found
 
     def _look(self, pyramids: Sequence[Pyramid]) -> list[_Faces]:
@@ -266,14 +267,18 @@ def _suppress_each(
     return np.concatenate(kept)
 
 
-def _merged(looks: Sequence[_Faces]) -> _Faces:
-    """One set of faces of all looks; where two looks found one face, the surer."""
+def _merged(upright: _Faces, turned: Sequence[_Faces]) -> _Faces:
+    """One set of faces of all looks. Where two found one face, the upright look's unless a turned
+    one's is surer beyond the noise: half-way between them both are about as sure."""
+    looks = (upright, *turned)
     every = _Faces(
         np.concatenate([faces.boxes for faces in looks]),
         np.concatenate([faces.confidences for faces in looks]),
         np.concatenate([faces.landmarks for faces in looks]),
     )
-    return every[suppress(every.boxes, every.confidences, 0.4, of_smaller=True)]
+    surety = every.confidences.copy()
+    surety[: len(upright.boxes)] += _NOISE
+    return every[suppress(every.boxes, surety, 0.4, of_smaller=True)]
 
 
 def _detections(image: Image, faces: _Faces) -> list[Detection]:

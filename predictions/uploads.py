@@ -1,5 +1,6 @@
 """The life of a photo: accepted, estimated again, deleted, expired."""
 
+import logging
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,11 +21,28 @@ from .access import Owner
 from .models import Photo, Prediction
 from .wakeups import wake
 
+logger = logging.getLogger(__name__)
+
 _QUOTA_WINDOW = timedelta(hours=1)
 _DELETION_BATCH = 500
 
 
-class QuotaExceeded(Exception):
+class UploadRefused(Exception):
+    """A photo is not taken, whatever photo it is; the message says why and what to do."""
+
+    code: str
+
+
+class StorageUnavailable(UploadRefused):
+    """What photos are kept in takes none at the moment: a full disk, a network that is away."""
+
+    code = "storage_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(_("The photo could not be stored. Please try again in a few minutes."))
+
+
+class QuotaExceeded(UploadRefused):
     """The owner has sent as many photos in an hour as one owner may.
 
     `retry_after` is the time in seconds until the next one is accepted.
@@ -47,7 +65,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     """Keep an uploaded photo, private to its owner, and queue its first prediction.
 
     What is kept is the photo re-encoded upright, without metadata; the upload itself is not.
-    Raises a `vision.errors.PhotoError` for bytes that are no usable photo and `QuotaExceeded`.
+    Raises a `vision.errors.PhotoError` for bytes that are no usable photo, and `UploadRefused`.
     """
     _check_quota(owner)
     if (upload.size or 0) > settings.PHOTO_MAX_BYTES:
@@ -67,8 +85,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     )
     # The files are written before the transaction, so that the database is never locked while
     # a disk or a network is slow. Killed in between, they are orphans, which the sweeper deletes.
-    photo.image.save(f"{photo.id}.jpg", ContentFile(encode_jpeg(image)), save=False)
-    photo.thumbnail.save(f"{photo.id}.jpg", ContentFile(make_thumbnail(image)), save=False)
+    _store(photo, encode_jpeg(image), make_thumbnail(image))
     try:
         with transaction.atomic():
             photo.save(force_insert=True)
@@ -76,6 +93,16 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     except BaseException:
         _remove_files(photo)
         raise
+
+
+def _store(photo: Photo, image: bytes, thumbnail: bytes) -> None:
+    """Raises StorageUnavailable."""
+    try:
+        photo.image.save(f"{photo.id}.jpg", ContentFile(image), save=False)
+        photo.thumbnail.save(f"{photo.id}.jpg", ContentFile(thumbnail), save=False)
+    except Exception as error:  # every storage raises the errors of its own client library
+        logger.exception("A photo could not be stored.")
+        raise StorageUnavailable from error
 
 
 def rerun(prediction: Prediction) -> Prediction:

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from predictions.failures import explain
-from predictions.uploads import QuotaExceeded
+from predictions.uploads import QuotaExceeded, UploadRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
 
 
@@ -55,6 +55,12 @@ class QuotaUsedUp(exceptions.Throttled):
         self.detail = exceptions.ErrorDetail(str(error), error.code)
 
 
+class StorageAway(exceptions.APIException):
+    """Nothing can be stored at the moment."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+
+
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler, giving the one shape; what it does not know stays a 500."""
     known = _known(error)
@@ -64,18 +70,26 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
-def entry_error(error: PhotoError | QuotaExceeded) -> dict[str, Any]:
+def entry_error(error: PhotoError | UploadRefused) -> dict[str, Any]:
     """The body that `error` would be answered with, for one photo of several."""
-    return _body(PhotoRefused(error) if isinstance(error, PhotoError) else QuotaUsedUp(error))
+    return _body(_refusal(error))
+
+
+def _refusal(error: PhotoError | UploadRefused) -> exceptions.APIException:
+    match error:
+        case PhotoError():
+            return PhotoRefused(error)
+        case QuotaExceeded():
+            return QuotaUsedUp(error)
+        case _:
+            return StorageAway(str(error), error.code)
 
 
 def _known(error: Exception) -> Exception:
     """The API's own error for one of Django's or the domain's; any other as it is."""
     match error:
-        case PhotoError():
-            error = PhotoRefused(error)
-        case QuotaExceeded():
-            error = QuotaUsedUp(error)
+        case PhotoError() | UploadRefused():
+            error = _refusal(error)
         case RequestDataTooBig():
             error = RequestTooLarge()
         case TooManyFilesSent():

@@ -23,7 +23,7 @@ from rest_framework.response import Response
 from predictions.access import Owner
 from predictions.images import face_crop_response, photo_response
 from predictions.models import Prediction
-from predictions.uploads import QuotaExceeded, accept_photo, delete_prediction, rerun
+from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
 from training.models import ModelVersion
 from training.registry import active_version
 from vision.errors import PhotoError
@@ -102,7 +102,7 @@ class PredictionViewSet(
         responses={
             201: PredictionSerializer,
             202: PredictionSerializer,
-            **schema.errors(400, 401, 413, 415, 429),
+            **schema.errors(400, 401, 413, 415, 429, 503),
         },
     )
     def create(self, request: Request) -> Response:
@@ -167,7 +167,7 @@ class PredictionViewSet(
         entry: dict[str, Any] = {"name": file.name or "", "prediction": None, "error": None}
         try:
             prediction = accept_photo(self._owner(), file)
-        except (PhotoError, QuotaExceeded) as error:
+        except (PhotoError, UploadRefused) as error:
             entry["error"] = entry_error(error)
         else:
             entry["prediction"] = self.get_serializer(prediction).data

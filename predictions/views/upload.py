@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from predictions.access import owner_of
 from predictions.failures import explain
 from predictions.models import Prediction
-from predictions.uploads import QuotaExceeded, accept_photo
+from predictions.uploads import UploadRefused, accept_photo
 from vision.errors import PhotoError
 
 
@@ -56,7 +56,7 @@ def _accept_each(request: HttpRequest, files: "list[UploadedFile[bytes]]") -> li
             accepted.append(accept_photo(owner, file))
         except PhotoError as error:
             messages.error(request, f"{file.name}: {explain(error.code)}")
-        except QuotaExceeded as error:
+        except UploadRefused as error:
             messages.error(request, str(error))
             break
     if len(files) > settings.PHOTOS_PER_UPLOAD:

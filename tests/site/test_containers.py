@@ -20,9 +20,16 @@ OURS = [name for name in SERVICES if name not in {"db", "redis"}]
 
 def test_the_topology_is_complete() -> None:
     assert {"web", "inference", "training", "beat", "migrate", "db", "redis"} <= set(SERVICES)
-    assert SERVICES["inference-gpu"]["profiles"] == ["gpu"]
-    devices = SERVICES["inference-gpu"]["deploy"]["resources"]["reservations"]["devices"]
-    assert devices[0]["driver"] == "nvidia"
+
+
+@pytest.mark.parametrize("name", ["inference", "training"])
+def test_workers_run_on_a_gpu_where_asked_for(name: str) -> None:
+    on_gpu = SERVICES[f"{name}-gpu"]
+    assert on_gpu["profiles"] == ["gpu"]
+    assert on_gpu["deploy"]["resources"]["reservations"]["devices"][0]["driver"] == "nvidia"
+    assert on_gpu["image"] != SERVICES[name]["image"]
+    assert on_gpu["command"] == SERVICES[name]["command"]
+    assert "profiles" not in SERVICES[name]
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -30,7 +37,9 @@ def test_images_are_pinned(name: str) -> None:
     assert re.search(r":\d+\.\d+", SERVICES[name]["image"])
 
 
-@pytest.mark.parametrize("name", ["web", "inference", "db", "redis", "inference-gpu"])
+@pytest.mark.parametrize(
+    "name", ["web", "inference", "training", "db", "redis", "inference-gpu", "training-gpu"]
+)
 def test_services_say_how_they_are(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
 

@@ -1,5 +1,6 @@
 """Several photos in one request: each has its own outcome, in the order sent."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,16 @@ def test_a_photo_too_large_does_not_hold_up_the_others(
     too_large, fine = send(api, photo(photo_bytes + b"\0"), photo()).json()
     assert too_large["error"]["code"] == "photo_too_large"
     assert fine["prediction"]["status"] == "queued"
+
+
+def test_a_storage_that_takes_nothing_is_each_photos_own_error(
+    api: APIClient, photo: Any, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path / "not a folder"
+    settings.MEDIA_ROOT.write_text("")
+    response = send(api, photo(), photo())
+    assert response.status_code == 202
+    assert [entry["error"]["code"] for entry in response.json()] == ["storage_unavailable"] * 2
 
 
 @pytest.mark.parametrize("count", [4, 7], ids=["too many", "far too many"])

@@ -1,5 +1,6 @@
 """Sending one photo: accepted, or refused with a reason."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,3 +108,15 @@ def test_the_quota_answers_with_the_time_to_come_back(
     response = send(api, photo())
     assert (response.status_code, response.json()["code"]) == (429, "quota_exceeded")
     assert 3500 < int(response["Retry-After"]) <= 3600
+
+
+def test_a_storage_that_takes_nothing_is_503_in_words(
+    api: APIClient, photo: Any, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path / "not a folder"
+    settings.MEDIA_ROOT.write_text("")
+    response = send(api, photo())
+    assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
+    assert "try again" in response.json()["message"]
+    assert str(tmp_path) not in response.content.decode()
+    assert not Prediction.objects.exists()

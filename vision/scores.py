@@ -23,7 +23,8 @@ class Scores:
     """N crops: what their labels say, and what a model says. A head's silence is NaN.
 
     `age`, `gender` and `race` are int64 (N,), as in `Labels`. `years`, `low` and `high` are the
-    estimated age and its interval, (N,). `gender_shares` (N, 2) and `race_shares` (N, 5) are the
+    estimated age and its interval, (N,); `promised` the share of true ages that the interval claims
+    to hold. `gender_shares` (N, 2) and `race_shares` (N, 5) are the
     probabilities of `GENDERS` and `RACES`; labels that the model does not know have 0.
     """
 
@@ -33,6 +34,7 @@ class Scores:
     years: Column
     low: Column
     high: Column
+    promised: Column
     gender_shares: Column
     race_shares: Column
 
@@ -82,8 +84,9 @@ def collect(labels: Sequence[Labels], estimates: Sequence[FaceAttributes]) -> Sc
         gender=np.array([one.gender for one in labels], np.int64),
         race=np.array([one.race for one in labels], np.int64),
         years=np.array([age.years if age else np.nan for age in ages], np.float64),
-        low=_interval_ends(ages, "low"),
-        high=_interval_ends(ages, "high"),
+        low=_of_intervals(ages, "low"),
+        high=_of_intervals(ages, "high"),
+        promised=_of_intervals(ages, "coverage"),
         gender_shares=_shares([face.gender for face in estimates], GENDERS),
         race_shares=_shares([face.race for face in estimates], RACES),
     )
@@ -91,17 +94,16 @@ def collect(labels: Sequence[Labels], estimates: Sequence[FaceAttributes]) -> Sc
 
 def figures(scores: Scores) -> Figures:
     """The figures of section headings: errors in years, shares in 0..1, None where unknown."""
-    means = {name: _mean(values) for name, values in scores.outcomes.items()}
-    mse = means["age_mse"]
+    outcomes = scores.outcomes
     return {
-        "age_mae": _rounded(means["age_mae"]),
-        "age_mse": _rounded(mse),
-        "age_rmse": _rounded(None if mse is None else mse**0.5),
-        **{name: _rounded(means[name]) for name in _SHARES},
+        "age_mae": mean(outcomes["age_mae"]),
+        "age_mse": mean(outcomes["age_mse"]),
+        "age_rmse": _root_mean(outcomes["age_mse"]),
+        "gender_accuracy": mean(outcomes["gender_accuracy"]),
+        "race_accuracy": mean(outcomes["race_accuracy"]),
+        "race3_accuracy": mean(outcomes["race3_accuracy"]),
+        "age_interval_coverage": mean(outcomes["age_interval_coverage"]),
     }
-
-
-_SHARES = ("gender_accuracy", "race_accuracy", "race3_accuracy", "age_interval_coverage")
 
 
 def groups(scores: Scores) -> list[dict[str, Any]]:
@@ -121,9 +123,20 @@ def groups(scores: Scores) -> list[dict[str, Any]]:
     return sorted(found, key=lambda group: (group["race"], group["gender"], group["age"]))
 
 
-def _interval_ends(ages: Sequence[AgeEstimate | None], end: str) -> Column:
-    ends = [getattr(age, end) if age else None for age in ages]
-    return np.array([np.nan if value is None else value for value in ends], np.float64)
+def mean(values: Column) -> float | None:
+    """The mean of what is known, to four places; None where nothing is."""
+    known = values[~np.isnan(values)]
+    return round(float(known.mean()), 4) if known.size else None
+
+
+def _root_mean(squares: Column) -> float | None:
+    known = squares[~np.isnan(squares)]
+    return round(float(known.mean()) ** 0.5, 4) if known.size else None
+
+
+def _of_intervals(ages: Sequence[AgeEstimate | None], field: str) -> Column:
+    values = [getattr(age, field) if age else None for age in ages]
+    return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def _shares(estimates: Sequence[ClassEstimate | None], names: Sequence[str]) -> Column:
@@ -137,12 +150,3 @@ def _shares(estimates: Sequence[ClassEstimate | None], names: Sequence[str]) -> 
 def _right(shares: Column, truth: NDArray[np.int64]) -> Column:
     """Whether the likeliest class is the labelled one, (N,): 1, 0, or NaN without shares."""
     return np.where(np.isnan(shares).any(axis=1), np.nan, shares.argmax(axis=1) == truth)
-
-
-def _mean(values: Column) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else None
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

@@ -30,6 +30,11 @@ class Chart:
     def element(self) -> str:
         return f"chart-{self.key}"
 
+    @property
+    def is_broad(self) -> bool:
+        """Whether a narrow screen has to scroll sideways for its cells to stay readable."""
+        return self.wide and any(trace["type"] == "heatmap" for trace in self.figure["data"])
+
     def with_columns(self, columns: Mapping[str, Sequence[Any]]) -> "Chart":
         """The chart with more columns in its table than it draws."""
         rows = tuple((*row, *more) for row, *more in zip(self.rows, *columns.values(), strict=True))
@@ -197,10 +202,15 @@ def as_csv(chart: Chart) -> str:
 
 def _layout(axes: Axes, *, legend: bool) -> dict[str, Any]:
     return {
-        "xaxis": {"title": {"text": axes.x}, "type": axes.x_type, "automargin": True},
-        "yaxis": {"title": {"text": axes.y}, "type": axes.y_type, "automargin": True},
+        "xaxis": {"title": _title(axes.x), "type": axes.x_type, "automargin": True},
+        "yaxis": {"title": _title(axes.y), "type": axes.y_type, "automargin": True},
         "showlegend": legend,
     }
+
+
+def _title(text: str) -> dict[str, Any]:
+    # With a distance of its own a title keeps clear of long labels.
+    return {"text": text, "standoff": 8}
 
 
 def _diagonal(low: Number, high: Number) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The figures of model versions in words: their names, whose they are, what they amount to."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -35,8 +36,45 @@ def metrics_of(version: ModelVersion) -> Mapping[str, Any]:
     return measured
 
 
-def as_text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+@dataclass(frozen=True)
+class Comparison:
+    """A table of figures: a row each, with its name first and then a text under every column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def comparison(version: ModelVersion, serving: ModelVersion | None) -> Comparison:
+    """A version's figures beside those of the version that serves and of the deck."""
+    protocols = version.report.get("protocols", {})
+    whole = protocols.get("all_ages") or metrics_of(version)
+    columns: dict[str, Mapping[str, Any]] = {version.name: whole}
+    if intervals := whole.get("intervals"):
+        columns[_("Likely range (95%)")] = intervals
+    if young := protocols.get("ages_21_60") or version.metrics.get("ages_21_60"):
+        columns[_("Ages 21 to 60")] = young
+    if serving and serving.pk != version.pk:
+        columns[_("Serves now: %(name)s") % {"name": serving.name}] = metrics_of(serving)
+    columns[_("Student deck")] = DECK_METRICS
+    names = metric_names() | {
+        "age_within_5": _("Age, share within five years"),
+        "age_interval_coverage": _("Age, share inside the interval"),
+    }
+    rows = tuple(
+        (name, *(as_text(figures.get(metric)) for figures in columns.values()))
+        for metric, name in names.items()
+        if any(figures.get(metric) is not None for figures in columns.values())
+    )
+    return Comparison((_("Figure"), *columns), rows)
+
+
+def as_text(value: float | Sequence[float] | None) -> str:
+    """A figure, or an interval of it, to three places; a dash where it is unknown."""
+    if value is None:
+        return "–"
+    if isinstance(value, Sequence):
+        return "–".join(f"{end:.3f}" for end in value)
+    return f"{value:.3f}"
 
 
 def group_name(group: Mapping[str, Any]) -> str:

@@ -114,9 +114,9 @@ def _figures(manifest: Facts, report: Facts) -> str:
     table = [["", "images", *_COLUMNS.values()]]
     for name, figures in rows.items():
         if figures:
-            table.append([f"{name}", str(figures.get("n", "–")), *_cells(figures)])
+            table.append([name, str(figures.get("n", "–")), *_cells(figures)])
         if intervals := figures.get("intervals"):
-            table.append([f"{name}, 95 %", "", *map(_range, map(intervals.get, _COLUMNS))])
+            table.append([f"{name}, 95 % interval", "", *_cells(intervals)])
     table.append(["the student deck", "–", *_cells(DECK_METRICS)])
     return (
         "On images held back from training. The student deck that FaceRoute grew from measured on "
@@ -163,10 +163,6 @@ def _honesty(report: Facts) -> str:
 
 def _cells(figures: Facts) -> list[str]:
     return [as_text(figures.get(figure)) for figure in _COLUMNS]
-
-
-def _range(interval: Sequence[float] | None) -> str:
-    return f"{as_text(interval[0])}–{as_text(interval[1])}" if interval else "–"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -134,7 +134,7 @@ def _confusion(key: str, title: str, confusion: Mapping[str, Any]) -> Chart:
     return heat_map(
         f"confusion-{key}",
         title,
-        _("Of the images with each label, how many were given which; rows add up to 100 %."),
+        _("Of the images with each label, how many were given which; shares are of the row."),
         x=names,
         y=names,
         values=shares,
@@ -186,8 +186,8 @@ def _by_group(figure: str, title: str, groups: Sequence[Mapping[str, Any]]) -> C
         f"groups-{figure.replace('_', '-')}",
         title,
         _(
-            "The number of images stands in brackets. The darker, the worse; groups with fewer "
-            "than %(least)d images are left pale, for their figures are mostly chance."
+            "The number of images stands in brackets. The stronger the colour, the worse; groups "
+            "with fewer than %(least)d images have none, for their figures are mostly chance."
         )
         % {"least": ENOUGH},
         x=AGE_BINS,

@@ -6,41 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
+from tests.vision.oracle import Oracle, crop, says
 from vision.dataset import Labels, split_bucket
 from vision.engine import Engine
 from vision.evaluate import evaluate, read_crop
 from vision.labelled_files import LabelledFile, LabelledFiles
-from vision.labels import RACES
-from vision.types import AgeEstimate, ClassEstimate, FaceAttributes
-
-
-def crop(grey: int) -> bytes:
-    data = io.BytesIO()
-    Image.new("RGB", (200, 200), (grey, grey, grey)).save(data, "PNG")
-    return data.getvalue()
-
-
-class Oracle:
-    """Answers by the grey of a crop."""
-
-    input_size = 48
-
-    def __init__(self, answers: dict[int, FaceAttributes]) -> None:
-        self.answers = answers
-
-    def predict(self, crops: NDArray[np.uint8]) -> list[FaceAttributes]:
-        return [self.answers[int(one[0, 0, 0])] for one in crops]
-
-
-def says(years: float, female: float, **races: float) -> FaceAttributes:
-    return FaceAttributes(
-        AgeEstimate(years, round(years) - 5, round(years) + 5, 0.8),
-        ClassEstimate({"male": 1 - female, "female": female}),
-        ClassEstimate(dict.fromkeys(RACES, 0.0) | races),
-    )
+from vision.types import FaceAttributes
 
 
 def test_every_figure_is_right() -> None:

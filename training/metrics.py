@@ -49,13 +49,13 @@ def comparison(version: ModelVersion, serving: ModelVersion | None) -> Compariso
     protocols = version.report.get("protocols", {})
     whole = protocols.get("all_ages") or metrics_of(version)
     columns: dict[str, Mapping[str, Any]] = {version.name: whole}
+    if serving and serving.pk != version.pk:
+        columns[_("Serves now: %(name)s") % {"name": serving.name}] = metrics_of(serving)
+    columns[_("Student deck")] = DECK_METRICS
     if intervals := whole.get("intervals"):
         columns[_("Likely range (95%)")] = intervals
     if young := protocols.get("ages_21_60") or version.metrics.get("ages_21_60"):
         columns[_("Ages 21 to 60")] = young
-    if serving and serving.pk != version.pk:
-        columns[_("Serves now: %(name)s") % {"name": serving.name}] = metrics_of(serving)
-    columns[_("Student deck")] = DECK_METRICS
     names = metric_names() | {
         "age_within_5": _("Age, share within five years"),
         "age_interval_coverage": _("Age, share inside the interval"),

@@ -34,7 +34,7 @@ def made_report(count: int = 60) -> dict[str, Any]:
     return {"metrics": metrics | {"skipped": {}, "seconds": 1.0}, **describe(scores)}
 
 
-def group(race: str = "white", n: int = 60, **changed: float | None) -> dict[str, Any]:
+def group(race: str = "white", n: int = 60, **changed: Any) -> dict[str, Any]:
     """The figures of men in their twenties."""
     return {
         "race": race, "gender": "male", "age": "20-29", "n": n,

@@ -21,7 +21,7 @@ def warned(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
 def test_nothing_is_said_of_an_equal_a_better_or_a_first_version() -> None:
     assert warned(metrics(), metrics()) == []
     better = {"age_mae": 3.0, "gender_accuracy": 0.99}
-    assert warned(metrics(**better, groups=[group(**better)]), metrics()) == []
+    assert warned(metrics(**better, groups=[group() | better]), metrics()) == []
     assert gate.warnings(version(1, metrics(age_mae=90.0)), None) == []
     assert gate.warnings(version(1, {}), version(1, metrics())) == []
 
@@ -52,8 +52,8 @@ def test_an_overall_figure_may_fall_by_its_margin(
     ],
 )
 def test_a_group_may_fall_by_a_wider_margin(figure: str, slightly: float, clearly: float) -> None:
-    assert warned(metrics(groups=[group(**{figure: slightly})]), metrics()) == []
-    (sentence,) = warned(metrics(groups=[group(**{figure: clearly})]), metrics())
+    assert warned(metrics(groups=[group() | {figure: slightly}]), metrics()) == []
+    (sentence,) = warned(metrics(groups=[group() | {figure: clearly}]), metrics())
     assert f"White, male, 20-29 ({clearly:.3f}; {group()[figure]:.3f})" in sentence
 
 

@@ -180,7 +180,7 @@ def test_a_broken_bundle_does_not_take_over(
 def test_the_bundle_that_is_taken_away_is_the_bundle(
     admin: Client, version: ModelVersion, tmp_path: Path
 ) -> None:
-    response = admin.get(url("bundle", version))
+    response: Any = admin.get(url("bundle", version))
     assert response.streaming
     chunks = list(response.streaming_content)
     assert len(chunks) > 2  # two megabytes do not lie in memory at once

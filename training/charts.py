@@ -202,15 +202,14 @@ def as_csv(chart: Chart) -> str:
 
 def _layout(axes: Axes, *, legend: bool) -> dict[str, Any]:
     return {
-        "xaxis": {"title": _title(axes.x), "type": axes.x_type, "automargin": True},
-        "yaxis": {"title": _title(axes.y), "type": axes.y_type, "automargin": True},
+        "xaxis": _axis(axes.x, axes.x_type),
+        "yaxis": _axis(axes.y, axes.y_type),
         "showlegend": legend,
     }
 
 
-def _title(text: str) -> dict[str, Any]:
-    # With a distance of its own a title keeps clear of long labels.
-    return {"text": text, "standoff": 8}
+def _axis(title: str, kind: str) -> dict[str, Any]:
+    return {"title": {"text": title, "standoff": 10}, "type": kind, "automargin": True}
 
 
 def _diagonal(low: Number, high: Number) -> dict[str, Any]:

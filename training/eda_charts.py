@@ -70,9 +70,13 @@ def _classic_funnel(classic: Curation) -> Chart:
         axes=Axes(x=_("Step"), y=_("Files")),
         wide=True,
     )
-    return chart.with_columns(
-        {_("Set aside in this step"): [_taken(step["reasons"]) for step in steps]}
+    rows = tuple(
+        (*row, _taken(step["reasons"])) for row, step in zip(chart.rows, steps, strict=True)
     )
+    return Chart(
+        chart.key, chart.title, chart.sentence, chart.figure,
+        (*chart.columns, _("Set aside in this step")), rows, chart.wide,
+    )  # fmt: skip
 
 
 def _full_funnel(full: Curation) -> Chart:

@@ -21,8 +21,8 @@ def bundle_path(version: ModelVersion) -> Path:
 
 
 def active_version() -> ModelVersion | None:
-    """The version that serves predictions now, if any."""
-    return ModelVersion.objects.filter(is_active=True).first()
+    """The version that serves predictions now, if any; its long report is read when asked for."""
+    return ModelVersion.objects.filter(is_active=True).defer("report").first()
 
 
 def register_bundle(folder: Path, name: str, *, activate: bool = False) -> ModelVersion:

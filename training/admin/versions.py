@@ -36,6 +36,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         "training", "activated_at",
     )  # fmt: skip
     list_select_related = ("run__dataset",)
+    list_per_page = 25
     search_fields = ("name",)
     actions_list = ("go_back",)
 

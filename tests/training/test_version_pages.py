@@ -141,6 +141,7 @@ def test_asking_activates_nothing_and_a_post_does(admin: Client, version: ModelV
     response = admin.post(url("activate", version), follow=True)
     assert "full-7 serves from now on." in response.content.decode()
     assert active_version() == version
+    assert "Activated." in admin.get(url("history", version)).content.decode()
 
 
 def test_what_would_get_worse_stands_on_the_page_that_asks(

@@ -38,7 +38,9 @@ class Owner:
     def predictions(self) -> QuerySet[Prediction]:
         if self.is_nobody:
             return Prediction.objects.none()
-        return Prediction.objects.filter(**self.columns)
+        found = Prediction.objects.filter(**self.columns)
+        # Of the version only its name is shown, and the rest of it is long.
+        return found.defer("model_version__manifest", "model_version__report")
 
 
 def owner_of(request: HttpRequest, *, create: bool = False) -> Owner:

@@ -21,7 +21,6 @@ class PredictionAdmin(ModelAdmin):  # type: ignore[misc]
 
     list_display = ("id", "status", "model_version", "created_at", "took_ms", "failure_code")
     list_filter = ("status", "model_version")
-    list_select_related = ("model_version",)
     ordering = ("-created_at", "-id")
     show_full_result_count = False
     fields = (
@@ -35,6 +34,10 @@ class PredictionAdmin(ModelAdmin):  # type: ignore[misc]
         "failure_code",
     )
     readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows = super().get_queryset(request).select_related("model_version")
+        return rows.defer("model_version__manifest", "model_version__report")
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False

@@ -7,7 +7,7 @@ reads no charts gets the table and a CSV file.
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Number = int | float
@@ -29,6 +29,24 @@ class Chart:
     @property
     def element(self) -> str:
         return f"chart-{self.key}"
+
+    @property
+    def is_broad(self) -> bool:
+        """Whether a narrow screen has to scroll sideways for its cells to stay readable."""
+        return self.wide and any(trace["type"] == "heatmap" for trace in self.figure["data"])
+
+    def with_columns(self, columns: Mapping[str, Sequence[Any]]) -> "Chart":
+        """The chart with more columns in its table than it draws."""
+        rows = tuple((*row, *more) for row, *more in zip(self.rows, *columns.values(), strict=True))
+        return replace(self, columns=(*self.columns, *columns), rows=rows)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Charts under one heading."""
+
+    title: str
+    charts: list[Chart]
 
 
 @dataclass(frozen=True)
@@ -86,19 +104,26 @@ def lines(
     ]
     layout = _layout(axes, legend=len(series) > 1)
     if diagonal:
-        ends = [min(x, default=0), max(x, default=1)]
-        layout["shapes"] = [
-            {
-                "type": "line",
-                "x0": ends[0],
-                "y0": ends[0],
-                "x1": ends[1],
-                "y1": ends[1],
-                "line": {"dash": "dot", "width": 1},
-            }
-        ]
+        layout["shapes"] = [_diagonal(min(x, default=0), max(x, default=1))]
     columns, rows = _table(axes, x, series)
     return Chart(key, title, sentence, {"data": traces, "layout": layout}, columns, rows)
+
+
+def scatter(
+    key: str,
+    title: str,
+    sentence: str,
+    points: Sequence[tuple[Number, Number]],
+    *,
+    axes: Axes,
+) -> Chart:
+    """Points x, y in one unit, with the line on which y equals x."""
+    x, y = [point[0] for point in points], [point[1] for point in points]
+    trace = {"type": "scatter", "mode": "markers", "x": x, "y": y, "marker": {"opacity": 0.4}}
+    layout = _layout(axes, legend=False)
+    layout["shapes"] = [_diagonal(min(x, default=0), max(x, default=1))]
+    columns, rows = (axes.x, axes.y), tuple(zip(x, y, strict=True))
+    return Chart(key, title, sentence, {"data": [trace], "layout": layout}, columns, rows)
 
 
 def heat_map(
@@ -177,10 +202,19 @@ def as_csv(chart: Chart) -> str:
 
 def _layout(axes: Axes, *, legend: bool) -> dict[str, Any]:
     return {
-        "xaxis": {"title": {"text": axes.x}, "type": axes.x_type, "automargin": True},
-        "yaxis": {"title": {"text": axes.y}, "type": axes.y_type, "automargin": True},
+        "xaxis": _axis(axes.x, axes.x_type),
+        "yaxis": _axis(axes.y, axes.y_type),
         "showlegend": legend,
     }
+
+
+def _axis(title: str, kind: str) -> dict[str, Any]:
+    return {"title": {"text": title, "standoff": 10}, "type": kind, "automargin": True}
+
+
+def _diagonal(low: Number, high: Number) -> dict[str, Any]:
+    line = {"dash": "dot", "width": 1}
+    return {"type": "line", "x0": low, "y0": low, "x1": high, "y1": high, "line": line}
 
 
 def _table(

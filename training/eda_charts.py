@@ -1,7 +1,6 @@
 """The charts of a dataset, in the order an administrator reads them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,18 +10,12 @@ from vision.curation import RECIPES
 from vision.labels import AGE_BINS
 
 from . import eda
-from .charts import Axes, Chart, bars, boxes, heat_map
+from .charts import Axes, Chart, Section, bars, boxes, heat_map
 from .eda import Counts, Figures
 from .models import Curation, Dataset, GenderLabel, RaceLabel, ReasonChoice
 
 # The deck's `age_cat`: everybody under twenty is one category, then decades.
 _AGE_CATS = ("<20", "20", "30", "40", "50", "60", "70", "80", "90+")
-
-
-@dataclass(frozen=True)
-class Section:
-    title: str
-    charts: list[Chart]
 
 
 def sections(dataset: Dataset) -> list[Section]:

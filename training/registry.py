@@ -21,8 +21,8 @@ def bundle_path(version: ModelVersion) -> Path:
 
 
 def active_version() -> ModelVersion | None:
-    """The version that serves predictions now, if any."""
-    return ModelVersion.objects.filter(is_active=True).first()
+    """The version that serves predictions now, if any; its long report is read when asked for."""
+    return ModelVersion.objects.filter(is_active=True).defer("report").first()
 
 
 def register_bundle(folder: Path, name: str, *, activate: bool = False) -> ModelVersion:
@@ -62,17 +62,10 @@ def activate_version(version: ModelVersion) -> None:
     version.refresh_from_db()
 
 
-def roll_back() -> ModelVersion:
-    """Activate the version that served before the present one.
-
-    Raises BundleError where there is none, or where its bundle cannot be used.
-    """
-    previous = (
+def previous_version() -> ModelVersion | None:
+    """The version that served before the present one, if any: what to go back to."""
+    return (
         ModelVersion.objects.filter(is_active=False, activated_at__isnull=False)
         .order_by("-activated_at")
         .first()
     )
-    if previous is None:
-        raise BundleError(_("No other model has served before; there is nothing to go back to."))
-    activate_version(previous)
-    return previous

@@ -22,12 +22,17 @@ def run(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
+def face() -> Image.Image:
     from skimage import data
 
+    astronaut = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
+    return astronaut.crop((168, 60, 282, 174)).resize((200, 200))
+
+
+def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
     crops = tmp_path / "UTKFace"
     crops.mkdir()
-    crop = Image.fromarray(data.astronaut()).crop((168, 60, 282, 174)).resize((200, 200))  # type: ignore[no-untyped-call]
+    crop = face()
     crop.save(crops / "36_1_0_20170116174525125.jpg.chip.jpg", "JPEG", quality=95)
     crop.save(crops / "39_1_20170116174525125.jpg.chip.jpg", "JPEG")
     done = run("evaluate", str(crops), "--json", data_dir=tmp_path / "empty")
@@ -47,6 +52,16 @@ def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
     assert (report["n"], report["gender_accuracy"]) == (1, 1.0)
     assert report["age_mae"] < 12
     assert report["skipped"] == {"malformed_name": 1}
+
+
+def test_crops_may_be_labelled_by_a_table(tmp_path: Path) -> None:
+    face().save(tmp_path / "someone.png")
+    table = tmp_path / "labels.csv"
+    table.write_text("file,age,gender,race\nsomeone.png,36,female,white\nother.png,36,2,0\n")
+    done = run("evaluate", str(table), "--json", data_dir=tmp_path / "empty")
+    report = json.loads(done.stdout)
+    assert (report["n"], report["skipped"]) == (1, {"label_out_of_range": 1})
+    assert report["groups"][0]["race"] == "white"
 
 
 def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from training.registry import (
     activate_version,
     active_version,
     bundle_path,
+    previous_version,
     register_bundle,
-    roll_back,
 )
 from training.serving import resolve_bundle
 from vision.artifacts import WEIGHTS, load_bundle, save_bundle
@@ -85,14 +85,15 @@ def test_a_version_whose_bundle_broke_never_takes_over(bundle: Path) -> None:
     assert active_version() == first
 
 
-def test_rolling_back_goes_to_the_version_before(bundle: Path) -> None:
-    with pytest.raises(BundleError, match="nothing to go back"):
-        roll_back()
+def test_what_to_go_back_to_is_the_version_that_served_before(bundle: Path) -> None:
+    assert previous_version() is None
     first = register_bundle(bundle, "first", activate=True)
+    assert previous_version() is None
     second = register_bundle(bundle, "second", activate=True)
     register_bundle(bundle, "never-served")
-    assert roll_back() == first
-    assert roll_back() == second
+    assert previous_version() == first
+    activate_version(first)
+    assert previous_version() == second
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,68 +1,222 @@
-"""The model versions, for administrators."""
+"""The model versions: how well each does and for whom, taken away, let serve and taken back."""
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
 
 from vision.errors import BundleError
 
+from .. import downloads, gate, report_charts
+from ..charts import as_csv
+from ..metrics import as_text, comparison, gap_sentences, metrics_of
 from ..models import ModelVersion
-from ..registry import activate_version, roll_back
+from ..registry import activate_version, active_version, previous_version
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     """Versions are made by registering a bundle or by training, never by typing."""
 
-    list_display = ("name", "state", "mae", "gender", "race", "created_at", "activated_at")
-    readonly_fields = ("name", "bundle", "manifest", "is_active", "created_at", "activated_at")
-    actions = ("activate", "go_back")
+    list_display = (
+        "name", "state", "age_mae", "gender_accuracy", "race3_accuracy", "race_accuracy",
+        "training", "activated_at",
+    )  # fmt: skip
+    list_select_related = ("run__dataset",)
+    list_per_page = 25
+    search_fields = ("name",)
+    actions_list = ("go_back",)
 
-    @admin.display(description=gettext_lazy("State"))
-    def state(self, version: ModelVersion) -> str:
-        return _("Serves now") if version.is_active else _("Ready")
+    @display(description=gettext_lazy("State"), label={"serves": "success", "ready": "default"})  # type: ignore[untyped-decorator]
+    def state(self, version: ModelVersion) -> tuple[str, str]:
+        return ("serves", _("Serves now")) if version.is_active else ("ready", _("Ready"))
 
-    @admin.display(description=gettext_lazy("Age error (years)"))
-    def mae(self, version: ModelVersion) -> Any:
-        return version.metrics.get("age_mae", "–")
+    @admin.display(description=gettext_lazy("Age MAE"))
+    def age_mae(self, version: ModelVersion) -> str:
+        return as_text(metrics_of(version).get("age_mae"))
 
-    @admin.display(description=gettext_lazy("Gender accuracy"))
-    def gender(self, version: ModelVersion) -> Any:
-        return version.metrics.get("gender_accuracy", "–")
+    @admin.display(description=gettext_lazy("Gender"))
+    def gender_accuracy(self, version: ModelVersion) -> str:
+        return as_text(metrics_of(version).get("gender_accuracy"))
 
-    @admin.display(description=gettext_lazy("Race accuracy (5)"))
-    def race(self, version: ModelVersion) -> Any:
-        return version.metrics.get("race_accuracy", "–")
+    @admin.display(description=gettext_lazy("Race (3)"))
+    def race3_accuracy(self, version: ModelVersion) -> str:
+        return as_text(metrics_of(version).get("race3_accuracy"))
 
-    @admin.action(description=gettext_lazy("Let the selected version serve"))
-    def activate(self, request: HttpRequest, chosen: QuerySet[ModelVersion]) -> None:
-        if chosen.count() != 1:
-            messages.error(request, _("Please select exactly one version."))
-            return
-        version = chosen.get()
-        try:
-            activate_version(version)
-        except BundleError as error:
-            messages.error(request, _("Nothing was changed. %(reason)s") % {"reason": error})
-        else:
-            messages.success(request, _("%(name)s serves from now on.") % {"name": version.name})
+    @admin.display(description=gettext_lazy("Race (5)"))
+    def race_accuracy(self, version: ModelVersion) -> str:
+        return as_text(metrics_of(version).get("race_accuracy"))
 
-    @admin.action(description=gettext_lazy("Go back to the version that served before"))
-    def go_back(self, request: HttpRequest, _chosen: QuerySet[ModelVersion]) -> None:
-        try:
-            version = roll_back()
-        except BundleError as error:
-            messages.error(request, _("Nothing was changed. %(reason)s") % {"reason": error})
-        else:
-            messages.success(request, _("%(name)s serves from now on.") % {"name": version.name})
+    @admin.display(description=gettext_lazy("Training run"))
+    def training(self, version: ModelVersion) -> str:
+        run = getattr(version, "run", None)
+        if run is None:
+            return "–"
+        return format_html(
+            '<a class="underline" href="../trainingrun/{}/change/">{} · {}</a>',
+            run.pk,
+            run.recipe.get("name", "?"),
+            run.dataset,
+        )
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
 
     def has_delete_permission(self, _request: HttpRequest, _version: Any = None) -> bool:
         return False
+
+    def get_urls(self) -> list[URLPattern]:
+        pages = {
+            "activate/": (self.activate, "activate"),
+            "charts/<slug:key>.csv": (self.chart_csv, "chart_csv"),
+            "bundle.zip": (self.bundle, "bundle"),
+            "model-card.md": (self.card, "card"),
+        }
+        urls: list[URLPattern] = super().get_urls()
+        own = [
+            path(
+                f"<int:pk>/{route}",
+                self.admin_site.admin_view(view),
+                name=f"training_modelversion_{name}",
+            )
+            for route, (view, name) in pages.items()
+        ]
+        return [*own, *urls]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """A version's page: figures, charts, for whom it does well, where it comes from."""
+        version = self._version(request, object_id)
+        serving = active_version()
+        context = {
+            "measured_on": metrics_of(version).get("n"),
+            "comparison": comparison(version, serving),
+            "gaps": gap_sentences(version.report.get("gaps", ())),
+            "sections": report_charts.sections(version.report),
+            "manifest": json.dumps(_without_history(version.manifest), indent=2),
+            "previous": previous_version() if version.is_active else None,
+            "may_change": self.has_change_permission(request, version),
+        }
+        return self._page(request, "admin/training/version.html", version, **context)
+
+    def activate(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask whether a version shall serve, with all that speaks against it; a POST is yes."""
+        version = self._version(request, pk)
+        if not self.has_change_permission(request, version):
+            raise PermissionDenied
+        serving = active_version()
+        if request.method == "POST":
+            return self._activate(request, version)
+        context = {
+            "serving": serving,
+            "comparison": comparison(version, serving),
+            "warnings": gate.warnings(version, serving),
+            "remarks": gate.remarks(version, serving),
+        }
+        return self._page(request, "admin/training/activate.html", version, **context)
+
+    def _activate(self, request: HttpRequest, version: ModelVersion) -> HttpResponse:
+        try:
+            activate_version(version)
+        except BundleError as error:
+            messages.error(request, _("Nothing was changed. %(reason)s") % {"reason": error})
+        else:
+            self.log_change(request, version, "Activated.")
+            messages.success(request, _("%(name)s serves from now on.") % {"name": version.name})
+        return redirect("admin:training_modelversion_change", version.pk)
+
+    @action(
+        description=gettext_lazy("Go back to the version that served before"),
+        url_path="go-back",
+        icon="undo",
+        permissions=["change"],
+    )  # type: ignore[untyped-decorator]
+    def go_back(self, request: HttpRequest) -> HttpResponse:
+        previous = previous_version()
+        if previous is None:
+            messages.error(
+                request, _("No other model has served before; there is nothing to go back to.")
+            )
+            return redirect("admin:training_modelversion_changelist")
+        return redirect("admin:training_modelversion_activate", previous.pk)
+
+    def chart_csv(self, request: HttpRequest, pk: int, key: str) -> HttpResponse:
+        """The numbers behind one chart."""
+        version = self._version(request, pk)
+        for section in report_charts.sections(version.report):
+            for chart in section.charts:
+                if chart.key == key:
+                    table = HttpResponse(as_csv(chart), content_type="text/csv; charset=utf-8")
+                    return _named(table, f"{version.bundle}-{key}.csv")
+        raise Http404
+
+    def bundle(self, request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpResponse:
+        """The bundle as a zip, sent while it is made."""
+        version = self._version(request, pk)
+        try:
+            chunks = downloads.zipped_bundle(version)
+        except BundleError as error:
+            messages.error(request, str(error))
+            return redirect("admin:training_modelversion_change", version.pk)
+        response = StreamingHttpResponse(chunks, content_type="application/zip")
+        return _named(response, f"{version.bundle}.zip")
+
+    def card(self, request: HttpRequest, pk: int) -> HttpResponse:
+        version = self._version(request, pk)
+        text = downloads.card_of(version)
+        response = HttpResponse(text, content_type="text/markdown; charset=utf-8")
+        return _named(response, f"{version.bundle}-model-card.md")
+
+    def _version(self, request: HttpRequest, pk: int | str) -> ModelVersion:
+        """Raises Http404, and PermissionDenied for who may not look at versions."""
+        if not str(pk).isdigit():
+            raise Http404
+        versions = ModelVersion.objects.select_related("run__dataset", "run__trunk")
+        version = get_object_or_404(versions, pk=pk)
+        if not self.has_view_permission(request, version):
+            raise PermissionDenied
+        return version
+
+    def _page(
+        self, request: HttpRequest, template: str, version: ModelVersion, **context: Any
+    ) -> HttpResponse:
+        whole = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": version.name,
+            "original": version,
+            "version": version,
+            "run": getattr(version, "run", None),
+            **context,
+        }
+        return TemplateResponse(request, template, whole)
+
+
+def _without_history(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest short enough to read: the figures of every epoch stand on the run's page."""
+    training = {k: v for k, v in manifest.get("training", {}).items() if k != "history"}
+    metrics = {k: v for k, v in manifest.get("metrics", {}).items() if k != "groups"}
+    return {**manifest, "training": training, "metrics": metrics}
+
+
+_Response = TypeVar("_Response", bound=HttpResponseBase)
+
+
+def _named(response: _Response, name: str) -> _Response:
+    """The response as a file to save under a name."""
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response

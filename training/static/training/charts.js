@@ -6,9 +6,9 @@
   // Okabe and Ito's palette: told apart by the colour-blind too.
   const COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442"];
 
-  // From little to much; little stands out least.
-  const LIGHT_SCALE = [[0, "#f8fafc"], [1, "#0072B2"]];
-  const DARK_SCALE = [[0, "#1e293b"], [1, "#56B4E9"]];
+  // From little to much; little stands out least. On every shade the numbers in the cells read well.
+  const LIGHT_CELLS = { colorscale: [[0, "#f8fafc"], [1, "#56B4E9"]], textfont: { color: "#111827" } };
+  const DARK_CELLS = { colorscale: [[0, "#1e293b"], [1, "#0072B2"]], textfont: { color: "#f9fafb" } };
 
   function theme() {
     const dark = document.documentElement.classList.contains("dark");
@@ -23,6 +23,7 @@
     const narrow = box.clientWidth < 500;
     const layout = structuredClone(figure.layout);
     for (const name of ["xaxis", "yaxis"]) layout[name] = { ...layout[name], ...axis };
+    for (const shape of layout.shapes || []) shape.line.color = text;
     return {
       ...layout,
       colorway: COLOURS,
@@ -39,7 +40,7 @@
     const { dark } = theme();
     return figure.data.map((trace) =>
       trace.type === "heatmap"
-        ? { ...trace, colorscale: dark ? DARK_SCALE : LIGHT_SCALE, showscale: false }
+        ? { ...trace, ...(dark ? DARK_CELLS : LIGHT_CELLS), showscale: false }
         : trace
     );
   }

@@ -1,0 +1,50 @@
+"""Versions with figures, as the gate and the pages read them."""
+
+from typing import Any
+
+from vision.dataset import Labels
+from vision.labels import RACES
+from vision.report import describe
+from vision.scores import collect, figures, groups
+from vision.types import AgeEstimate, ClassEstimate, FaceAttributes
+
+HEADS: dict[str, Any] = {
+    "age": {"output": "distribution", "labels": []},
+    "gender": {"output": "binary", "labels": ["male", "female"]},
+    "race": {"output": "classes", "labels": list(RACES)},
+}
+
+
+def made_report(count: int = 60) -> dict[str, Any]:
+    """A report on `count` white men and as many black women, estimated three years too old."""
+    labels, faces = [], []
+    for number in range(count):
+        for gender, race in ((0, 0), (1, 1)):
+            age = 20 + number % 40
+            labels.append(Labels(age, gender, race))
+            faces.append(
+                FaceAttributes(
+                    AgeEstimate(age + 3.0, age - 5, age + 8, 0.8),
+                    ClassEstimate({"male": 0.9 - 0.8 * gender, "female": 0.1 + 0.8 * gender}),
+                    ClassEstimate(dict.fromkeys(RACES, 0.1) | {RACES[race]: 0.6}),
+                )
+            )
+    scores = collect(labels, faces)
+    metrics = {"n": len(scores), **figures(scores), "groups": groups(scores)}
+    return {"metrics": metrics | {"skipped": {}, "seconds": 1.0}, **describe(scores)}
+
+
+def group(race: str = "white", n: int = 60, **changed: Any) -> dict[str, Any]:
+    """The figures of men in their twenties."""
+    return {
+        "race": race, "gender": "male", "age": "20-29", "n": n,
+        "age_mae": 5.0, "gender_accuracy": 0.9, "race_accuracy": 0.8, **changed,
+    }  # fmt: skip
+
+
+def metrics(**changed: Any) -> dict[str, Any]:
+    """Overall figures with one group."""
+    return {
+        "n": 1000, "age_mae": 5.0, "gender_accuracy": 0.9, "race3_accuracy": 0.93,
+        "race_accuracy": 0.8, "groups": [group()], **changed,
+    }  # fmt: skip

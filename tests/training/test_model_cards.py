@@ -1,0 +1,92 @@
+"""A model card says where a model comes from, how well it does for whom, and what it is not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils.translation import override
+
+from tests.training.reports import HEADS, made_report
+from training.metrics import DECK_METRICS
+from training.model_cards import model_card
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    return {
+        "name": "full-7",
+        "architecture": "vgg16",
+        "input_size": 96,
+        "heads": HEADS,
+        "metrics": {"n": 120, "age_mae": 4.321},
+        "data": {"dataset": "Faces", "fingerprint": "ab12", "counts": {"train": 900}},
+        "training": {
+            "recipe": {"name": "full", "epochs": 30, "heads": HEADS},
+            "seed": 5,
+            "history": {"age": [{"epoch": 1, "loss": 3.0}]},
+        },
+        "licence": "For research only.",
+        "created_at": "2026-11-24T08:00:00+00:00",
+    }
+
+
+def test_it_tells_data_recipe_seed_and_licence(manifest: dict[str, Any]) -> None:
+    card = model_card(manifest, made_report())
+    for fact in (
+        "# The model full-7", "96 × 96 pixels", "dataset: Faces", "fingerprint: ab12",
+        "counts, train: 900", "recipe, name: full", "recipe, epochs: 30", "seed: 5",
+        "2026-11-24", "For research only.", "(male, female)",
+    ):  # fmt: skip
+        assert fact in card
+    # The losses of every epoch are no reading matter.
+    assert "loss" not in card
+
+
+def test_it_sets_both_protocols_beside_the_deck(manifest: dict[str, Any]) -> None:
+    lines = model_card(manifest, made_report()).splitlines()
+    rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("|")}
+    assert rows["all ages"].split("|")[2].strip() == "120"
+    assert "| 3.000 | 9.000 | 3.000 | 1.000 |" in rows["all ages"]
+    assert rows["ages 21 to 60"].split("|")[2].strip() == "116"
+    assert "3.000–3.000" in rows["all ages, 95 % interval"]
+    for figure in DECK_METRICS.values():
+        assert f"{figure:.3f}" in rows["the student deck"]
+    columns = {line.count("|") for line in lines if line.startswith(("| all", "| ages", "| the"))}
+    assert len(columns) == 1
+
+
+def test_it_tells_errors_by_group_and_whether_it_keeps_its_word(manifest: dict[str, Any]) -> None:
+    card = model_card(manifest, made_report(400))
+    assert "| White, male, 20-29 | 100 | 3.000 | 1.000 | 1.000 |" in card
+    assert "best for White (3.000; 400 images)" in card
+    assert "claims to hold 80% of the labelled ages and holds 100.0%" in card
+    assert "gender: mean confidence 0.900, accuracy 1.000, expected calibration error 0.100" in card
+
+
+def test_groups_too_small_to_speak_of_are_left_out(manifest: dict[str, Any]) -> None:
+    assert "no group had enough images" in model_card(manifest, made_report(20))
+
+
+def test_it_says_what_the_estimates_are_not(manifest: dict[str, Any]) -> None:
+    card = model_card(manifest, made_report())
+    assert "what an annotator of its dataset would have written" in card
+    assert "must not decide anything about anybody" in card
+
+
+def test_without_a_report_it_tells_what_the_manifest_knows(manifest: dict[str, Any]) -> None:
+    card = model_card(manifest, {})
+    assert "| all ages | 120 | 4.321 | – |" in card
+    assert "No figures by group" in card
+
+
+def test_it_is_in_english_whoever_downloads_it(manifest: dict[str, Any]) -> None:
+    with override("ko"):
+        assert "White, male" in model_card(manifest, made_report(400))
+
+
+def test_the_readme_names_the_same_figures_of_the_deck() -> None:
+    (row,) = [line for line in (ROOT / "README.md").read_text().splitlines() if "the deck," in line]
+    for figure in DECK_METRICS.values():
+        assert f"| {figure:g} |" in row

@@ -1,0 +1,252 @@
+"""The pages of model versions: staff sees all of it, and nothing serves without being asked."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests.factories import DatasetFactory, ModelVersionFactory, UserFactory
+from tests.training.reports import HEADS, made_report, metrics
+from training.metrics import DECK_METRICS
+from training.models import ModelVersion, RunState, TrainingRun
+from training.registry import active_version, bundle_path, register_bundle
+from vision.artifacts import WEIGHTS, load_bundle, save_bundle
+
+pytestmark = pytest.mark.django_db
+
+PAGES = ("change", "activate", "bundle", "card")
+
+
+@pytest.fixture(autouse=True)
+def model_root(settings: Any, tmp_path: Path) -> None:
+    settings.MODEL_ROOT = tmp_path / "models"
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(UserFactory.create(is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> ModelVersion:
+    """A real bundle with a full report; nothing serves."""
+    manifest = {
+        "name": "made", "architecture": "vgg16", "input_size": 96, "heads": HEADS,
+        "data": {"fingerprint": "ab12cd"}, "licence": "For research only.",
+    }  # fmt: skip
+    save_bundle(tmp_path / "made", manifest, {"a": np.arange(500_000, dtype=np.float32)})
+    version = register_bundle(tmp_path / "made", "full-7")
+    version.report = made_report(400)
+    version.save()
+    return version
+
+
+@pytest.fixture
+def serving(version: ModelVersion) -> ModelVersion:
+    """Another version serves, much better than the first."""
+    better = register_bundle(bundle_path(version), "serving-1", activate=True)
+    better.manifest = {**better.manifest, "metrics": metrics(age_mae=1.0)}
+    better.save()
+    return better
+
+
+def url(page: str, version: ModelVersion, *arguments: Any) -> str:
+    return reverse(f"admin:training_modelversion_{page}", args=[version.pk, *arguments])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_who_is_no_staff_sees_nothing(client: Client, version: ModelVersion, page: str) -> None:
+    client.force_login(UserFactory.create())
+    response = client.get(url(page, version))
+    assert response.status_code == 302
+    assert "/admin/login/" in response["Location"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_staff_without_permission_sees_nothing(
+    client: Client, version: ModelVersion, page: str
+) -> None:
+    client.force_login(UserFactory.create(is_staff=True))
+    assert client.get(url(page, version)).status_code == 403
+
+
+def test_who_may_look_may_not_change(client: Client, version: ModelVersion) -> None:
+    user: User = UserFactory.create(is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_modelversion"))
+    client.force_login(user)
+    page = client.get(url("change", version)).content.decode()
+    assert "Let it serve" not in page
+    assert client.post(url("activate", version)).status_code == 403
+    assert active_version() is None
+
+
+def test_a_version_is_shown_beside_the_deck_and_the_one_that_serves(
+    admin: Client, version: ModelVersion, serving: ModelVersion
+) -> None:
+    page = admin.get(url("change", version)).content.decode()
+    for figure in DECK_METRICS.values():
+        assert f"<td>{figure:.3f}</td>" in page
+    assert "Serves now: serving-1" in page
+    assert "<td>1.000</td>" in page
+    assert "Measured on 800 images" in page
+    assert "Ages 21 to 60" in page
+    assert "ab12cd" in page
+    assert "best for White (3.000; 400 images)" in page
+
+
+def test_every_chart_has_its_numbers_as_a_table_and_as_a_file(
+    admin: Client, version: ModelVersion
+) -> None:
+    page = admin.get(url("change", version)).content.decode()
+    keys = (
+        "age-points", "age-decades", "age-errors", "interval", "confusion-gender",
+        "confusion-race", "confusion-race3", "reliability-gender", "reliability-race",
+        "groups-age-mae", "groups-gender-accuracy", "groups-race-accuracy",
+    )  # fmt: skip
+    for key in keys:
+        assert f'data-figure="chart-{key}"' in page
+        assert url("chart_csv", version, key) in page
+    table = admin.get(url("chart_csv", version, "groups-age-mae"))
+    assert table["Content-Type"].startswith("text/csv")
+    assert "3.0 (100)" in table.content.decode()
+    assert admin.get(url("chart_csv", version, "nothing")).status_code == 404
+
+
+def test_a_version_without_a_report_says_so(admin: Client) -> None:
+    bare = ModelVersionFactory.create(manifest={"metrics": metrics(), "heads": HEADS})
+    page = admin.get(url("change", bare)).content.decode()
+    assert "No full report" in page
+    assert "data-figure" not in page
+    assert "<td>5.000</td>" in page
+
+
+@pytest.mark.parametrize("pk", ["999", "abc"])
+def test_a_version_that_does_not_exist_is_not_found(admin: Client, pk: str) -> None:
+    assert admin.get(f"/admin/training/modelversion/{pk}/change/").status_code == 404
+
+
+def test_asking_activates_nothing_and_a_post_does(admin: Client, version: ModelVersion) -> None:
+    page = admin.get(url("activate", version)).content.decode()
+    assert "Shall full-7 serve from now on?" in page
+    assert active_version() is None
+    response = admin.post(url("activate", version), follow=True)
+    assert "full-7 serves from now on." in response.content.decode()
+    assert active_version() == version
+    assert "Activated." in admin.get(url("history", version)).content.decode()
+
+
+def test_what_would_get_worse_stands_on_the_page_that_asks(
+    admin: Client, version: ModelVersion, serving: ModelVersion
+) -> None:
+    page = admin.get(url("activate", version)).content.decode()
+    assert "3.000 instead of 1.000" in page
+    assert "Let it serve all the same" in page
+    assert "different images" in page
+
+
+def test_going_back_asks_about_the_version_before(
+    admin: Client, version: ModelVersion, serving: ModelVersion
+) -> None:
+    go_back = reverse("admin:training_modelversion_go_back")
+    nothing = admin.get(go_back, follow=True)
+    assert "nothing to go back to" in nothing.content.decode()
+    admin.post(url("activate", version))
+    assert (
+        f'href="{url("activate", serving)}"' in admin.get(url("change", version)).content.decode()
+    )
+    assert admin.get(go_back)["Location"] == url("activate", serving)
+    assert active_version() == version
+    admin.post(url("activate", serving))
+    assert active_version() == serving
+
+
+def test_a_broken_bundle_does_not_take_over(
+    admin: Client, version: ModelVersion, serving: ModelVersion
+) -> None:
+    (bundle_path(version) / WEIGHTS).write_bytes(b"x")
+    page = admin.post(url("activate", version), follow=True).content.decode()
+    assert "Nothing was changed." in page
+    assert active_version() == serving
+
+
+def test_the_bundle_that_is_taken_away_is_the_bundle(
+    admin: Client, version: ModelVersion, tmp_path: Path
+) -> None:
+    response: Any = admin.get(url("bundle", version))
+    assert response.streaming
+    chunks = list(response.streaming_content)
+    assert len(chunks) > 2  # two megabytes do not lie in memory at once
+    with zipfile.ZipFile(io.BytesIO(b"".join(chunks))) as archive:
+        assert archive.testzip() is None
+        archive.extractall(tmp_path / "taken")
+    taken = tmp_path / "taken" / version.bundle
+    loaded = load_bundle(taken)
+    assert loaded.manifest["name"] == "made"
+    assert loaded.tensors["a"][-1] == 499_999
+    assert (taken / "MODEL_CARD.md").read_text() == admin.get(url("card", version)).content.decode()
+    assert register_bundle(taken, "back-again").manifest["input_size"] == 96
+
+
+def test_a_bundle_that_is_gone_is_told_in_words(admin: Client, version: ModelVersion) -> None:
+    (bundle_path(version) / WEIGHTS).unlink()
+    page = admin.get(url("bundle", version), follow=True).content.decode()
+    assert "are not there any more" in page
+
+
+def test_the_card_of_a_bundle_that_has_one_is_that_card(
+    admin: Client, version: ModelVersion
+) -> None:
+    assert "# The model full-7" in admin.get(url("card", version)).content.decode()
+    (bundle_path(version) / "MODEL_CARD.md").write_text("# By hand\n")
+    response = admin.get(url("card", version))
+    assert response.content == b"# By hand\n"
+    assert 'filename="full-7-model-card.md"' in response["Content-Disposition"]
+
+
+def test_the_list_shows_state_figures_and_training(
+    admin: Client, version: ModelVersion, serving: ModelVersion
+) -> None:
+    dataset = DatasetFactory.create(name="Faces")
+    run = TrainingRun.objects.create(
+        dataset=dataset, recipe={"name": "full"}, version=version, state=RunState.DONE
+    )
+    page = admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
+    assert "Serves now" in page
+    assert "3.000" in page
+    assert "full · Faces" in page
+    assert f"trainingrun/{run.pk}/change/" in page
+
+
+@pytest.mark.parametrize("page", ["changelist", "change", "activate"])
+def test_more_versions_ask_the_database_no_more(
+    admin: Client, version: ModelVersion, serving: ModelVersion, page: str
+) -> None:
+    def queries() -> int:
+        arguments = [] if page == "changelist" else [version.pk]
+        with CaptureQueriesContext(connection) as found:
+            admin.get(reverse(f"admin:training_modelversion_{page}", args=arguments))
+        return len(found)
+
+    def add_versions(count: int) -> None:
+        for _ in range(count):
+            TrainingRun.objects.create(
+                dataset=DatasetFactory.create(),
+                recipe={"name": "full"},
+                trunk=version,
+                version=ModelVersionFactory.create(),
+                state=RunState.DONE,
+            )
+
+    add_versions(1)
+    few = queries()
+    add_versions(20)
+    assert queries() == few

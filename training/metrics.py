@@ -1,0 +1,118 @@
+"""The figures of model versions in words: their names, whose they are, what they amount to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from .models import GenderLabel, ModelVersion, RaceLabel
+
+# The student deck FaceRoute grew from, measured on a test split of its own: the numbers to beat.
+DECK_METRICS: dict[str, float] = {
+    "age_mae": 6.241,
+    "age_mse": 72.025,
+    "age_rmse": 8.487,
+    "gender_accuracy": 0.917,
+    "race3_accuracy": 0.934,
+}
+
+
+def metric_names() -> dict[str, str]:
+    """The headline figures in the order in which they are read."""
+    return {
+        "age_mae": _("Age, mean absolute error (years)"),
+        "age_mse": _("Age, mean squared error"),
+        "age_rmse": _("Age, root mean squared error (years)"),
+        "gender_accuracy": _("Gender, accuracy"),
+        "race3_accuracy": _("Race, accuracy over three labels"),
+        "race_accuracy": _("Race, accuracy over five labels"),
+    }
+
+
+def metrics_of(version: ModelVersion) -> Mapping[str, Any]:
+    """The version's figures on images held back from it: of its report, or else its manifest."""
+    measured: Mapping[str, Any] = version.report.get("metrics") or version.metrics
+    return measured
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table of figures: a row each, with its name first and then a text under every column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def comparison(version: ModelVersion, serving: ModelVersion | None) -> Comparison:
+    """A version's figures beside those of the version that serves and of the deck."""
+    protocols = version.report.get("protocols", {})
+    whole = protocols.get("all_ages") or metrics_of(version)
+    columns: dict[str, Mapping[str, Any]] = {version.name: whole}
+    if serving and serving.pk != version.pk:
+        columns[_("Serves now: %(name)s") % {"name": serving.name}] = metrics_of(serving)
+    columns[_("Student deck")] = DECK_METRICS
+    if intervals := whole.get("intervals"):
+        columns[_("Likely range (95%)")] = intervals
+    if young := protocols.get("ages_21_60") or version.metrics.get("ages_21_60"):
+        columns[_("Ages 21 to 60")] = young
+    names = metric_names() | {
+        "age_within_5": _("Age, share within five years"),
+        "age_interval_coverage": _("Age, share inside the interval"),
+    }
+    rows = tuple(
+        (name, *(as_text(figures.get(metric)) for figures in columns.values()))
+        for metric, name in names.items()
+        if any(figures.get(metric) is not None for figures in columns.values())
+    )
+    return Comparison((_("Figure"), *columns), rows)
+
+
+def as_text(value: float | Sequence[float] | None) -> str:
+    """A figure, or an interval of it, to three places; a dash where it is unknown."""
+    if value is None:
+        return "–"
+    if isinstance(value, Sequence):
+        return "–".join(f"{end:.3f}" for end in value)
+    return f"{value:.3f}"
+
+
+def group_name(group: Mapping[str, Any]) -> str:
+    """A group of a report by its labels, as far as it names them: race, gender, age."""
+    parts = []
+    if "race" in group:
+        parts.append(str(RaceLabel[group["race"].upper()].label))
+    if "gender" in group:
+        parts.append(str(GenderLabel[group["gender"].upper()].label))
+    if "age" in group:
+        parts.append(group["age"])
+    return ", ".join(parts)
+
+
+def gap_sentences(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A report's `gaps` in words, in the order given."""
+    groupings = {
+        ("race",): _("between races"),
+        ("gender",): _("between genders"),
+        ("race", "gender"): _("between groups of race and gender"),
+    }
+    names = metric_names()
+    sentence = _(
+        "%(figure)s, %(grouping)s: best for %(best_group)s (%(best)s; %(best_count)d images), "
+        "worst for %(worst_group)s (%(worst)s; %(worst_count)d images), a gap of %(gap)s."
+    )
+    return [
+        sentence
+        % {
+            "figure": names[gap["figure"]],
+            "grouping": groupings[tuple(gap["by"])],
+            "best": as_text(gap["best"]["value"]),
+            "best_group": group_name(gap["best"]),
+            "best_count": gap["best"]["n"],
+            "worst": as_text(gap["worst"]["value"]),
+            "worst_group": group_name(gap["worst"]),
+            "worst_count": gap["worst"]["n"],
+            "gap": as_text(gap["gap"]),
+        }
+        for gap in gaps
+    ]

@@ -1,0 +1,216 @@
+"""The charts of a version's report, in the order an administrator reads them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from vision.fairness import ENOUGH, lower_is_better
+from vision.labels import AGE_BINS, GENDERS, RACES
+
+from .charts import Axes, Chart, Section, bars, heat_map, lines, scatter
+from .metrics import group_name
+
+Report = Mapping[str, Any]
+
+
+def sections(report: Report) -> list[Section]:
+    """Every chart that the report has figures for; none where it is empty."""
+    found = [
+        Section(_("Age"), _age_charts(report)),
+        Section(_("Gender and race"), _class_charts(report)),
+        Section(_("For whom it does well"), _group_charts(report)),
+    ]
+    return [section for section in found if section.charts]
+
+
+def _age_charts(report: Report) -> list[Chart]:
+    charts = []
+    if ages := report.get("age"):
+        charts += [_points(ages["points"]), _decades(ages["counts"]), _errors(ages["by_decade"])]
+    if interval := report.get("interval"):
+        charts.append(_interval(interval))
+    return charts
+
+
+def _points(points: Sequence[tuple[float, float]]) -> Chart:
+    return scatter(
+        "age-points",
+        _("Estimated against labelled age"),
+        _("%(count)d images drawn at random; on the dotted line the two agree.")
+        % {"count": len(points)},
+        points,
+        axes=Axes(x=_("Labelled age in years"), y=_("Estimated age in years")),
+    )
+
+
+def _decades(counts: Sequence[Sequence[int]]) -> Chart:
+    return heat_map(
+        "age-decades",
+        _("Estimated against labelled decade"),
+        _("How many images of each labelled decade were estimated to be in which."),
+        x=AGE_BINS,
+        y=AGE_BINS,
+        values=_shares_of_rows(counts),
+        notes=[[str(count or "") for count in row] for row in counts],
+        axes=Axes(x=_("Estimated age in years"), y=_("Labelled age in years")),
+    )
+
+
+def _errors(decades: Sequence[Mapping[str, Any]]) -> Chart:
+    return bars(
+        "age-errors",
+        _("Age error by labelled decade"),
+        _("Bias is the mean of estimated minus labelled: above zero, people are taken for older."),
+        [decade["age"] for decade in decades],
+        {
+            _("Mean absolute error"): [decade["mae"] for decade in decades],
+            _("Bias"): [decade["bias"] for decade in decades],
+        },
+        axes=Axes(x=_("Labelled age in years"), y=_("Years"), x_type="category"),
+    ).with_columns({_("Images"): [decade["n"] for decade in decades]})
+
+
+def _interval(interval: Mapping[str, Any]) -> Chart:
+    decades = interval["by_decade"]
+    chart = lines(
+        "interval",
+        _("What the age interval holds"),
+        _(
+            "It promises %(promised).0f %% of the labelled ages and holds %(held).1f %%; on "
+            "average it is %(width).1f years wide."
+        )
+        % {
+            "promised": 100 * interval["promised"],
+            "held": 100 * interval["coverage"],
+            "width": interval["mean_width"],
+        },
+        [decade["age"] for decade in decades],
+        {
+            _("Held"): [decade["coverage"] for decade in decades],
+            _("Promised"): [interval["promised"]] * len(decades),
+        },
+        axes=Axes(x=_("Labelled age in years"), y=_("Share of images"), x_type="category"),
+    )
+    chart.figure["layout"]["yaxis"]["range"] = [0, 1.02]
+    return chart.with_columns(
+        {
+            _("Mean width in years"): [decade["mean_width"] for decade in decades],
+            _("Images"): [decade["n"] for decade in decades],
+        }
+    )
+
+
+def _class_charts(report: Report) -> list[Chart]:
+    titles = {
+        "gender": _("Gender, labelled against estimated"),
+        "race": _("Race, labelled against estimated, five labels"),
+        "race3": _("Race, labelled against estimated, three labels"),
+    }
+    confusion = report.get("confusion", {})
+    charts = [
+        _confusion(key, title, confusion[key])
+        for key, title in titles.items()
+        if confusion.get(key)
+    ]
+    titles = {
+        "gender": _("How far gender probabilities can be trusted"),
+        "race": _("How far race probabilities can be trusted"),
+    }
+    reliability = report.get("reliability", {})
+    charts += [
+        _reliability(key, title, reliability[key])
+        for key, title in titles.items()
+        if reliability.get(key)
+    ]
+    return charts
+
+
+def _confusion(key: str, title: str, confusion: Mapping[str, Any]) -> Chart:
+    field = "gender" if key == "gender" else "race"
+    names = [group_name({field: label}) for label in confusion["labels"]]
+    counts = confusion["counts"]
+    shares = _shares_of_rows(counts)
+    return heat_map(
+        f"confusion-{key}",
+        title,
+        _("Of the images with each label, how many were given which; shares are of the row."),
+        x=names,
+        y=names,
+        values=shares,
+        notes=[
+            [f"{count} ({share:.0%})" for count, share in zip(*row, strict=True)]
+            for row in zip(counts, shares, strict=True)
+        ],
+        axes=Axes(x=_("Estimated"), y=_("Labelled")),
+    )
+
+
+def _reliability(key: str, title: str, reliability: Mapping[str, Any]) -> Chart:
+    used = [one for one in reliability["bins"] if one["n"]]
+    return lines(
+        f"reliability-{key}",
+        title,
+        _(
+            "On the dotted line the model is right as often as it says. Expected calibration "
+            "error: %(error).3f."
+        )
+        % {"error": reliability["expected_calibration_error"]},
+        [one["confidence"] for one in used],
+        {_("Accuracy"): [one["accuracy"] for one in used]},
+        axes=Axes(x=_("Probability of the estimate"), y=_("Share of right estimates")),
+        diagonal=True,
+    ).with_columns({_("Images"): [one["n"] for one in used]})
+
+
+def _group_charts(report: Report) -> list[Chart]:
+    titles = {
+        "age_mae": _("Age error by group, in years"),
+        "gender_accuracy": _("Gender accuracy by group"),
+        "race_accuracy": _("Race accuracy by group, five labels"),
+    }
+    groups = report.get("metrics", {}).get("groups", [])
+    return [
+        _by_group(figure, title, groups)
+        for figure, title in titles.items()
+        if any(group[figure] is not None for group in groups)
+    ]
+
+
+def _by_group(figure: str, title: str, groups: Sequence[Mapping[str, Any]]) -> Chart:
+    """Race and gender against decade; the count of each cell stands in brackets."""
+    cells = {(group["race"], group["gender"], group["age"]): group for group in groups}
+    rows = [(race, gender) for race in RACES for gender in GENDERS]
+    found = [[cells.get((*row, age)) for age in AGE_BINS] for row in rows]
+    return heat_map(
+        f"groups-{figure.replace('_', '-')}",
+        title,
+        _(
+            "The number of images stands in brackets. The stronger the colour, the worse; groups "
+            "with fewer than %(least)d images have none, for their figures are mostly chance."
+        )
+        % {"least": ENOUGH},
+        x=AGE_BINS,
+        y=[group_name({"race": race, "gender": gender}) for race, gender in rows],
+        values=[[_badness(figure, cell) for cell in row] for row in found],
+        notes=[[_cell_text(figure, cell) for cell in row] for row in found],
+        axes=Axes(x=_("Labelled age in years"), y=_("Group")),
+        wide=True,
+    )
+
+
+def _badness(figure: str, group: Mapping[str, Any] | None) -> float:
+    if group is None or group["n"] < ENOUGH or group[figure] is None:
+        return 0.0
+    return float(group[figure] if lower_is_better(figure) else 1 - group[figure])
+
+
+def _cell_text(figure: str, group: Mapping[str, Any] | None) -> str:
+    if group is None or group[figure] is None:
+        return ""
+    value = f"{group[figure]:.1f}" if lower_is_better(figure) else f"{group[figure]:.0%}"
+    return f"{value} ({group['n']})"
+
+
+def _shares_of_rows(counts: Sequence[Sequence[int]]) -> list[list[float]]:
+    return [[count / max(1, sum(row)) for count in row] for row in counts]

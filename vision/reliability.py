@@ -1,0 +1,70 @@
+"""Whether probabilities and intervals keep their word on crops that were held back. Pure NumPy."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .labels import AGE_BINS
+from .scores import Column, Scores, mean
+
+_BINS = 10
+
+
+def reliability(shares: Column, truth: NDArray[np.int64]) -> dict[str, Any] | None:
+    """Confidence against accuracy of classes: `shares` (N, classes), `truth` (N,).
+
+    `bins` are ten equal parts of 0..1, by the probability of the likeliest class: `n`, mean
+    `confidence` and `accuracy` of each (None where it is empty). The expected calibration error is
+    the mean distance of the two, weighted by `n`. Guo et al., "On calibration of modern neural
+    networks", ICML 2017, section 2. None where the head is silent.
+    """
+    known = ~np.isnan(shares).any(axis=1)
+    if not known.any():
+        return None
+    shares, truth = shares[known], truth[known]
+    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == truth
+    which = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    bins = [_bin(number, confidence[which == number], right[which == number])
+            for number in range(_BINS)]  # fmt: skip
+    distances = [abs(one["confidence"] - one["accuracy"]) * one["n"] for one in bins if one["n"]]
+    return {
+        "bins": bins,
+        "expected_calibration_error": round(sum(distances) / len(truth), 4),
+        "mean_confidence": mean(confidence),
+        "accuracy": mean(right.astype(np.float64)),
+    }
+
+
+def _bin(number: int, confidence: Column, right: NDArray[np.bool_]) -> dict[str, Any]:
+    return {
+        "low": number / _BINS,
+        "high": (number + 1) / _BINS,
+        "n": len(confidence),
+        "confidence": mean(confidence),
+        "accuracy": mean(right.astype(np.float64)),
+    }
+
+
+def age_intervals(scores: Scores) -> dict[str, Any] | None:
+    """What share of true ages the intervals hold beside what they promise, and how wide they are
+    in years: overall and by labelled decade. None where the model gives no intervals."""
+    given = scores.where(~np.isnan(scores.low))
+    if not len(given):
+        return None
+    covered, width = given.outcomes["age_interval_coverage"], given.high - given.low
+    return {
+        "promised": mean(given.promised),
+        "coverage": mean(covered),
+        "mean_width": mean(width),
+        "by_decade": [
+            {
+                "age": name,
+                "n": int(of_decade.sum()),
+                "coverage": mean(covered[of_decade]),
+                "mean_width": mean(width[of_decade]),
+            }
+            for decade, name in enumerate(AGE_BINS)
+            for of_decade in [given.decade == decade]
+        ],
+    }

@@ -1,0 +1,130 @@
+"""All that is shown of a model version: how well it does, for whom, and how honestly it doubts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .evaluate import Predictor, score
+from .fairness import gaps
+from .labelled_files import LabelledFile
+from .labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES
+from .reliability import age_intervals, reliability
+from .scores import CLASSIC_RACES, Column, Scores, figures, mean
+from .uncertainty import bootstrap_intervals
+
+# The first and the last labelled age of the crops that each protocol looks at. Both are in use
+# for publishing figures on UTKFace.
+PROTOCOLS: dict[str, tuple[int, int]] = {"all_ages": (0, OLDEST_AGE), "ages_21_60": (21, 60)}
+
+_MOST_POINTS = 1000
+_SEED = 0
+
+
+def report(
+    engine: Predictor,
+    files: Iterable[LabelledFile],
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Score an engine on labelled crops, as `vision.evaluate.evaluate` does, and report in full.
+
+    Plain JSON. `metrics`: the document of `evaluate`, with the figures of every group.
+    `protocols`: the figures on all ages and on 21 to 60, with 95 % intervals. `confusion`:
+    counts of gender, of five races and of three, labelled (rows) against estimated. `age`: bias
+    and error by labelled decade, a sample of points, counts of labelled against estimated decade.
+    `interval` and `reliability`: whether intervals and probabilities keep their word. `gaps`: the
+    largest differences between groups. What a silent head leaves unknown is None.
+    """
+    evaluation = score(engine, files, on_progress=on_progress)
+    return {"metrics": evaluation.as_json(), **describe(evaluation.scores)}
+
+
+def describe(scores: Scores) -> dict[str, Any]:
+    """All of a report but its `metrics`."""
+    return {
+        "protocols": {name: _protocol(scores, *ages) for name, ages in PROTOCOLS.items()},
+        "confusion": _confusions(scores),
+        "age": _ages(scores),
+        "interval": age_intervals(scores),
+        "reliability": {
+            "gender": reliability(scores.gender_shares, scores.gender),
+            "race": reliability(scores.race_shares, scores.race),
+        },
+        "gaps": gaps(scores),
+    }
+
+
+def _protocol(scores: Scores, youngest: int, oldest: int) -> dict[str, Any]:
+    """The figures of some ages, and how far each may be off (95 %)."""
+    chosen = scores.where((youngest <= scores.age) & (scores.age <= oldest))
+    intervals = bootstrap_intervals(chosen.outcomes, seed=_SEED)
+    squares = intervals["age_mse"]
+    # The root keeps the order of what it is taken of, hence its quantiles too.
+    intervals["age_rmse"] = squares and [round(end**0.5, 4) for end in squares]
+    return {
+        "n": len(chosen),
+        **figures(chosen),
+        "age_within_5": mean(chosen.outcomes["age_within_5"]),
+        "intervals": intervals,
+    }
+
+
+def _confusions(scores: Scores) -> dict[str, Any]:
+    three = scores.where(scores.race < CLASSIC_RACES)
+    return {
+        "gender": _confusion(scores.gender_shares, scores.gender, GENDERS),
+        "race": _confusion(scores.race_shares, scores.race, RACES),
+        "race3": _confusion(
+            three.race_shares[:, :CLASSIC_RACES], three.race, RACES[:CLASSIC_RACES]
+        ),
+    }
+
+
+def _confusion(
+    shares: Column, truth: NDArray[np.int64], labels: Sequence[str]
+) -> dict[str, Any] | None:
+    known = ~np.isnan(shares).any(axis=1)
+    if not known.any():
+        return None
+    counts = _counts(truth[known], shares[known].argmax(axis=1), len(labels))
+    return {"labels": list(labels), "counts": counts}
+
+
+def _ages(scores: Scores) -> dict[str, Any] | None:
+    """Bias (estimated minus labelled) and mean absolute error by labelled decade, and points
+    [labelled, estimated]; `counts` has a row for each labelled decade."""
+    known = scores.where(~np.isnan(scores.years))
+    if not len(known):
+        return None
+    estimated = np.clip(known.years // 10, 0, len(AGE_BINS) - 1).astype(np.int64)
+    return {
+        "by_decade": [
+            {
+                "age": name,
+                "n": int(of_decade.sum()),
+                "bias": mean(known.error[of_decade]),
+                "mae": mean(np.abs(known.error[of_decade])),
+            }
+            for decade, name in enumerate(AGE_BINS)
+            for of_decade in [known.decade == decade]
+        ],
+        "points": _points(known),
+        "counts": _counts(known.decade, estimated, len(AGE_BINS)),
+    }
+
+
+def _points(scores: Scores) -> list[list[float]]:
+    """At most 1,000 crops, drawn at random, in order of their labelled age."""
+    random = np.random.default_rng(_SEED)
+    drawn = random.permutation(len(scores))[:_MOST_POINTS]
+    points = [[int(scores.age[i]), round(float(scores.years[i]), 1)] for i in drawn]
+    return sorted(points)
+
+
+def _counts(rows: NDArray[np.int64], columns: NDArray[np.int64], size: int) -> list[list[int]]:
+    table = np.zeros((size, size), np.int64)
+    np.add.at(table, (rows, columns), 1)
+    counts: list[list[int]] = table.tolist()
+    return counts

@@ -13,7 +13,8 @@ from training.models import Dataset, RunState, TrainingRun
 from training.trainings import execute, take
 from vision.recipes import recipe
 
-pytestmark = pytest.mark.django_db
+# Committed as in life: the run's heart beats on a connection of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 RUNS = "/api/v1/training-runs/"
 

@@ -93,7 +93,7 @@ def test_training_runs_are_answered_as_documented(
     small_dataset()
     small_version(tmp_path / "bundle")
     runs = "/api/v1/training-runs/"
-    body = {"dataset": "tiny", "recipe": "full", "heads": ["gender"], "learning_rate": 0.01}
+    body: Any = {"dataset": "tiny", "recipe": "full", "heads": ["gender"], "learning_rate": 0.01}
     for status in (202, 409):
         case = document[runs]["POST"].Case(body=body, media_type="application/json")
         assert case.call_and_validate(headers=administrators_headers).status_code == status

@@ -18,7 +18,9 @@ from rest_framework.views import exception_handler
 
 from predictions.failures import explain
 from predictions.uploads import QuotaExceeded, UploadRefused
+from training.runs import RunRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
+from vision.recipes import RecipeInvalid
 
 
 class PhotoRefused(exceptions.APIException):
@@ -61,6 +63,24 @@ class StorageAway(exceptions.APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
 
 
+class Conflict(exceptions.APIException):
+    """A run that may not start now."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+    def __init__(self, error: RunRefused) -> None:
+        super().__init__(str(error), error.code)
+
+
+class RecipeRefused(exceptions.APIException):
+    """A recipe that cannot be trained."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+
+    def __init__(self, error: RecipeInvalid) -> None:
+        super().__init__(str(error), error.code)
+
+
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler, giving the one shape; what it does not know stays a 500."""
     known = _known(error)
@@ -90,6 +110,10 @@ def _known(error: Exception) -> Exception:
     match error:
         case PhotoError() | UploadRefused():
             error = _refusal(error)
+        case RunRefused():
+            error = Conflict(error)
+        case RecipeInvalid():
+            error = RecipeRefused(error)
         case RequestDataTooBig():
             error = RequestTooLarge()
         case TooManyFilesSent():

@@ -1,5 +1,6 @@
 """The pages on which long work is watched, cancelled and resumed."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,7 +15,8 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from .. import runs
-from ..models import ImportRun, Run, RunState
+from ..models import ImportRun, ReviewRun, Run, RunState
+from .phases import phase_name
 
 _COLOURS = {
     RunState.QUEUED: "info",
@@ -24,6 +26,15 @@ _COLOURS = {
     RunState.CANCELLED: "default",
     RunState.INTERRUPTED: "danger",
 }
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of what a run's page says of it."""
+
+    name: str
+    value: str
+    url: str = ""
 
 
 class RunAdmin(ModelAdmin):  # type: ignore[misc]
@@ -83,10 +94,22 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
             "progress_url": url,
             "progress_template": self.progress_template,
             "opts_change_name": f"admin:training_{self.opts.model_name}_change",
+            "phase": phase_name(run.phase),
+            "facts": self.facts(run),
             "took": self.took(run),
             "left": _left(run),
             "can_resume": not run.is_open and run.state != RunState.DONE,
+            # With an id, a button keeps the focus when the page's live part is replaced.
+            "cancel_attrs": {
+                "id": "cancel-run",
+                "data-confirm": _("Stop this run? What is done is kept, and it can be resumed."),
+            },
+            "resume_attrs": {"id": "resume-run"},
         }
+
+    def facts(self, run: Run) -> list[Fact]:
+        """What there is to say of a run beside its dataset, times and progress."""
+        return []
 
     def _act(self, request: HttpRequest, run: Run) -> None:
         if "cancel" in request.POST:
@@ -119,3 +142,15 @@ def _left(run: Run) -> str:
 class ImportRunAdmin(RunAdmin):
     list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
     list_select_related = ("dataset", "requested_by")
+
+
+@admin.register(ReviewRun)
+class ReviewRunAdmin(RunAdmin):
+    list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
+    list_select_related = ("dataset", "requested_by")
+
+    def facts(self, run: Run) -> list[Fact]:
+        assert isinstance(run, ReviewRun)  # noqa: S101
+        images = reverse("admin:training_sample_changelist")
+        doubtful = f"{images}?dataset__id__exact={run.dataset_id}&o=-8"
+        return [Fact(_("Found"), _("Where the model disagrees"), doubtful)]

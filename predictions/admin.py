@@ -64,7 +64,7 @@ class ReviewFilter(admin.SimpleListFilter):
     def lookups(self, _request: HttpRequest, _admin: Any) -> list[tuple[str, Any]]:
         return [*Review.choices, ("all", gettext_lazy("All"))]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         chosen = self.value() or Review.PENDING
         for value, words in self.lookup_choices:
             query = changelist.get_query_string({self.parameter_name: value})

@@ -132,6 +132,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
+            "original": dataset,
             "title": _("%(name)s in charts") % {"name": dataset.name},
             "dataset": dataset,
             "train_url": _train_url(dataset.pk),

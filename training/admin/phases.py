@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy
 
 _NAMES = {
+    "": gettext_lazy("Getting ready"),
     "files": gettext_lazy("Files"),
     "copies": gettext_lazy("Copies"),
     "curation": gettext_lazy("Selection"),

@@ -42,7 +42,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
 
     page_template = "admin/training/run.html"
     progress_template = "admin/training/partials/run_progress.html"
-    list_filter = ("state",)
+    list_filter: tuple[str, ...] = ("state",)
     show_full_result_count = False
 
     @display(description=gettext_lazy("State"), label=dict(_COLOURS))  # type: ignore[untyped-decorator]
@@ -77,6 +77,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
+            "original": run,
             "title": str(run),
             **self.page_context(run),
         }
@@ -94,7 +95,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
             "progress_url": url,
             "progress_template": self.progress_template,
             "opts_change_name": f"admin:training_{self.opts.model_name}_change",
-            "phase": phase_name(run.phase),
+            "phase": phase_name(run.phase) if run.state == RunState.RUNNING else "",
             "facts": self.facts(run),
             "took": self.took(run),
             "left": _left(run),

@@ -144,18 +144,27 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.action(description=gettext_lazy("Accept"), permissions=["change"])
     def accept(self, request: HttpRequest, chosen: QuerySet[Correction]) -> None:
-        self._review(request, chosen, Review.ACCEPTED)
+        incomplete = chosen.filter(corrections.INCOMPLETE).count()
+        count = corrections.review(chosen, Review.ACCEPTED, request.user)
+        words = ngettext(
+            "%(count)d correction was accepted.", "%(count)d corrections were accepted.", count
+        )
+        messages.success(request, words % {"count": count})
+        if incomplete:
+            words = ngettext(
+                "%(count)d of them leaves out a label and will not be exported.",
+                "%(count)d of them leave out a label and will not be exported.",
+                incomplete,
+            )
+            messages.warning(request, words % {"count": incomplete})
 
     @admin.action(description=gettext_lazy("Reject"), permissions=["change"])
     def reject(self, request: HttpRequest, chosen: QuerySet[Correction]) -> None:
-        self._review(request, chosen, Review.REJECTED)
-
-    def _review(self, request: HttpRequest, chosen: QuerySet[Correction], verdict: Review) -> None:
-        count = corrections.review(chosen, verdict, request.user)
+        count = corrections.review(chosen, Review.REJECTED, request.user)
         words = ngettext(
-            "%(count)d correction: %(verdict)s.", "%(count)d corrections: %(verdict)s.", count
+            "%(count)d correction was rejected.", "%(count)d corrections were rejected.", count
         )
-        messages.success(request, words % {"count": count, "verdict": verdict.label})
+        messages.success(request, words % {"count": count})
 
     @action(  # type: ignore[untyped-decorator]
         description=gettext_lazy("Download what is accepted"),

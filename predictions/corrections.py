@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 CROP_SIDE = 200  # pixels, as UTKFace's
 _CROP_QUALITY = 95
+INCOMPLETE = Q(age=None) | Q(gender=None) | Q(race=None)
 _OUR_NAME = re.compile(r"\d+_\d_\d_\d{17}_\d+\.jpg\.chip\.jpg")
 
 
@@ -125,15 +126,14 @@ def export_to_zip(file: IO[bytes]) -> Export:
 
 def _export(write: Callable[[str, bytes], None], on_progress: Callable[[int, int], None]) -> Export:
     accepted = Correction.objects.filter(review=Review.ACCEPTED)
-    incomplete = Q(age=None) | Q(gender=None) | Q(race=None)
-    complete = accepted.exclude(incomplete).select_related("face__prediction__photo")
+    complete = accepted.exclude(INCOMPLETE).select_related("face__prediction__photo")
     total, written = complete.count(), 0
     for done, (name, data) in enumerate(_crops(complete.order_by("pk").iterator(100)), 1):
         if data:
             write(name, data)
             written += 1
         on_progress(done, total)
-    return Export(written, accepted.filter(incomplete).count(), total - written)
+    return Export(written, accepted.filter(INCOMPLETE).count(), total - written)
 
 
 def _crops(corrections: Iterable[Correction]) -> Iterator[tuple[str, bytes]]:

@@ -24,7 +24,7 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _open(kind: type[Run]) -> list[Run]:
+def _open(kind: Any) -> list[Run]:
     open_states = [RunState.QUEUED, RunState.RUNNING]
     return list(kind._default_manager.filter(state__in=open_states).select_related("dataset"))
 

@@ -202,7 +202,10 @@ def test_accepting_and_rejecting_moves_corrections_out_of_what_waits(
     correction = correct(face, {"age": 30})
     url = "/admin/predictions/correction/"
     for verb, verdict in (("accept", Review.ACCEPTED), ("reject", Review.REJECTED)):
-        office.post(f"{url}?review=all", {"action": verb, "_selected_action": [correction.pk]})
+        sent = {"action": verb, "_selected_action": [correction.pk]}
+        page = office.post(f"{url}?review=all", sent, follow=True).content.decode()
+        assert f"1 correction was {verb}ed" in page
+        assert ("leaves out a label" in page) == (verdict == Review.ACCEPTED)
         correction.refresh_from_db()
         assert correction.review == verdict
         assert correction.reviewed_by == User.objects.get(username="boss")

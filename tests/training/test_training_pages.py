@@ -138,13 +138,16 @@ def test_the_way_leads_from_a_dataset_to_the_form(
     assert FORM in office.get(RUNS).content.decode()
 
 
-def test_staff_without_the_permission_may_not_train_or_search(
+def test_staff_without_the_permission_may_not_train_search_or_watch(
     client: Client, dataset: Dataset
 ) -> None:
     client.force_login(User.objects.create_user("clerk", is_staff=True))
     assert client.get(FORM).status_code == 403
     assert client.post(f"/admin/training/dataset/{dataset.pk}/review/").status_code == 403
     assert not ReviewRun.objects.exists()
+    run = training_run(dataset=dataset)
+    for rest in ("change", "progress", "growth"):
+        assert client.get(f"{RUNS}{run.pk}/{rest}/").status_code == 403
 
 
 def test_a_search_for_label_errors_starts_once_and_is_shown(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -70,7 +71,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """The run's page; a POST cancels or resumes it."""
-        run = get_object_or_404(self.model, pk=object_id)
+        run = self.visible_run(request, object_id)
         if request.method == "POST" and self.has_change_permission(request, run):
             self._act(request, run)
             return redirect(request.path)
@@ -85,8 +86,15 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The live part of a run's page, asked for about once a second while the run is open."""
-        run = get_object_or_404(self.model, pk=pk)
+        run = self.visible_run(request, pk)
         return TemplateResponse(request, self.progress_template, self.page_context(run))
+
+    def visible_run(self, request: HttpRequest, pk: str | int) -> Any:
+        """Raises Http404 and PermissionDenied."""
+        run = get_object_or_404(self.model, pk=pk)
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        return run
 
     def page_context(self, run: Run) -> dict[str, Any]:
         url = reverse(f"admin:training_{self.opts.model_name}_progress", args=[run.pk])

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -98,14 +98,14 @@ class TrainingRunAdmin(RunAdmin):
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Tells the page's charts and log to come anew, once there is more for them to show."""
         response = super().progress_view(request, pk)
-        run = get_object_or_404(TrainingRun, pk=pk)
+        run = self.visible_run(request, pk)
         if request.GET.get("seen") != _growth(run):
             response["HX-Trigger"] = "run-grew"
         return response
 
     def growth_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Charts and log of a run."""
-        run = get_object_or_404(TrainingRun, pk=pk)
+        run = self.visible_run(request, pk)
         return TemplateResponse(request, self.growth_template, _grown(run))
 
     def page_context(self, run: Run) -> dict[str, Any]:

@@ -38,9 +38,9 @@ class Command(BaseCommand):
 
 
 def _words(export: Export) -> str:
-    words = f"Wrote {export.written} crops."
+    words = f"Crops written: {export.written}."
     if export.incomplete:
-        words += f" {export.incomplete} accepted corrections leave out a label."
+        words += f" Left out, because a label is not said: {export.incomplete}."
     if export.unreadable:
-        words += f" The photos of {export.unreadable} cannot be read; the log tells more."
+        words += f" Left out, because the photo cannot be read: {export.unreadable}."
     return words

@@ -27,7 +27,9 @@ def site(address: Address) -> list[Program]:
     """The web process, both workers and the scheduler."""
     web = (*_PYTHON, "gunicorn", "-c", "python:faceroute_site.gunicorn_conf")
     inference = (*_WORKER, "-n", "inference@%h", "-Q", "inference,upkeep")
-    training = (*_WORKER, "-n", "training@%h", "-Q", "training", "-c", "1")
+    # A process a task: what TensorFlow took for a training is given back at its end.
+    alone = ("-c", "1", "--max-tasks-per-child", "1")
+    training = (*_WORKER, "-n", "training@%h", "-Q", "training", *alone)
     beat = (*_CELERY, "beat", "-l", "INFO")
     return [
         Program("web", web, {"HOST": address.host, "PORT": str(address.port)}),

@@ -75,7 +75,7 @@ def stack(
     monkeypatch.setattr(wakeups, "bell", wakeups.Bell())
     with Stack(data_dir, logs=tmp_path, DATABASE_URL=_database_url()) as stack:
         yield stack
-    for folder in ("media", "models", "redis"):
+    for folder in ("media", "models", "redis", "datasets", "features", "trainings"):
         shutil.rmtree(data_dir / folder, ignore_errors=True)
 
 

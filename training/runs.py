@@ -56,7 +56,8 @@ class RunRefused(VisionError):
 
 
 class Reporter:
-    """What the work tells of its progress, written about once a second however often it tells."""
+    """What the work tells of its progress, written about once a second however often it tells,
+    and when a phase begins or is through."""
 
     def __init__(self, run: Run, on_progress: Callable[[str, int, int], None] | None = None):
         self._run = run
@@ -69,7 +70,8 @@ class Reporter:
         if self._on_progress:
             self._on_progress(phase, done, total)
         now = time.monotonic()
-        if phase == self._phase and now - self._written_at < _PROGRESS_SECONDS:
+        recent = phase == self._phase and now - self._written_at < _PROGRESS_SECONDS
+        if recent and done < total:
             return
         fields: dict[str, Any] = {"phase": phase, "done": done, "total": total}
         if phase != self._phase:

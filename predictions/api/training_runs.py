@@ -70,9 +70,7 @@ class NewTrainingRunSerializer(serializers.Serializer[Any]):
 
     dataset = serializers.SlugRelatedField(slug_field="name", queryset=Dataset.objects.all())
     recipe = serializers.ChoiceField(choices=list(RECIPES))
-    heads = serializers.ListField(
-        child=serializers.ChoiceField(choices=list(HEADS)), min_length=1, required=False
-    )
+    heads = serializers.MultipleChoiceField(choices=list(HEADS), allow_empty=False, required=False)
     epochs = serializers.IntegerField(required=False)
     learning_rate = serializers.FloatField(required=False)
     unfreeze = serializers.ChoiceField(choices=["none", "block5"], required=False)

@@ -57,6 +57,14 @@ def test_the_same_command_lines_run_on_one_machine() -> None:
     assert here == there
 
 
+def test_training_yields_the_processor_to_whoever_waits_for_a_photo() -> None:
+    usual = 1024
+    assert SERVICES["training"]["cpu_shares"] <= usual / 8
+    assert all(
+        SERVICES[name].get("cpu_shares", usual) == usual for name in OURS if name != "training"
+    )
+
+
 def test_the_image_runs_as_a_user_without_rights() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     last_stage = dockerfile.rsplit("FROM ", 1)[1]

@@ -22,7 +22,8 @@ from vision.artifacts import WEIGHTS, load_bundle
 from vision.features import PLAIN, open_features
 from vision.recipes import Recipe, recipe
 
-pytestmark = pytest.mark.django_db
+# Committed as in life: the run's heart beats on a connection of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 TWO_HEADS = recipe("full").with_changes(heads=["age", "gender"], epochs=3, batch=16, mirror=False)
 
@@ -116,7 +117,6 @@ def test_a_second_training_is_refused_while_one_waits_or_runs(
     assert create(dataset).state == RunState.QUEUED
 
 
-@pytest.mark.django_db(transaction=True)
 def test_two_clicks_at_once_give_one_run_and_one_refusal(
     dataset: Dataset, trunk: ModelVersion
 ) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 from tests.factories import DatasetFactory, SampleFactory
 from tests.training.utkface import jpeg
@@ -40,5 +41,5 @@ def small_version(folder: Path) -> ModelVersion:
     return register_bundle(folder, "small", activate=True)
 
 
-def quick(**changes: object) -> Recipe:
+def quick(**changes: Any) -> Recipe:
     return QUICK.with_changes(**changes)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from predictions.access import Owner
 from predictions.uploads import accept_photo
 from tests.factories import FaceFactory, ModelVersionFactory
+from tests.training.trainable import small_dataset, small_version
+from training.models import TrainingRun
 
 # The document's tests speak WSGI: a request's end closes the connection, as in life.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,6 +64,42 @@ def test_the_document_is_served_as_json_and_as_yaml(nobody: APIClient) -> None:
 )
 def test_whatever_is_asked_is_answered_as_documented(case: Any, headers: dict[str, str]) -> None:
     case.call_and_validate(headers=headers, excluded_checks=beyond_the_document)
+
+
+@pytest.fixture
+def administrators_headers() -> dict[str, str]:
+    _, key = AuthToken.objects.create(User.objects.create_superuser("boss"))
+    return {"Authorization": f"Bearer {key}"}
+
+
+@document.include(path_regex="training-runs").parametrize()
+@settings(
+    max_examples=50,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_an_administrator_asks_of_training_is_answered_as_documented(
+    case: Any, administrators_headers: dict[str, str]
+) -> None:
+    case.call_and_validate(headers=administrators_headers, excluded_checks=beyond_the_document)
+
+
+def test_training_runs_are_answered_as_documented(
+    administrators_headers: dict[str, str], settings: Any, tmp_path: Path
+) -> None:
+    settings.DATASET_ROOT, settings.MODEL_ROOT = tmp_path / "datasets", tmp_path / "models"
+    small_dataset()
+    small_version(tmp_path / "bundle")
+    runs = "/api/v1/training-runs/"
+    body: Any = {"dataset": "tiny", "recipe": "full", "heads": ["gender"], "learning_rate": 0.01}
+    for status in (202, 409):
+        case = document[runs]["POST"].Case(body=body, media_type="application/json")
+        assert case.call_and_validate(headers=administrators_headers).status_code == status
+    for path, parameters in ((runs, {}), (f"{runs}{{id}}/", {"id": TrainingRun.objects.get().pk})):
+        case = document[path]["GET"].Case(path_parameters=parameters)
+        assert case.call_and_validate(headers=administrators_headers).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -43,9 +43,7 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         if options["resume"] and (given := _FOR_NEW_RUNS & _given(options)):
-            raise CommandError(
-                f"A run goes on as it was asked for; {', '.join(given)} is too late."
-            )
+            raise CommandError(f"A run goes on as it was asked for, without {', '.join(given)}.")
         ready_database()
         try:
             pk = options["resume"] or self._create(options).pk

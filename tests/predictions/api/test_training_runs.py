@@ -1,0 +1,165 @@
+"""Training runs by REST: for administrators alone, one at a time, told whole."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from tests.predictions.api.conftest import client_of
+from tests.training.trainable import quick, small_dataset, small_version
+from training.models import Dataset, RunState, TrainingRun
+from training.trainings import execute, take
+from vision.recipes import recipe
+
+# Committed as in life: the run's heart beats on a connection of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RUNS = "/api/v1/training-runs/"
+
+
+@pytest.fixture(autouse=True)
+def roots(settings: Any, tmp_path: Path) -> None:
+    for name in ("MODEL", "TRAINING", "DATASET", "FEATURE"):
+        setattr(settings, f"{name}_ROOT", tmp_path / name.lower())
+
+
+@pytest.fixture
+def ready(db: None, tmp_path: Path) -> None:
+    """A dataset called “tiny” and an active version called “small”."""
+    small_dataset()
+    small_version(tmp_path / "bundle")
+
+
+def ask(client: APIClient, **changes: Any) -> Any:
+    return client.post(RUNS, {"dataset": "tiny", "recipe": "full"} | changes)
+
+
+def test_only_administrators_may_ask_or_look(
+    api: APIClient, nobody: APIClient, ready: None
+) -> None:
+    for client, status in ((nobody, 401), (api, 403)):
+        assert ask(client).status_code == status
+        assert client.get(RUNS).status_code == status
+        assert client.get(f"{RUNS}1/").status_code == status
+    assert not TrainingRun.objects.exists()
+
+
+def test_staff_without_further_rights_may(ready: None) -> None:
+    client = client_of(User.objects.create_user("helper", is_staff=True))
+    assert ask(client).status_code == 202
+
+
+def test_what_is_asked_for_is_what_waits(administrator_api: APIClient, ready: None) -> None:
+    changes = {"epochs": 4, "learning_rate": 0.01, "unfreeze": "block5", "seed": 9}
+    response = ask(administrator_api, heads=["age", "race"], activate=True, **changes)
+    assert response.status_code == 202
+    run = TrainingRun.objects.get()
+    assert run.recipe == recipe("full").with_changes(heads=["age", "race"], **changes).as_json()
+    assert run.activate
+    assert run.requested_by == User.objects.get(username="boss")
+    assert response["Location"].endswith(f"{RUNS}{run.pk}/")
+    assert administrator_api.get(response["Location"]).json() == response.json()
+    told = response.json()
+    assert told.pop("created_at").endswith("Z")
+    assert told == {
+        "id": run.pk,
+        "state": "queued",
+        "phase": "",
+        "progress": {"done": 0, "total": 0},
+        "recipe": run.recipe,
+        "dataset": "tiny",
+        "trunk": "small",
+        "history": {},
+        "message": "",
+        "model_version": None,
+        "started_at": None,
+        "finished_at": None,
+    }
+
+
+def test_what_is_left_out_is_as_the_recipe_has_it(
+    administrator_api: APIClient, ready: None
+) -> None:
+    assert ask(administrator_api, recipe="classic").json()["recipe"] == recipe("classic").as_json()
+
+
+def test_a_second_training_is_a_conflict(administrator_api: APIClient, ready: None) -> None:
+    ask(administrator_api)
+    response = ask(administrator_api)
+    assert response.status_code == 409
+    assert response.json() == {
+        "code": "training_refused",
+        "message": "A training is going already. Please wait for its end, or cancel it.",
+    }
+    assert TrainingRun.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"recipe": "magic"}, "invalid", "magic"),
+        ({"dataset": "nothing"}, "invalid", "nothing"),
+        ({"dataset": "a\0b"}, "invalid", "dataset"),
+        ({"dataset": {"name": "tiny"}}, "invalid", "dataset"),
+        ({"heads": []}, "invalid", "heads"),
+        ({"heads": ["nose"]}, "invalid", "nose"),
+        ({"unfreeze": "all"}, "invalid", "all"),
+        ({"epochs": 0}, "recipe_invalid", "epochs must lie between 1 and 500, not 0."),
+        ({"epochs": "many"}, "invalid", "epochs"),
+        ({"learning_rate": 10}, "recipe_invalid", "learning_rate"),
+        ({"learning_rate": "nan"}, "invalid", "learning_rate"),
+        ({"seed": -1}, "recipe_invalid", "seed"),
+        ({"seed": 10**30}, "recipe_invalid", "seed"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(
+    administrator_api: APIClient, ready: None, changes: dict[str, Any], code: str, words: str
+) -> None:
+    response = ask(administrator_api, **changes)
+    assert response.status_code == 400
+    assert response.json()["code"] == code
+    assert words in response.json()["message"]
+    assert not TrainingRun.objects.exists()
+
+
+def test_a_run_is_told_with_its_curves_and_its_version(
+    administrator_api: APIClient, ready: None
+) -> None:
+    changes = {"heads": ["gender"], "epochs": 2}
+    pk = ask(administrator_api, **changes).json()["id"]
+    execute(take(pk))
+    [told] = administrator_api.get(RUNS).json()["results"]
+    assert (told["state"], told["model_version"]) == ("done", f"full-{pk}")
+    assert told["phase"] == "test"
+    assert told["progress"]["done"] == told["progress"]["total"] > 0
+    assert len(told["history"]["gender"]) == 2
+    assert told["started_at"] < told["finished_at"]
+    active = administrator_api.get("/api/v1/models/").json()["results"]
+    assert [version["name"] for version in active] == [f"full-{pk}", "small"]
+
+
+def test_runs_come_newest_first_at_a_constant_number_of_queries(
+    administrator_api: APIClient, ready: None, django_assert_num_queries: Any
+) -> None:
+    trainings = [_ended_run() for _ in range(5)]
+    with django_assert_num_queries(3):  # the key, when it was used last, the runs
+        told = administrator_api.get(f"{RUNS}?limit=4").json()["results"]
+    assert [run["id"] for run in told] == [run.pk for run in reversed(trainings)][:4]
+
+
+def _ended_run() -> TrainingRun:
+    return TrainingRun.objects.create(
+        dataset=Dataset.objects.get(), recipe=quick().as_json(), state=RunState.FAILED
+    )
+
+
+@pytest.mark.parametrize("pk", ["0", "123", "99999999999999999999999"])
+def test_a_run_that_does_not_exist_is_404(administrator_api: APIClient, pk: str) -> None:
+    assert administrator_api.get(f"{RUNS}{pk}/").status_code == 404
+
+
+def test_a_form_is_415(administrator_api: APIClient, ready: None) -> None:
+    response = administrator_api.post(RUNS, {"dataset": "tiny"}, format="multipart")
+    assert response.status_code == 415

@@ -1,0 +1,114 @@
+"""`train` as people and programs call it: nothing else runs, and Ctrl-C costs an epoch at most."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.factories import DatasetFactory
+from tests.training.utkface import random_files, write_zip
+
+ROOT = Path(__file__).parents[2]
+TRAIN = ("train", "--recipe", "full", "--heads", "age,gender", "--epochs", "4", "--seed", "3")
+FIGURES = ("n", "age_mae", "age_rmse", "gender_accuracy", "race_accuracy", "age_interval_coverage")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "FACEROUTE_DATA_DIR": str(tmp_path / "data"),
+        "DATABASE_URL": "",
+        "DJANGO_SETTINGS_MODULE": "faceroute_site.settings",
+    }
+
+
+def start(environment: dict[str, str], *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "manage.py", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def report_of(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """What a command printed: one JSON document and nothing else."""
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    report: dict[str, Any] = json.loads(output)
+    return report
+
+
+def test_interrupted_and_resumed_it_ends_with_the_figures_of_an_undisturbed_run(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    archive = write_zip(tmp_path / "utk.zip", random_files(80))
+    report_of(start(environment, "import_dataset", str(archive), "--json"))
+    undisturbed = report_of(start(environment, *TRAIN, "--json"))
+    assert undisturbed.keys() == {"run", "model_version", "metrics"}
+    assert (undisturbed["run"], undisturbed["model_version"]) == (1, "full-1")
+    assert undisturbed["metrics"].keys() >= {*FIGURES, "groups", "seconds"}
+
+    process = start(environment, *TRAIN)
+    assert process.stderr
+    lines = iter(process.stderr.readline, "")
+    assert any(line.startswith("age 1/4 (") for line in lines)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate()
+    assert process.returncode == 130
+    assert output == ""
+    assert "Interrupted. `manage.py train --resume 2` goes on where it stood." in errors
+    assert "Traceback" not in errors
+
+    resumed = report_of(start(environment, "train", "--resume", "2", "--json"))
+    assert resumed["model_version"] == "full-2"
+    for figure in FIGURES:
+        assert resumed["metrics"][figure] == pytest.approx(undisturbed["metrics"][figure], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "There is no dataset yet. `manage.py import_dataset PATH` makes one."),
+        (["--dataset", "none"], "There is no dataset called 'none'."),
+    ],
+)
+@pytest.mark.django_db
+def test_without_a_dataset_it_says_how_to_get_one(arguments: list[str], words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        call_command("train", "--recipe", "full", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "none"], "There is no model version called 'none'."),
+        (["--epochs", "0"], "epochs must lie between 1 and 500, not 0."),
+        (["--heads", "age,nose"], "has no head nose"),
+    ],
+)
+@pytest.mark.django_db
+def test_what_cannot_be_done_is_said(arguments: list[str], words: str) -> None:
+    DatasetFactory.create()
+    with pytest.raises(CommandError, match=words):
+        call_command("train", "--recipe", "full", *arguments)
+
+
+@pytest.mark.django_db
+def test_a_dataset_too_small_is_said(settings: Any, tmp_path: Path) -> None:
+    settings.MODEL_ROOT = tmp_path / "models"
+    DatasetFactory.create()
+    with pytest.raises(CommandError, match="Please import more images"):
+        call_command("train", "--recipe", "full")
+
+
+@pytest.mark.django_db
+def test_a_run_goes_on_as_it_was_asked_for() -> None:
+    with pytest.raises(CommandError, match="without heads"):
+        call_command("train", "--resume", "1", "--heads", "age")
+    with pytest.raises(CommandError, match="no training run 1 that could go on"):
+        call_command("train", "--resume", "1")

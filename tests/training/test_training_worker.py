@@ -1,0 +1,79 @@
+"""A real training worker on a real queue: killed in the middle of a run, gone on, done once."""
+
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from tests.processes import Process, Stack, children, maps_tensorflow, wait_until
+from tests.training.trainable import quick, small_dataset, small_version
+from training import runs
+from training.models import ModelVersion, RunState, TrainingRun
+from training.registry import bundle_path
+from training.trainings import request_training
+from vision.artifacts import load_bundle
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+EPOCHS = 150
+# Many short epochs, so that there is a middle to be killed in.
+LONG = quick(epochs=EPOCHS, patience=EPOCHS, batch=4, learning_rate=1e-4)
+
+
+def start_trainer(stack: Stack) -> Process:
+    return stack.start_worker("-n", "training@%h", "--max-tasks-per-child", "1", queues="training")
+
+
+def epochs(run: TrainingRun) -> int:
+    run.refresh_from_db()
+    return len(run.history.get("gender", []))
+
+
+def has_ended(run: TrainingRun) -> bool:
+    run.refresh_from_db()
+    return not run.is_open
+
+
+def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
+    redis: Stack, tmp_path: Path
+) -> None:
+    small_version(tmp_path / "small")
+    run = request_training(small_dataset(), LONG, trunk=None, activate=True, user=None)
+    first = start_trainer(redis)
+    wait_until(lambda: epochs(run) >= 5, "it is in the middle", first, seconds=120)
+    first.kill()
+    assert epochs(run) < EPOCHS
+    before = run.history["gender"]
+    assert run.state == RunState.RUNNING
+
+    runs.sweep(timezone.now() + 2 * runs.SILENCE)
+    run.refresh_from_db()
+    assert run.state == RunState.INTERRUPTED
+    assert [version.name for version in ModelVersion.objects.all()] == ["small"]
+
+    second = start_trainer(redis)
+    assert runs.resume(run)
+    wait_until(lambda: has_ended(run), "the run has ended", second, seconds=120)
+    assert (run.state, run.message) == (RunState.DONE, f"The model “full-{run.pk}” is made.")
+    assert epochs(run) == EPOCHS
+    assert run.history["gender"][: len(before)] == before
+    told = [line.split()[3] for line in run.log.splitlines() if " gender " in line[:30]]
+    assert told == [f"{epoch}/{EPOCHS}" for epoch in range(1, EPOCHS + 1)]
+    version = ModelVersion.objects.get(is_active=True)
+    assert version == run.version
+    load_bundle(bundle_path(version))
+    # The process that trained has ended, and with it what TensorFlow had taken.
+    wait_until(
+        lambda: not any(map(maps_tensorflow, children(second.pid))), "it let go of TensorFlow"
+    )
+
+
+def test_a_run_is_cancelled_between_two_batches(redis: Stack, tmp_path: Path) -> None:
+    small_version(tmp_path / "small")
+    run = request_training(small_dataset(), LONG, trunk=None, activate=True, user=None)
+    worker = start_trainer(redis)
+    wait_until(lambda: epochs(run) >= 2, "it is in the middle", worker, seconds=120)
+    runs.cancel(run)
+    wait_until(lambda: has_ended(run), "it has stopped", worker, seconds=10)
+    assert run.state == RunState.CANCELLED
+    assert ModelVersion.objects.count() == 1

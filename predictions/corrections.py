@@ -37,7 +37,7 @@ _OUR_NAME = re.compile(r"\d+_\d_\d_\d{17}_\d+\.jpg\.chip\.jpg")
 
 
 class PhotoGone(Exception):
-    """The file of a correction's photo cannot be read any more."""
+    """The file of a correction's photo is gone or damaged."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def correct(face: Face, labels: Mapping[str, int | None]) -> Correction:
     """
     with transaction.atomic():
         # Whoever deletes a prediction locks its photo first: its faces stay for as long as this.
-        photos = Photo.objects.select_for_update().filter(predictions__faces=face)
-        list(photos.values_list("pk"))
+        photo = Photo.objects.select_for_update().filter(pk=face.prediction.photo_id)
+        list(photo.values_list("pk"))
         said = {**labels, "consented_at": timezone.now()}
         unreviewed = {"review": Review.PENDING, "reviewed_by": None, "reviewed_at": None}
         correction, _new = Correction.objects.update_or_create(
@@ -92,7 +92,7 @@ def crop_of(correction: Correction) -> bytes:
     try:
         with face.prediction.photo.image.open("rb") as file:
             pixels = align_again(file.read(), detection, CROP_SIDE)
-    except (OSError, PhotoError) as error:
+    except (FileNotFoundError, PhotoError) as error:
         raise PhotoGone(str(error)) from error
     return encode_jpeg(Image.fromarray(pixels), quality=_CROP_QUALITY)
 

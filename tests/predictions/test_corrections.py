@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from PIL import Image
 
@@ -326,3 +326,18 @@ def test_a_page_with_many_faces_costs_the_queries_of_one(
         FaceFactory.create(prediction=face.prediction, index=index, **PORTRAIT)
     with django_assert_max_num_queries(6):
         page_of(browser, face)
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("export_corrections", tmp_path / "file")
+
+
+def test_people_are_told_what_was_left_out(
+    face: Face, stranger: User, tmp_path: Path, capsys: Any
+) -> None:
+    accepted(face, stranger, age=30, gender=None, race=0)
+    call_command("export_corrections", tmp_path)
+    words = capsys.readouterr().out
+    assert words == "Crops written: 0. Left out, because a label is not said: 1.\n"

@@ -18,7 +18,7 @@ from vision.recipes import RecipeInvalid
 from .. import recipes
 from ..forms import TrainingForm
 from ..learning_curves import epochs_of, learning_curves
-from ..models import Run, RunState, TrainingRun
+from ..models import ModelVersion, Run, RunState, TrainingRun
 from ..trainings import TrainingRefused, request_training
 from .phases import steps
 from .runs import Fact, RunAdmin
@@ -129,6 +129,7 @@ class TrainingRunAdmin(RunAdmin):
             facts.append(Fact(_("When done"), _("serves from then on")))
         if run.version:
             facts.append(Fact(_("Made"), run.version.name, _version_url(run.version_id)))
+            facts.append(Fact(_("On its test images"), _figures_in_words(run.version)))
         return facts
 
 
@@ -165,6 +166,18 @@ def _steps(run: TrainingRun) -> list[Any]:
 
 def _figure(run: TrainingRun, key: str) -> Any:
     return run.version.metrics.get(key, "–") if run.version else "–"
+
+
+def _figures_in_words(version: ModelVersion) -> str:
+    """The headline figures, of the heads the version has."""
+    words = {
+        "age_mae": _("age error %(figure)s years"),
+        "gender_accuracy": _("gender accuracy %(figure)s"),
+        "race_accuracy": _("race accuracy %(figure)s (five labels)"),
+        "race3_accuracy": _("%(figure)s (three labels)"),
+    }
+    known = [(text, version.metrics.get(key)) for key, text in words.items()]
+    return ", ".join(text % {"figure": value} for text, value in known if value is not None) or "–"
 
 
 def _version_url(pk: int | None) -> str:

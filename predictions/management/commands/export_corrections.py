@@ -30,7 +30,7 @@ class Command(BaseCommand):
                 options["folder"], lambda done, total: line("crops", done, total)
             )
         except OSError as error:
-            raise CommandError(f"The folder cannot be written to: {error.strerror}.") from error
+            raise CommandError(f"The crops cannot be written: {error}.") from error
         if options["json"]:
             self.stdout.write(json.dumps(asdict(export)))
         else:

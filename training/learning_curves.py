@@ -46,7 +46,7 @@ def _charts(history: History, head: str) -> Iterable[Chart]:
     else:
         share = {_("on validation"): "validation_accuracy"}
         chart = _chart(f"{head}-accuracy", _title(head, _("accuracy")), figures, share, ends)
-        chart.figure["layout"]["yaxis"]["tickformat"] = ".0%"
+        chart.figure["layout"]["yaxis"]["tickformat"] = ".1%"
         yield chart
 
 

@@ -352,6 +352,7 @@ UNFOLD = {
     "SITE_HEADER": "FaceRoute",
     "SITE_SYMBOL": "face",
     "SHOW_LANGUAGES": True,
+    "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
     "STYLES": [lambda _request: static("training/admin.css")],
     "SCRIPTS": [lambda _request: static("training/charts.js")],
 }

@@ -1,18 +1,30 @@
 """What administrators see of predictions: states and figures, never a photo or an estimate.
 
-Photos belong to the people who sent them; running the site gives nobody a reason to look.
+Photos belong to the people who sent them; running the site gives nobody a reason to look. The
+exception are faces whose sender corrected them and agreed that they are looked at.
 """
 
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from .models import Prediction
+from . import corrections
+from .models import Correction, Prediction, Review
+from .presentation import comparison
 
 
 @admin.register(Prediction)
@@ -43,6 +55,134 @@ class PredictionAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
     def has_change_permission(self, _request: HttpRequest, _row: Any = None) -> bool:
+        return False
+
+
+class ReviewFilter(admin.SimpleListFilter):
+    """What is still to be reviewed, unless something else is asked for."""
+
+    title = gettext_lazy("review")
+    parameter_name = "review"
+
+    def lookups(self, _request: HttpRequest, _admin: Any) -> list[tuple[str, Any]]:
+        return [*Review.choices, ("all", gettext_lazy("All"))]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        chosen = self.value() or Review.PENDING
+        for value, words in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: value})
+            yield {"selected": chosen == value, "query_string": query, "display": words}
+
+    def queryset(self, _request: HttpRequest, rows: QuerySet[Correction]) -> QuerySet[Correction]:
+        chosen = self.value() or Review.PENDING
+        return rows if chosen == "all" else rows.filter(review=chosen)
+
+
+@admin.register(Correction)
+class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
+    """Corrections are judged by looking at the face; what the sender said is not edited."""
+
+    list_display = (
+        "face_crop", "compared_age", "compared_gender", "compared_race",
+        "state", "consented_at", "expires",
+    )  # fmt: skip
+    list_display_links = None
+    list_filter = (ReviewFilter,)
+    list_select_related = ("face__prediction__photo", "reviewed_by")
+    list_per_page = 25
+    actions = ("accept", "reject")
+    actions_list = ("download",)
+
+    @admin.display(description=gettext_lazy("Face"))
+    def face_crop(self, correction: Correction) -> str:
+        url = reverse("admin:predictions_correction_crop", args=[correction.pk])
+        return format_html(
+            '<img src="{}" width="96" height="96" alt="" loading="lazy" class="rounded-default">',
+            url,
+        )
+
+    @admin.display(description=gettext_lazy("Age"))
+    def compared_age(self, correction: Correction) -> str:
+        return comparison(correction, "age")
+
+    @admin.display(description=gettext_lazy("Gender"))
+    def compared_gender(self, correction: Correction) -> str:
+        return comparison(correction, "gender")
+
+    @admin.display(description=gettext_lazy("Race"))
+    def compared_race(self, correction: Correction) -> str:
+        return comparison(correction, "race")
+
+    @display(
+        description=gettext_lazy("Review"),
+        label={Review.PENDING: "info", Review.ACCEPTED: "success", Review.REJECTED: "danger"},
+    )  # type: ignore[untyped-decorator]
+    def state(self, correction: Correction) -> tuple[str, str]:
+        return correction.review, correction.get_review_display()
+
+    @admin.display(description=gettext_lazy("Deleted on"))
+    def expires(self, correction: Correction) -> Any:
+        return correction.face.prediction.photo.expires_at.date()
+
+    def get_urls(self) -> list[URLPattern]:
+        crop = self.admin_site.admin_view(self.crop)
+        urls: list[URLPattern] = super().get_urls()
+        return [path("<int:pk>/crop.jpg", crop, name="predictions_correction_crop"), *urls]
+
+    def crop(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The corrected face, which no browser keeps: consent may be taken back at any time.
+
+        Nothing else of a photo is shown to administrators.
+        """
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        correction = get_object_or_404(
+            Correction.objects.select_related("face__prediction__photo"), pk=pk
+        )
+        try:
+            data = corrections.crop_of(correction)
+        except corrections.PhotoGone:
+            raise Http404 from None
+        return HttpResponse(data, content_type="image/jpeg")
+
+    @admin.action(description=gettext_lazy("Accept"), permissions=["change"])
+    def accept(self, request: HttpRequest, chosen: QuerySet[Correction]) -> None:
+        incomplete = chosen.filter(corrections.INCOMPLETE).count()
+        count = corrections.review(chosen, Review.ACCEPTED, request.user)
+        words = ngettext(
+            "%(count)d correction was accepted.", "%(count)d corrections were accepted.", count
+        )
+        messages.success(request, words % {"count": count})
+        if incomplete:
+            words = ngettext(
+                "%(count)d of them leaves out a label and will not be exported.",
+                "%(count)d of them leave out a label and will not be exported.",
+                incomplete,
+            )
+            messages.warning(request, words % {"count": incomplete})
+
+    @admin.action(description=gettext_lazy("Reject"), permissions=["change"])
+    def reject(self, request: HttpRequest, chosen: QuerySet[Correction]) -> None:
+        count = corrections.review(chosen, Review.REJECTED, request.user)
+        words = ngettext(
+            "%(count)d correction was rejected.", "%(count)d corrections were rejected.", count
+        )
+        messages.success(request, words % {"count": count})
+
+    @action(  # type: ignore[untyped-decorator]
+        description=gettext_lazy("Download what is accepted"),
+        url_path="download",
+        icon="download",
+        permissions=["view"],
+    )
+    def download(self, _request: HttpRequest) -> FileResponse:
+        """Every accepted correction with all three labels, as a zip that imports as a dataset."""
+        archive = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
+        corrections.export_to_zip(archive)
+        archive.seek(0)
+        return FileResponse(archive, as_attachment=True, filename="corrections.zip")
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
 
 

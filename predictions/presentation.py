@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from .models import Face, Photo
+from vision.labels import GENDERS, RACES
+
+from .models import Correction, Face, Photo
 
 # Below this probability a label is shown as uncertain.
 CONFIDENT = 0.7
@@ -114,6 +117,35 @@ def face_boxes(photo: Photo, faces: Sequence[Face]) -> tuple[list[FaceBox], int]
     return boxes, radius
 
 
+def said_labels(correction: Correction) -> list[str]:
+    """What a correction says of a face, in words, of the heads that are switched on."""
+    years = correction.age
+    words = {
+        "age": None
+        if years is None
+        else ngettext("%(n)d year", "%(n)d years", years) % {"n": years},
+        "gender": _label_of(GENDERS, correction.gender),
+        "race": _label_of(RACES, correction.race),
+    }
+    return [word for head in settings.HEADS if (word := words[head])]
+
+
+def comparison(correction: Correction, head: str) -> str:
+    """What was estimated and what the sender says: “34 → 29”; a dash for what nobody said."""
+    estimate = correction.face.estimate(head)
+    if head == "age":
+        estimated = None if estimate is None else str(round(estimate["years"]))
+        said = None if correction.age is None else str(correction.age)
+    else:
+        estimated = None if estimate is None else label_name(estimate["label"])
+        said = _label_of({"gender": GENDERS, "race": RACES}[head], getattr(correction, head))
+    return f"{estimated or '–'} → {said or '–'}"
+
+
+def _label_of(labels: Sequence[str], number: int | None) -> str | None:
+    return None if number is None else label_name(labels[number])
+
+
 def _bars(age: dict[str, Any] | None) -> list[Bar]:
     distribution = age["distribution"] if age else []
     tallest = max((share for _label, share in distribution), default=0) or 1
@@ -140,11 +172,12 @@ def _estimate(stored: dict[str, Any] | None) -> Estimate | None:
         return None
     shares = sorted(stored["probabilities"].items(), key=lambda item: -item[1])
     return Estimate(
-        label=_name(stored["label"]),
+        label=label_name(stored["label"]),
         is_certain=stored["probability"] >= CONFIDENT,
-        shares=[Share(_name(label), round(share * 100)) for label, share in shares],
+        shares=[Share(label_name(label), round(share * 100)) for label, share in shares],
     )
 
 
-def _name(label: str) -> str:
+def label_name(label: str) -> str:
+    """A gender's or race's label (`vision.labels`) in the reader's language."""
     return str(_LABELS.get(label, label))

@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path, reverse_lazy
 
-from .views import about, accounts, history, result, upload
+from .views import about, accounts, corrections, history, result, upload
 
 _PREDICTION = "predictions/<uuid:pk>/"
 
@@ -19,6 +19,12 @@ urlpatterns = [
     path(f"{_PREDICTION}photo.jpg", result.photo_image, name="photo_image"),
     path(f"{_PREDICTION}thumbnail.jpg", result.photo_thumbnail, name="photo_thumbnail"),
     path(f"{_PREDICTION}faces/<int:index>.jpg", result.face_crop, name="face_crop"),
+    path(f"{_PREDICTION}faces/<int:index>/correction/", corrections.correct, name="correct"),
+    path(
+        f"{_PREDICTION}faces/<int:index>/correction/take-back/",
+        corrections.take_back,
+        name="take_back",
+    ),
     path(f"{_PREDICTION}rerun/", result.rerun, name="rerun"),
     path(f"{_PREDICTION}delete/", result.delete, name="delete"),
     path("account/signup/", accounts.signup, name="signup"),

@@ -8,14 +8,21 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminFileFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
 
+from vision.labels import HEADS
+from vision.recipes import FULL, RECIPES, RecipeInvalid, recipe
+
 from .imports import importable, keep_upload
-from .models import Dataset
+from .models import Dataset, ModelVersion
+from .registry import active_version
 
 
 class ImportForm(forms.Form):
@@ -75,3 +82,123 @@ class ImportForm(forms.Form):
         if upload := self.cleaned_data["upload"]:
             return keep_upload(upload)
         return Path(self.cleaned_data["path"])
+
+
+# What each recipe does, in one line.
+_RECIPES = {
+    "classic": gettext_lazy(
+        "classic – the student project’s heads: one number for the age, three races, every race "
+        "cut down to the size of the smallest"
+    ),
+    "full": gettext_lazy(
+        "full – the age as a distribution, five races, rare groups count for more, every image "
+        "also mirrored"
+    ),
+}
+_HEADS = {
+    "age": gettext_lazy("Age"),
+    "gender": gettext_lazy("Gender"),
+    "race": gettext_lazy("Race"),
+}
+# What is left empty in the form stays as the recipe has it.
+_CHANGES = ("epochs", "learning_rate", "unfreeze", "seed")
+
+
+class TrainingForm(forms.Form):
+    """What to train, on what, and how; `wanted` is what `request_training` takes."""
+
+    dataset = forms.ModelChoiceField(
+        label=gettext_lazy("Dataset"),
+        queryset=Dataset.objects.all(),
+        widget=UnfoldAdminSelectWidget,
+    )
+    recipe = forms.ChoiceField(
+        label=gettext_lazy("Recipe"),
+        choices=[(name, _RECIPES.get(name, name)) for name in RECIPES],
+        initial=FULL.name,
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+    trunk = forms.ModelChoiceField(
+        label=gettext_lazy("Trunk"),
+        queryset=ModelVersion.objects.all(),
+        help_text=gettext_lazy(
+            "The version whose network the heads are trained on; its input size is theirs."
+        ),
+        widget=UnfoldAdminSelectWidget,
+    )
+    heads = forms.MultipleChoiceField(
+        label=gettext_lazy("Heads"),
+        choices=[(head, _HEADS[head]) for head in HEADS],
+        initial=HEADS,
+        error_messages={"required": gettext_lazy("Please choose at least one head.")},
+        help_text=gettext_lazy(
+            "Heads that are not trained come from the trunk’s version, unless its last block is "
+            "trained too: then the new version lacks them."
+        ),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    epochs = forms.IntegerField(
+        label=gettext_lazy("Epochs"), required=False, widget=UnfoldAdminIntegerFieldWidget
+    )
+    learning_rate = forms.FloatField(
+        label=gettext_lazy("Learning rate"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+    unfreeze = forms.ChoiceField(
+        label=gettext_lazy("Train the trunk too"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("As the recipe has it")),
+            ("none", gettext_lazy("No, the heads alone")),
+            ("block5", gettext_lazy("Its last block, after the heads")),
+        ],
+        help_text=gettext_lazy("The last block takes many times as long as the heads."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    seed = forms.IntegerField(
+        label=gettext_lazy("Seed"), required=False, widget=UnfoldAdminIntegerFieldWidget
+    )
+    activate = forms.BooleanField(
+        label=gettext_lazy("Let the new version serve when it is done"),
+        required=False,
+        help_text=gettext_lazy("Otherwise it waits for your word, with its report."),
+        widget=UnfoldBooleanSwitchWidget,
+    )
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["dataset"].initial = Dataset.objects.first()
+        self.fields["trunk"].initial = active_version()
+        limits = {
+            "epochs": _("At most so many; a head stops when it no longer gets better."),
+            "learning_rate": _("How large the first steps are; they grow smaller."),
+            "seed": _("The same seed, data and recipe give the same model."),
+        }
+        for field, words in limits.items():
+            self.fields[field].help_text = f"{words} {_own(field)}"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "recipe" not in cleaned or "heads" not in cleaned:
+            return cleaned
+        chosen = recipe(cleaned["recipe"]).with_changes(heads=cleaned["heads"])
+        for field in _CHANGES:
+            if (value := cleaned.get(field)) in {None, ""}:
+                continue
+            try:
+                chosen = chosen.with_changes(**{field: value})
+            except RecipeInvalid as error:
+                self.add_error(field, str(error))
+        return {**cleaned, "recipe": chosen}
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """The arguments of `request_training`."""
+        return {key: self.cleaned_data[key] for key in ("dataset", "recipe", "trunk", "activate")}
+
+
+def _own(field: str) -> str:
+    """What the recipes have where a field is left empty."""
+    own = ", ".join(f"{getattr(one, field):g} ({name})" for name, one in RECIPES.items())
+    return _("Empty: the recipe’s own, %(values)s.") % {"values": own}

@@ -54,6 +54,18 @@ class Pipeline:
         ]
 
 
+def align_again(photo: bytes, face: Detection, size: int) -> Image:
+    """The crop of a face that was found before, framed as `Pipeline.run` frames it for the network.
+
+    `face` is given in pixels of the full-size photo, as results are. Returns uint8
+    (size, size, 3) RGB. Raises PhotoUnreadable.
+    """
+    image, (width, _height) = decode_upright(photo, max_side=_WORKING_SIDE)
+    height_there, width_there = image.shape[:2]
+    there = _scaled(face, width_there / width, width_there, height_there)
+    return align_face(image, there, size)
+
+
 Decoded = tuple[Image, tuple[int, int]]
 
 

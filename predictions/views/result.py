@@ -1,6 +1,7 @@
 """One prediction: its page, its live state, its images, and what its owner can do with it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,32 +15,35 @@ from predictions import uploads
 from predictions.access import owner_of
 from predictions.api.serializers import PredictionSerializer
 from predictions.failures import explain
+from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
-from predictions.models import Prediction, Status
-from predictions.presentation import face_boxes, face_cards
+from predictions.models import Face, Prediction, Status
+from predictions.presentation import face_boxes, face_cards, said_labels
 
 
 @require_safe
 def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The result page; a fragment of it for htmx while the prediction is not finished."""
     template = (
-        "predictions/partials/result.html" if _is_fragment(request) else "predictions/result.html"
+        "predictions/partials/result.html" if is_fragment(request) else "predictions/result.html"
     )
-    return render(request, template, _context(_own(request, pk)))
+    return render(request, template, result_context(own_prediction(request, pk)))
 
 
 @require_safe
 def card(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The history's card of a prediction, fetched again while it is not finished."""
     return render(
-        request, "predictions/partials/card.html", {"entry": history_entry(_own(request, pk))}
+        request,
+        "predictions/partials/card.html",
+        {"entry": history_entry(own_prediction(request, pk))},
     )
 
 
 @require_safe
 def document(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The prediction as JSON, to keep."""
-    found = _own(request, pk)
+    found = own_prediction(request, pk)
     data = PredictionSerializer(found, context={"request": request}).data
     return HttpResponse(
         json.dumps(data, indent=2, ensure_ascii=False, default=str),
@@ -50,30 +54,30 @@ def document(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def photo_image(request: HttpRequest, pk: UUID) -> HttpResponse:
-    return photo_response(_own(request, pk).photo.image)
+    return photo_response(own_prediction(request, pk).photo.image)
 
 
 @require_safe
 def photo_thumbnail(request: HttpRequest, pk: UUID) -> HttpResponse:
-    return photo_response(_own(request, pk).photo.thumbnail)
+    return photo_response(own_prediction(request, pk).photo.thumbnail)
 
 
 @require_safe
 def face_crop(request: HttpRequest, pk: UUID, index: int) -> HttpResponse:
-    found = _own(request, pk)
+    found = own_prediction(request, pk)
     return face_crop_response(found.photo, get_object_or_404(found.faces, index=index))
 
 
 @require_POST
 def rerun(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Predict the photo again."""
-    return redirect("prediction", uploads.rerun(_own(request, pk)).pk)
+    return redirect("prediction", uploads.rerun(own_prediction(request, pk)).pk)
 
 
 @require_POST
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Delete a prediction, and its photo with the last one."""
-    uploads.delete_prediction(_own(request, pk))
+    uploads.delete_prediction(own_prediction(request, pk))
     messages.success(request, _("The photo and its result were deleted."))
     return redirect("history")
 
@@ -87,8 +91,29 @@ def history_entry(found: Prediction) -> dict[str, Any]:
     }
 
 
-def _context(found: Prediction) -> dict[str, Any]:
-    faces = list(found.faces.all())
+def correction_panel(face: Face, form: CorrectionForm | None = None) -> dict[str, Any]:
+    """What the panel below a face's estimates shows: what was said of it, and a form.
+
+    `form`: one that was sent and has errors.
+    """
+    said = getattr(face, "correction", None)
+    return {
+        "face": face,
+        "number": face.index + 1,
+        "correction": said,
+        "said": said_labels(said) if said else [],
+        "form": form or CorrectionForm(face.index + 1, correction=said),
+        "is_open": form is not None,
+    }
+
+
+def result_context(
+    found: Prediction, sent: Mapping[int, CorrectionForm] | None = None
+) -> dict[str, Any]:
+    """What the result page shows; `sent`: corrections with errors, by the face's index."""
+    sent = sent or {}
+    faces = list(found.faces.select_related("correction"))
+    panels = [correction_panel(face, sent.get(face.index)) for face in faces]
     boxes, radius = face_boxes(found.photo, faces)
     ahead = 0
     if found.status == Status.QUEUED:
@@ -97,7 +122,7 @@ def _context(found: Prediction) -> dict[str, Any]:
         ).count()
     return {
         "prediction": found,
-        "cards": face_cards(faces),
+        "cards": list(zip(face_cards(faces), panels, strict=True)),
         "boxes": boxes,
         "radius": radius,
         "ahead": ahead,
@@ -105,12 +130,12 @@ def _context(found: Prediction) -> dict[str, Any]:
     }
 
 
-def _own(request: HttpRequest, pk: UUID) -> Prediction:
+def own_prediction(request: HttpRequest, pk: UUID) -> Prediction:
     """The visitor's own prediction. Raises Http404 for any other."""
     return get_object_or_404(
         owner_of(request).predictions().select_related("photo", "model_version"), pk=pk
     )
 
 
-def _is_fragment(request: HttpRequest) -> bool:
+def is_fragment(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"

@@ -126,6 +126,25 @@ def test_several_photos_each_have_their_own_outcome(page: Page, photos: dict[str
     expect(page.locator(".messages")).to_contain_text("1 result was deleted")
 
 
+def test_a_face_is_corrected_in_place_and_the_correction_taken_back(
+    page: Page, photos: dict[str, Path]
+) -> None:
+    send(page, photos["portrait.heic"])
+    expect(page.locator(".face")).to_have_count(1, timeout=60_000)
+    address = page.url
+    page.click("text=Not right? Correct it")
+    page.fill("#face-1-age", "30")
+    page.select_option("#face-1-gender", label="Female")
+    page.check("#face-1-consent")
+    page.click("button:has-text('Send the correction')")
+    expect(page.locator(".correction [role=status]")).to_contain_text("Thank you")
+    expect(page.locator(".correction")).to_contain_text("30 years, Female")
+    page.click("text=Change it or take it back")
+    page.click("button:has-text('Take the correction back')")
+    expect(page.locator(".correction")).to_contain_text("Not right? Correct it")
+    assert page.url == address
+
+
 def test_two_browsers_see_nothing_of_each_other(page: Page, photos: dict[str, Path]) -> None:
     send(page, photos["cat.png"])
     page.wait_for_url(re.compile("/predictions/"))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -20,6 +21,7 @@ from ..charts import as_csv
 from ..forms import ImportForm
 from ..imports import ImportRefused, request_import
 from ..models import Dataset
+from ..reviews import request_review
 
 
 @admin.register(Dataset)
@@ -29,7 +31,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ("name", "files", "used", "created_at")
     fields = ("name",)
     actions_list = ("import_files",)
-    actions_row = ("explore_row",)
+    actions_row = ("explore_row", "train_row")
     actions_detail = ("explore",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
@@ -48,6 +50,9 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
 
+    def has_train_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
+        return request.user.has_perm("training.add_trainingrun")
+
     def delete_model(self, request: HttpRequest, dataset: Dataset) -> None:
         super().delete_model(request, dataset)
         files.forget_orphans()
@@ -61,6 +66,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         urls: list[URLPattern] = super().get_urls()
         return [
             path("<int:pk>/charts/", wrap(self.charts), name="training_dataset_charts"),
+            path("<int:pk>/review/", wrap(self.review), name="training_dataset_review"),
             path("<int:pk>/charts/<slug:key>.csv", wrap(self.chart_csv), name="training_chart_csv"),
             path("<int:pk>/splits/<slug:recipe>.csv", wrap(self.splits), name="training_splits"),
             path(
@@ -104,13 +110,32 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     def explore_row(self, _request: HttpRequest, object_id: int) -> HttpResponse:
         return redirect("admin:training_dataset_charts", object_id)
 
+    @action(  # type: ignore[untyped-decorator]
+        description=gettext_lazy("Train"),
+        url_path="train-row",
+        permissions=["train"],
+    )
+    def train_row(self, _request: HttpRequest, object_id: int) -> HttpResponse:
+        return redirect(_train_url(object_id))
+
+    def review(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Start a search for label errors, or show the one that is under way."""
+        if request.method != "POST":
+            return redirect("admin:training_dataset_charts", pk)
+        if not request.user.has_perm("training.add_reviewrun"):
+            raise PermissionDenied
+        run = request_review(get_object_or_404(Dataset, pk=pk), request.user)
+        return redirect("admin:training_reviewrun_change", run.pk)
+
     def charts(self, request: HttpRequest, pk: int) -> HttpResponse:
         dataset = get_object_or_404(Dataset, pk=pk)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
+            "original": dataset,
             "title": _("%(name)s in charts") % {"name": dataset.name},
             "dataset": dataset,
+            "train_url": _train_url(dataset.pk),
             "sections": eda_charts.sections(dataset),
             "mean_faces": _mean_face_links(dataset),
             "curations": dataset.curations.filter(revision=dataset.revision),
@@ -139,6 +164,10 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         if not image.is_file():
             raise Http404
         return FileResponse(image.open("rb"), content_type="image/jpeg")
+
+
+def _train_url(pk: int) -> str:
+    return reverse("admin:training_trainingrun_train") + f"?dataset={pk}"
 
 
 def _mean_face_links(dataset: Dataset) -> list[dict[str, Any]]:

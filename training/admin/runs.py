@@ -1,8 +1,10 @@
 """The pages on which long work is watched, cancelled and resumed."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -14,7 +16,8 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from .. import runs
-from ..models import ImportRun, Run, RunState
+from ..models import ImportRun, ReviewRun, Run, RunState
+from .phases import phase_name
 
 _COLOURS = {
     RunState.QUEUED: "info",
@@ -26,12 +29,21 @@ _COLOURS = {
 }
 
 
+@dataclass(frozen=True)
+class Fact:
+    """One line of what a run's page says of it."""
+
+    name: str
+    value: str
+    url: str = ""
+
+
 class RunAdmin(ModelAdmin):  # type: ignore[misc]
     """A list of runs, and a page for each that is live without reloading."""
 
     page_template = "admin/training/run.html"
     progress_template = "admin/training/partials/run_progress.html"
-    list_filter = ("state",)
+    list_filter: tuple[str, ...] = ("state",)
     show_full_result_count = False
 
     @display(description=gettext_lazy("State"), label=dict(_COLOURS))  # type: ignore[untyped-decorator]
@@ -59,13 +71,14 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """The run's page; a POST cancels or resumes it."""
-        run = get_object_or_404(self.model, pk=object_id)
+        run = self.visible_run(request, object_id)
         if request.method == "POST" and self.has_change_permission(request, run):
             self._act(request, run)
             return redirect(request.path)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
+            "original": run,
             "title": str(run),
             **self.page_context(run),
         }
@@ -73,8 +86,15 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The live part of a run's page, asked for about once a second while the run is open."""
-        run = get_object_or_404(self.model, pk=pk)
+        run = self.visible_run(request, pk)
         return TemplateResponse(request, self.progress_template, self.page_context(run))
+
+    def visible_run(self, request: HttpRequest, pk: str | int) -> Any:
+        """Raises Http404 and PermissionDenied."""
+        run = get_object_or_404(self.model, pk=pk)
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        return run
 
     def page_context(self, run: Run) -> dict[str, Any]:
         url = reverse(f"admin:training_{self.opts.model_name}_progress", args=[run.pk])
@@ -83,10 +103,22 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
             "progress_url": url,
             "progress_template": self.progress_template,
             "opts_change_name": f"admin:training_{self.opts.model_name}_change",
+            "phase": phase_name(run.phase) if run.state == RunState.RUNNING else "",
+            "facts": self.facts(run),
             "took": self.took(run),
             "left": _left(run),
             "can_resume": not run.is_open and run.state != RunState.DONE,
+            # With an id, a button keeps the focus when the page's live part is replaced.
+            "cancel_attrs": {
+                "id": "cancel-run",
+                "data-confirm": _("Stop this run? What is done is kept, and it can be resumed."),
+            },
+            "resume_attrs": {"id": "resume-run"},
         }
+
+    def facts(self, run: Run) -> list[Fact]:
+        """What there is to say of a run beside its dataset, times and progress."""
+        return []
 
     def _act(self, request: HttpRequest, run: Run) -> None:
         if "cancel" in request.POST:
@@ -119,3 +151,15 @@ def _left(run: Run) -> str:
 class ImportRunAdmin(RunAdmin):
     list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
     list_select_related = ("dataset", "requested_by")
+
+
+@admin.register(ReviewRun)
+class ReviewRunAdmin(RunAdmin):
+    list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
+    list_select_related = ("dataset", "requested_by")
+
+    def facts(self, run: Run) -> list[Fact]:
+        assert isinstance(run, ReviewRun)  # noqa: S101
+        images = reverse("admin:training_sample_changelist")
+        doubtful = f"{images}?dataset__id__exact={run.dataset_id}&o=-8"
+        return [Fact(_("Found"), _("Where the model disagrees"), doubtful)]

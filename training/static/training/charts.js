@@ -1,4 +1,5 @@
-// Draws the charts of the administrators' pages with Plotly, in the colours of the page's theme.
+// The administrators' pages: charts drawn with Plotly in the colours of the theme, what htmx brings
+// anew, questions.
 "use strict";
 
 // The admin has global functions of its own; nothing of ours is global.
@@ -33,6 +34,7 @@
       margin: { l: 48, r: 12, t: 8, b: 48 },
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
       height: box.clientHeight,
+      uirevision: "kept", // zoom and hidden series outlast a redraw
     };
   }
 
@@ -45,31 +47,58 @@
     );
   }
 
+  // What each box shows, as text: a chart whose numbers are the same is left alone.
+  const shown = new WeakMap();
+
   function draw(box) {
-    const figure = JSON.parse(document.getElementById(box.dataset.figure).textContent);
+    const text = document.getElementById(box.dataset.figure).textContent;
+    const figure = JSON.parse(text);
+    shown.set(box, text);
     const options = { responsive: true, displaylogo: false, displayModeBar: false };
     Plotly.react(box, dataOf(figure), layoutOf(figure, box), options);
-    box.dataset.drawn = "yes";
   }
+
+  const isStale = (box) =>
+    shown.get(box) !== document.getElementById(box.dataset.figure).textContent;
 
   // Plotly is 5 MB of script: a page without charts does not load it, and what is not in sight is
   // not drawn.
   const waiting = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
-      if (isIntersecting && !target.dataset.drawn) draw(target);
+      if (isIntersecting && isStale(target)) draw(target);
     }
   }, { rootMargin: "200px" });
 
+  const boxes = () => document.querySelectorAll("[data-figure]");
+
   function drawAll() {
-    for (const box of document.querySelectorAll("[data-figure]")) waiting.observe(box);
+    for (const box of boxes()) {
+      if (shown.has(box) && isStale(box)) draw(box);
+      else waiting.observe(box);
+    }
   }
 
   function redrawAll() {
-    for (const box of document.querySelectorAll("[data-figure][data-drawn]")) draw(box);
+    for (const box of boxes()) if (shown.has(box)) draw(box);
   }
+
+  // What a reader has folded open stays open when htmx brings it anew.
+  let opened = [];
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    opened = [...detail.target.querySelectorAll("details[id][open]")].map(({ id }) => id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  });
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", drawAll);
   else drawAll();
   document.addEventListener("htmx:afterSettle", drawAll);
+
+  // Questions before what cannot be undone.
+  document.addEventListener("submit", (event) => {
+    const question = event.submitter?.dataset.confirm;
+    if (question && !window.confirm(question)) event.preventDefault();
+  });
   new MutationObserver(redrawAll).observe(document.documentElement, { attributeFilter: ["class"] });
 })();

@@ -1,0 +1,38 @@
+"""What administrators want to know at a glance, before anything else."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from training.models import Run, RunState
+from training.registry import active_version
+from training.runs import KINDS
+
+from .models import Correction, Prediction, Review, Status
+
+
+def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """The administration's first page: who serves, what is under way, what waits for somebody."""
+    return {
+        **context,
+        "serving": active_version(),
+        "open_runs": [_entry(run) for kind in KINDS for run in _open(kind)],
+        "waiting": Prediction.objects.filter(status=Status.QUEUED).count(),
+        "running": Prediction.objects.filter(status=Status.RUNNING).count(),
+        "to_review": Correction.objects.filter(review=Review.PENDING).count(),
+    }
+
+
+def _open(kind: Any) -> list[Run]:
+    open_states = [RunState.QUEUED, RunState.RUNNING]
+    return list(kind._default_manager.filter(state__in=open_states).select_related("dataset"))
+
+
+def _entry(run: Run) -> dict[str, Any]:
+    name = run._meta.model_name
+    return {
+        "kind": run._meta.verbose_name,
+        "run": run,
+        "url": reverse(f"admin:training_{name}_change", args=[run.pk]),
+    }

@@ -1,0 +1,56 @@
+"""A visitor's correction of a face: given, changed, taken back."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from predictions import corrections
+from predictions.forms import CorrectionForm
+from predictions.models import Face, Prediction
+
+from .result import correction_panel, is_fragment, own_prediction, result_context
+
+
+@require_POST
+def correct(request: HttpRequest, pk: UUID, index: int) -> HttpResponse:
+    """Keep a correction, or show what is wrong with it."""
+    found = own_prediction(request, pk)
+    face = get_object_or_404(found.faces, index=index)
+    form = CorrectionForm(index + 1, request.POST)
+    if form.is_valid():
+        try:
+            corrections.correct(face, form.labels)
+        except Face.DoesNotExist:  # deleted in another tab, in this very moment
+            raise Http404 from None
+        return _answer(request, found, face, _("Thank you. Your correction was kept."))
+    if is_fragment(request):
+        return _panel(request, found, correction_panel(face, form))
+    return render(request, "predictions/result.html", result_context(found, {index: form}))
+
+
+@require_POST
+def take_back(request: HttpRequest, pk: UUID, index: int) -> HttpResponse:
+    """Forget a correction."""
+    found = own_prediction(request, pk)
+    face = get_object_or_404(found.faces, index=index)
+    corrections.take_back(face)
+    return _answer(request, found, face, _("Your correction was taken back."))
+
+
+def _answer(request: HttpRequest, found: Prediction, face: Face, words: str) -> HttpResponse:
+    if is_fragment(request):
+        fresh = Face.objects.select_related("correction").get(pk=face.pk)
+        return _panel(request, found, {**correction_panel(fresh), "words": words})
+    messages.success(request, words)
+    return redirect(reverse("prediction", args=[found.pk]) + f"#face-{face.index + 1}")
+
+
+def _panel(request: HttpRequest, found: Prediction, panel: dict[str, Any]) -> HttpResponse:
+    context = {"prediction": found, "panel": panel}
+    return render(request, "predictions/partials/correction.html", context)

@@ -1,0 +1,91 @@
+"""A training run's page in a real Chromium: what is read on it is not disturbed as it grows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as site_settings
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.processes import Stack
+from tests.training.training_runs import age_epochs, training_run
+from training.models import RunState, TrainingRun
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("static-files"),
+]
+
+_CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome")
+     if (path := Path("/usr/bin") / name).exists()),
+    None,
+)  # fmt: skip
+_QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture
+def page(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """An administrator's browser on the real web process."""
+    if _CHROMIUM is None:
+        pytest.skip("No Chromium was found. On Debian: apt-get install chromium")
+    stack.manage("collectstatic", "--noinput", "--verbosity", "0")
+    _process, url = stack.start_web()
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    name = site_settings.SESSION_COOKIE_NAME
+    # Playwright keeps a loop in this thread, in which Django would refuse to touch its database.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
+        page = chromium.new_page(base_url=url, locale="en-US")
+        page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": url}])
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
+        assert complaints == []
+        chromium.close()
+
+
+def test_curves_grow_without_reload_and_keep_zoom_and_open_tables(page: Page) -> None:
+    run = training_run()
+    page.goto(f"/admin/training/trainingrun/{run.pk}/change/")
+    plot = page.locator("#chart-age-loss-plot")
+    expect(plot.locator(".js-plotly-plot, .main-svg").first).to_be_visible()
+    page.locator("#chart-age-loss-numbers summary").click()
+    plot.evaluate(
+        "box => { box.marked = true; return Plotly.relayout(box, {'xaxis.range': [2, 4]}) }"
+    )
+
+    run.history = {"age": age_epochs(6)}
+    TrainingRun.objects.filter(pk=run.pk).update(history=run.history, done=50)
+
+    expect(page.locator("#chart-age-loss-numbers tbody tr")).to_have_count(6)
+    expect(page.locator("#chart-age-loss-numbers")).to_have_attribute("open", "")
+    page.wait_for_function("document.getElementById('chart-age-loss-plot').data[0].x.length === 6")
+    assert plot.evaluate("box => box.marked") is True
+    assert plot.evaluate("box => box.layout.xaxis.range.map(Math.round)") == [2, 4]
+    expect(page.locator("[role=progressbar]")).to_have_attribute("aria-valuenow", "50")
+
+
+def test_cancelling_asks_first(page: Page) -> None:
+    run = training_run(RunState.QUEUED)
+    page.goto(f"/admin/training/trainingrun/{run.pk}/change/")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.click("#cancel-run")
+    run.refresh_from_db()
+    assert run.state == RunState.QUEUED
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("#cancel-run")
+    expect(page.locator("#run")).to_contain_text("Cancelled")
+    expect(page.locator("#resume-run")).to_be_visible()

@@ -1,0 +1,343 @@
+"""Corrections: given with consent, by a photo's owner alone; reviewed, exported, taken back."""
+
+import io
+import json
+import uuid
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.test import Client
+from PIL import Image
+
+from predictions.access import Owner
+from predictions.corrections import correct, export_to_folder, review
+from predictions.models import Correction, Face, Photo, Prediction, Review, Status
+from predictions.uploads import accept_photo
+from tests.factories import FaceFactory
+from training.importing import import_files
+from training.models import Dataset
+from vision.alignment import TEMPLATE, similarity
+
+pytestmark = pytest.mark.django_db
+
+# Where the detector sees the portrait's face.
+PORTRAIT: dict[str, Any] = {
+    "x": 176, "y": 61, "width": 92, "height": 121,
+    "landmarks": [[201.4, 109.7], [242.6, 106.6], [224.2, 133.8], [208.1, 153.3], [243.9, 150.3]],
+}  # fmt: skip
+ALL_SAID = {"age": "30", "gender": "1", "race": "0", "consent": "on"}
+
+
+def portrait(owner: Owner, photo_bytes: bytes) -> Face:
+    """The face of a finished prediction of the portrait."""
+    made = accept_photo(owner, SimpleUploadedFile("ann.jpg", photo_bytes))
+    Prediction.objects.filter(pk=made.pk).update(status=Status.DONE, took_ms=87)
+    face: Face = FaceFactory.create(prediction=made, **PORTRAIT)
+    return face
+
+
+@pytest.fixture
+def face(owner: Owner, photo_bytes: bytes) -> Face:
+    return portrait(owner, photo_bytes)
+
+
+@pytest.fixture
+def browser(client: Client, user: User) -> Client:
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def office(db: None) -> Client:
+    """An administrator's browser."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+def address(face: Face, rest: str = "") -> str:
+    return f"/predictions/{face.prediction_id}/faces/{face.index}/correction/{rest}"
+
+
+def page_of(client: Client, face: Face) -> str:
+    return client.get(f"/predictions/{face.prediction_id}/").content.decode()
+
+
+def test_the_owner_corrects_a_face_and_sees_what_was_said(browser: Client, face: Face) -> None:
+    response = browser.post(address(face), ALL_SAID)
+    assert response.status_code == 302
+    assert response["Location"].endswith(f"/predictions/{face.prediction_id}/#face-1")
+    correction = Correction.objects.get()
+    assert (correction.age, correction.gender, correction.race) == (30, 1, 0)
+    assert correction.review == Review.PENDING
+    page = page_of(browser, face)
+    assert "30 years, Female, White" in page
+    assert "Take the correction back" in page
+
+
+def test_nothing_is_preselected_of_what_the_model_believes(browser: Client, face: Face) -> None:
+    page = page_of(browser, face)
+    form = page[page.index("Not right?") : page.index("Send the correction")]
+    assert "selected" not in form.replace('<option value="" selected>', "")
+    assert "checked" not in form
+    assert "An administrator of this site will see this face" in form
+
+
+def test_an_anonymous_visitor_corrects_its_own_photo(client: Client, photo_bytes: bytes) -> None:
+    client.post("/", {"photos": SimpleUploadedFile("a.jpg", photo_bytes)})
+    visitor = uuid.UUID(client.session["visitor"])
+    prediction = Owner(visitor=visitor).predictions().get()
+    Prediction.objects.update(status=Status.DONE, took_ms=1)
+    face = FaceFactory.create(prediction=prediction, **PORTRAIT)
+    client.post(address(face), ALL_SAID)
+    assert Correction.objects.get().face == face
+
+
+@pytest.mark.parametrize("rest", ["", "take-back/"])
+@pytest.mark.parametrize("who", ["nobody", "stranger", "administrator"])
+def test_nobody_else_corrects_or_takes_back(
+    client: Client, stranger: User, face: Face, rest: str, who: str
+) -> None:
+    correct(face, {"age": 30})
+    if who == "stranger":
+        client.force_login(stranger)
+    elif who == "administrator":
+        client.force_login(User.objects.create_superuser("boss"))
+    assert client.post(address(face, rest), {**ALL_SAID, "age": "70"}).status_code == 404
+    assert Correction.objects.get().age == 30
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"consent": ""}, "without your consent"),
+        ({"age": "", "gender": "", "race": ""}, "at least one"),
+        ({"age": "121"}, "less than or equal to 120"),
+        ({"age": "-1"}, "greater than or equal to 0"),
+        ({"gender": "2"}, "not one of the available choices"),
+        ({"race": "white"}, "not one of the available choices"),
+    ],
+)
+@pytest.mark.parametrize("with_script", [True, False])
+def test_what_is_wrong_is_said_and_nothing_kept(
+    browser: Client, face: Face, said: dict[str, str], words: str, with_script: bool
+) -> None:
+    headers = {"HX-Request": "true"} if with_script else {}
+    response = browser.post(address(face), {**ALL_SAID, **said}, headers=headers)
+    page = response.content.decode()
+    assert words in page
+    assert "<details open>" in page
+    assert ("<html" in page) != with_script
+    assert not Correction.objects.exists()
+
+
+def test_with_script_the_panel_alone_comes_back(browser: Client, face: Face) -> None:
+    fragment = browser.post(address(face), ALL_SAID, headers={"HX-Request": "true"})
+    text = fragment.content.decode()
+    assert text.lstrip().startswith('<section class="correction" id="correction-1"')
+    assert "Your correction was kept" in text
+    assert "30 years, Female, White" in text
+
+
+def test_a_change_is_reviewed_anew(browser: Client, face: Face, stranger: User) -> None:
+    correct(face, {"age": 30, "gender": 1, "race": 0})
+    review(Correction.objects.all(), Review.ACCEPTED, stranger)
+    assert "An administrator agreed" in page_of(browser, face)
+    browser.post(address(face), {**ALL_SAID, "age": "29"})
+    changed = Correction.objects.get()
+    assert (changed.age, changed.review, changed.reviewed_by) == (29, Review.PENDING, None)
+
+
+def test_the_owner_takes_a_correction_back(browser: Client, face: Face) -> None:
+    correct(face, {"age": 30})
+    browser.post(address(face, "take-back/"))
+    assert not Correction.objects.exists()
+    assert "Not right? Correct it" in page_of(browser, face)
+
+
+def test_deleting_the_photo_takes_the_correction_back(browser: Client, face: Face) -> None:
+    correct(face, {"age": 30})
+    browser.post(f"/predictions/{face.prediction_id}/delete/")
+    assert not Photo.objects.exists()
+    assert not Correction.objects.exists()
+
+
+def test_a_head_that_is_switched_off_is_not_asked_for(
+    browser: Client, face: Face, settings: Any
+) -> None:
+    settings.HEADS = ("age", "gender")
+    page = page_of(browser, face)
+    assert 'name="race"' not in page
+    assert "only with all three" not in page
+    browser.post(address(face), ALL_SAID)
+    assert Correction.objects.get().race is None
+
+
+def test_a_face_that_does_not_exist_cannot_be_corrected(browser: Client, face: Face) -> None:
+    assert browser.post(address(face).replace("/0/", "/7/"), ALL_SAID).status_code == 404
+
+
+def test_administrators_see_the_crop_beside_estimate_and_correction(
+    office: Client, face: Face
+) -> None:
+    correction = correct(face, {"age": 30, "gender": None, "race": 0})
+    page = office.get("/admin/predictions/correction/").content.decode()
+    assert "34 → 30" in page
+    assert "Female → –" in page
+    assert "Asian → White" in page
+    crop = office.get(f"/admin/predictions/correction/{correction.pk}/crop.jpg")
+    assert "no-store" in crop["Cache-Control"]
+    assert Image.open(io.BytesIO(crop.content)).size == (200, 200)
+
+
+def test_accepting_and_rejecting_moves_corrections_out_of_what_waits(
+    office: Client, face: Face
+) -> None:
+    correction = correct(face, {"age": 30})
+    url = "/admin/predictions/correction/"
+    for verb, verdict in (("accept", Review.ACCEPTED), ("reject", Review.REJECTED)):
+        sent = {"action": verb, "_selected_action": [correction.pk]}
+        page = office.post(f"{url}?review=all", sent, follow=True).content.decode()
+        assert f"1 correction was {verb}ed" in page
+        assert ("leaves out a label" in page) == (verdict == Review.ACCEPTED)
+        correction.refresh_from_db()
+        assert correction.review == verdict
+        assert correction.reviewed_by == User.objects.get(username="boss")
+        assert "34 → 30" not in office.get(url).content.decode()
+        assert "34 → 30" in office.get(f"{url}?review={verdict}").content.decode()
+
+
+def test_staff_without_the_permission_sees_no_crop(client: Client, face: Face) -> None:
+    correction = correct(face, {"age": 30})
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    client.force_login(clerk)
+    crop = f"/admin/predictions/correction/{correction.pk}/crop.jpg"
+    download = "/admin/predictions/correction/download/"
+    assert client.get(crop).status_code == 403
+    assert client.get(download).status_code == 403
+    clerk.user_permissions.add(Permission.objects.get(codename="view_correction"))
+    assert client.get(crop).status_code == 200
+    client.post(
+        "/admin/predictions/correction/", {"action": "accept", "_selected_action": correction.pk}
+    )
+    assert Correction.objects.get().review == Review.PENDING
+
+
+def accepted(face: Face, by: User, **labels: int | None) -> Correction:
+    correction = correct(face, labels)
+    review(Correction.objects.filter(pk=correction.pk), Review.ACCEPTED, by)
+    return correction
+
+
+@pytest.fixture
+def datasets(settings: Any, tmp_path: Path) -> None:
+    settings.DATASET_ROOT = tmp_path / "datasets"
+
+
+@pytest.mark.usefixtures("datasets")
+def test_what_is_exported_can_be_imported_with_its_labels(
+    face: Face, stranger: User, photo_bytes: bytes, tmp_path: Path, capsys: Any
+) -> None:
+    accepted(face, stranger, age=30, gender=1, race=0)
+    lacking = portrait(Owner(user_id=stranger.pk), photo_bytes)
+    accepted(lacking, stranger, age=31, gender=None, race=0)
+    unreviewed = portrait(Owner(user_id=stranger.pk), photo_bytes)
+    correct(unreviewed, {"age": 32, "gender": 1, "race": 0})
+
+    call_command("export_corrections", tmp_path / "crops", "--json")
+    assert json.loads(capsys.readouterr().out) == {"written": 1, "incomplete": 1, "unreadable": 0}
+
+    dataset = Dataset.objects.create(name="corrections")
+    import_files(dataset, tmp_path / "crops", lambda *_: None)
+    sample = dataset.samples.get()
+    assert (sample.age, sample.gender, sample.race, sample.reason) == (30, 1, 0, "")
+    assert (sample.width, sample.height) == (200, 200)
+
+
+@pytest.mark.usefixtures("datasets")
+def test_the_download_imports_too(
+    office: Client, face: Face, stranger: User, tmp_path: Path
+) -> None:
+    accepted(face, stranger, age=30, gender=1, race=0)
+    response = office.get("/admin/predictions/correction/download/")
+    archive = tmp_path / "corrections.zip"
+    archive.write_bytes(b"".join(response.streaming_content))  # type: ignore[attr-defined]
+    assert len(zipfile.ZipFile(archive).namelist()) == 1
+    dataset = Dataset.objects.create(name="corrections")
+    import_files(dataset, archive, lambda *_: None)
+    assert dataset.samples.get(reason="").age == 30
+
+
+def test_the_crop_is_framed_as_utkface_frames_faces(
+    face: Face, stranger: User, tmp_path: Path
+) -> None:
+    """The portrait's landmarks come to lie where the template has them."""
+    accepted(face, stranger, age=30, gender=1, race=0)
+    export_to_folder(tmp_path / "crops")
+    [crop] = (tmp_path / "crops").iterdir()
+    photo = Image.open(face.prediction.photo.image.open("rb")).convert("RGB")
+    landmarks = np.array(face.landmarks)
+    fit = similarity(landmarks, TEMPLATE * 200)
+    there = landmarks @ fit[:, :2].T + fit[:, 2]
+    picture = np.asarray(Image.open(crop), np.float64)
+    source = np.asarray(photo, np.float64)
+    for (x, y), (u, v) in zip(landmarks, there, strict=True):
+        before = source[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].mean((0, 1))
+        after = picture[round(v) - 2 : round(v) + 3, round(u) - 2 : round(u) + 3].mean((0, 1))
+        assert np.abs(before - after).max() < 25
+
+
+def test_an_export_repeated_forgets_what_was_taken_back(
+    face: Face, stranger: User, photo_bytes: bytes, tmp_path: Path
+) -> None:
+    other = portrait(Owner(user_id=stranger.pk), photo_bytes)
+    accepted(face, stranger, age=30, gender=1, race=0)
+    accepted(other, stranger, age=40, gender=0, race=2)
+    (tmp_path / "notes.txt").write_text("mine")
+    assert export_to_folder(tmp_path).written == 2
+    Correction.objects.get(face=face).delete()
+    assert export_to_folder(tmp_path).written == 1
+    names = sorted(file.name for file in tmp_path.iterdir() if file.is_file())
+    assert names[0].startswith("40_0_2_")
+    assert names[1:] == ["notes.txt"]
+
+
+def test_a_photo_whose_file_is_gone_holds_up_no_other(
+    face: Face, stranger: User, photo_bytes: bytes, tmp_path: Path
+) -> None:
+    other = portrait(Owner(user_id=stranger.pk), photo_bytes)
+    accepted(face, stranger, age=30, gender=1, race=0)
+    accepted(other, stranger, age=40, gender=0, race=2)
+    face.prediction.photo.image.storage.delete(face.prediction.photo.image.name or "")
+    export = export_to_folder(tmp_path / "crops")
+    assert (export.written, export.unreadable) == (1, 1)
+
+
+def test_a_page_with_many_faces_costs_the_queries_of_one(
+    browser: Client, face: Face, django_assert_max_num_queries: Any
+) -> None:
+    for index in range(1, 10):
+        FaceFactory.create(prediction=face.prediction, index=index, **PORTRAIT)
+    with django_assert_max_num_queries(6):
+        page_of(browser, face)
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("export_corrections", tmp_path / "file")
+
+
+def test_people_are_told_what_was_left_out(
+    face: Face, stranger: User, tmp_path: Path, capsys: Any
+) -> None:
+    accepted(face, stranger, age=30, gender=None, race=0)
+    call_command("export_corrections", tmp_path)
+    words = capsys.readouterr().out
+    assert words == "Crops written: 0. Left out, because a label is not said: 1.\n"

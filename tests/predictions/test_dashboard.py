@@ -1,0 +1,39 @@
+"""The administration's first page says who serves, what is under way and what waits."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from predictions.corrections import correct
+from tests.factories import FaceFactory, ModelVersionFactory, PredictionFactory
+from tests.training.training_runs import training_run
+from training.models import RunState
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    empty = client.get("/admin/").content.decode()
+    assert "No model serves" in empty
+    assert "Nothing is trained" in empty
+
+    ModelVersionFactory.create(name="v7", is_active=True)
+    run = training_run(RunState.RUNNING, done=25, total=100)
+    training_run(RunState.DONE)
+    PredictionFactory.create_batch(3)
+    correct(FaceFactory.create(), {"age": 30})
+    page = client.get("/admin/")
+    assert page.context["waiting"] == 3
+    assert page.context["to_review"] == 1
+    assert [entry["run"] for entry in page.context["open_runs"]] == [run]
+    text = page.content.decode()
+    assert "v7" in text
+    assert f"/admin/training/trainingrun/{run.pk}/change/" in text
+    assert "25 %" in text
+
+
+def test_staff_sees_only_what_it_may_see(client: Client) -> None:
+    client.force_login(User.objects.create_user("clerk", is_staff=True))
+    ModelVersionFactory.create(name="v7", is_active=True)
+    assert "v7" not in client.get("/admin/").content.decode()

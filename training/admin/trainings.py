@@ -1,0 +1,184 @@
+"""Trainings: asked for by a form, watched live, cancelled, resumed, compared in a list."""
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action
+
+from vision.recipes import RecipeInvalid
+
+from .. import recipes
+from ..forms import TrainingForm
+from ..learning_curves import epochs_of, learning_curves
+from ..models import ModelVersion, Run, RunState, TrainingRun
+from ..trainings import TrainingRefused, request_training
+from .phases import steps
+from .runs import Fact, RunAdmin
+
+# The test comes after what the recipe itself names.
+_LAST_PHASE = "test"
+_SHOWN_LINES = 200
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(RunAdmin):
+    page_template = "admin/training/training_run.html"
+    growth_template = "admin/training/partials/training_growth.html"
+    list_display = (
+        "created_at", "recipe_name", "dataset", "colored_state", "progress", "took",
+        "age_error", "gender", "race",
+    )  # fmt: skip
+    list_filter = ("state", "dataset")
+    list_select_related = ("dataset", "version")
+    actions_list = ("train",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
+        rows: QuerySet[TrainingRun] = super().get_queryset(request)
+        return rows.defer("history", "log")
+
+    @admin.display(description=gettext_lazy("Recipe"))
+    def recipe_name(self, run: TrainingRun) -> str:
+        return str(run.recipe.get("name", "?"))
+
+    @admin.display(description=gettext_lazy("Age error"))
+    def age_error(self, run: TrainingRun) -> Any:
+        return _figure(run, "age_mae")
+
+    @admin.display(description=gettext_lazy("Gender"))
+    def gender(self, run: TrainingRun) -> Any:
+        return _figure(run, "gender_accuracy")
+
+    @admin.display(description=gettext_lazy("Race"))
+    def race(self, run: TrainingRun) -> Any:
+        return _figure(run, "race_accuracy")
+
+    def has_train_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
+        return request.user.has_perm("training.add_trainingrun")
+
+    def get_urls(self) -> list[URLPattern]:
+        live = self.admin_site.admin_view(self.growth_view)
+        urls: list[URLPattern] = super().get_urls()
+        return [path("<int:pk>/growth/", live, name="training_trainingrun_growth"), *urls]
+
+    @action(  # type: ignore[untyped-decorator]
+        description=gettext_lazy("Train"),
+        url_path="train",
+        icon="model_training",
+        permissions=["train"],
+    )
+    def train(self, request: HttpRequest) -> HttpResponse:
+        """Ask what to train, and let it begin."""
+        asked = {"dataset": request.GET["dataset"]} if "dataset" in request.GET else {}
+        form = TrainingForm(request.POST or None, initial=asked)
+        if request.method == "POST" and form.is_valid():
+            try:
+                run = request_training(**form.wanted, user=request.user)
+            except TrainingRefused as refused:
+                form.add_error(None, str(refused))
+            else:
+                messages.success(request, _("The training begins as soon as a worker is free."))
+                return redirect("admin:training_trainingrun_change", run.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Train"),
+            "form": form,
+            "going": _open_training(),
+        }
+        return TemplateResponse(request, "admin/training/train.html", context)
+
+    def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Tells the page's charts and log to come anew, once there is more for them to show."""
+        response = super().progress_view(request, pk)
+        run = self.visible_run(request, pk)
+        if request.GET.get("seen") != _growth(run):
+            response["HX-Trigger"] = "run-grew"
+        return response
+
+    def growth_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Charts and log of a run."""
+        run = self.visible_run(request, pk)
+        return TemplateResponse(request, self.growth_template, _grown(run))
+
+    def page_context(self, run: Run) -> dict[str, Any]:
+        assert isinstance(run, TrainingRun)  # noqa: S101
+        context = super().page_context(run)
+        return {
+            **context,
+            "progress_url": f"{context['progress_url']}?seen={_growth(run)}",
+            "steps": _steps(run),
+            "growth_template": self.growth_template,
+            "recipe": json.dumps(run.recipe, indent=2, ensure_ascii=False),
+            **_grown(run),
+        }
+
+    def facts(self, run: Run) -> list[Fact]:
+        assert isinstance(run, TrainingRun)  # noqa: S101
+        facts = [Fact(_("Recipe"), self.recipe_name(run))]
+        if run.trunk:
+            facts.append(Fact(_("Trunk"), run.trunk.name, _version_url(run.trunk_id)))
+        if run.activate:
+            facts.append(Fact(_("When done"), _("serves from then on")))
+        if run.version:
+            facts.append(Fact(_("Made"), run.version.name, _version_url(run.version_id)))
+            facts.append(Fact(_("On its test images"), _figures_in_words(run.version)))
+        return facts
+
+
+def _open_training() -> TrainingRun | None:
+    """The training that waits or runs; at most one does."""
+    open_states = [RunState.QUEUED, RunState.RUNNING]
+    return TrainingRun.objects.filter(state__in=open_states).first()
+
+
+def _growth(run: TrainingRun) -> str:
+    """Changes whenever charts or log have more to show."""
+    return f"{epochs_of(run.history)}.{len(run.log)}"
+
+
+def _grown(run: TrainingRun) -> dict[str, Any]:
+    lines = run.log.splitlines()[-_SHOWN_LINES:]
+    return {
+        "growth_url": reverse("admin:training_trainingrun_growth", args=[run.pk]),
+        "curves": learning_curves(run.history),
+        "log": "\n".join(reversed(lines)),
+    }
+
+
+def _steps(run: TrainingRun) -> list[Any]:
+    """The run's way, while it is on it."""
+    if not run.is_open:
+        return []
+    try:
+        recipe = recipes.recorded(run.recipe)
+    except RecipeInvalid:
+        return []
+    return steps([*recipe.phases, _LAST_PHASE], run.phase)
+
+
+def _figure(run: TrainingRun, key: str) -> Any:
+    return run.version.metrics.get(key, "–") if run.version else "–"
+
+
+def _figures_in_words(version: ModelVersion) -> str:
+    """The headline figures, of the heads the version has."""
+    words = {
+        "age_mae": _("age error %(figure)s years"),
+        "gender_accuracy": _("gender accuracy %(figure)s"),
+        "race_accuracy": _("race accuracy %(figure)s (five labels)"),
+        "race3_accuracy": _("%(figure)s (three labels)"),
+    }
+    known = [(text, version.metrics.get(key)) for key, text in words.items()]
+    return ", ".join(text % {"figure": value} for text, value in known if value is not None) or "–"
+
+
+def _version_url(pk: int | None) -> str:
+    return reverse("admin:training_modelversion_change", args=[pk])

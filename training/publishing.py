@@ -21,7 +21,7 @@ from . import curations, recipes
 from .journal import Journal
 from .model_cards import model_card
 from .models import ModelVersion, TrainingRun
-from .registry import bundle_path, register_bundle
+from .registry import bundle_path, free_name, register_bundle
 
 if TYPE_CHECKING:
     from vision.fit import Fitted
@@ -47,7 +47,7 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     report = _tested(fitted, curated.test, journal)
     manifest = {
         **fitted.manifest,
-        "name": f"{recipe.name}-{run.pk}",
+        "name": free_name(f"{recipe.name}-{run.pk}"),
         "metrics": report["metrics"],
         "data": _data(run, curated),
         "training": _training(run, trunk, fitted),

@@ -1,11 +1,13 @@
 """Which model versions there are and which one serves."""
 
 from collections.abc import Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -25,6 +27,15 @@ def bundle_path(version: ModelVersion) -> Path:
 def active_version() -> ModelVersion | None:
     """The version that serves predictions now, if any; its long report is read when asked for."""
     return ModelVersion.objects.filter(is_active=True).defer("report").first()
+
+
+def free_name(wanted: str) -> str:
+    """A name no version has: the wanted one, or that with a number behind it."""
+    taken = Q(name__startswith=wanted) | Q(bundle__startswith=slugify(wanted))
+    rows = ModelVersion.objects.filter(taken).values_list("name", "bundle")
+    names = {name for row in rows for name in row}
+    candidates = chain([wanted], (f"{wanted}-{number}" for number in count(2)))
+    return next(name for name in candidates if not {name, slugify(name)} & names)
 
 
 def register_bundle(

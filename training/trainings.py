@@ -15,7 +15,7 @@ from vision.curation import NothingLeft
 from vision.diskspace import DiskFull
 from vision.recipes import Recipe
 
-from . import curations, recipes, runs
+from . import curations, gate, recipes, runs
 from .journal import Journal, Say, logger
 from .models import Dataset, ModelVersion, RunState, TrainingRun
 from .publishing import make_version
@@ -120,10 +120,20 @@ def _train(run: TrainingRun, journal: Journal) -> str:
     _forget_leftovers()
     folder = _root() / str(run.pk)
     version = run.version or make_version(run, folder, journal)
+    sentences = [_("The model “%(name)s” is made.") % {"name": version.name}]
     if run.activate and version.activated_at is None:
-        activate_version(version)
+        sentences += _activated(version)
     shutil.rmtree(folder, ignore_errors=True)
-    return _("The model “%(name)s” is made.") % {"name": version.name}
+    return " ".join(sentences)
+
+
+def _activated(version: ModelVersion) -> list[str]:
+    """Let a version serve, as was asked for before its figures were known; what gets worse by it
+    is said, and one click takes it back."""
+    worse = gate.warnings(version, active_version())
+    activate_version(version)
+    serves = _("It serves from now on.")
+    return [serves, _("Worse than the one before:"), *worse] if worse else [serves]
 
 
 def _root() -> Path:

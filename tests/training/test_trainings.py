@@ -208,7 +208,11 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
     assert {"tensorflow", "keras", "numpy"} <= training["libraries"].keys()
     assert manifest["metrics"]["n"] == len(found.test)
     assert version.report["metrics"] == manifest["metrics"]
-    assert (bundle_path(version) / "MODEL_CARD.md").read_text().startswith(f"# {version.name}")
+    assert (
+        (bundle_path(version) / "MODEL_CARD.md")
+        .read_text()
+        .startswith(f"# The model {version.name}\n")
+    )
     assert not list(settings.TRAINING_ROOT.iterdir())
 
 
@@ -238,6 +242,25 @@ def test_it_serves_when_that_was_asked_for(dataset: Dataset, trunk: ModelVersion
     run = create(dataset, activate=True)
     go_on(run)
     assert active_version() == run.version
+
+
+def test_what_gets_worse_by_serving_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
+    trunk.manifest["metrics"] = {"age_mae": 0.5, "gender_accuracy": 0.5}
+    trunk.save()
+    run = create(dataset, activate=True)
+    go_on(run)
+    assert run.version is not None
+    assert run.version.is_active
+    assert "worse by more than 0.2" in run.message
+
+
+def test_a_name_that_is_taken_gets_a_number(dataset: Dataset, trunk: ModelVersion) -> None:
+    run = create(dataset)
+    trunk.name = f"full-{run.pk}"
+    trunk.save()
+    go_on(run)
+    assert run.version is not None
+    assert run.version.name == f"full-{run.pk}-2"
 
 
 def test_the_same_seed_gives_the_same_version_and_another_does_not(

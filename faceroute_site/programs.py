@@ -35,7 +35,8 @@ def site(address: Address) -> list[Program]:
         Program("web", web, {"HOST": address.host, "PORT": str(address.port)}),
         Program("inference", inference, _QUIET_TENSORFLOW),
         # Nobody sits in front of a screen waiting for a training run: photos go first.
-        Program("training", (*_nice(), *training), _QUIET_TENSORFLOW),
+        # Its work takes hours and goes on after a kill: to wait for its end would be in vain.
+        Program("training", (*_nice(), *training), _QUIET_TENSORFLOW, grace=5.0),
         Program("beat", beat),
     ]
 

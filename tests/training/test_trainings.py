@@ -1,8 +1,10 @@
 """From a click to a version: refused in words, one at a time, whole or not at all, resumable."""
 
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -26,6 +28,7 @@ from vision.recipes import Recipe, recipe
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TWO_HEADS = recipe("full").with_changes(heads=["age", "gender"], epochs=3, batch=16, mirror=False)
+DISK_FULL = "The disk is full. Please make room and resume; what was done is kept."
 
 
 @pytest.fixture(scope="module")
@@ -444,8 +447,43 @@ def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(
     folder = settings.TRAINING_ROOT / str(run.pk)
     folder.mkdir(parents=True)
     (folder / "gender.unfinished").symlink_to("/dev/full")
-    fails_with(run, "The disk is full. Please make room and resume; what was done is kept.")
+    fails_with(run, DISK_FULL)
     assert go_on(run) == RunState.DONE
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, where this user may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=120m", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("This user may not mount a file system.")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("phase", ["features", "gender", "test"])
+def test_a_disk_that_fills_up_meanwhile_stops_the_run_in_words(
+    dataset: Dataset, small_disk: Path, settings: Any, tmp_path: Path, phase: str
+) -> None:
+    for name in ("MODEL", "FEATURE", "TRAINING"):
+        setattr(settings, f"{name}_ROOT", small_disk / name)
+    small_version(tmp_path / "small")
+    filler = small_disk / "filler"
+
+    def fill() -> None:
+        with suppress(OSError), filler.open("ab", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+
+    run = create(dataset)
+    assert go_on(run, at(phase, fill)) == RunState.FAILED
+    assert run.message == DISK_FULL
+    assert ModelVersion.objects.count() == 1
+    filler.unlink()
+    assert go_on(run) == RunState.DONE
+    assert epochs(run) == {"gender": 3}
 
 
 def test_a_dataset_that_changed_meanwhile_is_said(dataset: Dataset, trunk: ModelVersion) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from training import recipes
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
@@ -84,6 +85,8 @@ class Command(BaseCommand):
             state = execute(run, progress, say=progress.line)
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {again}", returncode=_STOPPED_BY_HAND) from None
+        except DatabaseError as error:
+            raise CommandError(f"The database does not answer ({error}). {again}") from error
         if state != RunState.DONE or run.version is None:
             raise CommandError(f"{run.message} {again}")
         return run.version

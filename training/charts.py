@@ -16,7 +16,8 @@ Number = int | float
 @dataclass(frozen=True)
 class Chart:
     """`sentence` says in one line what the chart shows. `figure` holds Plotly's `data` and
-    `layout`. `rows` are the chart's numbers under `columns`. `wide` charts take the whole row."""
+    `layout`. `rows` are the chart's numbers under `columns`. `wide` charts take the whole row.
+    `notes` are sentences that explain what can be seen."""
 
     key: str
     title: str
@@ -25,6 +26,7 @@ class Chart:
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     wide: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def element(self) -> str:

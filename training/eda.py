@@ -14,9 +14,9 @@ from django.core.cache import cache
 from django.db.models import Count
 from numpy.typing import NDArray
 
-from vision.curation import RECIPES
 from vision.labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES, age_bin
 
+from . import curations
 from .models import Curation, Dataset
 
 Counts = NDArray[np.int64]
@@ -160,11 +160,6 @@ def by_decade(ages: Counts) -> Counts:
     return summed
 
 
-def curation(dataset: Dataset, recipe: str) -> Curation | None:
-    """What a recipe selects of the dataset's present revision, if it was curated."""
-    return dataset.curations.filter(recipe=recipe, seed=0, revision=dataset.revision).first()
-
-
 def curated_cube(curation: Curation) -> dict[str, Counts]:
     """A curation's counts by split: each (races, genders, ages)."""
     cubes = {split: np.zeros(SHAPE, np.int64) for split in ("train", "validation", "test")}
@@ -190,12 +185,11 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     files with usable labels, as they came.
     """
     found = figures(dataset)
-    curations = {name: curation(dataset, name) for name in RECIPES}
-    known = {name: chosen for name, chosen in curations.items() if chosen}
+    known = curations.current(dataset)
     return {
         "dataset": dataset.name,
         "revision": dataset.revision,
-        "funnel": known["classic"].funnel if "classic" in known else [],
+        "funnel": known["classic"].funnel,
         "deck_funnel": DECK_FUNNEL,
         "funnels": {name: chosen.funnel for name, chosen in known.items()},
         "fingerprints": {name: chosen.fingerprint for name, chosen in known.items()},
@@ -208,6 +202,13 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "reasons": {reason or "used": n for reason, n in sorted(found.reasons.items())},
         "copies": found.copies,
         "small_cells": small_cells(found.used),
+        "images": {
+            **{
+                field: {"edges": histogram_edges(field), "counts": counts}
+                for field, counts in found.histograms.items()
+            },
+            "resolutions": found.resolutions,
+        },
     }
 
 

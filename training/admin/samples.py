@@ -17,8 +17,8 @@ from vision.errors import PhotoError
 from vision.inspection import as_thumbnail
 
 from .. import files
-from ..importing import clean
-from ..models import Dataset, Ruling, Sample
+from ..models import Ruling, Sample
+from ..rulings import relabel, rule
 
 
 @admin.register(Sample)
@@ -82,9 +82,8 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
     def save_model(self, request: HttpRequest, sample: Sample, form: Any, change: bool) -> None:
-        super().save_model(request, sample, form, change)
         if form.changed_data:
-            _clean_again(sample.dataset)
+            relabel(sample)
 
     @admin.action(description=gettext_lazy("Use these images"))
     def keep(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
@@ -99,19 +98,12 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         self._rule(request, chosen, Ruling.NONE)
 
     def _rule(self, request: HttpRequest, chosen: QuerySet[Sample], ruling: Ruling) -> None:
-        datasets = list(Dataset.objects.filter(samples__in=chosen).distinct())
-        count = chosen.order_by().update(ruling=ruling)
-        for dataset in datasets:
-            _clean_again(dataset)
+        count = rule(chosen, ruling)
         messages.success(
             request,
             ngettext("%(count)d image was ruled on.", "%(count)d images were ruled on.", count)
             % {"count": count},
         )
-
-
-def _clean_again(dataset: Dataset) -> None:
-    clean(dataset, lambda *_progress: None)
 
 
 def _image(sample: Sample, side: int) -> str:

@@ -1,6 +1,5 @@
 """The charts of a dataset, in the order an administrator reads them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +116,8 @@ def _age_boxes(cube: Counts) -> Chart:
         _("Age by race and gender"),
         _("The middle half of each group's ages as a box, its middle nine tenths as whiskers."),
         groups,
-        axes=Axes(x=_("Race label"), y=_("Age in years")),
+        axes=Axes(x=_("Race label"), y=_("Age in years"), series=_("Gender label")),
+        wide=True,
     )
 
 
@@ -230,16 +230,14 @@ def _thrown_away(before: Counts, after: Counts, full: Counts) -> Chart:
 
 
 def _image_charts(figures: Figures) -> list[Chart]:
-    titles: dict[str, tuple[str, str, Callable[[float], str]]] = {
+    titles = {
         "brightness": (
             _("Brightness"),
             _("Mean luma of each image, from 0 (black) to 255 (white)."),
-            lambda edge: f"{edge:.0f}",
         ),
         "sharpness": (
             _("Blur"),
-            _("Variance of the Laplacian: low is blurred; the last bar holds all that is sharper."),
-            lambda edge: f"{edge:.0f}",
+            _("Variance of the Laplacian, in bins that grow: the lower, the more blurred."),
         ),
     }
     charts = [
@@ -247,11 +245,11 @@ def _image_charts(figures: Figures) -> list[Chart]:
             field,
             title,
             sentence,
-            [text(edge) for edge in eda.histogram_edges(field)[:-1]],
+            [f"{edge:.3g}" for edge in eda.histogram_edges(field)[:-1]],
             {_("Images"): figures.histograms[field]},
-            axes=Axes(x=title, y=_("Images")),
+            axes=Axes(x=title, y=_("Images"), x_type="category"),
         )
-        for field, (title, sentence, text) in titles.items()
+        for field, (title, sentence) in titles.items()
     ]
     charts.append(
         bars(

@@ -43,6 +43,7 @@ def _classic_funnel(classic: Curation) -> Chart:
             _("The deck"): [DECK_FUNNEL.get(step["step"]) for step in steps],
         },
         axes=Axes(x=_("Step"), y=_("Files")),
+        sideways=True,
         wide=True,
     )
     return replace(_with_reasons(chart, steps), notes=tuple(_differences(steps)))
@@ -56,6 +57,7 @@ def _full_funnel(full: Curation) -> Chart:
         _names(full.funnel),
         {_("Files"): [step["count"] for step in full.funnel]},
         axes=Axes(x=_("Step"), y=_("Files")),
+        sideways=True,
     )
     return _with_reasons(chart, full.funnel)
 
@@ -149,4 +151,5 @@ def _reasons(figures: Figures) -> Chart:
         [str(ReasonChoice(reason).label) for reason in ordered],
         {_("Files"): [aside[reason] for reason in ordered]},
         axes=Axes(x=_("Reason"), y=_("Files")),
+        sideways=True,
     )

@@ -225,7 +225,8 @@ def _fill_cells(splits: dict[int, Split], groups: dict[int, list[Candidate]], se
         labels = _labels(members[0])
         cells[labels.race, labels.gender, age_bin(labels.age)].append(group)
     for cell in cells.values():
-        if len(cell) < _SMALLEST_CELL:
+        complete = {splits[group] for group in cell} == set(SPLITS)
+        if complete or len(cell) < _SMALLEST_CELL:
             continue
         ordered = sorted(cell, key=lambda group: _draw(seed, groups[group][0].digest))
         for lacking in SPLITS:

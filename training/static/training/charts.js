@@ -8,7 +8,7 @@
 
   // From little to much; little stands out least.
   const LIGHT_SCALE = [[0, "#f8fafc"], [1, "#0072B2"]];
-  const DARK_SCALE = [[0, "#1e293b"], [1, "#56B4E9"]];
+  const DARK_SCALE = [[0, "#1e293b"], [1, "#0369a1"]];
 
   function theme() {
     const dark = document.documentElement.classList.contains("dark");
@@ -30,7 +30,7 @@
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: text, family: "inherit", size: narrow ? 11 : 12 },
       margin: { l: 48, r: 12, t: 8, b: 48 },
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      legend: { ...layout.legend, orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
       height: box.clientHeight,
     };
   }

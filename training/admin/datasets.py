@@ -1,8 +1,10 @@
 """Datasets: import them, explore them in charts, take their splits away."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -21,6 +23,7 @@ from ..forms import ImportForm
 from ..imports import ImportRefused, request_import
 from ..models import Curation, Dataset
 from . import galleries
+from .access import for_viewers
 
 
 @admin.register(Dataset)
@@ -59,7 +62,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         files.forget_orphans()
 
     def get_urls(self) -> list[URLPattern]:
-        wrap = self.admin_site.admin_view
+        wrap = partial(for_viewers, self)
         urls: list[URLPattern] = super().get_urls()
         return [
             path("<int:pk>/charts/", wrap(self.charts), name="training_dataset_charts"),
@@ -77,6 +80,8 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     @action(description=gettext_lazy("Import images"), url_path="import", icon="upload")  # type: ignore[untyped-decorator]
     def import_files(self, request: HttpRequest) -> HttpResponse:
         """Upload an archive, or take one that lies in the server's import folder."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
         form = ImportForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -124,6 +129,8 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         """The images behind each reason and the doubtful labels, to rule on in bulk."""
         dataset = get_object_or_404(Dataset, pk=pk)
         if request.method == "POST":
+            if not self.has_change_permission(request):
+                raise PermissionDenied
             messages.success(request, galleries.act(dataset, request))
             return redirect(request.get_full_path())
         context = {

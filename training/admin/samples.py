@@ -19,6 +19,7 @@ from vision.inspection import as_thumbnail
 from .. import files
 from ..models import Ruling, Sample
 from ..rulings import relabel, rule
+from .access import for_viewers
 
 
 class DoubtFilter(admin.SimpleListFilter):
@@ -76,7 +77,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         return f"{sample.doubtful_label}: {sample.suggestion}" if sample.suggestion else "–"
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.image)
+        view = for_viewers(self, self.image)
         urls: list[URLPattern] = super().get_urls()
         return [path("<int:pk>/image/", view, name="training_sample_image"), *urls]
 
@@ -101,15 +102,15 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         if form.changed_data:
             relabel(sample)
 
-    @admin.action(description=gettext_lazy("Use these images"))
+    @admin.action(description=gettext_lazy("Use these images"), permissions=["change"])
     def keep(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Ruling.KEEP)
 
-    @admin.action(description=gettext_lazy("Do not use these images"))
+    @admin.action(description=gettext_lazy("Do not use these images"), permissions=["change"])
     def drop(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Ruling.DROP)
 
-    @admin.action(description=gettext_lazy("Take back what was ruled"))
+    @admin.action(description=gettext_lazy("Take back what was ruled"), permissions=["change"])
     def as_cleaned(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Ruling.NONE)
 

@@ -1,6 +1,7 @@
 """The figures of a dataset against counts made by hand."""
 
 import io
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def test_the_funnel_and_the_splits_add_up(dataset: Dataset) -> None:
     report = eda.summary(dataset)
     for recipe in ("classic", "full"):
         funnel = report["funnels"][recipe]
-        for before, after in zip(funnel, funnel[1:], strict=False):
+        for before, after in itertools.pairwise(funnel):
             assert before["count"] - sum(after["reasons"].values()) == after["count"]
         assert sum(report["splits"][recipe].values()) == funnel[-1]["count"]
     assert report["funnels"]["classic"][-1]["count"] == 3 * 2

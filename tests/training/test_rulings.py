@@ -31,7 +31,7 @@ def only(sample: Sample) -> Any:
 
 
 def test_a_ruling_changes_the_funnel_and_taking_it_back_restores_it(dataset: Dataset) -> None:
-    first, second = SampleFactory.create_batch(2, dataset=dataset)
+    first, _second = SampleFactory.create_batch(2, dataset=dataset)
     before = kept(dataset)
     assert rule(only(first), Ruling.DROP) == 1
     dataset.refresh_from_db()
@@ -124,9 +124,7 @@ def test_the_models_estimate_becomes_the_label(dataset: Dataset) -> None:
 
 
 def test_a_label_found_right_is_doubted_no_more(dataset: Dataset) -> None:
-    sample = SampleFactory.create(
-        dataset=dataset, doubt=0.9, doubtful_label="age", suggestion="61"
-    )
+    sample = SampleFactory.create(dataset=dataset, doubt=0.9, doubtful_label="age", suggestion="61")
     assert confirm_labels(dataset.samples.all()) == 1
     sample.refresh_from_db()
     assert (sample.age, sample.doubt) == (30, None)

@@ -276,6 +276,18 @@ def test_doubtful_labels_are_taken_over_or_confirmed(boss: Client, dataset: Data
     assert first.age == 61
 
 
+def test_a_search_for_label_errors_is_asked_for_once_and_watched(
+    boss: Client, dataset: Dataset
+) -> None:
+    address = f"/admin/training/dataset/{dataset.pk}/review/"
+    assert address in gallery(boss, dataset, "doubts")
+    assert boss.get(address).status_code == 403
+    first, second = boss.post(address), boss.post(address)
+    run = dataset.reviews.get()
+    assert first.url == second.url == f"/admin/training/reviewrun/{run.pk}/change/"
+    assert boss.get(first.url).status_code == 200
+
+
 def test_a_gallery_has_pages(boss: Client, dataset: Dataset) -> None:
     SampleFactory.create_batch(50, dataset=dataset, found="no_face", reason="no_face")
     curations.move_on(dataset)

@@ -22,6 +22,7 @@ from ..charts import as_csv
 from ..forms import ImportForm
 from ..imports import ImportRefused, request_import
 from ..models import Curation, Dataset
+from ..reviews import request_review
 from . import galleries
 from .access import for_viewers
 
@@ -77,6 +78,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
             path("<int:pk>/charts/", wrap(self.charts), name="training_dataset_charts"),
             path("<int:pk>/charts/<slug:key>.csv", wrap(self.chart_csv), name="training_chart_csv"),
             path("<int:pk>/gallery/", wrap(self.gallery), name="training_gallery"),
+            path("<int:pk>/review/", wrap(self.review), name="training_review"),
             path("<int:pk>/splits/<slug:recipe>.csv", wrap(self.splits), name="training_splits"),
             path(
                 "<int:pk>/mean-face/<int:race>/<int:gender>/",
@@ -148,6 +150,14 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
             **galleries.context_of(dataset, request),
         }
         return TemplateResponse(request, "admin/training/gallery.html", context)
+
+    def review(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Start a search for label errors, or go to the one under way."""
+        dataset = get_object_or_404(Dataset, pk=pk)
+        if request.method != "POST" or not self.has_change_permission(request):
+            raise PermissionDenied
+        run = request_review(dataset, request.user)
+        return redirect("admin:training_reviewrun_change", run.pk)
 
     def chart_csv(self, _request: HttpRequest, pk: int, key: str) -> HttpResponse:
         """The numbers behind one chart."""

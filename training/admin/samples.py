@@ -18,7 +18,7 @@ from vision.inspection import as_thumbnail
 
 from .. import files
 from ..models import Ruling, Sample
-from ..rulings import relabel, rule
+from ..rulings import estimate_in_words, relabel, rule
 from .access import for_viewers
 
 
@@ -41,7 +41,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     """What an administrator rules here has the last word over what cleaning found."""
 
     list_display = (
-        "picture", "name", "age", "gender", "race", "reason", "ruling", "doubtful",
+        "picture", "file", "age", "gender", "race", "reason", "ruling", "doubtful",
     )  # fmt: skip
     list_filter = (
         "dataset",
@@ -68,13 +68,20 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def picture(self, sample: Sample) -> str:
         return _image(sample, 64)
 
+    @admin.display(description=gettext_lazy("file"), ordering="name")
+    def file(self, sample: Sample) -> str:
+        return sample.name.rpartition("/")[2]
+
     @admin.display(description=gettext_lazy("Image"))
     def large_picture(self, sample: Sample) -> str:
         return _image(sample, 200)
 
     @admin.display(description=gettext_lazy("Model disagrees"), ordering=F("doubt").desc())
     def doubtful(self, sample: Sample) -> str:
-        return f"{sample.doubtful_label}: {sample.suggestion}" if sample.suggestion else "–"
+        if not sample.suggestion:
+            return "–"
+        label = Sample._meta.get_field(sample.doubtful_label).verbose_name
+        return f"{label}: {estimate_in_words(sample)}"
 
     def get_urls(self) -> list[URLPattern]:
         view = for_viewers(self, self.image)
@@ -128,7 +135,7 @@ def _image(sample: Sample, side: int) -> str:
         return _("none")
     url = reverse("admin:training_sample_image", args=[sample.pk])
     return format_html(
-        '<img src="{}" width="{}" height="{}" alt="" loading="lazy" class="rounded-default">',
+        '<img src="{}" width="{}" height="{}" alt="" loading="lazy" class="fr-thumb">',
         url,
         side,
         side,

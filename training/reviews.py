@@ -182,7 +182,8 @@ def doubts_of_ages(ages: NDArray[np.float64], years: NDArray[np.float64]) -> NDA
     for members in np.array_split(np.argsort(years, kind="stable"), min(10, len(years) // 10)):
         spreads[members] = max(1.0, 1.4826 * float(np.median(errors[members])))
     squares = (errors / (3 * spreads)) ** 2
-    return squares / (1 + squares)
+    doubts: NDArray[np.float64] = squares / (1 + squares)
+    return doubts
 
 
 def _held_out(

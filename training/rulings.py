@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import IntegerChoices, QuerySet
 
 from .cleaning import judge, reason_under
 from .curations import move_on
 from .models import Dataset, GenderLabel, RaceLabel, Ruling, Sample
 
-_CHOICES = {"gender": GenderLabel, "race": RaceLabel}
+_CHOICES: dict[str, type[IntegerChoices]] = {"gender": GenderLabel, "race": RaceLabel}
 
 
 def rule(chosen: QuerySet[Sample], ruling: Ruling) -> int:

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from .. import eda, rulings
 from ..galleries import DOUBTS, page_of
@@ -61,7 +61,7 @@ def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
 
 def _links(reasons: dict[str, int], doubts: int, show: str) -> list[dict[str, Any]]:
     entries = [(reason, ReasonChoice(reason).label, count) for reason, count in reasons.items()]
-    entries.append((DOUBTS, _("Doubtful labels"), doubts))
+    entries.append((DOUBTS, gettext_lazy("Doubtful labels"), doubts))
     return [
         {"url": _url(key), "label": label, "count": count, "current": key == show}
         for key, label, count in entries

@@ -29,7 +29,7 @@ class DoubtFilter(admin.SimpleListFilter):
     parameter_name = "doubtful_label"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("age", _("Age")), ("gender", _("Gender")), ("race", _("Race"))]
+        return _doubted_labels()
 
     def queryset(self, request: HttpRequest, samples: QuerySet[Sample]) -> QuerySet[Sample]:
         label = self.value()
@@ -80,7 +80,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def doubtful(self, sample: Sample) -> str:
         if not sample.suggestion:
             return "–"
-        label = Sample._meta.get_field(sample.doubtful_label).verbose_name
+        label = dict(_doubted_labels())[sample.doubtful_label]
         return f"{label}: {estimate_in_words(sample)}"
 
     def get_urls(self) -> list[URLPattern]:
@@ -128,6 +128,10 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
             ngettext("%(count)d image was ruled on.", "%(count)d images were ruled on.", count)
             % {"count": count},
         )
+
+
+def _doubted_labels() -> list[tuple[str, str]]:
+    return [("age", _("Age")), ("gender", _("Gender")), ("race", _("Race"))]
 
 
 def _image(sample: Sample, side: int) -> str:

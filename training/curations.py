@@ -31,8 +31,8 @@ def curated(dataset: Dataset, recipe: str, seed: int = 0) -> Curated:
 def current(dataset: Dataset, seed: int = 0) -> dict[str, Curation]:
     """Recipe → what it selects of the dataset's present revision.
 
-    Computed where the dataset has changed since somebody asked (some 25 µs an image for both recipes),
-    so that an administrator who rules on one image after another does not wait for each.
+    Computed where the dataset has changed since somebody asked (some 25 µs an image for both), so
+    that an administrator who rules on one image after another does not wait for each.
     """
     found = {c.recipe: c for c in dataset.curations.filter(seed=seed, revision=dataset.revision)}
     if set(found) != set(RECIPES):

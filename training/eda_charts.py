@@ -245,12 +245,14 @@ def _image_charts(figures: Figures) -> list[Chart]:
             field,
             title,
             sentence,
-            [f"{edge:.3g}" for edge in eda.histogram_edges(field)[:-1]],
+            [_short(edge) for edge in eda.histogram_edges(field)[:-1]],
             {_("Images"): figures.histograms[field]},
             axes=Axes(x=title, y=_("Images"), x_type="category"),
         )
         for field, (title, sentence) in titles.items()
     ]
+    for chart in charts:
+        chart.figure["layout"]["xaxis"]["nticks"] = 10
     charts.append(
         bars(
             "resolution",
@@ -259,6 +261,12 @@ def _image_charts(figures: Figures) -> list[Chart]:
             list(figures.resolutions),
             {_("Images"): list(figures.resolutions.values())},
             axes=Axes(x=_("Pixels"), y=_("Images"), x_type="category"),
+            sideways=True,
         )
     )
     return charts
+
+
+def _short(number: float) -> str:
+    """Three digits that matter, never as a power of ten."""
+    return f"{float(f'{number:.3g}'):g}"

@@ -6,17 +6,21 @@ reads no charts gets the table and a CSV file.
 
 import csv
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 Number = int | float
 
+_LINE = 22  # characters of a category's name in one line
+
 
 @dataclass(frozen=True)
 class Chart:
     """`sentence` says in one line what the chart shows. `figure` holds Plotly's `data` and
-    `layout`. `rows` are the chart's numbers under `columns`. `wide` charts take the whole row."""
+    `layout`. `rows` are the chart's numbers under `columns`. `wide` charts take the whole row.
+    `notes` are sentences that explain what can be seen."""
 
     key: str
     title: str
@@ -25,6 +29,7 @@ class Chart:
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     wide: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def element(self) -> str:
@@ -51,12 +56,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Axes:
-    """The titles of both axes; `kinds` may set Plotly's axis types, such as "category"."""
+    """The titles of both axes and of what tells the series apart; the types are Plotly's, such as
+    "category"."""
 
     x: str = ""
     y: str = ""
     x_type: str = "-"
     y_type: str = "-"
+    series: str = ""
 
 
 def bars(
@@ -68,14 +75,17 @@ def bars(
     *,
     axes: Axes,
     stacked: bool = False,
+    sideways: bool = False,
     wide: bool = False,
 ) -> Chart:
-    """One bar, or one group or stack of bars, for each category."""
+    """One bar, or one group or stack of bars, for each category; `sideways` for long names."""
     traces = [
         {"type": "bar", "name": name, "x": list(categories), "y": list(values)}
         for name, values in series.items()
     ]
     layout = _layout(axes, legend=len(series) > 1) | {"barmode": "stack" if stacked else "group"}
+    if sideways:
+        traces, layout = _sideways(traces, layout)
     columns, rows = _table(axes, categories, series)
     return Chart(key, title, sentence, {"data": traces, "layout": layout}, columns, rows, wide)
 
@@ -167,6 +177,7 @@ def boxes(
     groups: Mapping[str, Mapping[str, Sequence[Number]]],
     *,
     axes: Axes,
+    wide: bool = False,
 ) -> Chart:
     """Box plots of five numbers each (5 %, 25 %, 50 %, 75 %, 95 %): series → category → numbers."""
     traces = []
@@ -187,8 +198,9 @@ def boxes(
         )
         rows += [(category, name, *five) for category, five in categories.items()]
     layout = _layout(axes, legend=len(groups) > 1) | {"boxmode": "group"}
-    columns = (axes.x, "", "5 %", "25 %", "50 %", "75 %", "95 %")
-    return Chart(key, title, sentence, {"data": traces, "layout": layout}, columns, tuple(rows))
+    columns = (axes.x, axes.series, "5 %", "25 %", "50 %", "75 %", "95 %")
+    figure = {"data": traces, "layout": layout}
+    return Chart(key, title, sentence, figure, columns, tuple(rows), wide)
 
 
 def as_csv(chart: Chart) -> str:
@@ -205,6 +217,7 @@ def _layout(axes: Axes, *, legend: bool) -> dict[str, Any]:
         "xaxis": _axis(axes.x, axes.x_type),
         "yaxis": _axis(axes.y, axes.y_type),
         "showlegend": legend,
+        "legend": {"traceorder": "normal"},
     }
 
 
@@ -215,6 +228,23 @@ def _axis(title: str, kind: str) -> dict[str, Any]:
 def _diagonal(low: Number, high: Number) -> dict[str, Any]:
     line = {"dash": "dot", "width": 1}
     return {"type": "line", "x0": low, "y0": low, "x1": high, "y1": high, "line": line}
+
+
+def _sideways(
+    traces: list[dict[str, Any]], layout: dict[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The same bars lying, the first category on top, its name broken into short lines."""
+    turned = [
+        trace | {"orientation": "h", "x": trace["y"], "y": [_broken(x) for x in trace["x"]]}
+        for trace in traces
+    ]
+    upright = layout["yaxis"]
+    names = layout["xaxis"] | {"title": {"text": ""}, "type": "category", "autorange": "reversed"}
+    return turned, layout | {"xaxis": upright, "yaxis": names}
+
+
+def _broken(name: Any) -> str:
+    return "<br>".join(textwrap.wrap(str(name), _LINE))
 
 
 def _table(

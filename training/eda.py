@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import Count
+from django.db.models import Count, Max, Min
 from numpy.typing import NDArray
 
-from vision.curation import RECIPES
 from vision.labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES, age_bin
 
+from . import curations
 from .models import Curation, Dataset
 
 Counts = NDArray[np.int64]
@@ -32,9 +32,10 @@ DECK_FUNNEL: dict[str, int] = {
 # A cell of race × gender × decade below this is too small to learn from or to judge by.
 SMALL_CELL = 50
 _CACHED_FOR = 30 * 24 * 3600
-_HISTOGRAMS: dict[str, tuple[float, float, int]] = {  # low, high, bins
-    "brightness": (0.0, 255.0, 51),
-    "sharpness": (0.0, 1500.0, 50),
+# The edges of the bins. Sharpness spans four orders of magnitude, so its bins grow.
+_EDGES: dict[str, NDArray[np.float64]] = {
+    "brightness": np.linspace(0, 255, 52),
+    "sharpness": np.geomspace(1, 10_000, 49),
 }
 
 
@@ -80,7 +81,7 @@ def _compute(dataset: Dataset) -> Figures:
     return Figures(
         cubes=_cubes(dataset),
         reasons=dict(_counts(dataset, "reason")),
-        histograms={field: _histogram(dataset, field) for field in _HISTOGRAMS},
+        histograms=_histograms(dataset),
         resolutions=_resolutions(dataset),
         copies=_copies(dataset),
     )
@@ -104,18 +105,19 @@ def _counts(dataset: Dataset, field: str) -> list[tuple[Any, int]]:
     return [(value, n) for value, n in rows]
 
 
-def _histogram(dataset: Dataset, field: str) -> list[int]:
-    """Counts per bin; what lies above the last edge counts in the last bin."""
-    low, high, bins = _HISTOGRAMS[field]
-    values = dataset.samples.exclude(**{field: None}).values_list(field, flat=True)
-    clipped = np.clip(np.fromiter(values.iterator(), np.float64), low, high)
-    counts: list[int] = np.histogram(clipped, bins, (low, high))[0].tolist()
-    return counts
+def _histograms(dataset: Dataset) -> dict[str, list[int]]:
+    """Counts per bin by field; what lies beyond the edges counts in the first or the last bin."""
+    rows = dataset.samples.exclude(width=None).values_list(*_EDGES).order_by()
+    values = np.fromiter(rows.iterator(10_000), np.dtype((np.float64, len(_EDGES))))
+    return {
+        field: np.histogram(column.clip(edges[0], edges[-1]), edges)[0].tolist()
+        for (field, edges), column in zip(_EDGES.items(), values.T, strict=True)
+    }
 
 
 def histogram_edges(field: str) -> list[float]:
-    low, high, bins = _HISTOGRAMS[field]
-    edges: list[float] = np.linspace(low, high, bins + 1).tolist()
+    """The bins of a histogram: one edge more than there are counts."""
+    edges: list[float] = _EDGES[field].round(2).tolist()
     return edges
 
 
@@ -131,25 +133,26 @@ def _resolutions(dataset: Dataset) -> dict[str, int]:
 
 def _copies(dataset: Dataset) -> dict[str, int]:
     """Groups of identical files, and how many of those groups carry different labels."""
-    labels = (
-        Count("age", distinct=True),
-        Count("gender", distinct=True),
-        Count("race", distinct=True),
-    )
     groups = (
         dataset.samples.exclude(digest="")
         .exclude(race=None)
-        .values_list("digest")
-        .annotate(n=Count("pk"), ages=labels[0], genders=labels[1], races=labels[2])
+        .values("digest")
+        # Cheaper than counting distinct values, by far.
+        .annotate(
+            n=Count("pk"),
+            ages=Max("age") - Min("age"),
+            classes=Max("gender") - Min("gender") + Max("race") - Min("race"),
+        )
         .filter(n__gt=1)
+        .values_list("n", "ages", "classes")
         .order_by()
     )
-    rows = [(n, ages, max(genders, races)) for _, n, ages, genders, races in groups]
+    rows = list(groups)
     return {
         "identical_groups": len(rows),
         "identical_files": sum(n for n, _, _ in rows),
-        "conflicting_groups": sum(max(ages, classes) > 1 for _, ages, classes in rows),
-        "conflicting_class_groups": sum(classes > 1 for _, _, classes in rows),
+        "conflicting_groups": sum(ages + classes > 0 for _, ages, classes in rows),
+        "conflicting_class_groups": sum(classes > 0 for _, _, classes in rows),
     }
 
 
@@ -158,11 +161,6 @@ def by_decade(ages: Counts) -> Counts:
     edges = [age for age in range(OLDEST_AGE + 1) if age == 0 or age_bin(age) != age_bin(age - 1)]
     summed: Counts = np.add.reduceat(ages, edges, axis=-1)
     return summed
-
-
-def curation(dataset: Dataset, recipe: str) -> Curation | None:
-    """What a recipe selects of the dataset's present revision, if it was curated."""
-    return dataset.curations.filter(recipe=recipe, seed=0, revision=dataset.revision).first()
 
 
 def curated_cube(curation: Curation) -> dict[str, Counts]:
@@ -190,12 +188,11 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     files with usable labels, as they came.
     """
     found = figures(dataset)
-    curations = {name: curation(dataset, name) for name in RECIPES}
-    known = {name: chosen for name, chosen in curations.items() if chosen}
+    known = curations.current(dataset)
     return {
         "dataset": dataset.name,
         "revision": dataset.revision,
-        "funnel": known["classic"].funnel if "classic" in known else [],
+        "funnel": known["classic"].funnel,
         "deck_funnel": DECK_FUNNEL,
         "funnels": {name: chosen.funnel for name, chosen in known.items()},
         "fingerprints": {name: chosen.fingerprint for name, chosen in known.items()},
@@ -208,6 +205,13 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "reasons": {reason or "used": n for reason, n in sorted(found.reasons.items())},
         "copies": found.copies,
         "small_cells": small_cells(found.used),
+        "images": {
+            **{
+                field: {"edges": histogram_edges(field), "counts": counts}
+                for field, counts in found.histograms.items()
+            },
+            "resolutions": found.resolutions,
+        },
     }
 
 

@@ -1,6 +1,5 @@
 """The charts of a dataset, in the order an administrator reads them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,10 @@ from django.utils.translation import gettext as _
 from vision.curation import RECIPES
 from vision.labels import AGE_BINS
 
-from . import eda
+from . import curations, eda, eda_funnel
 from .charts import Axes, Chart, Section, bars, boxes, heat_map
 from .eda import Counts, Figures
-from .models import Curation, Dataset, GenderLabel, RaceLabel, ReasonChoice
+from .models import Curation, Dataset, GenderLabel, RaceLabel
 
 # The deck's `age_cat`: everybody under twenty is one category, then decades.
 _AGE_CATS = ("<20", "20", "30", "40", "50", "60", "70", "80", "90+")
@@ -21,104 +20,29 @@ _AGE_CATS = ("<20", "20", "30", "40", "50", "60", "70", "80", "90+")
 def sections(dataset: Dataset) -> list[Section]:
     """Every chart of the dataset as it is now."""
     figures = eda.figures(dataset)
-    classic, full = eda.curation(dataset, "classic"), eda.curation(dataset, "full")
-    made = [
-        Section(_("From files to examples"), _funnel_charts(figures, classic, full)),
+    known = curations.current(dataset)
+    classic, full = known["classic"], known["full"]
+    return [
+        Section(_("From files to examples"), eda_funnel.charts(figures, classic, full)),
         Section(_("Who is in it"), _label_charts(figures)),
+        Section(_("Balance"), _balance_charts(figures, classic, full)),
+        Section(_("What the images are like"), _image_charts(figures)),
     ]
-    if classic and full:
-        made.append(Section(_("Balance"), _balance_charts(figures, classic, full)))
-    made.append(Section(_("What the images are like"), _image_charts(figures)))
-    return made
 
 
-def _funnel_charts(
-    figures: Figures, classic: Curation | None, full: Curation | None
-) -> list[Chart]:
-    charts = [_reasons(figures)]
-    if classic:
-        charts.insert(0, _classic_funnel(classic))
-    if full:
-        charts.append(_full_funnel(full))
-    return charts
-
-
-def step_names() -> dict[str, str]:
-    """The steps of `vision.curation`'s funnels, in words."""
+def tables(dataset: Dataset) -> dict[str, dict[str, Any]]:
+    """Every chart's numbers, for programs: key → what it shows, columns and rows."""
     return {
-        "files": _("Files"),
-        "labelled": _("With usable labels"),
-        "readable": _("Readable, with a face"),
-        "consistent": _("Without contradictions"),
-        "distinct": _("Without copies"),
-        "races": _("Of the recipe's races"),
-        "balanced": _("Races of one size"),
+        chart.key: {
+            "title": chart.title,
+            "shows": chart.sentence,
+            "notes": chart.notes,
+            "columns": chart.columns,
+            "rows": chart.rows,
+        }
+        for section in sections(dataset)
+        for chart in section.charts
     }
-
-
-def _classic_funnel(classic: Curation) -> Chart:
-    names = step_names()
-    steps = classic.funnel
-    ours = [step["count"] for step in steps]
-    deck = [eda.DECK_FUNNEL.get(step["step"]) for step in steps]
-    chart = bars(
-        "funnel",
-        _("The classic funnel"),
-        _("How many files are left after each step, ours beside the student deck's."),
-        [names[step["step"]] for step in steps],
-        {_("This dataset"): ours, _("The deck"): deck},
-        axes=Axes(x=_("Step"), y=_("Files")),
-        wide=True,
-    )
-    rows = tuple(
-        (*row, _taken(step["reasons"])) for row, step in zip(chart.rows, steps, strict=True)
-    )
-    return Chart(
-        chart.key, chart.title, chart.sentence, chart.figure,
-        (*chart.columns, _("Set aside in this step")), rows, chart.wide,
-    )  # fmt: skip
-
-
-def _full_funnel(full: Curation) -> Chart:
-    names = step_names()
-    return bars(
-        "full-funnel",
-        _("The full funnel"),
-        _("What the “full” recipe keeps: everything clean, all five races, no undersampling."),
-        [names[step["step"]] for step in full.funnel],
-        {_("Files"): [step["count"] for step in full.funnel]},
-        axes=Axes(x=_("Step"), y=_("Files")),
-    )
-
-
-def _taken(reasons: dict[str, int]) -> str:
-    return "; ".join(f"{_reason_name(reason)}: {count}" for reason, count in reasons.items())
-
-
-def _reason_name(reason: str) -> str:
-    kind, _underscore, label = reason.partition("_")
-    if kind in {"race", "surplus"} and label.upper() in RaceLabel.names:
-        race = RaceLabel[label.upper()].label
-        words = _("race %(race)s") if kind == "race" else _("surplus of %(race)s")
-        return words % {"race": race}
-    return str(ReasonChoice(reason).label)
-
-
-def _reasons(figures: Figures) -> Chart:
-    aside = {r: n for r, n in figures.reasons.items() if r}
-    ordered = sorted(aside, key=lambda reason: -aside[reason])
-    return bars(
-        "reasons",
-        _("Why images are set aside"),
-        _("%(groups)d groups of identical files, %(conflicts)d of them with differing labels.")
-        % {
-            "groups": figures.copies["identical_groups"],
-            "conflicts": figures.copies["conflicting_groups"],
-        },
-        [str(ReasonChoice(reason).label) for reason in ordered],
-        {_("Files"): [aside[reason] for reason in ordered]},
-        axes=Axes(x=_("Reason"), y=_("Files")),
-    )
 
 
 def _races() -> list[str]:
@@ -185,7 +109,8 @@ def _age_boxes(cube: Counts) -> Chart:
         _("Age by race and gender"),
         _("The middle half of each group's ages as a box, its middle nine tenths as whiskers."),
         groups,
-        axes=Axes(x=_("Race label"), y=_("Age in years")),
+        axes=Axes(x=_("Race label"), y=_("Age in years"), series=_("Gender label")),
+        wide=True,
     )
 
 
@@ -298,16 +223,14 @@ def _thrown_away(before: Counts, after: Counts, full: Counts) -> Chart:
 
 
 def _image_charts(figures: Figures) -> list[Chart]:
-    titles: dict[str, tuple[str, str, Callable[[float], str]]] = {
+    titles = {
         "brightness": (
             _("Brightness"),
             _("Mean luma of each image, from 0 (black) to 255 (white)."),
-            lambda edge: f"{edge:.0f}",
         ),
         "sharpness": (
             _("Blur"),
-            _("Variance of the Laplacian: low is blurred; the last bar holds all that is sharper."),
-            lambda edge: f"{edge:.0f}",
+            _("Variance of the Laplacian, in bins that grow: the lower, the more blurred."),
         ),
     }
     charts = [
@@ -315,12 +238,14 @@ def _image_charts(figures: Figures) -> list[Chart]:
             field,
             title,
             sentence,
-            [text(edge) for edge in eda.histogram_edges(field)[:-1]],
+            [_short(edge) for edge in eda.histogram_edges(field)[:-1]],
             {_("Images"): figures.histograms[field]},
-            axes=Axes(x=title, y=_("Images")),
+            axes=Axes(x=title, y=_("Images"), x_type="category"),
         )
-        for field, (title, sentence, text) in titles.items()
+        for field, (title, sentence) in titles.items()
     ]
+    for chart in charts:
+        chart.figure["layout"]["xaxis"]["nticks"] = 10
     charts.append(
         bars(
             "resolution",
@@ -329,6 +254,12 @@ def _image_charts(figures: Figures) -> list[Chart]:
             list(figures.resolutions),
             {_("Images"): list(figures.resolutions.values())},
             axes=Axes(x=_("Pixels"), y=_("Images"), x_type="category"),
+            sideways=True,
         )
     )
     return charts
+
+
+def _short(number: float) -> str:
+    """Three digits that matter, never as a power of ten."""
+    return f"{float(f'{number:.3g}'):g}"

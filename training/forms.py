@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.validators import FileExtensionValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
@@ -43,6 +44,7 @@ class ImportForm(forms.Form):
             "age, gender and race."
         ),
         widget=UnfoldAdminFileFieldWidget,
+        validators=[FileExtensionValidator(["zip"])],
     )
     path = forms.ChoiceField(
         label=gettext_lazy("Or take from the import folder"),

@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import F
 
 from vision.cleaning import Reason
 from vision.errors import PhotoError
@@ -17,7 +16,7 @@ from vision.labelled_files import LabelledFile, LabelledFiles
 
 from . import files
 from .cleaning import judge
-from .curations import curate_all
+from .curations import current, move_on
 from .mean_faces import draw_all
 from .models import Dataset, Sample
 
@@ -30,7 +29,7 @@ _BATCH = 200
 _THREADS = 2
 _FIELDS = (
     "digest", "age", "gender", "race", "found", "bucket",
-    "width", "height", "brightness", "sharpness", "perceptual_hash",
+    "width", "height", "brightness", "sharpness", "perceptual_hash", "reason",
 )  # fmt: skip
 
 
@@ -59,10 +58,9 @@ def clean(dataset: Dataset, on_progress: Progress) -> None:
     """Judge copies anew and curate by every recipe, after anything in the dataset changed."""
     on_progress("copies", 0, 0)
     judge(dataset)
-    Dataset.objects.filter(pk=dataset.pk).update(revision=F("revision") + 1)
-    dataset.refresh_from_db()
+    move_on(dataset)
     on_progress("curation", 0, 0)
-    curate_all(dataset)
+    current(dataset)
 
 
 def _batches(labelled: Iterable[LabelledFile]) -> Iterator[list[LabelledFile]]:
@@ -85,6 +83,8 @@ def _import_batch(dataset: Dataset, batch: list[LabelledFile]) -> int:
     with transaction.atomic():
         for sample in samples:
             sample.dataset = dataset
+            # Copies are judged at the end; until then nothing without labels passes for usable.
+            sample.reason = sample.found
         Sample.objects.bulk_create(
             samples,
             update_conflicts=True,

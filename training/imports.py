@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from . import faces, runs
 from .importing import clean, import_files
 from .models import Dataset, ImportRun, RunState
 from .runs import Reporter
+
+# An archive and its files need room twice over; the rest of the site needs some too.
+_SPARE_BYTES = 200 * 2**20
 
 
 class ImportRefused(VisionError):
@@ -48,19 +52,28 @@ def request_import(dataset: str, path: Path, *, detect_faces: bool, user: Any) -
 
 
 def keep_upload(upload: "UploadedFile[Any]") -> Path:
-    """Store an uploaded archive in the import folder; its path. Raises ImportRefused."""
+    """Store an uploaded archive in the import folder, beside what is there; its path.
+
+    Raises ImportRefused where the disk has no room for it and for what it holds.
+    """
     root: Path = settings.IMPORT_ROOT
     root.mkdir(parents=True, exist_ok=True)
     size = upload.size or 0
-    if shutil.disk_usage(root).free < 3 * size:
+    if shutil.disk_usage(root).free < 2 * size + _SPARE_BYTES:
         raise ImportRefused(_("The disk of this server has too little room for the archive."))
-    target = root / get_valid_filename(Path(upload.name or "upload.zip").name)
+    target = _free_name(root / get_valid_filename(Path(upload.name or "upload.zip").name))
     unfinished = target.with_name(f".{target.name}.part")
     with unfinished.open("wb") as file:
         for chunk in upload.chunks():
             file.write(chunk)
     unfinished.replace(target)
     return target
+
+
+def _free_name(wanted: Path) -> Path:
+    """The path, or one like it that does not exist: an archive may be in use."""
+    names = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
+    return next(path for path in chain([wanted], names) if not path.exists())
 
 
 def importable() -> list[Path]:

@@ -46,15 +46,17 @@ COPY_REASONS: frozenset[Reason] = frozenset(
 
 @dataclass(frozen=True)
 class Record:
-    """A readable, labelled image: a key of the caller's, its path and what it holds.
+    """A readable image: a key of the caller's, its path and what it holds.
 
     `digest` is the SHA-256 of the content, `perceptual_hash` 64 bits as an unsigned integer.
+    `labels` is None for an image that is out for another reason: it shares a group with its
+    copies, in case somebody lets it in again, and has no part in theirs.
     """
 
     key: int
     name: str
     digest: str
-    labels: Labels
+    labels: Labels | None
     perceptual_hash: int
 
 
@@ -73,15 +75,16 @@ def judge_copies(records: Sequence[Record], near_bits: int = NEAR_BITS) -> dict[
     is, because nobody knows which label is true. Of images that look the same, the first is used.
     """
     ordered = sorted(records, key=lambda record: (record.name, record.key))
-    reasons = _judge_identical(ordered)
-    distinct = [record for record in ordered if reasons[record.key] is None]
+    judged = [record for record in ordered if record.labels is not None]
+    reasons = _judge_identical(judged)
+    distinct = [record for record in judged if reasons[record.key] is None]
     near = group_near(np.array([r.perceptual_hash for r in distinct], np.uint64), near_bits)
     first: dict[int, int] = {}
     for record, label in zip(distinct, near.tolist(), strict=True):
         if first.setdefault(label, record.key) != record.key:
             reasons[record.key] = Reason.NEAR_DUPLICATE
     groups = _groups(ordered, near_bits)
-    return {r.key: Verdict(reasons[r.key], groups[r.key]) for r in ordered}
+    return {r.key: Verdict(reasons.get(r.key), groups[r.key]) for r in ordered}
 
 
 def _judge_identical(ordered: Sequence[Record]) -> dict[int, Reason | None]:
@@ -97,9 +100,10 @@ def _judge_identical(ordered: Sequence[Record]) -> dict[int, Reason | None]:
 
 def _reasons_of_identical(same: Sequence[Record]) -> list[Reason | None]:
     conflict: Reason | None = None
-    if len({(record.labels.gender, record.labels.race) for record in same}) > 1:
+    labels = {record.labels for record in same if record.labels is not None}
+    if len({(found.gender, found.race) for found in labels}) > 1:
         conflict = Reason.CONFLICTING_CLASSES
-    elif len({record.labels.age for record in same}) > 1:
+    elif len(labels) > 1:
         conflict = Reason.CONFLICTING_AGES
     seen: Counter[str] = Counter()
     reasons: list[Reason | None] = []

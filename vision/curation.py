@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -133,10 +132,7 @@ def select(recipe: CurationRecipe, candidates: Iterable[Candidate], seed: int = 
     images anew.
     """
     remaining = sorted(candidates, key=lambda c: (c.digest, c.name))
-    steps = [Step("files", len(remaining), {})]
-    for name, reasons in _CLEANING.items():
-        left_out = set(reasons) - recipe.tolerated
-        steps.append(_drop(remaining, name, partial(_reason_in, left_out)))
+    steps = _clean(remaining, recipe)
     steps.append(_drop(remaining, "races", lambda c: _other_race(c, recipe)))
     if recipe.undersample:
         kept = set(map(id, _undersampled(remaining, seed)))
@@ -144,6 +140,20 @@ def select(recipe: CurationRecipe, candidates: Iterable[Candidate], seed: int = 
     splits = _splits(remaining, seed)
     chosen = tuple((c, splits[c.group]) for c in remaining)
     return Selection(recipe.name, seed, tuple(steps), chosen)
+
+
+def _clean(remaining: list[Candidate], recipe: CurationRecipe) -> list[Step]:
+    """Take out, in place, whatever has a reason that the recipe does not tolerate."""
+    left = len(remaining)
+    used = {None, *recipe.tolerated}
+    counts = Counter(c.reason for c in remaining if c.reason not in used)
+    remaining[:] = [c for c in remaining if c.reason in used]
+    steps = [Step("files", left, {})]
+    for name, reasons in _CLEANING.items():
+        taken = {str(reason): counts[reason] for reason in sorted(reasons) if counts[reason]}
+        left -= sum(taken.values())
+        steps.append(Step(name, left, taken))
+    return steps
 
 
 def _drop(
@@ -159,10 +169,6 @@ def _drop(
             kept.append(candidate)
     remaining[:] = kept
     return Step(step, len(kept), dict(sorted(reasons.items())))
-
-
-def _reason_in(reasons: set[Reason], candidate: Candidate) -> str | None:
-    return candidate.reason if candidate.reason in reasons else None
 
 
 def _other_race(candidate: Candidate, recipe: CurationRecipe) -> str | None:
@@ -225,7 +231,8 @@ def _fill_cells(splits: dict[int, Split], groups: dict[int, list[Candidate]], se
         labels = _labels(members[0])
         cells[labels.race, labels.gender, age_bin(labels.age)].append(group)
     for cell in cells.values():
-        if len(cell) < _SMALLEST_CELL:
+        complete = {splits[group] for group in cell} == set(SPLITS)
+        if complete or len(cell) < _SMALLEST_CELL:
             continue
         ordered = sorted(cell, key=lambda group: _draw(seed, groups[group][0].digest))
         for lacking in SPLITS:

@@ -1,5 +1,6 @@
 """Bringing images into a dataset: nothing fatal but the path, nothing twice, nothing leaked."""
 
+import hashlib
 import io
 import json
 import os
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from PIL import Image
 from tests.factories import DatasetFactory
 from tests.training.utkface import jpeg, random_files, write_folder, write_zip
 from training import files
-from training.curations import curated
-from training.importing import import_files
-from training.models import Dataset, Sample
+from training.curations import curated, current, selection
+from training.faces import look_for_faces
+from training.importing import clean, import_files
+from training.models import Dataset
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,6 +117,51 @@ def test_a_ten_gigabyte_bomb_is_one_unreadable_file(dataset: Dataset, tmp_path: 
     assert reasons(dataset) == {"20_0_0_1.jpg": "", "20_0_0_2.jpg": "unreadable"}
 
 
+def test_a_member_that_unpacks_to_more_than_it_says_is_one_unreadable_file(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    big = {"20_0_0_1.jpg": jpeg(1), "20_0_0_2.jpg": b"\0" * (60 * 2**20)}
+    archive = write_zip(tmp_path / "utk.zip", big)
+    raw = bytearray(archive.read_bytes())
+    entry = raw.rindex(b"PK\x01\x02")
+    raw[entry + 24 : entry + 28] = (10_000).to_bytes(4, "little")
+    archive.write_bytes(bytes(raw))
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.getinfo("20_0_0_2.jpg").file_size == 10_000
+    import_(dataset, archive)
+    assert reasons(dataset) == {"20_0_0_1.jpg": "", "20_0_0_2.jpg": "unreadable"}
+
+
+def test_nothing_half_imported_passes_for_usable(dataset: Dataset, tmp_path: Path) -> None:
+    """An import that is cut off before its cleaning leaves figures and splits that still work."""
+
+    def cut_off(phase: str, *_: int) -> None:
+        if phase == "copies":
+            raise RuntimeError
+
+    odd = {"39_1_2017.jpg": jpeg(1), "30_0_0_2.jpg": b"no image", "30_0_0_3.jpg": jpeg(3)}
+    with pytest.raises(RuntimeError):
+        import_files(dataset, write_folder(tmp_path / "in", odd), cut_off)
+    assert [c.name for c, _ in selection(dataset, "full").chosen] == ["30_0_0_3.jpg"]
+
+
+def test_images_without_a_face_are_set_aside_and_looked_at_once(
+    dataset: Dataset, tmp_path: Path, photo_bytes: bytes, faceless_bytes: bytes
+) -> None:
+    made = {"30_1_0_1.jpg": photo_bytes, "3_0_0_2.jpg": faceless_bytes, "4_0_0_3.jpg": b"no image"}
+    import_(dataset, write_folder(tmp_path / "in", made))
+    told: list[tuple[int, int]] = []
+    assert look_for_faces(dataset, lambda _phase, done, total: told.append((done, total))) == 1
+    clean(dataset, lambda *_: None)
+    assert told[-1] == (2, 2)
+    assert reasons(dataset) == {
+        "30_1_0_1.jpg": "",
+        "3_0_0_2.jpg": "no_face",
+        "4_0_0_3.jpg": "unreadable",
+    }
+    assert look_for_faces(dataset, lambda *_: None) == 0
+
+
 def test_copies_are_found_across_imports(dataset: Dataset, tmp_path: Path) -> None:
     import_(dataset, write_folder(tmp_path / "one", {"30_0_0_1.jpg": jpeg(1)}))
     again = {"31_0_0_2.jpg": jpeg(1), "20_1_1_3.jpg": jpeg(2)}
@@ -204,7 +251,41 @@ def run_command(data_dir: Path, archive: Path) -> dict[str, Any]:
     "FACEROUTE_UTKFACE" not in os.environ,
     reason="FACEROUTE_UTKFACE does not name UTKFace's archive, which may not be distributed.",
 )
-def test_utkface_has_the_counts_that_are_known_of_it(dataset: Dataset) -> None:
-    import_(dataset, Path(os.environ["FACEROUTE_UTKFACE"]))
-    assert Sample.objects.filter(reason="malformed_name").count() == 3
-    assert not Sample.objects.filter(reason__in=["unreadable", "label_out_of_range"]).exists()
+def test_utkface_has_the_counts_that_an_independent_look_finds(dataset: Dataset) -> None:
+    archive = Path(os.environ["FACEROUTE_UTKFACE"])
+    import_(dataset, archive)
+    seen = _independent_counts(archive)
+    found = Counter(dataset.samples.values_list("reason", flat=True))
+    assert found["malformed_name"] == seen["malformed"] == 3
+    for reason in ("conflicting_classes", "conflicting_ages", "exact_duplicate"):
+        assert found[reason] == seen[reason]
+    assert not {"unreadable", "label_out_of_range", "unsafe_name"} & set(found)
+    classic = current(dataset)["classic"].funnel
+    assert classic[-1]["count"] == 3 * seen["smallest"]
+    races = Counter(c.labels.race for c, _ in selection(dataset, "classic").chosen if c.labels)
+    assert races == dict.fromkeys(range(3), seen["smallest"])
+
+
+def _independent_counts(archive: Path) -> dict[str, int]:
+    """What hashes of the files and their names alone tell."""
+    labels = defaultdict(list)
+    counts: Counter[str] = Counter()
+    with zipfile.ZipFile(archive) as opened:
+        for name in opened.namelist():
+            parts = name.rpartition("/")[2].partition(".")[0].split("_")
+            if len(parts) == 4:
+                digest = hashlib.sha256(opened.read(name)).hexdigest()
+                labels[digest].append(tuple(map(int, parts[:3])))
+            elif name.endswith(".jpg"):
+                counts["malformed"] += 1
+    races: Counter[int] = Counter()
+    for found in labels.values():
+        if len({label[1:] for label in found}) > 1:
+            counts["conflicting_classes"] += len(found)
+            continue
+        races[found[0][2]] += len(found)
+        if len(set(found)) > 1:
+            counts["conflicting_ages"] += len(found)
+        else:
+            counts["exact_duplicate"] += len(found) - 1
+    return {**counts, "smallest": min(races[race] for race in range(3))}

@@ -1,10 +1,11 @@
 """Datasets: import them, explore them in charts, take their splits away."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -20,8 +21,10 @@ from .. import curations, eda, eda_charts, files, mean_faces
 from ..charts import as_csv
 from ..forms import ImportForm
 from ..imports import ImportRefused, request_import
-from ..models import Dataset
+from ..models import Curation, Dataset
 from ..reviews import request_review
+from . import galleries
+from .access import for_viewers
 
 
 @admin.register(Dataset)
@@ -35,23 +38,33 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     actions_detail = ("explore",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
-        rows: QuerySet[Dataset] = super().get_queryset(request)
-        used = Count("samples", filter=Q(samples__reason=""))
-        return rows.annotate(files=Count("samples"), used=used)
+        # The funnel of "full" tells both counts; counting a million images would take seconds.
+        full = Prefetch("curations", Curation.objects.filter(recipe="full", seed=0), "full")
+        rows: QuerySet[Dataset] = super().get_queryset(request).prefetch_related(full)
+        return rows
 
-    @admin.display(description=gettext_lazy("Files"), ordering="files")
-    def files(self, dataset: Any) -> int:
-        return int(dataset.files)
+    @admin.display(description=gettext_lazy("Files"))
+    def files(self, dataset: Any) -> str:
+        return str(dataset.full[0].funnel[0]["count"]) if dataset.full else "–"
 
-    @admin.display(description=gettext_lazy("Used"), ordering="used")
-    def used(self, dataset: Any) -> int:
-        return int(dataset.used)
+    @admin.display(description=gettext_lazy("Used"))
+    def used(self, dataset: Any) -> str:
+        return str(dataset.full[0].funnel[-1]["count"]) if dataset.full else "–"
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
 
     def has_train_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
         return request.user.has_perm("training.add_trainingrun")
+
+    def get_deleted_objects(
+        self, chosen: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What goes along, in one line each: Django would list every image by name, and ask who
+        may delete images, which nobody may one by one."""
+        images = sum(dataset.samples.count() for dataset in chosen)
+        names = [str(dataset) for dataset in chosen]
+        return names, {_("Images"): images}, set(), []
 
     def delete_model(self, request: HttpRequest, dataset: Dataset) -> None:
         super().delete_model(request, dataset)
@@ -62,12 +75,13 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         files.forget_orphans()
 
     def get_urls(self) -> list[URLPattern]:
-        wrap = self.admin_site.admin_view
+        wrap = partial(for_viewers, self)
         urls: list[URLPattern] = super().get_urls()
         return [
             path("<int:pk>/charts/", wrap(self.charts), name="training_dataset_charts"),
-            path("<int:pk>/review/", wrap(self.review), name="training_dataset_review"),
             path("<int:pk>/charts/<slug:key>.csv", wrap(self.chart_csv), name="training_chart_csv"),
+            path("<int:pk>/gallery/", wrap(self.gallery), name="training_gallery"),
+            path("<int:pk>/review/", wrap(self.review), name="training_review"),
             path("<int:pk>/splits/<slug:recipe>.csv", wrap(self.splits), name="training_splits"),
             path(
                 "<int:pk>/mean-face/<int:race>/<int:gender>/",
@@ -80,6 +94,8 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     @action(description=gettext_lazy("Import images"), url_path="import", icon="upload")  # type: ignore[untyped-decorator]
     def import_files(self, request: HttpRequest) -> HttpResponse:
         """Upload an archive, or take one that lies in the server's import folder."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
         form = ImportForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -118,15 +134,6 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     def train_row(self, _request: HttpRequest, object_id: int) -> HttpResponse:
         return redirect(_train_url(object_id))
 
-    def review(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Start a search for label errors, or show the one that is under way."""
-        if request.method != "POST":
-            return redirect("admin:training_dataset_charts", pk)
-        if not request.user.has_perm("training.add_reviewrun"):
-            raise PermissionDenied
-        run = request_review(get_object_or_404(Dataset, pk=pk), request.user)
-        return redirect("admin:training_reviewrun_change", run.pk)
-
     def charts(self, request: HttpRequest, pk: int) -> HttpResponse:
         dataset = get_object_or_404(Dataset, pk=pk)
         context = {
@@ -138,9 +145,33 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
             "train_url": _train_url(dataset.pk),
             "sections": eda_charts.sections(dataset),
             "mean_faces": _mean_face_links(dataset),
-            "curations": dataset.curations.filter(revision=dataset.revision),
+            "curations": curations.current(dataset).values(),
         }
         return TemplateResponse(request, "admin/training/charts.html", context)
+
+    def gallery(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The images behind each reason and the doubtful labels, to rule on in bulk."""
+        dataset = get_object_or_404(Dataset, pk=pk)
+        if request.method == "POST":
+            if not self.has_change_permission(request):
+                raise PermissionDenied
+            messages.success(request, galleries.act(dataset, request))
+            return redirect(request.get_full_path())
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            **galleries.context_of(dataset, request),
+        }
+        return TemplateResponse(request, "admin/training/gallery.html", context)
+
+    def review(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Start a search for label errors, or go to the one under way."""
+        if request.method != "POST":
+            return redirect("admin:training_dataset_charts", pk)
+        if not request.user.has_perm("training.add_reviewrun"):
+            raise PermissionDenied
+        run = request_review(get_object_or_404(Dataset, pk=pk), request.user)
+        return redirect("admin:training_reviewrun_change", run.pk)
 
     def chart_csv(self, _request: HttpRequest, pk: int, key: str) -> HttpResponse:
         """The numbers behind one chart."""

@@ -160,6 +160,5 @@ class ReviewRunAdmin(RunAdmin):
 
     def facts(self, run: Run) -> list[Fact]:
         assert isinstance(run, ReviewRun)  # noqa: S101
-        images = reverse("admin:training_sample_changelist")
-        doubtful = f"{images}?dataset__id__exact={run.dataset_id}&o=-8"
+        doubtful = reverse("admin:training_gallery", args=[run.dataset_id]) + "?show=doubts"
         return [Fact(_("Found"), _("Where the model disagrees"), doubtful)]

@@ -17,8 +17,23 @@ from vision.errors import PhotoError
 from vision.inspection import as_thumbnail
 
 from .. import files
-from ..importing import clean
-from ..models import Dataset, Ruling, Sample
+from ..models import Ruling, Sample
+from ..rulings import estimate_in_words, relabel, rule
+from .access import for_viewers
+
+
+class DoubtFilter(admin.SimpleListFilter):
+    """By the label that the model doubts."""
+
+    title = gettext_lazy("model disagrees")
+    parameter_name = "doubtful_label"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return _doubted_labels()
+
+    def queryset(self, request: HttpRequest, samples: QuerySet[Sample]) -> QuerySet[Sample]:
+        label = self.value()
+        return samples.filter(doubtful_label=label) if label else samples
 
 
 @admin.register(Sample)
@@ -26,7 +41,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     """What an administrator rules here has the last word over what cleaning found."""
 
     list_display = (
-        "picture", "name", "age", "gender", "race", "reason", "ruling", "doubtful",
+        "picture", "file", "age", "gender", "race", "reason", "ruling", "doubtful",
     )  # fmt: skip
     list_filter = (
         "dataset",
@@ -35,8 +50,10 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         "gender",
         "race",
         ("age", RangeNumericFilter),
-        "doubtful_label",
+        DoubtFilter,
     )
+    # By name, the database would sort a million rows for every page.
+    ordering = ("pk",)
     list_filter_submit = True
     list_per_page = 50
     list_select_related = ("dataset",)
@@ -51,16 +68,23 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def picture(self, sample: Sample) -> str:
         return _image(sample, 64)
 
+    @admin.display(description=gettext_lazy("file"), ordering="name")
+    def file(self, sample: Sample) -> str:
+        return sample.name.rpartition("/")[2]
+
     @admin.display(description=gettext_lazy("Image"))
     def large_picture(self, sample: Sample) -> str:
         return _image(sample, 200)
 
     @admin.display(description=gettext_lazy("Model disagrees"), ordering=F("doubt").desc())
     def doubtful(self, sample: Sample) -> str:
-        return f"{sample.doubtful_label}: {sample.suggestion}" if sample.suggestion else "–"
+        if not sample.suggestion:
+            return "–"
+        label = dict(_doubted_labels())[sample.doubtful_label]
+        return f"{label}: {estimate_in_words(sample)}"
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.image)
+        view = for_viewers(self, self.image)
         urls: list[URLPattern] = super().get_urls()
         return [path("<int:pk>/image/", view, name="training_sample_image"), *urls]
 
@@ -82,27 +106,23 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
     def save_model(self, request: HttpRequest, sample: Sample, form: Any, change: bool) -> None:
-        super().save_model(request, sample, form, change)
         if form.changed_data:
-            _clean_again(sample.dataset)
+            relabel(sample)
 
-    @admin.action(description=gettext_lazy("Use these images"))
+    @admin.action(description=gettext_lazy("Use these images"), permissions=["change"])
     def keep(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Ruling.KEEP)
 
-    @admin.action(description=gettext_lazy("Do not use these images"))
+    @admin.action(description=gettext_lazy("Do not use these images"), permissions=["change"])
     def drop(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Ruling.DROP)
 
-    @admin.action(description=gettext_lazy("Take back what was ruled"))
+    @admin.action(description=gettext_lazy("Take back what was ruled"), permissions=["change"])
     def as_cleaned(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Ruling.NONE)
 
     def _rule(self, request: HttpRequest, chosen: QuerySet[Sample], ruling: Ruling) -> None:
-        datasets = list(Dataset.objects.filter(samples__in=chosen).distinct())
-        count = chosen.order_by().update(ruling=ruling)
-        for dataset in datasets:
-            _clean_again(dataset)
+        count = rule(chosen, ruling)
         messages.success(
             request,
             ngettext("%(count)d image was ruled on.", "%(count)d images were ruled on.", count)
@@ -110,8 +130,8 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         )
 
 
-def _clean_again(dataset: Dataset) -> None:
-    clean(dataset, lambda *_progress: None)
+def _doubted_labels() -> list[tuple[str, str]]:
+    return [("age", _("Age")), ("gender", _("Gender")), ("race", _("Race"))]
 
 
 def _image(sample: Sample, side: int) -> str:
@@ -119,7 +139,7 @@ def _image(sample: Sample, side: int) -> str:
         return _("none")
     url = reverse("admin:training_sample_image", args=[sample.pk])
     return format_html(
-        '<img src="{}" width="{}" height="{}" alt="" loading="lazy" class="rounded-default">',
+        '<img src="{}" width="{}" height="{}" alt="" loading="lazy" class="fr-thumb">',
         url,
         side,
         side,

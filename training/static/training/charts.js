@@ -32,7 +32,7 @@
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: text, family: "inherit", size: narrow ? 11 : 12 },
       margin: { l: 48, r: 12, t: 8, b: 48 },
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      legend: { ...layout.legend, orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
       height: box.clientHeight,
       uirevision: "kept", // zoom and hidden series outlast a redraw
     };

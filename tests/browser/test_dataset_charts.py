@@ -1,0 +1,106 @@
+"""The charts of a dataset, as a real Chromium draws them for an administrator."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.browser.test_journey import _CHROMIUM, _QUIET
+from tests.processes import Stack
+from tests.training.utkface import random_files, write_zip
+
+# One at a time: these collect static files into the one folder of the checkout.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("static-files"),
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if _CHROMIUM is None:
+        pytest.skip("No Chromium was found. On Debian: apt-get install chromium")
+    folder = tmp_path_factory.mktemp("site")
+    odd = {"UTKFace/no_labels.jpg": b""}
+    archive = write_zip(folder / "utk.zip", random_files(60) | odd)
+    account = {"DJANGO_SUPERUSER_PASSWORD": "boss-boss-1"}
+    with Stack(folder / "data", logs=folder, **account) as stack:
+        stack.manage("migrate", "--verbosity", "0")
+        stack.manage("collectstatic", "--noinput", "--verbosity", "0")
+        stack.manage("createsuperuser", "--noinput", "--username=boss", "--email=b@example.org")
+        stack.manage("import_dataset", str(archive))
+        _process, url = stack.start_web()
+        yield url
+
+
+@pytest.fixture
+def page(site: str) -> Iterator[Page]:
+    """A logged-in administrator's page; what the console complains about fails the test."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
+        page = chromium.new_page(base_url=site, locale="en-US")
+        page.goto("/admin/login/?next=/admin/training/dataset/1/charts/")
+        page.fill("input[name=username]", "boss")
+        page.fill("input[name=password]", "boss-boss-1")
+        page.click("[type=submit]")
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: complaints.append(message.text) if message.type == "error" else None,
+        )
+        yield page
+        assert complaints == []
+        chromium.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_chart_is_drawn_when_it_comes_into_sight(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/training/dataset/1/charts/")
+    boxes = page.locator("[data-figure]")
+    expect(boxes).to_have_count(17)
+    for box in boxes.all():
+        box.scroll_into_view_if_needed()
+        expect(box).to_have_attribute("data-drawn", "yes")
+        expect(box.locator("svg.main-svg").first).to_be_visible()
+        marks = box.locator(".bars path, .boxes path, .heatmaplayer image")
+        assert marks.count() > 0, box.get_attribute("data-figure")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_theme_of_the_page_is_that_of_the_charts(page: Page) -> None:
+    page.goto("/admin/training/dataset/1/charts/")
+    text = page.locator("#chart-funnel ~ [data-figure] .ytick text").first
+    expect(text).to_be_visible()
+    bright = text.evaluate("element => getComputedStyle(element).fill")
+    page.evaluate("document.documentElement.classList.add('dark')")
+    expect(text).not_to_have_css("fill", bright)
+
+
+def test_the_numbers_are_there_as_a_table_and_as_a_file(page: Page) -> None:
+    page.goto("/admin/training/dataset/1/charts/")
+    card = page.locator("section", has=page.locator("#chart-race"))
+    card.locator("summary").click(position={"x": 4, "y": 8})
+    cells = card.locator("tbody td:nth-child(2)").all_inner_texts()
+    assert sum(map(int, cells)) == 60
+    with page.expect_download() as waiting:
+        card.get_by_role("link", name="CSV").click()
+    assert re.fullmatch(r"UTKFace-race\.csv", waiting.value.suggested_filename)
+
+
+def test_an_image_is_left_out_in_the_gallery_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/admin/training/sample/?reason__exact=")
+    page.locator("input.action-select").first.check()
+    page.select_option("select[name=action]", "drop")
+    page.locator("#changelist-form [type=submit][name=index], button[name=index]").first.click()
+    page.goto("/admin/training/dataset/1/gallery/?show=excluded")
+    expect(page.locator(".fr-tile")).to_have_count(1)
+    expect(page.locator(".fr-tile img")).to_be_visible()
+    page.locator(".fr-tile input").check()
+    page.get_by_role("button", name="As cleaned").click()
+    expect(page.locator("body")).to_contain_text("1 image was changed.")
+    expect(page.locator(".fr-tile")).to_have_count(0)

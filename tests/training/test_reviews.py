@@ -1,0 +1,141 @@
+"""Finding label errors: planted ones are found, with features of the model that ships."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db.models import F
+from PIL import Image
+
+from tests.factories import DatasetFactory
+from tests.training.utkface import write_folder
+from training import files, reviews, runs
+from training.importing import import_files
+from training.models import Dataset, ReviewRun
+
+pytestmark = pytest.mark.django_db
+
+_RACES = ["white", "black", "asian", "indian", "others"]
+_HUES = [(220, 220, 220), (30, 30, 30), (220, 40, 40), (40, 200, 40), (50, 60, 220)]
+_PLANTED = {4: "gender", 11: "gender", 24: "race", 57: "race"}  # images that carry a wrong label
+
+
+@pytest.fixture(autouse=True)
+def _folders(settings: Any, tmp_path: Path) -> None:
+    settings.DATASET_ROOT = tmp_path / "kept"
+    settings.FEATURE_ROOT = tmp_path / "features"
+
+
+def picture(number: int) -> bytes:
+    """One half is in a colour of its race, the other has the stripes of its gender."""
+    rng = np.random.default_rng(number)
+    pixels = rng.integers(0, 30, (96, 96, 3))
+    pixels[:, :48] += _HUES[number % 5]
+    pixels[:: 16 if number % 2 else 4, 48:] += 200
+    data = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(data, "PNG")
+    return data.getvalue()
+
+
+def make_dataset(tmp_path: Path, count: int) -> tuple[Dataset, dict[str, str]]:
+    """A dataset whose labels can be seen, some of which are wrong: file → label."""
+    made, wrong = {}, {}
+    for number in range(count):
+        planted = _PLANTED.get(number)
+        gender = number % 2 ^ (planted == "gender")
+        race = (number + 2 * (planted == "race")) % 5
+        name = f"{20 + number % 50}_{gender}_{race}_{number:05}.png"
+        made[name] = picture(number)
+        if planted:
+            wrong[name] = planted
+    dataset: Dataset = DatasetFactory.create(name="Planted")
+    import_files(dataset, write_folder(tmp_path / "in", made), lambda *_: None)
+    # Pictures this plain look like copies of each other.
+    dataset.samples.update(found="", reason="", group=F("pk"))
+    return dataset, wrong
+
+
+def test_planted_label_errors_are_found_with_the_right_estimate(tmp_path: Path) -> None:
+    dataset, wrong = make_dataset(tmp_path, 120)
+    phases: list[str] = []
+    message = reviews.review(dataset, lambda phase, *_: phases.append(phase))
+    doubted = dict(dataset.samples.exclude(doubt=None).values_list("name", "doubtful_label"))
+    assert wrong.items() <= doubted.items()
+    assert len(doubted) <= len(wrong) + 12
+    assert message.startswith(f"{len(doubted)} of 360 labels look doubtful")
+    assert {"features", "labels"} <= set(phases)
+    for number, label in _PLANTED.items():
+        sample = dataset.samples.get(name__endswith=f"_{number:05}.png")
+        truth = ["male", "female"][number % 2] if label == "gender" else _RACES[number % 5]
+        assert sample.suggestion == truth
+        assert sample.doubt is not None
+        assert 0.5 < sample.doubt <= 1
+
+
+def test_the_command_lists_the_doubts_and_a_second_search_replaces_them(tmp_path: Path) -> None:
+    dataset, wrong = make_dataset(tmp_path, 120)
+    dataset.samples.update(doubt=2.0, doubtful_label="age", suggestion="0")
+    text = io.StringIO()
+    call_command("find_label_errors", dataset="Planted", json=True, stdout=text)
+    found = json.loads(text.getvalue())
+    assert set(wrong) <= {doubt["name"] for doubt in found}
+    doubts = [doubt["doubt"] for doubt in found]
+    assert doubts == sorted(doubts, reverse=True)
+    assert max(doubts) <= 1
+
+
+def test_an_age_is_doubted_by_what_is_usual_at_that_age() -> None:
+    rng = np.random.default_rng(0)
+    years = np.concatenate([np.full(500, 5.0), np.full(500, 60.0)])
+    ages = years + np.concatenate([rng.normal(0, 1.5, 500), rng.normal(0, 9, 500)])
+    ages[0], ages[500] = 17, 72  # both twelve years off
+    doubts = reviews.doubts_of_ages(ages, years)
+    assert doubts[0] > 0.8
+    assert doubts[500] < 0.3
+    assert doubts.argmax() == 0
+
+
+def test_too_few_images_are_refused_with_words(tmp_path: Path) -> None:
+    make_dataset(tmp_path, 10)
+    with pytest.raises(CommandError, match="fewer than 50 images"):
+        call_command("find_label_errors", dataset="Planted")
+
+
+def test_the_command_names_a_dataset_that_is_not_there() -> None:
+    with pytest.raises(CommandError, match="no dataset called 'nowhere'"):
+        call_command("find_label_errors", dataset="nowhere")
+
+
+def test_one_search_at_a_time(user: User) -> None:
+    dataset: Dataset = DatasetFactory.create()
+    first = reviews.request_review(dataset, user)
+    assert reviews.request_review(dataset, user) == first
+    runs.cancel(first)
+    assert reviews.request_review(dataset, user) != first
+
+
+def test_a_search_that_fails_tells_why(user: User) -> None:
+    run = reviews.request_review(DatasetFactory.create(), user)
+    reviews.work(run.pk)
+    ended = ReviewRun.objects.get(pk=run.pk)
+    assert ended.state == "failed"
+    assert "fewer than 50 images" in ended.message
+
+
+def test_an_image_whose_file_is_gone_fails_the_search_and_nothing_else(
+    tmp_path: Path, user: User
+) -> None:
+    dataset, _wrong = make_dataset(tmp_path, 60)
+    sample = dataset.samples.first()
+    assert sample
+    files.path_of(sample.digest).unlink()
+    run = reviews.request_review(dataset, user)
+    reviews.work(run.pk)
+    ended = ReviewRun.objects.get(pk=run.pk)
+    assert ended.state == "failed"
+    assert not dataset.samples.exclude(doubt=None).exists()

@@ -1,0 +1,144 @@
+"""What administrators decide has the last word, and never puts one picture into two splits."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories import DatasetFactory, SampleFactory
+from training import curations
+from training.cleaning import judge
+from training.models import Dataset, Ruling, Sample
+from training.rulings import adopt_estimates, confirm_labels, relabel, rule
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def dataset(settings: Any, tmp_path: Path) -> Dataset:
+    settings.DATASET_ROOT = tmp_path
+    dataset: Dataset = DatasetFactory.create()
+    return dataset
+
+
+def kept(dataset: Dataset) -> int:
+    funnel: list[dict[str, Any]] = curations.current(dataset)["full"].funnel
+    return int(funnel[-1]["count"])
+
+
+def only(sample: Sample) -> Any:
+    return Sample.objects.filter(pk=sample.pk)
+
+
+def test_a_ruling_changes_the_funnel_and_taking_it_back_restores_it(dataset: Dataset) -> None:
+    first, _second = SampleFactory.create_batch(2, dataset=dataset)
+    before = kept(dataset)
+    assert rule(only(first), Ruling.DROP) == 1
+    dataset.refresh_from_db()
+    assert kept(dataset) == before - 1
+    first.refresh_from_db()
+    assert first.reason == "excluded"
+    rule(only(first), Ruling.NONE)
+    dataset.refresh_from_db()
+    assert kept(dataset) == before
+
+
+def test_an_image_set_aside_can_be_let_in(dataset: Dataset) -> None:
+    sample = SampleFactory.create(dataset=dataset, found="no_face", reason="no_face")
+    rule(only(sample), Ruling.KEEP)
+    dataset.refresh_from_db()
+    assert kept(dataset) == 1
+
+
+@pytest.mark.parametrize("lacking", [{"age": None}, {"race": None}, {"digest": ""}])
+def test_nobody_can_rule_an_image_in_that_has_no_labels_or_no_file(
+    dataset: Dataset, lacking: dict[str, Any]
+) -> None:
+    sample = SampleFactory.create(
+        dataset=dataset, found="malformed_name", reason="malformed_name", **lacking
+    )
+    rule(only(sample), Ruling.KEEP)
+    dataset.refresh_from_db()
+    assert kept(dataset) == 0
+
+
+def test_a_ruling_outlives_the_next_cleaning(dataset: Dataset) -> None:
+    sample = SampleFactory.create(dataset=dataset)
+    rule(only(sample), Ruling.DROP)
+    judge(dataset)
+    sample.refresh_from_db()
+    assert sample.reason == "excluded"
+
+
+def test_a_ruling_concerns_the_datasets_of_the_chosen_images_alone(dataset: Dataset) -> None:
+    other: Dataset = DatasetFactory.create()
+    sample = SampleFactory.create(dataset=dataset)
+    rule(only(sample), Ruling.DROP)
+    dataset.refresh_from_db()
+    other.refresh_from_db()
+    assert (dataset.revision, other.revision) == (1, 0)
+
+
+def test_an_image_let_in_shares_the_split_of_its_copies(dataset: Dataset) -> None:
+    """What cleaning set aside for another reason is a copy nonetheless."""
+    for n in range(40):
+        digest = f"{n:064x}"
+        SampleFactory.create(dataset=dataset, digest=digest, bucket=2, perceptual_hash="0" * 16)
+        SampleFactory.create(
+            dataset=dataset, digest=f"{n + 100:064x}", bucket=0, perceptual_hash="0" * 16,
+            found="no_face", reason="no_face",
+        )  # fmt: skip
+    judge(dataset)
+    rule(dataset.samples.all(), Ruling.KEEP)
+    dataset.refresh_from_db()
+    chosen = curations.selection(dataset, "full").chosen
+    assert len(chosen) == 80
+    assert len({split for _, split in chosen}) == 1
+
+
+def test_mending_a_label_ends_the_contradiction_of_its_copies(dataset: Dataset) -> None:
+    one = SampleFactory.create(dataset=dataset, digest="a" * 64, gender=0, name="1.jpg")
+    two = SampleFactory.create(dataset=dataset, digest="a" * 64, gender=1, name="2.jpg")
+    SampleFactory.create(dataset=dataset)
+    judge(dataset)
+    assert set(dataset.samples.values_list("reason", flat=True)) == {"conflicting_classes", ""}
+    two.refresh_from_db()
+    two.gender = 0
+    relabel(two)
+    one.refresh_from_db()
+    two.refresh_from_db()
+    assert (one.reason, two.reason) == ("", "exact_duplicate")
+    assert one.group == two.group
+
+
+def test_the_models_estimate_becomes_the_label(dataset: Dataset) -> None:
+    doubts = [("gender", "female", 1), ("race", "indian", 3), ("age", "61", 61)]
+    for label, suggestion, value in doubts:
+        sample = SampleFactory.create(
+            dataset=dataset, doubt=0.9, doubtful_label=label, suggestion=suggestion
+        )
+        assert adopt_estimates(only(sample)) == 1
+        sample.refresh_from_db()
+        assert getattr(sample, label) == value
+        assert (sample.doubt, sample.doubtful_label, sample.suggestion) == (None, "", "")
+
+
+def test_a_label_found_right_is_doubted_no_more(dataset: Dataset) -> None:
+    sample = SampleFactory.create(dataset=dataset, doubt=0.9, doubtful_label="age", suggestion="61")
+    assert confirm_labels(dataset.samples.all()) == 1
+    sample.refresh_from_db()
+    assert (sample.age, sample.doubt) == (30, None)
+
+
+def test_what_was_computed_before_a_change_does_not_replace_what_came_after(
+    dataset: Dataset,
+) -> None:
+    sample = SampleFactory.create(dataset=dataset)
+    late = Dataset.objects.get(pk=dataset.pk)
+    rule(only(sample), Ruling.DROP)
+    dataset.refresh_from_db()
+    assert kept(dataset) == 0
+    curations.current(late)
+    [stored] = dataset.curations.filter(recipe="full")
+    assert stored.revision == dataset.revision
+    assert stored.funnel[-1]["count"] == 0

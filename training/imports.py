@@ -1,5 +1,6 @@
 """Import runs: who may import what, and the work itself."""
 
+import os
 import shutil
 from collections.abc import Callable
 from itertools import chain, count
@@ -35,7 +36,8 @@ def request_import(dataset: str, path: Path, *, detect_faces: bool, user: Any) -
     Raises ImportRefused.
     """
     root: Path = settings.IMPORT_ROOT
-    path = (root / path).resolve()
+    # A link that the operator has put there may lead elsewhere; a path that climbs out may not.
+    path = Path(os.path.normpath(root / path))
     if not path.is_relative_to(root) or not path.exists():
         raise ImportRefused(
             _("There is no such file or folder in the import folder of this server.")

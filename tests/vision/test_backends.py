@@ -85,7 +85,7 @@ def test_the_same_recipe_and_seed_learn_as_well_on_either(
 ) -> None:
     """Nearly, not exactly: backends draw other first weights from a seed, and the trunk may be
     computed more coarsely on one. Heads of one layer have one best state and come near it from
-    wherever they start: their losses were within 1 % of each other's, where two seeds are within 3 %.
+    wherever they start: their losses were within 1 % of each other's; those of two seeds, 3 %.
     """
     _, here = train(tmp_path)
     for name, there in elsewhere.validation.items():

@@ -183,7 +183,9 @@ def validation_figures(
     spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth
 ) -> dict[str, float]:
     """A head's loss and its error in years or its share of right answers."""
-    loss = np.asarray(head_loss(spec)(truth[:, None], outputs)).mean()
+    from keras import ops
+
+    loss = ops.convert_to_numpy(head_loss(spec)(truth[:, None], outputs)).mean()
     if spec.name == "age":
         error = np.abs(expected_years(spec, outputs) - truth).mean()
         return {"validation_loss": float(loss), "validation_mae": float(error)}
@@ -234,9 +236,7 @@ def _group(tensors: Mapping[str, NDArray[Any]], name: str) -> list[NDArray[Any]]
 
 
 def _values(variables: Sequence[Any]) -> list[NDArray[Any]]:
-    from keras import ops
-
-    return [np.array(ops.convert_to_numpy(variable)) for variable in variables]
+    return [variable.numpy() for variable in variables]
 
 
 def _assign(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:

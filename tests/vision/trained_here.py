@@ -1,0 +1,75 @@
+"""A small training on whichever Keras backend the process has; run as a module, it is told in JSON.
+
+`python -m tests.vision.trained_here FOLDER` leaves the bundle and the raw outputs of its heads in
+the folder.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.vision.training_set import SIZE, make_curated, small_trunk
+from vision.artifacts import save_bundle
+from vision.dataset import Curated
+from vision.engine import Engine
+from vision.evaluate import evaluate, read_crop
+from vision.fit import fit
+from vision.labelled_files import LabelledFile
+from vision.recipes import recipe
+from vision.stage import Metrics
+
+# So many steps, so small, that heads of one layer come close to the best they can be.
+RECIPE = recipe("full").with_changes(epochs=20, batch=16, mirror=False, learning_rate=0.01)
+
+VALIDATION = 32  # images; whole batches of the engine, so that it compiles one size
+
+
+def train(folder: Path) -> tuple[Curated, Metrics]:
+    """Train and save the bundle as `folder/model`: the images, and the figures of validation."""
+    curated = make_curated(folder / "images", validation=VALIDATION)
+    fitted = fit(
+        RECIPE,
+        small_trunk(),
+        curated,
+        cache=folder / "features",
+        cache_bytes=10**9,
+        folder=folder / "run",
+        on_progress=lambda _progress: None,
+    )
+    save_bundle(folder / "model", {**fitted.manifest, "name": "trained"}, fitted.tensors)
+    return curated, fitted.validation
+
+
+def outputs(engine: Engine, curated: Curated) -> dict[str, NDArray[np.float32]]:
+    """What the heads say of the images of validation."""
+    crops = [read_crop(one.path.read_bytes(), SIZE) for one in curated.validation]
+    return engine.outputs(np.stack(crops))
+
+
+def figures(engine: Engine, curated: Curated) -> dict[str, Any]:
+    """What `evaluate` says of all the images of validation together."""
+    files = [LabelledFile("", one.path.read_bytes(), one.labels) for one in curated.validation]
+    report = evaluate(engine, files)
+    return {key: report[key] for key in report.keys() - {"groups", "skipped", "seconds"}}
+
+
+def main(folder: Path) -> None:
+    import keras
+
+    curated, validation = train(folder)
+    engine = Engine.load(folder / "model", precision="float32")
+    np.savez(folder / "outputs.npz", **outputs(engine, curated))  # type: ignore[arg-type]
+    told = {
+        "backend": keras.backend.backend(),
+        "validation": validation,
+        "figures": figures(engine, curated),
+    }
+    sys.stdout.write(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -339,6 +339,8 @@ LOGGING = {
         # Two lines for every message would bury what the tasks themselves have to say.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        # It warns of graphs traced several times; an engine traces one for each size of batch.
+        "tensorflow": {"level": "ERROR"},
     },
 }
 

@@ -137,6 +137,14 @@ def test_what_lies_in_the_import_folder_can_be_chosen(boss: Client, settings: An
     assert ImportRun.objects.get().path == str(settings.IMPORT_ROOT / "UTKFace")
 
 
+def test_a_link_in_the_import_folder_is_followed(
+    boss: Client, settings: Any, tmp_path: Path
+) -> None:
+    (settings.IMPORT_ROOT / "UTKFace").symlink_to(write_folder(tmp_path / "disk", random_files(1)))
+    boss.post(IMPORT, {"name": "New", "path": "UTKFace"})
+    assert ImportRun.objects.get().path == str(settings.IMPORT_ROOT / "UTKFace")
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

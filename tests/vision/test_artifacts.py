@@ -135,11 +135,11 @@ def test_a_process_killed_while_saving_leaves_no_bundle(tmp_path: Path) -> None:
         "import os, pathlib, sys, numpy\n"
         "from vision import artifacts\n"
         "artifacts._sync_folder = None\n"
-        "write = artifacts._write_durably\n"
+        "write = artifacts.write_durably\n"
         "def die(path, content):\n"
         "    write(path, content[:10])\n"
         "    os.kill(os.getpid(), 9)\n"
-        "artifacts._write_durably = die\n"
+        "artifacts.write_durably = die\n"
         f"artifacts.save_bundle(pathlib.Path(sys.argv[1]), {DESCRIPTION!r},"
         " {'a': numpy.zeros(9)})\n"
     )

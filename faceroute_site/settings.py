@@ -29,6 +29,7 @@ STARTER_BUNDLE = BASE_DIR / "weights" / "starter"
 DATASET_ROOT = DATA_DIR / "datasets"
 FEATURE_ROOT = DATA_DIR / "features"
 FEATURE_BYTES = env.int("FACEROUTE_FEATURE_BYTES", default=10 * 2**30)
+TRAINING_ROOT = DATA_DIR / "trainings"  # checkpoints of runs that are not done
 # Administrators import datasets from below this folder, or upload them to it.
 IMPORT_ROOT = Path(env.str("FACEROUTE_IMPORT_DIR", default=str(DATA_DIR / "imports"))).resolve()
 

@@ -1,6 +1,8 @@
 """Which model versions there are and which one serves."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -25,10 +27,13 @@ def active_version() -> ModelVersion | None:
     return ModelVersion.objects.filter(is_active=True).first()
 
 
-def register_bundle(folder: Path, name: str, *, activate: bool = False) -> ModelVersion:
+def register_bundle(
+    folder: Path, name: str, *, report: Mapping[str, Any] | None = None, activate: bool = False
+) -> ModelVersion:
     """Verify a bundle, copy it under the model root and make a version of it.
 
-    Raises a `vision.errors.BundleError` for a bundle that cannot be used or a name in use.
+    `report` is what `vision.report` says of it, where it was asked. Raises a
+    `vision.errors.BundleError` for a bundle that cannot be used or a name in use.
     """
     target = settings.MODEL_ROOT / slugify(name)
     if ModelVersion.objects.filter(name=name).exists():
@@ -40,7 +45,9 @@ def register_bundle(folder: Path, name: str, *, activate: bool = False) -> Model
             raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
     else:
         manifest = copy_bundle(folder, target)
-    version = ModelVersion.objects.create(name=name, bundle=target.name, manifest=manifest)
+    version = ModelVersion.objects.create(
+        name=name, bundle=target.name, manifest=manifest, report=dict(report or {})
+    )
     if activate:
         activate_version(version)
     return version

@@ -7,13 +7,13 @@ state, or the holder, that it must be in.
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from celery import current_app
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from vision.errors import VisionError
 
-from .models import ImportRun, ReviewRun, Run, RunState
+from .models import ImportRun, ReviewRun, Run, RunState, TrainingRun
 from .pulse import pulse
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,12 @@ logger = logging.getLogger(__name__)
 SILENCE = timedelta(seconds=60)
 _PROGRESS_SECONDS = 1.0
 
-KINDS: tuple[type[Run], ...] = (ImportRun, ReviewRun)
+KINDS: tuple[type[Run], ...] = (ImportRun, ReviewRun, TrainingRun)
+# How a run may have ended that can go on.
+RESUMABLE = (RunState.INTERRUPTED, RunState.FAILED, RunState.CANCELLED)
+
+# What a run that goes on forgets of its former end.
+_AS_IF_NEW: dict[str, Any] = {"message": "", "cancel_requested": False, "finished_at": None}
 
 AnyRun = TypeVar("AnyRun", bound=Run)
 
@@ -42,6 +47,12 @@ class RunCancelled(Exception):
 
 class RunLost(Exception):
     """The run is no longer ours: it was taken for lost, or deleted."""
+
+
+class RunRefused(VisionError):
+    """The run may not start or go on now."""
+
+    code = "run_refused"
 
 
 class Reporter:
@@ -87,11 +98,22 @@ def _send(run: Run) -> None:
         logger.warning("Redis does not answer, the run waits for the sweeper: %s", error)
 
 
-def hold(kind: type[AnyRun], pk: int) -> AnyRun | None:
-    """Take a waiting run; None where it does not wait any more."""
+def hold(
+    kind: type[AnyRun], pk: int, states: Sequence[RunState] = (RunState.QUEUED,)
+) -> AnyRun | None:
+    """Take a run that is in one of `states`; None where it is in none of them any more.
+
+    Raises RunRefused where another run has to end first.
+    """
     now, holder = timezone.now(), uuid.uuid4()
-    taken = kind._default_manager.filter(pk=pk, state=RunState.QUEUED).update(
-        state=RunState.RUNNING, holder=holder, heartbeat_at=now, started_at=now, message=""
+    rows = kind._default_manager.filter(pk=pk, state__in=states)
+    taken = _change_state(
+        rows,
+        state=RunState.RUNNING,
+        holder=holder,
+        heartbeat_at=now,
+        started_at=now,
+        **_AS_IF_NEW,
     )
     return kind._default_manager.get(pk=pk) if taken else None
 
@@ -119,6 +141,9 @@ def execute(
     except VisionError as error:
         state, message = RunState.FAILED, str(error)
     except DatabaseError:
+        raise
+    except KeyboardInterrupt:
+        _finish(run, RunState.INTERRUPTED, _("Interrupted. Resume the run to go on."))
         raise
     except Exception:
         logger.exception("Run %s failed.", run)
@@ -153,13 +178,26 @@ def cancel(run: Run) -> None:
 
 
 def resume(run: Run) -> bool:
-    """Let an interrupted, failed or cancelled run go on where it stood; False in other states."""
-    ended = [RunState.INTERRUPTED, RunState.FAILED, RunState.CANCELLED]
-    rows = type(run)._default_manager.filter(pk=run.pk, state__in=ended)
-    if not rows.update(state=RunState.QUEUED, cancel_requested=False, message="", finished_at=None):
+    """Let an interrupted, failed or cancelled run go on where it stood; False in other states.
+
+    Raises RunRefused where another run has to end first.
+    """
+    rows = type(run)._default_manager.filter(pk=run.pk, state__in=RESUMABLE)
+    if not _change_state(rows, state=RunState.QUEUED, **_AS_IF_NEW):
         return False
     start(run)
     return True
+
+
+def _change_state(rows: QuerySet[Any], **fields: Any) -> int:
+    """Raises RunRefused where a constraint on open runs stands against it."""
+    try:
+        with transaction.atomic():
+            return rows.update(**fields)
+    except IntegrityError as error:
+        raise RunRefused(
+            _("Another run is going already. Please wait for its end, or cancel it.")
+        ) from error
 
 
 def sweep(now: datetime, kinds: tuple[type[Run], ...] = KINDS) -> int:
@@ -169,14 +207,19 @@ def sweep(now: datetime, kinds: tuple[type[Run], ...] = KINDS) -> int:
     """
     interrupted = 0
     for kind in kinds:
-        lost = kind._default_manager.filter(state=RunState.RUNNING, heartbeat_at__lt=now - SILENCE)
-        interrupted += lost.update(
-            state=RunState.INTERRUPTED,
-            holder=None,
-            finished_at=now,
-            message=_("The worker was lost. Resume the run to go on where it stood."),
-        )
+        interrupted += interrupt_lost(kind, now)
         waiting = kind._default_manager.filter(state=RunState.QUEUED)
         for run in waiting.filter(created_at__lt=now - SILENCE)[:10]:
             _send(run)
     return interrupted
+
+
+def interrupt_lost(kind: type[Run], now: datetime) -> int:
+    """Show the runs of lost workers as interrupted; how many there were."""
+    lost = kind._default_manager.filter(state=RunState.RUNNING, heartbeat_at__lt=now - SILENCE)
+    return lost.update(
+        state=RunState.INTERRUPTED,
+        holder=None,
+        finished_at=now,
+        message=_("The worker was lost. Resume the run to go on where it stood."),
+    )

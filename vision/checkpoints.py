@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .artifacts import write_durably
-from .diskspace import full_disk_in_words
+from .diskspace import DiskFull, full_disk_in_words
 from .errors import VisionError
 
 
@@ -42,15 +42,22 @@ def claim_folder(folder: Path, whose: Mapping[str, Any]) -> None:
 def save_checkpoint(
     file: Path, tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]
 ) -> None:
-    """Replace the checkpoint whole or not at all. Raises DiskFull."""
+    """Replace the checkpoint whole or not at all. Raises DiskFull.
+
+    What was written in vain is deleted, so that there is room to record that the disk is full.
+    """
     data = save(
         {name: np.asarray(values, order="C") for name, values in tensors.items()},
         {"record": json.dumps(record)},
     )
     unfinished = file.with_suffix(".unfinished")
-    with full_disk_in_words():
-        write_durably(unfinished, data)
-        unfinished.replace(file)
+    try:
+        with full_disk_in_words():
+            write_durably(unfinished, data)
+            unfinished.replace(file)
+    except DiskFull:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def load_checkpoint(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:

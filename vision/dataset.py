@@ -181,14 +181,3 @@ def open_source(path: Path) -> Iterator[Source]:
         ) from error
     with archive:
         yield _Zip(archive)
-
-
-def iter_files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Every image file below a folder or in a zip, as (path inside it, content), sorted by path.
-
-    Content that is damaged in its archive, or far too large for a crop, is empty. Raises
-    DatasetUnreadable.
-    """
-    with open_source(path) as source:
-        for name in filter(is_image_name, source.names()):
-            yield name, source.read(name)

@@ -35,6 +35,11 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+def used_bytes(folder: Path) -> int:
+    """What the files below a folder hold; 0 where it does not exist."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
 def in_words(count: int) -> str:
     """Bytes as people write them."""
     for unit, size in (("GB", 1e9), ("MB", 1e6)):

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from .dataset import Labels, NameRefused, parse_name
-from .labels import GENDERS, RACES, age_bin
+from .dataset import Labels
+from .labelled_files import LabelledFile
+from .scores import Scores, collect, figures, groups
 from .types import FaceAttributes, Image
 
 _BATCH = 64
-_CLASSIC_RACES = RACES[:3]
 
 
 class Predictor(Protocol):
@@ -50,47 +50,71 @@ def read_crop(data: bytes, size: int) -> Image:
     return np.asarray(small)
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What an engine said of every usable crop, how many were skipped for which reason, and the
+    seconds it took."""
+
+    scores: Scores
+    skipped: dict[str, int]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `evaluate`."""
+        return {
+            "n": len(self.scores),
+            **figures(self.scores),
+            "groups": groups(self.scores),
+            "skipped": self.skipped,
+            "seconds": round(self.seconds, 2),
+        }
+
+
 def evaluate(
     engine: Predictor,
-    files: Iterable[tuple[str, bytes]],
+    files: Iterable[LabelledFile],
     *,
     on_progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """Score an engine on UTKFace-named crops, taken as they are: no detection, no alignment.
+    """Score an engine on labelled crops, taken as they are: no detection, no alignment.
 
     Files without usable labels or pixels are counted in `skipped`, by reason. Accuracies are
     shares in 0..1, ages in years; a figure no crop or no head speaks to is None. `groups` holds
     the figures of every race × gender × decade that occurs, with its count. `on_progress` is told
     how many crops each batch held.
     """
+    return score(engine, files, on_progress=on_progress).as_json()
+
+
+def score(
+    engine: Predictor,
+    files: Iterable[LabelledFile],
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """What `evaluate` computes its figures from: every crop goes through the engine once."""
     started = time.monotonic()
     skipped: Counter[str] = Counter()
-    rows: list[dict[str, Any]] = []
+    labels: list[Labels] = []
+    estimates: list[FaceAttributes] = []
     for batch in _batches(files, engine.input_size, skipped):
-        found = engine.predict(np.stack([crop.pixels for crop in batch]))
-        rows += [_row(crop.labels, face) for crop, face in zip(batch, found, strict=True)]
+        labels += [crop.labels for crop in batch]
+        estimates += engine.predict(np.stack([crop.pixels for crop in batch]))
         if on_progress:
             on_progress(len(batch))
-    return {
-        "n": len(rows),
-        **summarise(rows),
-        "groups": _groups(rows),
-        "skipped": dict(skipped),
-        "seconds": round(time.monotonic() - started, 2),
-    }
+    return Evaluation(collect(labels, estimates), dict(skipped), time.monotonic() - started)
 
 
 def _batches(
-    files: Iterable[tuple[str, bytes]], size: int, skipped: Counter[str]
+    files: Iterable[LabelledFile], size: int, skipped: Counter[str]
 ) -> Iterator[list[Crop]]:
     """Crops in batches; the next batch is decoded while the network works on this one."""
 
-    def read(file: tuple[str, bytes]) -> Crop | str:
-        name, data = file
+    def read(file: LabelledFile) -> Crop | str:
+        if file.labels is None:
+            return file.refusal
         try:
-            return Crop(parse_name(name), read_crop(data, size))
-        except NameRefused as refused:
-            return refused.code
+            return Crop(file.labels, read_crop(file.data, size))
         except OSError:
             return "unreadable"
 
@@ -104,62 +128,3 @@ def _batches(
             skipped.update(result for result in results if isinstance(result, str))
             if crops := [result for result in results if isinstance(result, Crop)]:
                 yield crops
-
-
-def _row(labels: Labels, face: FaceAttributes) -> dict[str, Any]:
-    """One crop's truth and errors; None where a head is absent."""
-    row: dict[str, Any] = {
-        "group": (RACES[labels.race], GENDERS[labels.gender], age_bin(labels.age)),
-        "error": None,
-        "covered": None,
-        "gender": None,
-        "race": None,
-        "race3": None,
-    }
-    if face.age is not None:
-        row["error"] = face.age.years - labels.age
-        if face.age.low is not None and face.age.high is not None:
-            row["covered"] = face.age.low <= labels.age <= face.age.high
-    if face.gender is not None:
-        row["gender"] = face.gender.label == GENDERS[labels.gender]
-    if face.race is not None:
-        row["race"] = face.race.label == RACES[labels.race]
-        if labels.race < len(_CLASSIC_RACES):
-            of_three = face.race.probabilities
-            best = max(_CLASSIC_RACES, key=lambda label: of_three.get(label, 0.0))
-            row["race3"] = best == RACES[labels.race]
-    return row
-
-
-def summarise(rows: list[dict[str, Any]]) -> dict[str, float | None]:
-    """The figures of section headings: errors in years, shares in 0..1, None where unknown."""
-    errors = np.array([row["error"] for row in rows if row["error"] is not None])
-    mse = float(np.mean(errors**2)) if errors.size else None
-    return {
-        "age_mae": _rounded(float(np.mean(np.abs(errors))) if errors.size else None),
-        "age_mse": _rounded(mse),
-        "age_rmse": _rounded(mse**0.5 if mse is not None else None),
-        "gender_accuracy": _share(rows, "gender"),
-        "race_accuracy": _share(rows, "race"),
-        "race3_accuracy": _share(rows, "race3"),
-        "age_interval_coverage": _share(rows, "covered"),
-    }
-
-
-def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    members: defaultdict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        members[row["group"]].append(row)
-    return [
-        {"race": race, "gender": gender, "age": age, "n": len(group), **summarise(group)}
-        for (race, gender, age), group in sorted(members.items())
-    ]
-
-
-def _share(rows: list[dict[str, Any]], key: str) -> float | None:
-    known = [row[key] for row in rows if row[key] is not None]
-    return _rounded(sum(known) / len(known) if known else None)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

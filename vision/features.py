@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from .artifacts import Bundle
 from .backbone import build_trunk, preprocess, trunk_fingerprint
 from .dataset import Example
-from .diskspace import DiskFull, free_bytes, full_disk_in_words, in_words
+from .diskspace import DiskFull, free_bytes, full_disk_in_words, in_words, used_bytes
 from .errors import VisionError
 from .evaluate import read_crop
 from .precision import choose_precision, computing_in
@@ -176,8 +176,8 @@ class FeatureStore:
             )
 
     def _room(self) -> int:
-        used = sum(file.stat().st_size for file in self._cache.rglob("*") if file.is_file())
-        return max(0, min(self._cache_bytes - used, free_bytes(self._cache)))
+        free = self._cache_bytes - used_bytes(self._cache)
+        return max(0, min(free, free_bytes(self._cache)))
 
 
 class _Appender:

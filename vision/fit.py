@@ -38,10 +38,6 @@ _BLOCK5_SHARE = 0.1  # of the heads' learning rate, for weights that are good al
 _INHERITED = ("architecture", "input_size", "preprocessing", "alignment", "licence")
 
 
-class FitCancelled(Exception):
-    """Somebody asked the training to stop. What was done is kept and can be gone on from."""
-
-
 @dataclass(frozen=True)
 class Fitted:
     """What a training made: all that a bundle needs but its name.
@@ -65,27 +61,20 @@ def fit(
     cache_bytes: int,
     folder: Path,
     on_progress: Callable[[FitProgress], None],
-    cancelled: Callable[[], bool],
 ) -> Fitted:
     """Train the recipe's heads on the trunk of a bundle.
 
     Features are kept in `cache`, at most `cache_bytes` of them. `folder` holds the checkpoints: a
-    training that was killed or cancelled and is called again with the same folder goes on after
-    its last epoch. `on_progress` and `cancelled` are called after every batch and should be
-    quick. The same recipe, trunk and images give the same weights within float noise on one
-    machine; the global seeds of Python, NumPy and Keras are set.
+    training that was cut off and is called again with the same folder goes on after its last
+    epoch. `on_progress` is called after every batch and should be quick; what it raises stops the
+    training, to be gone on with later. The same recipe, trunk and images give the same weights
+    within float noise on one machine; the global seeds of Python, NumPy and Keras are set.
 
     Heads of the bundle that the recipe does not train are taken over as they are, unless block 5
-    changes under them: then the result lacks them. Raises FitCancelled; DiskFull, FeaturesBusy,
+    changes under them: then the result lacks them. Raises DiskFull, FeaturesBusy,
     ExampleUnreadable, LossDiverged, CheckpointUnusable and other kinds of VisionError.
     """
-
-    def report(progress: FitProgress) -> None:
-        if cancelled():
-            raise FitCancelled
-        on_progress(progress)
-
-    job = _Job(recipe, trunk, curated, folder, report)
+    job = _Job(recipe, trunk, curated, folder, on_progress)
     job.claim_folder()
     cuts: tuple[Cut, ...] = ("pool5",) if recipe.unfreeze == "none" else ("pool5", "pool4")
     with ExitStack() as stack:

@@ -41,7 +41,8 @@ class FitProgress:
     """How far a training is: `done` of `total` images or batches of a phase.
 
     `epoch` counts from 1, up to `epochs`, and fewer where the training stops early. `metrics` are
-    given once an epoch, at its end.
+    given at the end of an epoch; a training that goes on tells those of its past epochs again,
+    since whoever listened may have been killed before he heard of the last one.
     """
 
     phase: str
@@ -103,26 +104,23 @@ def train_stage(
     steps = len(stage.train.index) // batch
     _compile(stage, recipe, steps * recipe.epochs)
     state = _restore(stage, checkpoint)
+    now = partial(FitProgress, phase=stage.name, total=steps * recipe.epochs, epochs=recipe.epochs)
+    for epoch, metrics in enumerate(state.history, start=1):
+        on_progress(now(done=steps * epoch, epoch=epoch, metrics=metrics))
     while not state.finished:
-        now = partial(
-            FitProgress,
-            phase=stage.name,
-            total=steps * recipe.epochs,
-            epoch=state.epoch + 1,
-            epochs=recipe.epochs,
-        )
-        before = steps * state.epoch
+        epoch, before = state.epoch + 1, steps * state.epoch
+        on_progress(now(done=before, epoch=epoch))
         losses = []
         for step, (x, y, weights) in enumerate(_shuffled(stage.train, batch, recipe.seed, state)):
             logs = stage.model.train_on_batch(x, y, weights, return_dict=True)
             losses.append(_head_losses(stage, logs))
-            on_progress(now(done=before + step + 1))
+            on_progress(now(done=before + step + 1, epoch=epoch))
         metrics = _validate(stage)
         for spec, loss in zip(stage.specs, np.mean(losses, axis=0), strict=True):
             metrics[spec.name]["loss"] = float(loss)
         _advance(stage, recipe, state, metrics)
         _save(stage.model, state, checkpoint)
-        on_progress(now(done=before + steps, metrics=metrics))
+        on_progress(now(done=before + steps, epoch=epoch, metrics=metrics))
     assign_values(stage.model.variables, state.best)
     return state.history
 

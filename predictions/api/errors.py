@@ -18,7 +18,9 @@ from rest_framework.views import exception_handler
 
 from predictions.failures import explain
 from predictions.uploads import QuotaExceeded
+from training.runs import RunRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
+from vision.recipes import RecipeInvalid
 
 
 class PhotoRefused(exceptions.APIException):
@@ -55,6 +57,24 @@ class QuotaUsedUp(exceptions.Throttled):
         self.detail = exceptions.ErrorDetail(str(error), error.code)
 
 
+class Conflict(exceptions.APIException):
+    """A run that may not start now."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+    def __init__(self, error: RunRefused) -> None:
+        super().__init__(str(error), error.code)
+
+
+class RecipeRefused(exceptions.APIException):
+    """A recipe that cannot be trained."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+
+    def __init__(self, error: RecipeInvalid) -> None:
+        super().__init__(str(error), error.code)
+
+
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler, giving the one shape; what it does not know stays a 500."""
     known = _known(error)
@@ -76,6 +96,10 @@ def _known(error: Exception) -> Exception:
             error = PhotoRefused(error)
         case QuotaExceeded():
             error = QuotaUsedUp(error)
+        case RunRefused():
+            error = Conflict(error)
+        case RecipeInvalid():
+            error = RecipeRefused(error)
         case RequestDataTooBig():
             error = RequestTooLarge()
         case TooManyFilesSent():

@@ -30,6 +30,6 @@ PREFER = OpenApiParameter(
     description="`wait=N`: hold the answer until the prediction is finished, or N seconds (≤ 60).",
 )
 PREFERENCE_APPLIED = _answered("Preference-Applied", "`wait`, where it was waited.", 201, 202)
-LOCATION = _answered("Location", "Where the prediction is found from now on.", 201, 202)
+LOCATION = _answered("Location", "Where it is found from now on.", 201, 202)
 RETRY_AFTER = _answered("Retry-After", "Seconds until the next photo is taken.", 429)
 IMAGE: dict[Any, Any] = {(200, "image/jpeg"): OpenApiTypes.BINARY, **errors(401, 404)}

@@ -6,6 +6,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from .training_runs import TrainingRunViewSet
 from .views import ModelVersionViewSet, PredictionViewSet
 
 app_name = "api"
@@ -13,6 +14,7 @@ app_name = "api"
 router = SimpleRouter(use_regex_path=False)
 router.register("predictions", PredictionViewSet, basename="prediction")
 router.register("models", ModelVersionViewSet, basename="model")
+router.register("training-runs", TrainingRunViewSet, basename="training-run")
 
 # The document and its pages are for everybody, and a key that ran out is no reason to hide them.
 _PUBLIC = {

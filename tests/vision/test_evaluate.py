@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vision.dataset import iter_files, split_bucket
+from vision.dataset import Labels, split_bucket
 from vision.engine import Engine
 from vision.evaluate import evaluate, read_crop
+from vision.labelled_files import LabelledFile, LabelledFiles
 from vision.labels import RACES
 from vision.types import AgeEstimate, ClassEstimate, FaceAttributes
 
@@ -53,12 +54,12 @@ def test_every_figure_is_right() -> None:
     report = evaluate(
         engine,
         [
-            ("30_1_0_1.jpg", crop(10)),
-            ("40_0_1_2.jpg", crop(20)),
-            ("4_1_4_3.jpg", crop(30)),
-            ("39_1_20170116174525125.jpg", crop(10)),
-            ("30_1_9_1.jpg", crop(10)),
-            ("30_1_1_1.jpg", b"broken"),
+            LabelledFile("a.jpg", crop(10), Labels(30, 1, 0)),
+            LabelledFile("b.jpg", crop(20), Labels(40, 0, 1)),
+            LabelledFile("c.jpg", crop(30), Labels(4, 1, 4)),
+            LabelledFile("39_1_2017.jpg", crop(10), None, "malformed_name"),
+            LabelledFile("30_1_9_1.jpg", crop(10), None, "label_out_of_range"),
+            LabelledFile("d.jpg", b"broken", Labels(30, 1, 1)),
         ],
     )
     expected = {
@@ -83,7 +84,8 @@ def test_every_figure_is_right() -> None:
 
 
 def test_an_absent_head_and_an_empty_folder_give_no_figures() -> None:
-    report = evaluate(Oracle({10: FaceAttributes()}), [("30_1_0_1.jpg", crop(10))])
+    one = LabelledFile("a.jpg", crop(10), Labels(30, 1, 0))
+    report = evaluate(Oracle({10: FaceAttributes()}), [one])
     assert (report["n"], report["age_mae"], report["race3_accuracy"]) == (1, None, None)
     assert evaluate(Oracle({}), [])["n"] == 0
 
@@ -102,8 +104,8 @@ def test_a_crop_is_reduced_with_antialiasing() -> None:
     reason="Set FACEROUTE_UTKFACE to a folder or zip of UTKFace to score the starter model on it.",
 )
 def test_the_starter_does_as_well_as_its_card_says() -> None:
-    files = iter_files(Path(os.environ["FACEROUTE_UTKFACE"]))
-    validation = [(name, data) for name, data in files if split_bucket(data) == 1]
+    with LabelledFiles(Path(os.environ["FACEROUTE_UTKFACE"])) as files:
+        validation = [file for file in files if split_bucket(file.data) == 1]
     starter = Path(__file__).parents[2] / "weights" / "starter"
     report = evaluate(Engine.load(starter), validation)
     assert report["age_mae"] < 5.3

@@ -16,7 +16,7 @@ from vision.diskspace import DiskFull
 from vision.engine import Engine
 from vision.evaluate import read_crop
 from vision.features import PLAIN, open_features
-from vision.fit import FitCancelled, Fitted, fit
+from vision.fit import Fitted, fit
 from vision.labels import GENDERS
 from vision.recipes import Recipe, recipe
 from vision.stage import FitProgress, LossDiverged
@@ -56,7 +56,6 @@ def train(trunk: Bundle, curated: Curated, features: Path, tmp_path: Path) -> Tr
         folder: str = "run",
         cache: Path = features,
         on_progress: Callable[[FitProgress], None] = lambda _progress: None,
-        cancelled: Callable[[], bool] = lambda: False,
     ) -> Fitted:
         return fit(
             with_recipe,
@@ -66,7 +65,6 @@ def train(trunk: Bundle, curated: Curated, features: Path, tmp_path: Path) -> Tr
             cache_bytes=10**9,
             folder=tmp_path / folder,
             on_progress=on_progress,
-            cancelled=cancelled,
         )
 
     return run
@@ -186,19 +184,37 @@ def test_with_the_last_block_changed_heads_not_trained_are_left_out(train: Train
     assert not any(name.startswith("age/") for name in fitted.tensors)
 
 
-def test_a_cancelled_training_goes_on_where_it_was(train: Train) -> None:
-    told: list[FitProgress] = []
+class Enough(Exception):
+    """Whoever watches the training has seen enough of it."""
 
-    def enough() -> bool:
-        return any(one.phase == "gender" and one.epoch == 3 for one in told)
 
-    with pytest.raises(FitCancelled):
-        train(on_progress=told.append, cancelled=enough)
+def test_a_training_that_was_cut_off_goes_on_where_it_was(train: Train) -> None:
+    def watch(progress: FitProgress) -> None:
+        if progress.phase == "gender" and progress.epoch == 3 and not progress.metrics:
+            raise Enough
+
+    with pytest.raises(Enough):
+        train(on_progress=watch)
     again: list[FitProgress] = []
     resumed = train(on_progress=again.append)
-    assert not [one for one in again if one.phase == "age"]
-    assert min(one.epoch for one in again if one.phase == "gender") == 3
+    batches = [one for one in again if one.epoch and not one.metrics]
+    assert not [one for one in batches if one.phase == "age"]
+    assert min(one.epoch for one in batches if one.phase == "gender") == 3
     assert_same(resumed, train(folder="undisturbed"))
+
+
+def test_whoever_was_killed_before_hearing_of_an_epoch_hears_of_it_later(train: Train) -> None:
+    def deaf(progress: FitProgress) -> None:
+        if progress.metrics and progress.epoch == 2:
+            raise Enough
+
+    with pytest.raises(Enough):
+        train(on_progress=deaf)
+    told: list[FitProgress] = []
+    fitted = train(on_progress=told.append)
+    for phase in ("age", "gender"):
+        heard = [one.metrics for one in told if one.phase == phase and one.metrics]
+        assert heard == fitted.history[phase]
 
 
 def test_another_training_does_not_go_on_in_the_same_folder(train: Train) -> None:

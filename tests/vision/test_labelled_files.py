@@ -1,5 +1,6 @@
 """Labels from names or from a CSV file, in every shape a dataset comes in."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,26 @@ def test_names_are_read_where_no_table_lies(tmp_path: Path) -> None:
         "UTKFace/1_0_0_1 .jpg.chip.jpg": (b"a", Labels(1, 0, 0), ""),
         "../2_0_0_2.jpg": (b"", None, "unsafe_name"),
     }
+
+
+def test_folders_and_zips_give_the_same_files(tmp_path: Path) -> None:
+    files = {"UTKFace/1_0_0_1.jpg": b"one", "UTKFace/part/2_1_1_2.jpg.chip.jpg": b"two"}
+    noise = {"UTKFace/.DS_Store": b"x", "__MACOSX/UTKFace/._1_0_0_1.jpg": b"x", "README.txt": b"x"}
+    packed = read(write_zip(tmp_path / "utk.zip", files | noise))
+    assert packed == read(write_folder(tmp_path / "folder", files | noise))
+    assert {name: data for name, (data, _, _) in packed.items()} == files
+
+
+def test_a_bomb_in_a_zip_is_given_as_a_broken_image(tmp_path: Path) -> None:
+    archive = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("1_0_0_1.jpg", b"\x00" * (30 * 2**20))
+    assert read(archive) == {"1_0_0_1.jpg": (b"", Labels(1, 0, 0), "")}
+    assert [path.name for path in tmp_path.iterdir()] == ["bomb.zip"]
+
+
+def test_what_is_no_dataset_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_text("no zip")
+    for path in (tmp_path / "a.zip", tmp_path / "nowhere"):
+        with pytest.raises(DatasetUnreadable):
+            read(path)

@@ -92,8 +92,15 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
         if "cancel" in request.POST:
             runs.cancel(run)
             messages.info(request, _("The run stops at its next step."))
-        elif "resume" in request.POST and runs.resume(run):
-            messages.success(request, _("The run goes on where it stood."))
+        elif "resume" in request.POST:
+            self._resume(request, run)
+
+    def _resume(self, request: HttpRequest, run: Run) -> None:
+        try:
+            if runs.resume(run):
+                messages.success(request, _("The run goes on where it stood."))
+        except runs.RunRefused as refused:
+            messages.error(request, str(refused))
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""`evaluate PATH`: score a model version on UTKFace-named crops."""
+"""`evaluate PATH`: score a model version on labelled crops."""
 
 import json
 import os
@@ -11,15 +11,18 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from training.serving import resolve_bundle
-from vision.dataset import iter_files
 from vision.errors import VisionError
+from vision.labelled_files import LabelledFiles
+
+_PATH_HELP = """A folder or a zip of UTKFace-named crops, nested or flat, or of crops and a CSV
+file with the columns file, age, gender and race; or that CSV file."""
 
 
 class Command(BaseCommand):
-    help = "Score the active model (or another) on a folder or zip of UTKFace-named, aligned crops."
+    help = "Score the active model (or another) on aligned crops with labels."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", type=Path, help="A folder or a zip, nested or flat.")
+        parser.add_argument("path", type=Path, help=_PATH_HELP)
         parser.add_argument("--model", help="A version's name or a bundle's folder.")
         parser.add_argument("--limit", type=int, help="Score only the first so many files.")
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
@@ -32,8 +35,9 @@ class Command(BaseCommand):
 
         try:
             engine = Engine.load(resolve_bundle(options["model"]))
-            files = islice(iter_files(options["path"]), options["limit"])
-            report = evaluate(engine, files, on_progress=self._progress(options["json"]))
+            with LabelledFiles(options["path"]) as files:
+                chosen = islice(files, options["limit"])
+                report = evaluate(engine, chosen, on_progress=self._progress(options["json"]))
         except VisionError as error:
             raise CommandError(str(error)) from error
         report["model_version"] = engine.manifest["name"]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
-from vision.dataset import iter_files, split_bucket
+from vision.dataset import split_bucket
 from vision.errors import VisionError
+from vision.labelled_files import LabelledFiles
 
 _HELD_BACK = 0
 
@@ -28,9 +29,8 @@ class Command(BaseCommand):
         from vision.detection import FaceDetector
 
         try:
-            crops = [
-                data for _, data in iter_files(options["path"]) if split_bucket(data) != _HELD_BACK
-            ]
+            with LabelledFiles(options["path"]) as files:
+                crops = [file.data for file in files if split_bucket(file.data) != _HELD_BACK]
         except VisionError as error:
             raise CommandError(str(error)) from error
         drawn = random.Random(options["seed"]).sample(crops, min(options["crops"], len(crops)))  # noqa: S311

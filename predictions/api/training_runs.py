@@ -1,0 +1,130 @@
+"""Training runs: asked for and watched by administrators."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.parsers import JSONParser
+from rest_framework.permissions import IsAdminUser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from training import recipes
+from training.models import Dataset, TrainingRun
+from training.trainings import request_training
+from vision.labels import HEADS
+from vision.recipes import RECIPES
+
+from . import schema
+from .pagination import NewestFirst
+
+
+class ProgressSerializer(serializers.Serializer[TrainingRun]):
+    """Images or batches of the present phase; 0 of 0 before there is one."""
+
+    done = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class HistoryField(serializers.DictField):
+    """Phase → for every epoch: head → its figures."""
+
+    child = serializers.ListField(
+        child=serializers.DictField(child=serializers.DictField(child=serializers.FloatField()))
+    )
+
+
+class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
+    """A run. `trunk` is the version whose trunk the heads are trained on, `model_version` the one
+    that was made; each is null where there is none (any more)."""
+
+    progress = ProgressSerializer(source="*")
+    recipe = serializers.DictField()
+    dataset = serializers.CharField(source="dataset.name")
+    trunk = serializers.CharField(source="trunk.name", default=None, allow_null=True)
+    history = HistoryField()
+    model_version = serializers.CharField(source="version.name", default=None, allow_null=True)
+
+    class Meta:
+        model = TrainingRun
+        fields = (
+            "id",
+            "state",
+            "phase",
+            "progress",
+            "recipe",
+            "dataset",
+            "trunk",
+            "history",
+            "message",
+            "model_version",
+            "created_at",
+            "started_at",
+            "finished_at",
+        )
+        read_only_fields = fields
+
+
+class NewTrainingRunSerializer(serializers.Serializer[Any]):
+    """What is left out is as the recipe has it; the trunk is that of the active version."""
+
+    dataset = serializers.SlugRelatedField(slug_field="name", queryset=Dataset.objects.all())
+    recipe = serializers.ChoiceField(choices=list(RECIPES))
+    heads = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(HEADS)), min_length=1, required=False
+    )
+    epochs = serializers.IntegerField(required=False)
+    learning_rate = serializers.FloatField(required=False)
+    unfreeze = serializers.ChoiceField(choices=["none", "block5"], required=False)
+    seed = serializers.IntegerField(required=False)
+    activate = serializers.BooleanField(
+        default=False, help_text="Let the new version serve as soon as it is made."
+    )
+
+
+@extend_schema_view(
+    list=extend_schema(
+        description="All training runs, newest first.",
+        responses={200: TrainingRunSerializer(many=True), **schema.errors(400, 401, 403)},
+    ),
+    retrieve=extend_schema(
+        description="One training run, with the figures of every epoch so far.",
+        responses={200: TrainingRunSerializer, **schema.errors(401, 403, 404)},
+    ),
+)
+class TrainingRunViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[TrainingRun]
+):
+    """Training runs, newest first; for administrators."""
+
+    queryset = TrainingRun.objects.select_related("dataset", "trunk", "version").defer(
+        "log", "trunk__manifest", "trunk__report", "version__manifest", "version__report"
+    )
+    serializer_class = TrainingRunSerializer
+    permission_classes = (IsAdminUser,)
+    parser_classes = (JSONParser,)
+    pagination_class = NewestFirst
+    filter_backends = ()
+    lookup_value_converter = "int"
+
+    @extend_schema(
+        request=NewTrainingRunSerializer,
+        parameters=[schema.LOCATION],
+        responses={202: TrainingRunSerializer, **schema.errors(400, 401, 403, 409, 415)},
+    )
+    def create(self, request: Request) -> Response:
+        """Start a training. 409 while another is going, or where images or room are lacking."""
+        asked = NewTrainingRunSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
+        changes = {name: wanted.get(name) for name in recipes.CHANGEABLE}
+        run = request_training(
+            wanted["dataset"],
+            recipes.chosen(wanted["recipe"], **changes),
+            trunk=None,
+            activate=wanted["activate"],
+            user=request.user,
+        )
+        location = self.reverse_action("detail", args=[run.pk])
+        body = self.get_serializer(run).data
+        return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": location})

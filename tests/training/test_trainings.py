@@ -1,0 +1,432 @@
+"""From a click to a version: refused in words, one at a time, whole or not at all, resumable."""
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tests.training.trainable import quick, small_dataset, small_version
+from training import files, runs
+from training.curations import curated
+from training.models import Dataset, ModelVersion, RunState, TrainingRun
+from training.registry import active_version, bundle_path
+from training.trainings import TrainingRefused, create_training, execute, request_training, take
+from vision.artifacts import WEIGHTS, load_bundle
+from vision.features import PLAIN, open_features
+from vision.recipes import Recipe, recipe
+
+pytestmark = pytest.mark.django_db
+
+TWO_HEADS = recipe("full").with_changes(heads=["age", "gender"], epochs=3, batch=16, mirror=False)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images and features, the same for every test."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(autouse=True)
+def roots(settings: Any, tmp_path: Path, shared: Path) -> None:
+    settings.MODEL_ROOT = tmp_path / "models"
+    settings.TRAINING_ROOT = tmp_path / "trainings"
+    settings.DATASET_ROOT = shared / "datasets"
+    settings.FEATURE_ROOT = shared / "features"
+
+
+@pytest.fixture
+def dataset(db: None) -> Dataset:
+    return small_dataset()
+
+
+@pytest.fixture
+def trunk(db: None, tmp_path: Path) -> ModelVersion:
+    return small_version(tmp_path / "small")
+
+
+def create(dataset: Dataset, with_recipe: Recipe | None = None, **options: Any) -> TrainingRun:
+    options = {"trunk": None, "activate": False, "user": None} | options
+    return create_training(dataset, with_recipe or quick(), **options)
+
+
+def go_on(run: TrainingRun, on_progress: Callable[[str, int, int], None] | None = None) -> RunState:
+    """Hold a run and execute it; `run` is as the database has it afterwards."""
+    try:
+        return execute(take(run.pk), on_progress)
+    finally:
+        run.refresh_from_db()
+
+
+# Who may start when
+
+
+def test_a_request_waits_with_its_whole_recipe_and_the_active_trunk(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    run = request_training(dataset, quick(seed=7), trunk=None, activate=True, user=None)
+    assert (run.state, run.trunk, run.activate) == (RunState.QUEUED, trunk, True)
+    assert Recipe.from_json(run.recipe) == quick(seed=7)
+
+
+def test_without_a_model_there_is_no_trunk_to_train_on(dataset: Dataset) -> None:
+    with pytest.raises(TrainingRefused, match="No model is active"):
+        create(dataset)
+
+
+def test_a_dataset_without_images_for_a_split_is_refused(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    dataset.samples.update(ruling="drop", reason="excluded")
+    with pytest.raises(TrainingRefused, match="leaves no image for train and validation and test"):
+        create(dataset)
+
+
+def test_too_small_a_cache_is_said_before_anything_starts(
+    dataset: Dataset, trunk: ModelVersion, settings: Any
+) -> None:
+    settings.FEATURE_BYTES = 10_000
+    with pytest.raises(TrainingRefused, match=r"features need \d+ kB, and the cache may hold 10"):
+        create(dataset)
+
+
+def test_too_small_a_disk_is_said_before_anything_starts(
+    dataset: Dataset, trunk: ModelVersion, settings: Any, tmp_path: Path
+) -> None:
+    settings.FEATURE_ROOT = tmp_path / "none"
+    settings.DATA_DIR = Path("/proc")  # a file system with no room at all
+    with pytest.raises(TrainingRefused, match=r"needs \d+\.\d MB on the disk"):
+        create(dataset)
+    assert not TrainingRun.objects.exists()
+
+
+def test_a_second_training_is_refused_while_one_waits_or_runs(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    first = create(dataset)
+    with pytest.raises(TrainingRefused, match="going already"):
+        create(dataset)
+    runs.cancel(first)
+    assert create(dataset).state == RunState.QUEUED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_once_give_one_run_and_one_refusal(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    def click(_: int) -> str:
+        try:
+            request_training(dataset, quick(), trunk=None, activate=False, user=None)
+        except TrainingRefused as refused:
+            return str(refused)
+        finally:
+            connection.close()
+        return "started"
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = sorted(pool.map(click, range(6)))
+    assert TrainingRun.objects.count() == 1
+    assert answers.count("started") == 1
+    assert set(answers) - {"started"} == {
+        "A training is going already. Please wait for its end, or cancel it."
+    }
+
+
+def test_a_run_whose_worker_is_lost_stands_in_nobodys_way(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    lost = take(create(dataset).pk)
+    TrainingRun.objects.update(heartbeat_at=timezone.now() - 2 * runs.SILENCE)
+    create(dataset)
+    lost.refresh_from_db()
+    assert lost.state == RunState.INTERRUPTED
+
+
+def test_going_on_is_refused_in_words_while_another_goes(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    old = create(dataset)
+    runs.cancel(old)
+    old.refresh_from_db()
+    create(dataset)
+    with pytest.raises(runs.RunRefused, match="Another run is going"):
+        runs.resume(old)
+    with pytest.raises(runs.RunRefused, match="Another run is going"):
+        take(old.pk)
+    old.refresh_from_db()
+    assert old.state == RunState.CANCELLED
+
+
+def test_a_run_that_is_done_or_going_is_not_taken(dataset: Dataset, trunk: ModelVersion) -> None:
+    run = take(create(dataset).pk)
+    with pytest.raises(TrainingRefused, match="may be done, or going"):
+        take(run.pk)
+
+
+# The way to a version
+
+
+def test_a_training_makes_a_version_that_says_where_it_comes_from(
+    dataset: Dataset, trunk: ModelVersion, settings: Any
+) -> None:
+    run = create(dataset, quick(seed=5))
+    told: list[str] = []
+    assert go_on(run, lambda phase, _done, _total: told.append(phase)) == RunState.DONE
+
+    assert list(dict.fromkeys(told)) == ["features", "gender", "calibration", "test"]
+    assert [set(epoch["gender"]) for epoch in run.history["gender"]] == 3 * [
+        {"loss", "validation_loss", "validation_accuracy"}
+    ]
+    version = run.version
+    assert version is not None
+    assert version.name == f"full-{run.pk}"
+    assert active_version() == trunk
+    manifest = load_bundle(bundle_path(version)).manifest
+    assert manifest == version.manifest
+    found = curated(dataset, "full")
+    assert manifest["data"] == {
+        "dataset": "tiny",
+        "recipe": "full",
+        "seed": 0,
+        "fingerprint": found.fingerprint,
+        "counts": {
+            "train": len(found.train),
+            "validation": len(found.validation),
+            "test": len(found.test),
+        },
+    }
+    training = manifest["training"]
+    assert training["recipe"] == quick(seed=5).as_json()
+    assert (training["seed"], training["trunk"]["version"]) == (5, "small")
+    assert training["history"] == run.history
+    assert {"tensorflow", "keras", "numpy"} <= training["libraries"].keys()
+    assert manifest["metrics"]["n"] == len(found.test)
+    assert version.report["metrics"] == manifest["metrics"]
+    assert (bundle_path(version) / "MODEL_CARD.md").read_text().startswith(f"# {version.name}")
+    assert not list(settings.TRAINING_ROOT.iterdir())
+
+
+def test_the_log_tells_what_happens_line_by_line(dataset: Dataset, trunk: ModelVersion) -> None:
+    run = create(dataset)
+    said: list[str] = []
+    execute(take(run.pk), say=said.append)
+    run.refresh_from_db()
+    assert [line.split(" ", 2)[2] for line in run.log.splitlines()] == said
+    assert said[0].startswith("full on tiny: ")
+    assert [line.split()[1] for line in said if line.startswith("gender ")] == ["1/3", "2/3", "3/3"]
+    assert " s): gender " in said[1]
+    assert said[-2].startswith("test on ")
+    assert said[-1] == f"made the model full-{run.pk}"
+
+
+def test_the_log_keeps_its_last_lines(dataset: Dataset, trunk: ModelVersion) -> None:
+    run = create(dataset)
+    TrainingRun.objects.filter(pk=run.pk).update(log="\n".join(f"line {n}" for n in range(600)))
+    go_on(run)
+    lines = run.log.splitlines()
+    assert len(lines) == 500
+    assert lines[0] > "line 1"
+
+
+def test_it_serves_when_that_was_asked_for(dataset: Dataset, trunk: ModelVersion) -> None:
+    run = create(dataset, activate=True)
+    go_on(run)
+    assert active_version() == run.version
+
+
+def test_the_same_seed_gives_the_same_version_and_another_does_not(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    tensors = []
+    for seed in (1, 1, 2):
+        run = create(dataset, quick(seed=seed, learning_rate=0.05))
+        go_on(run)
+        assert run.version
+        tensors.append(load_bundle(bundle_path(run.version)).tensors["gender/Output/kernel"])
+    np.testing.assert_allclose(tensors[0], tensors[1], atol=1e-5)
+    assert abs(tensors[0] - tensors[2]).max() > 1e-3
+
+
+# What comes between
+
+
+def at(phase: str, what: Callable[[], None]) -> Callable[[str, int, int], None]:
+    """A listener that does something once a phase is under way."""
+
+    def listen(told: str, done: int, _total: int) -> None:
+        if told == phase and done:
+            what()
+
+    return listen
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def epochs(run: TrainingRun) -> dict[str, int]:
+    return {phase: len(history) for phase, history in run.history.items()}
+
+
+def test_a_cancelled_run_makes_no_version_and_can_go_on(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    run = create(dataset, TWO_HEADS)
+    assert go_on(run, at("gender", lambda: runs.cancel(run))) == RunState.CANCELLED
+    assert run.version is None
+    assert epochs(run)["age"] == 3
+    assert ModelVersion.objects.count() == 1
+
+    assert runs.resume(run)
+    told: list[str] = []
+    assert go_on(run, lambda phase, _done, _total: told.append(phase)) == RunState.DONE
+    assert epochs(run) == {"age": 3, "gender": 3}
+    undisturbed = create(dataset, TWO_HEADS)
+    go_on(undisturbed)
+    assert undisturbed.history == run.history
+
+
+def test_ctrl_c_leaves_a_run_that_can_go_on(dataset: Dataset, trunk: ModelVersion) -> None:
+    run = create(dataset, TWO_HEADS)
+    with pytest.raises(KeyboardInterrupt):
+        go_on(run, at("gender", interrupt))
+    assert run.state == RunState.INTERRUPTED
+    assert go_on(run) == RunState.DONE
+    assert epochs(run) == {"age": 3, "gender": 3}
+
+
+class Killed(BaseException):
+    """Stands for `kill -9`: nothing of the program's own runs any more."""
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "training.publishing.save_bundle",
+        "training.publishing.register_bundle",
+        "training.trainings.activate_version",
+        "training.trainings.shutil.rmtree",
+        "training.runs._finish",
+    ],
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_around_any_step_it_ends_with_one_whole_version(
+    dataset: Dataset, trunk: ModelVersion, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+) -> None:
+    run = create(dataset, activate=True)
+    real = resolve_name(step)
+
+    def die(*arguments: Any, **options: Any) -> None:
+        if when == "after":
+            real(*arguments, **options)
+        raise Killed
+
+    monkeypatch.setattr(step, die)
+    with pytest.raises(Killed):
+        go_on(run)
+    monkeypatch.setattr(step, real)
+    for version in ModelVersion.objects.all():
+        load_bundle(bundle_path(version))
+    if run.state == RunState.RUNNING:
+        runs.sweep(timezone.now() + 2 * runs.SILENCE)
+        assert go_on(run) == RunState.DONE
+    assert run.state == RunState.DONE
+    assert set(ModelVersion.objects.values_list("name", flat=True)) == {"small", f"full-{run.pk}"}
+    assert active_version() == run.version
+    assert epochs(run) == {"gender": 3}
+
+
+def test_a_run_taken_from_its_worker_makes_no_second_version(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    run = create(dataset)
+
+    def lose() -> None:
+        runs.sweep(timezone.now() + 2 * runs.SILENCE)
+
+    assert go_on(run, at("test", lose)) == RunState.INTERRUPTED
+    assert ModelVersion.objects.count() == 1
+    assert go_on(run) == RunState.DONE
+    assert ModelVersion.objects.count() == 2
+
+
+def test_what_runs_that_are_gone_left_behind_is_deleted(
+    dataset: Dataset, trunk: ModelVersion, settings: Any
+) -> None:
+    cancelled = create(dataset)
+    runs.cancel(cancelled)
+    for name in (str(cancelled.pk), "123456"):
+        (settings.TRAINING_ROOT / name).mkdir(parents=True)
+    go_on(create(dataset))
+    assert [folder.name for folder in settings.TRAINING_ROOT.iterdir()] == [str(cancelled.pk)]
+
+
+# What goes wrong
+
+
+def fails_with(run: TrainingRun, words: str) -> None:
+    assert go_on(run) == RunState.FAILED
+    assert words in run.message
+    assert run.version is None
+    assert ModelVersion.objects.count() == 1
+
+
+def test_a_loss_that_is_no_number_is_said(
+    dataset: Dataset, trunk: ModelVersion, settings: Any, tmp_path: Path
+) -> None:
+    settings.FEATURE_ROOT = tmp_path / "damaged"
+    bundle, found = load_bundle(bundle_path(trunk)), curated(dataset, "full")
+    with open_features(bundle, "pool5", cache=settings.FEATURE_ROOT, cache_bytes=10**9) as store:
+        store.fill([(one, PLAIN) for one in found.train], lambda _done, _total: None)
+    [rows] = settings.FEATURE_ROOT.rglob("rows")
+    with rows.open("r+b") as file:
+        file.write(np.full(512, np.nan, np.float16).tobytes())
+    fails_with(create(dataset), "The loss of the gender head is no longer a number.")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_an_image_that_is_gone_is_said(
+    dataset: Dataset, trunk: ModelVersion, settings: Any, tmp_path: Path, split: str
+) -> None:
+    settings.FEATURE_ROOT = tmp_path / "features"
+    shutil.copytree(settings.DATASET_ROOT, tmp_path / "datasets")
+    settings.DATASET_ROOT = tmp_path / "datasets"
+    files.path_of(getattr(curated(dataset, "full"), split)[0].digest).unlink()
+    fails_with(create(dataset), "cannot be read any more. Please import the dataset again.")
+
+
+def test_a_damaged_trunk_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
+    weights = bundle_path(trunk) / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    fails_with(create(dataset), "The weights of the model “small” are not those that were saved.")
+
+
+def test_a_deleted_trunk_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
+    run = create(dataset)
+    ModelVersion.objects.all().delete()
+    assert go_on(run) == RunState.FAILED
+    assert run.message == "The model whose trunk was to be used has been deleted."
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(
+    dataset: Dataset, trunk: ModelVersion, settings: Any
+) -> None:
+    run = create(dataset)
+    folder = settings.TRAINING_ROOT / str(run.pk)
+    folder.mkdir(parents=True)
+    (folder / "gender.unfinished").symlink_to("/dev/full")
+    fails_with(run, "The disk is full. Please make room and resume; what was done is kept.")
+    assert go_on(run) == RunState.DONE
+
+
+def test_a_dataset_that_changed_meanwhile_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
+    run = create(dataset)
+    go_on(run, at("gender", lambda: runs.cancel(run)))
+    dataset.samples.filter(pk=dataset.samples.earliest("pk").pk).update(age=99)
+    fails_with(run, "Please start a new one.")

@@ -1,0 +1,44 @@
+"""A dataset and a trunk that heads are trained on in seconds; nothing can be learnt of them."""
+
+import random
+from pathlib import Path
+
+from tests.factories import DatasetFactory, SampleFactory
+from tests.training.utkface import jpeg
+from tests.vision.training_set import small_trunk
+from training import files
+from training.models import Dataset, ModelVersion
+from training.registry import register_bundle
+from vision.artifacts import save_bundle
+from vision.recipes import Recipe, recipe
+
+IMAGES = 80
+QUICK = recipe("full").with_changes(heads=["gender"], epochs=3, batch=16, mirror=False)
+
+
+def small_dataset(name: str = "tiny") -> Dataset:
+    """Labelled noise, with its files."""
+    dataset: Dataset = DatasetFactory.create(name=name)
+    rng = random.Random(0)
+    for number in range(IMAGES):
+        SampleFactory.create(
+            dataset=dataset,
+            digest=files.keep(jpeg(number)),
+            age=rng.randint(1, 90),
+            gender=rng.randint(0, 1),
+            race=rng.randint(0, 4),
+            bucket=number % 20,
+            group=number,
+        )
+    return dataset
+
+
+def small_version(folder: Path) -> ModelVersion:
+    """The starter at its smallest input, active."""
+    bundle = small_trunk()
+    save_bundle(folder, bundle.manifest, bundle.tensors)
+    return register_bundle(folder, "small", activate=True)
+
+
+def quick(**changes: object) -> Recipe:
+    return QUICK.with_changes(**changes)

@@ -1,0 +1,83 @@
+"""Recipes by name or record, and what carries them out: the one place that knows their kinds."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from vision.artifacts import Bundle
+from vision.dataset import Curated
+from vision.demand import checkpoint_bytes, feature_bytes
+from vision.diskspace import DiskFull, free_bytes, in_words, used_bytes
+from vision.recipes import Recipe, recipe
+
+if TYPE_CHECKING:
+    from vision.fit import Fitted
+    from vision.stage import FitProgress
+
+
+# What may be asked to differ from the recipe as it stands.
+CHANGEABLE = ("heads", "epochs", "learning_rate", "unfreeze", "seed")
+
+
+def chosen(name: str, **changes: Any) -> Recipe:
+    """A recipe by its name, with whatever is not None changed in it. Raises RecipeInvalid."""
+    wanted = {key: value for key, value in changes.items() if value is not None}
+    return recipe(name).with_changes(**wanted)
+
+
+def recorded(record: Mapping[str, Any]) -> Recipe:
+    """The recipe that a run has kept. Raises RecipeInvalid."""
+    return Recipe.from_json(record)
+
+
+def carry_out(
+    recipe: Recipe,
+    trunk: Bundle,
+    curated: Curated,
+    folder: Path,
+    on_progress: "Callable[[FitProgress], None]",
+) -> "Fitted":
+    """Train by a recipe, going on from the checkpoints in `folder`. Imports TensorFlow.
+
+    Raises what `on_progress` raises and kinds of VisionError; see `vision.fit`.
+    """
+    from vision.fit import fit
+
+    return fit(
+        recipe,
+        trunk,
+        curated,
+        cache=settings.FEATURE_ROOT,
+        cache_bytes=settings.FEATURE_BYTES,
+        folder=folder,
+        on_progress=on_progress,
+    )
+
+
+def check_room(recipe: Recipe, input_size: int, curated: Curated) -> None:
+    """Raises DiskFull where the disk has too little room for a training, as far as is known now.
+
+    Features that are kept already, be they of other trunks, make room.
+    """
+    features = feature_bytes(recipe, input_size, len(curated.train), len(curated.validation))
+    if features > (allowed := settings.FEATURE_BYTES):
+        raise DiskFull(
+            _(
+                "The images' features need %(needed)s, and the cache may hold %(room)s. Please "
+                "allow it more (FACEROUTE_FEATURE_BYTES), or choose fewer images."
+            )
+            % {"needed": in_words(features), "room": in_words(allowed)}
+        )
+    needed = features + checkpoint_bytes(recipe, input_size)
+    room = free_bytes(settings.DATA_DIR) + used_bytes(settings.FEATURE_ROOT)
+    if needed > room:
+        raise DiskFull(
+            _(
+                "The training needs %(needed)s on the disk of this server, and there is room for "
+                "%(room)s. Please make room, or choose fewer images."
+            )
+            % {"needed": in_words(needed), "room": in_words(room)}
+        )

@@ -1,0 +1,140 @@
+"""Training runs: when one may start, and the whole way from a recipe to a model version."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from vision.curation import NothingLeft
+from vision.diskspace import DiskFull
+from vision.recipes import Recipe
+
+from . import curations, recipes, runs
+from .journal import Journal, Say, logger
+from .models import Dataset, ModelVersion, RunState, TrainingRun
+from .publishing import make_version
+from .registry import activate_version, active_version
+from .runs import RunRefused
+
+
+class TrainingRefused(RunRefused):
+    """The training may not start: another is going, or it lacks images, room or a trunk."""
+
+    code = "training_refused"
+
+
+def request_training(
+    dataset: Dataset, recipe: Recipe, *, trunk: ModelVersion | None, activate: bool, user: Any
+) -> TrainingRun:
+    """Queue a training of heads on a version's trunk (None: of the active one).
+
+    Raises TrainingRefused.
+    """
+    run = create_training(dataset, recipe, trunk=trunk, activate=activate, user=user)
+    runs.start(run)
+    return run
+
+
+def create_training(
+    dataset: Dataset, recipe: Recipe, *, trunk: ModelVersion | None, activate: bool, user: Any
+) -> TrainingRun:
+    """The waiting run of a training, which no worker is told of. Raises TrainingRefused."""
+    runs.interrupt_lost(TrainingRun, timezone.now())
+    trunk = trunk or active_version()
+    if trunk is None:
+        raise TrainingRefused(
+            _("No model is active whose trunk could be used. Please choose or activate one.")
+        )
+    _check_means(dataset, recipe, trunk)
+    with _one_at_a_time():
+        return TrainingRun.objects.create(
+            dataset=dataset,
+            recipe=recipe.as_json(),
+            trunk=trunk,
+            activate=activate,
+            requested_by=user,
+        )
+
+
+def _check_means(dataset: Dataset, recipe: Recipe, trunk: ModelVersion) -> None:
+    try:
+        curated = curations.curated(dataset, recipe.curation)
+        recipes.check_room(recipe, trunk.manifest["input_size"], curated)
+    except (NothingLeft, DiskFull) as error:
+        raise TrainingRefused(str(error)) from error
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """The database decides between two who start at once. Raises TrainingRefused."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise TrainingRefused(
+            _("A training is going already. Please wait for its end, or cancel it.")
+        ) from error
+
+
+def work(pk: int) -> None:
+    """Do a training that waits, if it still does."""
+    if run := runs.hold(TrainingRun, pk):
+        execute(run)
+
+
+def take(pk: int) -> TrainingRun:
+    """Hold a run that waits or was cut off, for this process to go on with.
+
+    Raises RunRefused.
+    """
+    runs.interrupt_lost(TrainingRun, timezone.now())
+    run = runs.hold(TrainingRun, pk, (RunState.QUEUED, *runs.RESUMABLE))
+    if run is None:
+        raise TrainingRefused(
+            _(
+                "There is no training run %(pk)d that could go on; it may be done, or going. One "
+                "whose process was killed counts as going for another minute."
+            )
+            % {"pk": pk}
+        )
+    return run
+
+
+def execute(
+    run: TrainingRun,
+    on_progress: Callable[[str, int, int], None] | None = None,
+    say: Say = logger.info,
+) -> RunState:
+    """Do the training of a held run and record how it ended; `say` hears the lines of its log."""
+    return runs.execute(run, lambda reporter: _train(run, Journal(run, reporter, say)), on_progress)
+
+
+def _train(run: TrainingRun, journal: Journal) -> str:
+    """Whatever a run that was cut off has done already is not done again."""
+    _forget_leftovers()
+    folder = _root() / str(run.pk)
+    version = run.version or make_version(run, folder, journal)
+    if run.activate and version.activated_at is None:
+        activate_version(version)
+    shutil.rmtree(folder, ignore_errors=True)
+    return _("The model “%(name)s” is made.") % {"name": version.name}
+
+
+def _root() -> Path:
+    root: Path = settings.TRAINING_ROOT
+    return root
+
+
+def _forget_leftovers() -> None:
+    """Delete the checkpoints of runs that are done or deleted."""
+    unfinished = TrainingRun.objects.exclude(state=RunState.DONE)
+    kept = {str(pk) for pk in unfinished.values_list("pk", flat=True)}
+    for folder in _root().glob("*"):
+        if folder.name not in kept:
+            shutil.rmtree(folder, ignore_errors=True)

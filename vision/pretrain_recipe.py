@@ -20,6 +20,38 @@ from .recipes import (
 _SMALLEST_INPUT, _LARGEST_INPUT = 48, 512  # the least is keras-vggface's own limit
 
 
+_NUMBER = int | float
+_STAGE_LIMITS: Limits = (
+    ("size", int, _SMALLEST_INPUT, _LARGEST_INPUT),
+    ("epochs", int, 1, 500),
+    ("batch", int, 2, 4096),
+)
+_AUGMENTATION_LIMITS: Limits = (
+    ("smallest", _NUMBER, 0.2, 2),
+    ("largest", _NUMBER, 0.2, 2),
+    ("rotation", _NUMBER, 0, 45),
+    ("shift", _NUMBER, 0, 0.5),
+    ("stretch", _NUMBER, 0, 0.5),
+    ("brightness", _NUMBER, 0, 0.9),
+    ("contrast", _NUMBER, 0, 0.9),
+    ("saturation", _NUMBER, 0, 1),
+    ("grey", _NUMBER, 0, 1),
+    ("erase", _NUMBER, 0, 1),
+    ("mixup", _NUMBER, 0, 10),
+)
+_LIMITS: Limits = (
+    ("learning_rate", _NUMBER, 1e-7, 1),
+    ("warm_up", _NUMBER, 0, 0.9),
+    ("weight_decay", _NUMBER, 0, 1),
+    ("average", _NUMBER, 0, 0.99999),
+    ("dropout", _NUMBER, 0, 0.9),
+    ("smoothing", _NUMBER, 0, 0.5),
+    ("age_sigma", _NUMBER, 0.5, 10),
+    ("age_balance", _NUMBER, 0, 1),
+    ("seed", int, 0, 2**32 - 1),
+)
+
+
 class PretrainStage(NamedTuple):
     """Some epochs at one size: pixels of the square input, passes, images a step."""
 
@@ -163,37 +195,6 @@ def _check_stages(stages: Sequence[PretrainStage]) -> None:
     for stage in stages:
         check_numbers(stage, _STAGE_LIMITS)
 
-
-_NUMBER = int | float
-_STAGE_LIMITS: Limits = (
-    ("size", int, _SMALLEST_INPUT, _LARGEST_INPUT),
-    ("epochs", int, 1, 500),
-    ("batch", int, 2, 4096),
-)
-_AUGMENTATION_LIMITS: Limits = (
-    ("smallest", _NUMBER, 0.2, 2),
-    ("largest", _NUMBER, 0.2, 2),
-    ("rotation", _NUMBER, 0, 45),
-    ("shift", _NUMBER, 0, 0.5),
-    ("stretch", _NUMBER, 0, 0.5),
-    ("brightness", _NUMBER, 0, 0.9),
-    ("contrast", _NUMBER, 0, 0.9),
-    ("saturation", _NUMBER, 0, 1),
-    ("grey", _NUMBER, 0, 1),
-    ("erase", _NUMBER, 0, 1),
-    ("mixup", _NUMBER, 0, 10),
-)
-_LIMITS: Limits = (
-    ("learning_rate", _NUMBER, 1e-7, 1),
-    ("warm_up", _NUMBER, 0, 0.9),
-    ("weight_decay", _NUMBER, 0, 1),
-    ("average", _NUMBER, 0, 0.99999),
-    ("dropout", _NUMBER, 0, 0.9),
-    ("smoothing", _NUMBER, 0, 0.5),
-    ("age_sigma", _NUMBER, 0.5, 10),
-    ("age_balance", _NUMBER, 0, 1),
-    ("seed", int, 0, 2**32 - 1),
-)
 
 # For two CPU cores with bfloat16 and an evening; for a GPU and its minutes. docs/starter-model.md.
 STARTER_CPU = PretrainRecipe(

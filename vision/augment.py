@@ -4,7 +4,6 @@ What a view is like is drawn by a generator that the caller seeds; the same gene
 same views, however many threads compute them.
 """
 
-from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -116,13 +115,13 @@ def _padded(crop: Image, warp: NDArray[np.float64]) -> tuple[Image, int]:
 
 
 def start_views(
-    crops: Sequence[Image],
+    crops: NDArray[np.uint8],
     rng: np.random.Generator,
     strength: Augmentation,
     size: int,
     pool: Executor,
 ) -> "Future[NDArray[np.uint8]]":
-    """A view of every crop (S, S, 3), to be (N, size, size, 3), rendered by a pool meanwhile."""
+    """A view of every crop (N, S, S, 3), to be (N, size, size, 3), rendered by a pool meanwhile."""
     views = [draw_view(rng, strength) for _ in crops]
 
     def all_of_them() -> NDArray[np.uint8]:
@@ -131,8 +130,8 @@ def start_views(
     return pool.submit(all_of_them)
 
 
-def whole(crops: Sequence[Image], size: int) -> NDArray[np.uint8]:
-    """The crops as they are, resized to (N, size, size, 3) as those to be estimated are."""
+def whole(crops: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Crops (N, S, S, 3) as they are, resized to (N, size, size, 3) as those to be estimated are."""
     resample = Pillow.Resampling.BILINEAR
     return np.stack(
         [np.asarray(Pillow.fromarray(crop).resize((size, size), resample)) for crop in crops]

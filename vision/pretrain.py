@@ -28,7 +28,6 @@ from .pretrain_recipe import PretrainRecipe
 from .stage import FitProgress, Metrics, validation_figures
 from .targets import targets
 
-_MARGIN = 1.15  # of the decoded crops over the largest input: what is cut narrower keeps its detail
 _MEASURED_BATCHES, _MEASURED_BATCH = 8, 64
 _VALIDATION_BATCH = 128
 
@@ -75,8 +74,7 @@ def pretrain(
     def report(done: int, total: int) -> None:
         on_progress(FitProgress("crops", done, total))
 
-    side = decoded_side(recipe)
-    crops = decode_crops(curated, side, cache, report)
+    crops = decode_crops(curated, recipe.decoded_side, cache, report)
     keras.utils.set_random_seed(recipe.seed)
     with computing_in(choose_precision()):
         network = build_network(recipe.trained_heads)
@@ -89,11 +87,6 @@ def pretrain(
     fitted = _calibrated(recipe, network, crops, history)
     on_progress(FitProgress("calibration", 1, 1))
     return fitted
-
-
-def decoded_side(recipe: PretrainRecipe) -> int:
-    """The pixels that a recipe's crops are decoded at."""
-    return round(_MARGIN * max(stage.size for stage in recipe.stages))
 
 
 def _aims(recipe: PretrainRecipe, crops: Crops) -> Aims:

@@ -17,8 +17,8 @@ from .recipes import (
     unreadable_in_words,
 )
 
+_MARGIN = 1.15  # of decoded crops over the largest input
 _SMALLEST_INPUT, _LARGEST_INPUT = 48, 512  # the least is keras-vggface's own limit
-
 
 _NUMBER = int | float
 _STAGE_LIMITS: Limits = (
@@ -136,6 +136,11 @@ class PretrainRecipe:
     def input_size(self) -> int:
         """Pixels of the square input of the model that comes out."""
         return self.stages[-1].size
+
+    @property
+    def decoded_side(self) -> int:
+        """Pixels that crops are decoded at: a view narrower than they are keeps its detail."""
+        return round(_MARGIN * max(stage.size for stage in self.stages))
 
     @property
     def trained_heads(self) -> tuple[HeadSpec, ...]:

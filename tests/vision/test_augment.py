@@ -1,6 +1,5 @@
 """Views of faces: of the right size, the same by the same seed, and as different as was asked."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -25,7 +24,7 @@ def crops() -> NDArray[np.uint8]:
 
 
 def views(
-    crops: Sequence[NDArray[np.uint8]], strength: Augmentation, seed: int = 0, threads: int = 1
+    crops: NDArray[np.uint8], strength: Augmentation, seed: int = 0, threads: int = 1
 ) -> NDArray[np.uint8]:
     with ThreadPoolExecutor(threads) as pool:
         rng = np.random.default_rng(seed)
@@ -34,7 +33,8 @@ def views(
 
 def test_views_keep_the_type_and_have_the_size_asked_for(crops: NDArray[np.uint8]) -> None:
     found = views(crops, Augmentation())
-    assert (found.shape, found.dtype) == ((6, SIZE, SIZE, 3), np.uint8)
+    assert found.shape == (6, SIZE, SIZE, 3)
+    assert found.dtype == np.uint8
 
 
 def test_the_same_seed_gives_the_same_views_and_another_does_not(

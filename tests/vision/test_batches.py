@@ -25,9 +25,10 @@ def labels() -> list[Labels]:
 
 def batches(labels: list[Labels], recipe: PretrainRecipe = RECIPE, **place: int) -> list[Any]:
     """Crops whose colour is the age of who they show."""
-    crops = np.zeros((COUNT, 60, 60, 3), np.uint8) + np.arange(COUNT, dtype=np.uint8)[
-        :, None, None, None
-    ]
+    crops = (
+        np.zeros((COUNT, 60, 60, 3), np.uint8)
+        + np.arange(COUNT, dtype=np.uint8)[:, None, None, None]
+    )
     epoch = Epoch(place.get("epoch", 0), 48, BATCH)
     with ThreadPoolExecutor(2) as pool:
         aims = targets(recipe.heads, labels, {})
@@ -38,8 +39,8 @@ def batches(labels: list[Labels], recipe: PretrainRecipe = RECIPE, **place: int)
 
 
 def still(mixup: float = 0.0) -> PretrainRecipe:
-    colourless = {"brightness": 0, "contrast": 0, "saturation": 0, "erase": 0}
-    return replace(RECIPE, augmentation=Augmentation(**colourless, mixup=mixup))
+    colourless = Augmentation(brightness=0, contrast=0, saturation=0, erase=0, mixup=mixup)
+    return replace(RECIPE, augmentation=colourless)
 
 
 def assert_same(one: Any, other: Any) -> None:

@@ -131,7 +131,7 @@ def start_views(
 
 
 def whole(crops: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Crops (N, S, S, 3) as they are, resized to (N, size, size, 3) as those to be estimated are."""
+    """Crops (N, S, S, 3) as they are, resized to (N, size, size, 3) as for an estimate."""
     resample = Pillow.Resampling.BILINEAR
     return np.stack(
         [np.asarray(Pillow.fromarray(crop).resize((size, size), resample)) for crop in crops]

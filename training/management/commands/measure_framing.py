@@ -1,9 +1,9 @@
 """`measure_framing PATH`: how much a model minds other framing, and what a whole photo costs it."""
 
+import hashlib
 import json
 import os
 from argparse import ArgumentParser
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path, help="As for evaluate.")
         parser.add_argument("--model", help="A version's name or a bundle's folder.")
-        parser.add_argument("--limit", type=int, help="Only the first so many crops.")
+        parser.add_argument("--limit", type=int, help="Only so many, drawn by a hash.")
         parser.add_argument(
             "--bucket",
             type=int,
@@ -77,7 +77,10 @@ class Command(BaseCommand):
 
 
 def _files(path: Path, bucket: int | None, limit: int | None) -> list[LabelledFile]:
-    """The crops that are measured. Raises DatasetUnreadable."""
+    """The crops that are measured. Raises DatasetUnreadable.
+
+    Some of them are drawn by their content, since names come sorted by age.
+    """
     with LabelledFiles(path) as files:
-        wanted = (one for one in files if bucket is None or split_bucket(one.data) == bucket)
-        return list(islice(wanted, limit))
+        wanted = [one for one in files if bucket is None or split_bucket(one.data) == bucket]
+    return sorted(wanted, key=lambda file: hashlib.sha256(file.data).digest())[:limit]

@@ -191,7 +191,10 @@ def validation_figures(
     spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth
 ) -> dict[str, float]:
     """A head's loss and its error in years or its share of right answers."""
-    loss = np.asarray(head_loss(spec)(truth[:, None], outputs)).mean()
+    from keras import ops
+
+    losses = head_loss(spec)(ops.convert_to_tensor(truth[:, None]), ops.convert_to_tensor(outputs))
+    loss = ops.convert_to_numpy(losses).mean()
     if spec.name == "age":
         error = np.abs(expected_years(spec, outputs) - truth).mean()
         return {"validation_loss": float(loss), "validation_mae": float(error)}

@@ -206,7 +206,7 @@ STARTER_CPU = PretrainRecipe(
     name="starter-cpu",
     curation="full",
     heads=full_heads(),
-    stages=(PretrainStage(64, 9, 64), PretrainStage(96, 8, 48)),
+    stages=(PretrainStage(64, 8, 64), PretrainStage(96, 5, 48)),
 )
 STARTER_GPU = PretrainRecipe(
     name="starter-gpu",

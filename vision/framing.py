@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from .alignment import Detector, align_face
@@ -49,10 +50,10 @@ def reframe(crop: Image, framing: Framing) -> Image:
     """What a window shows of a crop (H, W, 3); around the crop its border is repeated, as
     `alignment.align_face` does around a photo."""
 
-    def index(length: int, shift: float) -> Any:
+    def index(length: int, shift: float) -> NDArray[np.intp]:
         side = round(framing.side * length)
         first = round(length / 2 + shift * length - side / 2)
-        return np.clip(np.arange(first, first + side), 0, length - 1)
+        return np.arange(first, first + side, dtype=np.intp).clip(0, length - 1)
 
     height, width = crop.shape[:2]
     return crop[index(height, framing.down)[:, None], index(width, framing.right)]

@@ -58,6 +58,7 @@ def test_from_scratch_to_a_version_that_serves(dataset: Dataset, settings: Any) 
     run = create(dataset, activate=True)
     assert recipes.recorded(run.recipe) == TINY
     assert go_on(run) == RunState.DONE, run.message
+    assert run.version is not None
     assert run.version == active_version()
     manifest = load_bundle(bundle_path(run.version)).manifest
     assert manifest["training"]["trunk"] is None

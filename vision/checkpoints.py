@@ -86,9 +86,7 @@ def group(tensors: Mapping[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
 
 def variable_values(variables: Sequence[Any]) -> list[NDArray[Any]]:
     """Copies of what Keras variables hold."""
-    from keras import ops
-
-    return [np.array(ops.convert_to_numpy(variable)) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def assign_values(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:

@@ -80,7 +80,7 @@ class Engine:
         size = next(size for size in _BATCH_SIZES if size >= count)
         padded = np.pad(crops, ((0, size - count), (0, 0), (0, 0), (0, 0)))
         results = self._forward(preprocess(padded))
-        return {name: result.numpy()[:count] for name, result in results.items()}
+        return {name: np.asarray(result)[:count] for name, result in results.items()}
 
 
 def build_model(bundle: Bundle, specs: Sequence[HeadSpec], precision: str) -> Any:
@@ -106,6 +106,11 @@ def load_head(head: Any, spec: HeadSpec, bundle: Bundle) -> None:
 
 
 def _compile(model: Any) -> Any:
+    """The model as a function of crops; on TensorFlow, which serves, without Keras in between."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return model.predict_on_batch
     import tensorflow as tf
 
     return tf.function(lambda crops: model(crops, training=False), reduce_retracing=False)

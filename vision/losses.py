@@ -89,6 +89,7 @@ def age_distribution_loss(ages: int, sigma: float = AGE_SIGMA) -> Loss:
     from keras import ops
 
     def loss(years: Any, shares: Any) -> Any:
+        shares = ops.convert_to_tensor(shares)
         axis = ops.arange(ages, dtype="float32")
         years = ops.cast(ops.reshape(years, (-1, 1)), "float32")
         target = ops.softmax(-ops.square(axis - years) / (2 * sigma**2))

@@ -21,10 +21,9 @@ def choose_precision(wanted: str = "auto") -> str:
 
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_precision()
-    if keras.backend.backend() == "torch":
-        return _torch_precision()
-    on_cpu = all(device.startswith("cpu") for device in keras.distribution.list_devices())
-    return "float32" if on_cpu else "bfloat16"
+    # JAX and PyTorch alike tell where they put an array that nobody has placed.
+    device = str(keras.ops.zeros(()).device).lower()
+    return "float32" if "cpu" in device else "bfloat16"
 
 
 @contextmanager
@@ -48,14 +47,6 @@ def _tensorflow_precision() -> str:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
         major = capability[0] if capability else 0
         return "bfloat16" if major >= 8 else "float16" if major == 7 else "float32"
-    return "bfloat16" if _cpu_has_bfloat16() else "float32"
-
-
-def _torch_precision() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return "bfloat16" if torch.cuda.get_device_capability()[0] >= 8 else "float32"
     return "bfloat16" if _cpu_has_bfloat16() else "float32"
 
 

@@ -227,9 +227,12 @@ class PretrainLoop:
         )
 
     def _save(self) -> None:
-        groups = {"average": self._average.values, "best": self.best}
-        groups |= {"network": variable_values(self._network.variables)}
-        groups |= {"optimizer": variable_values(self._optimizer.variables)}
+        """The best weights, and while the training goes on all that it goes on with."""
+        groups = {"best": self.best}
+        if self._state.epoch < len(self._plan):
+            groups |= {"average": self._average.values}
+            groups |= {"network": variable_values(self._network.variables)}
+            groups |= {"optimizer": variable_values(self._optimizer.variables)}
         save_checkpoint(self._checkpoint, numbered(**groups), vars(self._state))
 
     def _restore(self) -> None:
@@ -237,10 +240,11 @@ class PretrainLoop:
         if found is None:
             return
         tensors, record = found
-        self._state = _State(**record)
-        self._average.values, self.best = group(tensors, "average"), group(tensors, "best")
-        assign_values(self._network.variables, group(tensors, "network"))
-        assign_values(self._optimizer.variables, group(tensors, "optimizer"))
+        self._state, self.best = _State(**record), group(tensors, "best")
+        if self._state.epoch < len(self._plan):
+            self._average.values = group(tensors, "average")
+            assign_values(self._network.variables, group(tensors, "network"))
+            assign_values(self._optimizer.variables, group(tensors, "optimizer"))
 
 
 def _plan(recipe: PretrainRecipe, images: int) -> list[_Planned]:

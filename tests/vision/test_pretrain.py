@@ -167,6 +167,10 @@ def test_a_kill_costs_nothing_but_time(
     assert steps == [3, 4, 5]
     assert [one.phase for one in again if one.metrics] == ["1: 48 px", "2: 64 px"]
     assert_same(fitted, resumed)
+    again.clear()
+    finished = train(tmp_path / "run", on_progress=again.append)
+    assert not [one for one in again if one.epoch and not one.metrics]  # nothing is left to do
+    assert_same(resumed, finished)
 
 
 def test_it_learns_and_starts_from_what_it_is_given(

@@ -26,7 +26,7 @@ from .registry import bundle_path, register_bundle
 if TYPE_CHECKING:
     from vision.fit import Fitted
 
-_LIBRARIES = ("tensorflow", "keras", "numpy", "pillow")
+_LIBRARIES = ("keras", "numpy", "pillow")
 _HEADLINES = ("age_mae", "gender_accuracy", "race_accuracy", "race3_accuracy")
 
 
@@ -114,8 +114,11 @@ def _data(run: TrainingRun, curated: Curated) -> dict[str, Any]:
 
 
 def _training(run: TrainingRun, trunk: Bundle | None, fitted: "Fitted") -> dict[str, Any]:
+    import keras
+
     from vision.backbone import trunk_fingerprint
 
+    libraries = (keras.backend.backend(), *_LIBRARIES)
     return {
         "run": run.pk,
         "recipe": run.recipe,
@@ -123,7 +126,7 @@ def _training(run: TrainingRun, trunk: Bundle | None, fitted: "Fitted") -> dict[
         "trunk": trunk
         and {"version": str(run.trunk), "fingerprint": trunk_fingerprint(trunk.tensors)},
         "history": fitted.history,
-        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+        "libraries": {name: metadata.version(name) for name in libraries},
     }
 
 

@@ -193,8 +193,7 @@ def validation_figures(
     """A head's loss and its error in years or its share of right answers."""
     from keras import ops
 
-    losses = head_loss(spec)(ops.convert_to_tensor(truth[:, None]), ops.convert_to_tensor(outputs))
-    loss = ops.convert_to_numpy(losses).mean()
+    loss = ops.convert_to_numpy(head_loss(spec)(truth[:, None], outputs)).mean()
     if spec.name == "age":
         error = np.abs(expected_years(spec, outputs) - truth).mean()
         return {"validation_loss": float(loss), "validation_mae": float(error)}

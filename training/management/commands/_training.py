@@ -44,9 +44,7 @@ class TrainingCommand(BaseCommand):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         for_new_runs = {*self.changeable, "dataset", "activate"}
         if options["resume"] and (given := for_new_runs & _given(options)):
-            raise CommandError(
-                f"A run goes on as it was asked for; {', '.join(given)} is too late."
-            )
+            raise CommandError(f"A run goes on as it was asked for, without {', '.join(given)}.")
         ready_database()
         try:
             pk = options["resume"] or self.create(_dataset(options["dataset"]), options).pk

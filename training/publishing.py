@@ -42,7 +42,7 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
         f"{recipe.name} on {run.dataset}: {len(curated.train)} images to learn from, "
         f"{len(curated.validation)} to validate, {len(curated.test)} to test."
     )
-    trunk = _trunk(run)
+    trunk = _trunk(run, needed=recipes.needs_trunk(recipe))
     fitted = recipes.carry_out(recipe, trunk, curated, folder, journal)
     report = _tested(fitted, curated.test, journal)
     manifest = {
@@ -56,8 +56,10 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     return _published(run, Bundle(manifest, fitted.tensors), report, journal)
 
 
-def _trunk(run: TrainingRun) -> Bundle:
+def _trunk(run: TrainingRun, *, needed: bool) -> Bundle | None:
     if run.trunk is None:
+        if not needed:
+            return None
         raise BundleMissing(_("The model whose trunk was to be used has been deleted."))
     return load_bundle(bundle_path(run.trunk))
 
@@ -111,7 +113,7 @@ def _data(run: TrainingRun, curated: Curated) -> dict[str, Any]:
     }
 
 
-def _training(run: TrainingRun, trunk: Bundle, fitted: "Fitted") -> dict[str, Any]:
+def _training(run: TrainingRun, trunk: Bundle | None, fitted: "Fitted") -> dict[str, Any]:
     import keras
 
     from vision.backbone import trunk_fingerprint
@@ -121,10 +123,8 @@ def _training(run: TrainingRun, trunk: Bundle, fitted: "Fitted") -> dict[str, An
         "run": run.pk,
         "recipe": run.recipe,
         "seed": run.recipe["seed"],
-        "trunk": {
-            "version": str(run.trunk),
-            "fingerprint": trunk_fingerprint(trunk.tensors),
-        },
+        "trunk": trunk
+        and {"version": str(run.trunk), "fingerprint": trunk_fingerprint(trunk.tensors)},
         "history": fitted.history,
         "libraries": {name: metadata.version(name) for name in libraries},
     }

@@ -9,8 +9,14 @@ from django.utils.translation import gettext as _
 
 from vision.artifacts import Bundle
 from vision.dataset import Curated
-from vision.demand import checkpoint_bytes, feature_bytes
+from vision.demand import checkpoint_bytes, feature_bytes, pretrain_bytes
 from vision.diskspace import DiskFull, free_bytes, in_words, used_bytes
+from vision.pretrain_recipe import (
+    PRETRAIN_RECIPES,
+    PretrainRecipe,
+    is_pretraining,
+    pretrain_recipe,
+)
 from vision.recipes import Recipe, recipe
 
 if TYPE_CHECKING:
@@ -18,32 +24,54 @@ if TYPE_CHECKING:
     from vision.stage import FitProgress
 
 
+AnyRecipe = Recipe | PretrainRecipe
+
 # What may be asked to differ from the recipe as it stands.
 CHANGEABLE = ("heads", "epochs", "learning_rate", "unfreeze", "seed")
 
 
-def chosen(name: str, **changes: Any) -> Recipe:
+def chosen(name: str, **changes: Any) -> AnyRecipe:
     """A recipe by its name, with whatever is not None changed in it. Raises RecipeInvalid."""
     wanted = {key: value for key, value in changes.items() if value is not None}
+    if name in PRETRAIN_RECIPES:
+        return pretrain_recipe(name).with_changes(**wanted)
     return recipe(name).with_changes(**wanted)
 
 
-def recorded(record: Mapping[str, Any]) -> Recipe:
+def recorded(record: Mapping[str, Any]) -> AnyRecipe:
     """The recipe that a run has kept. Raises RecipeInvalid."""
+    if is_pretraining(record):
+        return PretrainRecipe.from_json(record)
     return Recipe.from_json(record)
 
 
+def needs_trunk(recipe: AnyRecipe) -> bool:
+    """Whether it trains heads on a version's trunk, which one from scratch does without."""
+    return isinstance(recipe, Recipe)
+
+
 def carry_out(
-    recipe: Recipe,
-    trunk: Bundle,
+    recipe: AnyRecipe,
+    trunk: Bundle | None,
     curated: Curated,
     folder: Path,
     on_progress: "Callable[[FitProgress], None]",
 ) -> "Fitted":
     """Train by a recipe, going on from the checkpoints in `folder`. Imports TensorFlow.
 
-    Raises what `on_progress` raises and kinds of VisionError; see `vision.fit`.
+    `trunk` may only be None where the recipe needs none. Raises what `on_progress` raises and
+    kinds of VisionError; see `vision.fit` and `vision.pretrain`.
     """
+    if isinstance(recipe, PretrainRecipe):
+        from vision.pretrain import pretrain
+
+        # Decoded in a minute, the crops need not outlive the run.
+        cache = folder / "crops"
+        return pretrain(
+            recipe, curated, start=trunk, cache=cache, folder=folder, on_progress=on_progress
+        )
+    if trunk is None:
+        raise ValueError(f"The recipe {recipe.name} needs a trunk.")
     from vision.fit import fit
 
     return fit(
@@ -57,22 +85,21 @@ def carry_out(
     )
 
 
-def check_room(recipe: Recipe, input_size: int, curated: Curated) -> None:
+def check_room(recipe: AnyRecipe, input_size: int, curated: Curated) -> None:
     """Raises DiskFull where the disk has too little room for a training, as far as is known now.
 
-    Features that are kept already, be they of other trunks, make room.
+    `input_size` is the trunk's; a recipe that needs none has its own. Features that are kept
+    already, be they of other trunks, make room.
     """
-    features = feature_bytes(recipe, input_size, len(curated.train), len(curated.validation))
-    if features > (allowed := settings.FEATURE_BYTES):
-        raise DiskFull(
-            _(
-                "The images' features need %(needed)s, and the cache may hold %(room)s. Please "
-                "allow it more (FACEROUTE_FEATURE_BYTES), or choose fewer images."
-            )
-            % {"needed": in_words(features), "room": in_words(allowed)}
-        )
-    needed = features + checkpoint_bytes(recipe, input_size)
-    room = free_bytes(settings.DATA_DIR) + used_bytes(settings.FEATURE_ROOT)
+    trained, validated = len(curated.train), len(curated.validation)
+    if isinstance(recipe, PretrainRecipe):
+        needed = pretrain_bytes(recipe, trained + validated)
+        room = free_bytes(settings.DATA_DIR)
+    else:
+        features = feature_bytes(recipe, input_size, trained, validated)
+        _check_cache(features)
+        needed = features + checkpoint_bytes(recipe, input_size)
+        room = free_bytes(settings.DATA_DIR) + used_bytes(settings.FEATURE_ROOT)
     if needed > room:
         raise DiskFull(
             _(
@@ -80,4 +107,16 @@ def check_room(recipe: Recipe, input_size: int, curated: Curated) -> None:
                 "%(room)s. Please make room, or choose fewer images."
             )
             % {"needed": in_words(needed), "room": in_words(room)}
+        )
+
+
+def _check_cache(features: int) -> None:
+    """Raises DiskFull where the features are more than the cache may hold."""
+    if features > (allowed := settings.FEATURE_BYTES):
+        raise DiskFull(
+            _(
+                "The images' features need %(needed)s, and the cache may hold %(room)s. Please "
+                "allow it more (FACEROUTE_FEATURE_BYTES), or choose fewer images."
+            )
+            % {"needed": in_words(features), "room": in_words(allowed)}
         )

@@ -67,9 +67,14 @@ def register_bundle(
 def activate_version(version: ModelVersion) -> None:
     """Let a version serve from now on; running workers change over between two tasks.
 
-    The bundle is verified first, so that a broken one never takes over. Raises BundleError.
+    The bundle is verified first, so that a broken one never takes over, nor one that has no heads
+    to estimate anything with. Raises BundleError.
     """
-    load_bundle(bundle_path(version))
+    if not load_bundle(bundle_path(version)).manifest["heads"]:
+        raise BundleError(
+            _("The model “%(name)s” is a trunk without heads. Please train heads on it first.")
+            % {"name": version.name}
+        )
     with transaction.atomic():
         # Locking every version, always in one order, makes simultaneous activations queue up.
         list(ModelVersion.objects.select_for_update().order_by("pk").values_list("pk"))

@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 
 from vision.curation import NothingLeft
 from vision.diskspace import DiskFull
-from vision.recipes import Recipe
 
 from . import curations, gate, recipes, runs
 from .journal import Journal, Say, logger
 from .models import Dataset, ModelVersion, RunState, TrainingRun
 from .publishing import make_version
+from .recipes import AnyRecipe
 from .registry import activate_version, active_version
 from .runs import RunRefused
 
@@ -30,9 +30,10 @@ class TrainingRefused(RunRefused):
 
 
 def request_training(
-    dataset: Dataset, recipe: Recipe, *, trunk: ModelVersion | None, activate: bool, user: Any
+    dataset: Dataset, recipe: AnyRecipe, *, trunk: ModelVersion | None, activate: bool, user: Any
 ) -> TrainingRun:
-    """Queue a training of heads on a version's trunk (None: of the active one).
+    """Queue a training of heads on a version's trunk (None: of the active one), or of a trunk
+    from a version's weights (None: from random ones).
 
     Raises TrainingRefused.
     """
@@ -42,15 +43,16 @@ def request_training(
 
 
 def create_training(
-    dataset: Dataset, recipe: Recipe, *, trunk: ModelVersion | None, activate: bool, user: Any
+    dataset: Dataset, recipe: AnyRecipe, *, trunk: ModelVersion | None, activate: bool, user: Any
 ) -> TrainingRun:
     """The waiting run of a training, which no worker is told of. Raises TrainingRefused."""
     runs.interrupt_lost(TrainingRun, timezone.now())
-    trunk = trunk or active_version()
-    if trunk is None:
-        raise TrainingRefused(
-            _("No model is active whose trunk could be used. Please choose or activate one.")
-        )
+    if recipes.needs_trunk(recipe):
+        trunk = trunk or active_version()
+        if trunk is None:
+            raise TrainingRefused(
+                _("No model is active whose trunk could be used. Please choose or activate one.")
+            )
     _check_means(dataset, recipe, trunk)
     with _one_at_a_time():
         return TrainingRun.objects.create(
@@ -62,10 +64,10 @@ def create_training(
         )
 
 
-def _check_means(dataset: Dataset, recipe: Recipe, trunk: ModelVersion) -> None:
+def _check_means(dataset: Dataset, recipe: AnyRecipe, trunk: ModelVersion | None) -> None:
     try:
         curated = curations.curated(dataset, recipe.curation)
-        recipes.check_room(recipe, trunk.manifest["input_size"], curated)
+        recipes.check_room(recipe, trunk.manifest["input_size"] if trunk else 0, curated)
     except (NothingLeft, DiskFull) as error:
         raise TrainingRefused(str(error)) from error
 

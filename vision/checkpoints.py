@@ -1,7 +1,7 @@
 """The state of a training that survives its process: tensors and a record in one file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,24 @@ class CheckpointUnusable(VisionError):
     """What a run left behind cannot be gone on from."""
 
     code = "checkpoint_unusable"
+
+
+def claim_folder(folder: Path, whose: Mapping[str, Any]) -> None:
+    """Make a folder the one of a training, which `whose` tells from all others.
+
+    Raises CheckpointUnusable where it is that of another training already; DiskFull.
+    """
+    text = json.dumps(whose, sort_keys=True, indent=2)
+    file = folder / "training.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        with full_disk_in_words():
+            write_durably(file, text.encode())
+    elif file.read_text() != text:
+        raise CheckpointUnusable(
+            "The folder holds a training with another recipe, other images or another trunk. "
+            "Please start a new one."
+        )
 
 
 def save_checkpoint(
@@ -54,3 +72,24 @@ def load_checkpoint(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
         raise CheckpointUnusable(
             f"The checkpoint {file.name} is damaged. Please start the run anew."
         ) from error
+
+
+def numbered(**groups: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Groups of arrays as the tensors of a checkpoint; `group` takes one out again."""
+    return {f"{name}/{i}": one for name, group in groups.items() for i, one in enumerate(group)}
+
+
+def group(tensors: Mapping[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
+    count = sum(key.startswith(f"{name}/") for key in tensors)
+    return [tensors[f"{name}/{i}"] for i in range(count)]
+
+
+def variable_values(variables: Sequence[Any]) -> list[NDArray[Any]]:
+    """Copies of what Keras variables hold."""
+    return [np.array(variable.numpy()) for variable in variables]
+
+
+def assign_values(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
+    """Give Keras variables the values of `variable_values`."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,6 +1,7 @@
 """How much disk a training will need, told before it starts and without TensorFlow."""
 
 from .heads import HeadSpec
+from .pretrain_recipe import PretrainRecipe
 from .recipes import Recipe
 
 _CHANNELS = 512  # of pool4 and pool5
@@ -9,6 +10,8 @@ _TRUNK = 14_714_688  # weights of VGG16's convolutions
 _BLOCK5 = 3 * (9 * _CHANNELS * _CHANNELS + _CHANNELS)
 # A checkpoint holds every weight that learns as it is, as it was best, and two moments of Adam.
 _COPIES = 4
+# One from scratch holds the average of the weights too, and the best average.
+_PRETRAIN_COPIES = 5
 
 
 def feature_bytes(recipe: Recipe, input_size: int, trained: int, validated: int) -> int:
@@ -27,6 +30,12 @@ def checkpoint_bytes(recipe: Recipe, input_size: int) -> int:
         stages.append(heads + _BLOCK5)
     checkpoints = _COPIES * (sum(stages) + max(stages))
     return _FLOAT * (checkpoints + _TRUNK + heads)
+
+
+def pretrain_bytes(recipe: PretrainRecipe, images: int) -> int:
+    """At most: the decoded crops, a checkpoint that is written anew, and the bundle."""
+    network = _TRUNK + sum(_weights(head, recipe.input_size) for head in recipe.heads)
+    return 3 * recipe.decoded_side**2 * images + _FLOAT * network * (2 * _PRETRAIN_COPIES + 1)
 
 
 def _weights(head: HeadSpec, input_size: int) -> int:

@@ -31,7 +31,7 @@ class Engine:
         self.specs: list[HeadSpec] = parse_heads(bundle.manifest, heads)
         if not self.specs:
             raise BundleIncompatible("The model has none of the heads that are switched on.")
-        self._forward = _compile(_build_model(bundle, self.specs, self.precision))
+        self._forward = _compile(build_model(bundle, self.specs, self.precision))
 
     @classmethod
     def load(
@@ -83,7 +83,7 @@ class Engine:
         return {name: np.asarray(result)[:count] for name, result in results.items()}
 
 
-def _build_model(bundle: Bundle, specs: Sequence[HeadSpec], precision: str) -> Any:
+def build_model(bundle: Bundle, specs: Sequence[HeadSpec], precision: str) -> Any:
     """One Keras model: preprocessed crops → a dict of head outputs, over one trunk."""
     import keras
 

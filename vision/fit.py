@@ -3,7 +3,6 @@
 Keras 3's own API only, so that a recipe runs on any of its backends.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,16 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .artifacts import Bundle, write_durably
+from .artifacts import Bundle
 from .backbone import TRUNK_TENSORS, build_trunk, trunk_fingerprint, trunk_tensors
 from .calibration import calibrate
-from .checkpoints import CheckpointUnusable
+from .checkpoints import claim_folder
 from .dataset import Curated, Example
-from .diskspace import full_disk_in_words
-from .errors import VisionError
 from .features import MIRRORED, PLAIN, Cut, FeatureStore, open_features
 from .heads import HeadSpec, build_head, head_tensors
-from .losses import Truth, balancing_weights, head_truth
+from .losses import head_truth
 from .precision import choose_precision, computing_in
 from .recipes import Recipe
 from .stage import (
@@ -34,17 +31,11 @@ from .stage import (
     train_stage,
     validation_figures,
 )
+from .targets import targets
 
-_AGE_SMOOTHING = 2.0  # years; the width of the density that rare ages are weighted by
 _BLOCK5 = ("conv5_1", "conv5_2", "conv5_3", "pool5")
 _BLOCK5_SHARE = 0.1  # of the heads' learning rate, for weights that are good already
 _INHERITED = ("architecture", "input_size", "preprocessing", "alignment", "licence")
-
-
-class NothingToLearn(VisionError):
-    """The selection of images has nothing a head could learn from."""
-
-    code = "nothing_to_learn"
 
 
 @dataclass(frozen=True)
@@ -127,17 +118,7 @@ class _Job:
             "data": self._curated.fingerprint,
             "trunk": trunk_fingerprint(self._trunk.tensors),
         }
-        text = json.dumps(whose, sort_keys=True, indent=2)
-        file = self._folder / "training.json"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if not file.exists():
-            with full_disk_in_words():
-                write_durably(file, text.encode())
-        elif file.read_text() != text:
-            raise CheckpointUnusable(
-                "The folder holds a training with another recipe, other images or another trunk. "
-                "Please start a new one."
-            )
+        claim_folder(self._folder, whose)
 
     def fill(self, store: FeatureStore) -> None:
         def report(done: int, total: int) -> None:
@@ -235,17 +216,9 @@ def _rows(
     balance: float,
 ) -> Rows:
     """Views of examples, with what each head should say of them and how much they count."""
-    labels = [example.labels for example in examples]
-    truth: dict[str, Truth] = {}
-    weights: dict[str, NDArray[np.float32]] = {}
-    for spec in specs:
-        values, known = head_truth(spec, labels)
-        if not known.any():
-            raise NothingToLearn(f"No image of the selection has a label of the {spec.name} head.")
-        counting = np.zeros(len(values), np.float32)
-        sigma = _AGE_SMOOTHING if spec.name == "age" else 0.0
-        counting[known] = balancing_weights(values[known], balance, sigma=sigma)
-        truth[spec.name] = np.tile(values, len(views))
-        weights[spec.name] = np.tile(counting, len(views))
+    by_head = {spec.name: balance for spec in specs}
+    aims = targets(specs, [example.labels for example in examples], by_head)
     index = np.concatenate([store.rows(examples, view) for view in views])
+    truth = {name: np.tile(values, len(views)) for name, values in aims.truth.items()}
+    weights = {name: np.tile(values, len(views)) for name, values in aims.weights.items()}
     return Rows(store.values, index, truth, weights)

@@ -10,7 +10,7 @@ from .dataset import Labels
 from .heads import HeadSpec
 from .labels import GENDERS, RACES
 
-_AGE_SIGMA = 2.5  # years: about how far people's guesses of one face lie apart
+AGE_SIGMA = 2.5  # years: about how far people's guesses of one face lie apart
 _EXPECTATION_SHARE = 0.25
 
 Loss = Callable[[Any, Any], Any]
@@ -36,25 +36,50 @@ def head_truth(spec: HeadSpec, labels: Sequence[Labels]) -> tuple[Truth, NDArray
     return found.clip(0), found >= 0
 
 
-def head_loss(spec: HeadSpec) -> Loss:
+def head_loss(spec: HeadSpec, *, smoothing: float = 0.0, age_sigma: float = AGE_SIGMA) -> Loss:
     """The loss of a head: truth (N, 1) and outputs (N, units) → (N,).
 
     A scalar age has its squared error in decades, which is of the order of the other heads'
-    losses where they are trained together.
+    losses where they are trained together. `smoothing` is the share of a gender's or race's truth
+    that is spread over all labels (Szegedy et al., "Rethinking the Inception architecture", CVPR
+    2016, section 7); `age_sigma` the width of an age's distribution in years.
     """
     import keras
 
     if spec.output == "distribution":
-        return age_distribution_loss(int(spec.layers[-1]["dense"]))
+        return age_distribution_loss(int(spec.layers[-1]["dense"]), age_sigma)
+
+    def binary(truth: Any, shares: Any) -> Any:
+        return keras.losses.binary_crossentropy(truth, shares, label_smoothing=smoothing)
+
+    def classes(truth: Any, shares: Any) -> Any:
+        labels = keras.ops.cast(keras.ops.reshape(truth, (-1,)), "int32")
+        one_hot = keras.ops.one_hot(labels, len(spec.labels), dtype="float32")
+        return keras.losses.categorical_crossentropy(one_hot, shares, label_smoothing=smoothing)
+
     losses: dict[str, Loss] = {
         "scalar": lambda years, found: keras.losses.mean_squared_error(years, found) / 100,
-        "binary": keras.losses.binary_crossentropy,
-        "classes": keras.losses.sparse_categorical_crossentropy,
+        "binary": binary,
+        "classes": classes,
     }
     return losses[spec.output]
 
 
-def age_distribution_loss(ages: int, sigma: float = _AGE_SIGMA) -> Loss:
+def blended(loss: Loss) -> Loss:
+    """The loss of blends of two examples: truths and shares (N, 3), outputs (N, units) → (N,).
+
+    The columns are the truth of either example and the share the first has in the blend (Zhang
+    et al., "mixup: beyond empirical risk minimization", ICLR 2018).
+    """
+
+    def both(truths: Any, outputs: Any) -> Any:
+        first, second, share = truths[:, 0:1], truths[:, 1:2], truths[:, 2]
+        return share * loss(first, outputs) + (1 - share) * loss(second, outputs)
+
+    return both
+
+
+def age_distribution_loss(ages: int, sigma: float = AGE_SIGMA) -> Loss:
     """A loss of years (N,) and shares (N, ages) over the ages 0, 1, 2, …: (N,).
 
     Cross-entropy with a Gaussian of `sigma` years around the label, and a quarter of the smooth

@@ -1,8 +1,9 @@
 """How heads are trained: small records that a run keeps whole, so that it can be repeated."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from .errors import BundleIncompatible, VisionError
 from .heads import HeadSpec, classic_heads
@@ -44,17 +45,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for field, kind, low, high in _LIMITS:
-            value = getattr(self, field)
-            if isinstance(value, bool) or not isinstance(value, kind):
-                raise RecipeInvalid(f"{field} must be a {'whole ' if kind is int else ''}number.")
-            if not low <= value <= high:
-                raise RecipeInvalid(f"{field} must lie between {low} and {high}, not {value}.")
+        check_numbers(self, _LIMITS)
         if self.unfreeze not in {"none", "block5"}:
             raise RecipeInvalid(f"unfreeze must be none or block5, not {self.unfreeze}.")
-        names = [head.name for head in self.heads]
-        if not names or len(set(names)) != len(names):
-            raise RecipeInvalid("A recipe needs at least one head, and each of them once.")
+        check_heads(self.heads)
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -69,35 +63,21 @@ class Recipe:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Recipe":
         """Raises RecipeInvalid where the record is no recipe of this version of FaceRoute."""
-        if unknown := record.keys() - {field.name for field in fields(cls)}:
-            raise RecipeInvalid(f"A recipe has no {', '.join(sorted(unknown))}.")
-        try:
-            heads = tuple(HeadSpec.from_json(*item) for item in record["heads"].items())
-            return cls(**{**record, "heads": heads})
-        except (BundleIncompatible, LookupError, TypeError, AttributeError) as error:
-            raise RecipeInvalid(f"The recipe cannot be read ({error}).") from error
+        with unreadable_in_words(cls, record):
+            return cls(**{**record, "heads": read_heads(record)})
 
     def with_changes(self, *, heads: Sequence[str] | None = None, **changes: Any) -> "Recipe":
         """The recipe with some fields changed, and only the named ones of its heads.
 
         Raises RecipeInvalid for a value out of range, a field or a head it does not have.
         """
-        chosen = self.heads
-        if heads is not None:
-            if unknown := set(heads) - {head.name for head in chosen}:
-                raise RecipeInvalid(
-                    f"The recipe “{self.name}” has no head {', '.join(sorted(unknown))}; "
-                    f"it has {', '.join(head.name for head in chosen)}."
-                )
-            chosen = tuple(head for head in chosen if head.name in heads)
-        try:
-            return replace(self, heads=chosen, **changes)
-        except TypeError as error:
-            raise RecipeInvalid(f"The recipe cannot be changed so ({error}).") from error
+        return changed(self, heads, changes)
 
 
-# Field, type, least and largest value.
-_LIMITS: tuple[tuple[str, Any, float, float], ...] = (
+Limits = tuple[tuple[str, Any, float, float], ...]
+"""Field, type, least and largest value."""
+
+_LIMITS: Limits = (
     ("epochs", int, 1, 500),
     ("batch", int, 1, 4096),
     ("learning_rate", int | float, 1e-7, 1),
@@ -108,7 +88,71 @@ _LIMITS: tuple[tuple[str, Any, float, float], ...] = (
 )
 
 
-def _full_heads() -> tuple[HeadSpec, ...]:
+class AnyRecipe(Protocol):
+    """What every kind of recipe has."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def heads(self) -> tuple[HeadSpec, ...]: ...
+
+
+Kind = TypeVar("Kind", bound=AnyRecipe)
+
+
+def check_numbers(record: object, limits: Limits) -> None:
+    """Raises RecipeInvalid where a field of a record is no number, or out of its range."""
+    for field, kind, low, high in limits:
+        value = getattr(record, field)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise RecipeInvalid(f"{field} must be a {'whole ' if kind is int else ''}number.")
+        if not low <= value <= high:
+            raise RecipeInvalid(f"{field} must lie between {low} and {high}, not {value}.")
+
+
+def check_heads(heads: Sequence[HeadSpec]) -> None:
+    """Raises RecipeInvalid where there is no head, or one twice."""
+    names = [head.name for head in heads]
+    if not names or len(set(names)) != len(names):
+        raise RecipeInvalid("A recipe needs at least one head, and each of them once.")
+
+
+def read_heads(record: Mapping[str, Any]) -> tuple[HeadSpec, ...]:
+    """The heads of a recipe's record. Raises what `unreadable_in_words` puts into words."""
+    return tuple(HeadSpec.from_json(*item) for item in record["heads"].items())
+
+
+@contextmanager
+def unreadable_in_words(kind: type[AnyRecipe], record: Mapping[str, Any]) -> Iterator[None]:
+    """Raises RecipeInvalid where a record has other fields than a kind of recipe, or reading it
+    fails."""
+    if unknown := record.keys() - kind.__dataclass_fields__.keys():
+        raise RecipeInvalid(f"A recipe has no {', '.join(sorted(unknown))}.")
+    try:
+        yield
+    except (BundleIncompatible, LookupError, TypeError, AttributeError) as error:
+        raise RecipeInvalid(f"The recipe cannot be read ({error}).") from error
+
+
+def changed(recipe: Kind, heads: Sequence[str] | None, changes: Mapping[str, Any]) -> Kind:
+    """What `with_changes` of every kind of recipe gives. Raises RecipeInvalid."""
+    chosen = recipe.heads
+    if heads is not None:
+        if unknown := set(heads) - {head.name for head in chosen}:
+            raise RecipeInvalid(
+                f"The recipe “{recipe.name}” has no head {', '.join(sorted(unknown))}; "
+                f"it has {', '.join(head.name for head in chosen)}."
+            )
+        chosen = tuple(head for head in chosen if head.name in heads)
+    try:
+        return replace(recipe, heads=chosen, **changes)
+    except TypeError as error:
+        raise RecipeInvalid(f"The recipe cannot be changed so ({error}).") from error
+
+
+def full_heads() -> tuple[HeadSpec, ...]:
     """The age as a distribution over 0…100, both genders, all five races; see docs/retraining.md
     for how they compare."""
 
@@ -123,7 +167,7 @@ def _full_heads() -> tuple[HeadSpec, ...]:
 
 
 CLASSIC = Recipe(name="classic", curation="classic", heads=classic_heads())
-FULL = Recipe(name="full", curation="full", heads=_full_heads(), balance=0.5, mirror=True)
+FULL = Recipe(name="full", curation="full", heads=full_heads(), balance=0.5, mirror=True)
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (CLASSIC, FULL)}
 
 

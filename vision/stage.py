@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checkpoints import load_checkpoint, save_checkpoint
+from .checkpoints import (
+    assign_values,
+    group,
+    load_checkpoint,
+    numbered,
+    save_checkpoint,
+    variable_values,
+)
 from .errors import VisionError
 from .features import Features
 from .heads import HeadSpec, class_probabilities, expected_years
@@ -114,7 +121,7 @@ def train_stage(
         _advance(stage, recipe, state, metrics)
         _save(stage.model, state, checkpoint)
         on_progress(now(done=before + steps, epoch=epoch, metrics=metrics))
-    _assign(stage.model.variables, state.best)
+    assign_values(stage.model.variables, state.best)
     return state.history
 
 
@@ -150,12 +157,13 @@ def _shuffled(rows: Rows, batch: int, seed: int, state: _State) -> Iterator[tupl
 def _head_losses(stage: Stage, logs: Mapping[str, float]) -> list[float]:
     """The loss of each head in a batch. Raises LossDiverged."""
     losses = [float(logs.get(f"{spec.name}_loss", logs["loss"])) for spec in stage.specs]
-    _check_finite(stage, losses)
+    check_finite(stage.specs, losses)
     return losses
 
 
-def _check_finite(stage: Stage, losses: Sequence[float]) -> None:
-    for spec, loss in zip(stage.specs, losses, strict=True):
+def check_finite(specs: Sequence[HeadSpec], losses: Sequence[float]) -> None:
+    """Raises LossDiverged where the loss of a head is no number."""
+    for spec, loss in zip(specs, losses, strict=True):
         if not np.isfinite(loss):
             raise LossDiverged(
                 f"The loss of the {spec.name} head is no longer a number. Please train with a "
@@ -171,7 +179,7 @@ def _validate(stage: Stage) -> Metrics:
         known = stage.validation.weights[spec.name] > 0
         truth, found = stage.validation.truth[spec.name][known], outputs[spec.name][known]
         figures[spec.name] = validation_figures(spec, found, truth)
-    _check_finite(stage, [figures[spec.name]["validation_loss"] for spec in stage.specs])
+    check_finite(stage.specs, [figures[spec.name]["validation_loss"] for spec in stage.specs])
     return figures
 
 
@@ -199,7 +207,7 @@ def _advance(stage: Stage, recipe: Recipe, state: _State, metrics: Metrics) -> N
     loss = _total_loss(metrics)
     if loss < state.best_loss:
         state.best_loss, state.best_epoch = loss, state.epoch
-        state.best = _values(stage.model.variables)
+        state.best = variable_values(stage.model.variables)
     waited = state.epoch - state.best_epoch
     state.finished = state.epoch >= recipe.epochs or waited >= recipe.patience
 
@@ -209,10 +217,9 @@ def _save(model: Any, state: _State, checkpoint: Path) -> None:
     record = {key: value for key, value in vars(state).items() if key != "best"}
     groups = {"best": state.best}
     if not state.finished:
-        groups |= {"model": _values(model.variables)}
-        groups |= {"optimizer": _values(model.optimizer.variables)}
-    tensors = {f"{name}/{i}": one for name, group in groups.items() for i, one in enumerate(group)}
-    save_checkpoint(checkpoint, tensors, record)
+        groups |= {"model": variable_values(model.variables)}
+        groups |= {"optimizer": variable_values(model.optimizer.variables)}
+    save_checkpoint(checkpoint, numbered(**groups), record)
 
 
 def _restore(stage: Stage, checkpoint: Path) -> _State:
@@ -221,24 +228,10 @@ def _restore(stage: Stage, checkpoint: Path) -> _State:
     found = load_checkpoint(checkpoint)
     if found is None:
         loss = _total_loss(_validate(stage))
-        return _State(best_loss=loss, best=_values(model.variables))
+        return _State(best_loss=loss, best=variable_values(model.variables))
     tensors, record = found
-    state = _State(**record, best=_group(tensors, "best"))
+    state = _State(**record, best=group(tensors, "best"))
     if not state.finished:
-        _assign(model.variables, _group(tensors, "model"))
-        _assign(model.optimizer.variables, _group(tensors, "optimizer"))
+        assign_values(model.variables, group(tensors, "model"))
+        assign_values(model.optimizer.variables, group(tensors, "optimizer"))
     return state
-
-
-def _group(tensors: Mapping[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
-    count = sum(key.startswith(f"{name}/") for key in tensors)
-    return [tensors[f"{name}/{i}"] for i in range(count)]
-
-
-def _values(variables: Sequence[Any]) -> list[NDArray[Any]]:
-    return [variable.numpy() for variable in variables]
-
-
-def _assign(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

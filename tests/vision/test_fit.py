@@ -16,10 +16,11 @@ from vision.diskspace import DiskFull
 from vision.engine import Engine
 from vision.evaluate import read_crop
 from vision.features import PLAIN, open_features
-from vision.fit import Fitted, NothingToLearn, fit
+from vision.fit import Fitted, fit
 from vision.labels import GENDERS
 from vision.recipes import Recipe, recipe
 from vision.stage import FitProgress, LossDiverged
+from vision.targets import NothingToLearn
 from vision.types import FaceAttributes
 
 QUICK = recipe("full").with_changes(epochs=10, batch=16, mirror=False, learning_rate=0.03)

@@ -1,0 +1,101 @@
+"""A recipe for a trunk is a record too: kept whole, changed with care, refused in words."""
+
+import json
+from typing import Any
+
+import pytest
+
+from vision.curation import RECIPES as CURATIONS
+from vision.heads import classic_heads
+from vision.pretrain_recipe import (
+    PRETRAIN_RECIPES,
+    PretrainRecipe,
+    PretrainStage,
+    is_pretraining,
+    pretrain_recipe,
+)
+from vision.recipes import RecipeInvalid, recipe
+
+
+@pytest.mark.parametrize("name", PRETRAIN_RECIPES)
+def test_a_recipe_survives_being_written_down(name: str) -> None:
+    written = json.loads(json.dumps(pretrain_recipe(name).as_json()))
+    assert is_pretraining(written)
+    assert PretrainRecipe.from_json(written) == pretrain_recipe(name)
+    assert written["name"] == name
+
+
+def test_a_recipe_for_heads_is_none_for_a_trunk() -> None:
+    record = recipe("full").as_json()
+    assert not is_pretraining(record)
+    with pytest.raises(RecipeInvalid, match="has no"):
+        PretrainRecipe.from_json(record)
+
+
+@pytest.mark.parametrize("name", PRETRAIN_RECIPES)
+def test_a_recipe_names_a_selection_that_exists_and_grows(name: str) -> None:
+    one = pretrain_recipe(name)
+    assert one.curation in CURATIONS
+    sizes = [stage.size for stage in one.stages]
+    assert sizes == sorted(sizes)
+    assert one.input_size == sizes[-1]
+
+
+def test_a_recipe_tells_what_its_training_goes_through() -> None:
+    stages = (PretrainStage(48, 2, 16), PretrainStage(64, 1, 8))
+    changed = pretrain_recipe("starter-cpu").with_changes(stages=stages, heads=["age"])
+    assert changed.phases == ("crops", "1: 48 px", "2: 64 px", "calibration")
+    assert [head.name for head in changed.heads] == ["age"]
+
+
+def test_dropout_is_trained_with_and_not_kept() -> None:
+    one = pretrain_recipe("starter-cpu")
+    assert all(head.layers[0] == {"dropout": one.dropout} for head in one.trained_heads)
+    assert not any("dropout" in layer for head in one.heads for layer in head.layers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"stages": ()}, "at least one stage"),
+        ({"stages": (PretrainStage(32, 1, 8),)}, "size must lie between 48 and 512"),
+        ({"stages": (PretrainStage(64, 1, 1),)}, "batch must lie between 2"),
+        ({"learning_rate": float("nan")}, "learning_rate must lie"),
+        ({"average": 1.0}, "average must lie"),
+        ({"loss_weights": {"age": 1, "gender": 1}}, "race head needs a weight"),
+        ({"heads": ["hair"]}, "no head hair"),
+        ({"epohcs": 3}, "epohcs"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_words(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeInvalid, match=words):
+        pretrain_recipe("starter-cpu").with_changes(**changes)
+
+
+def test_the_decks_heads_do_not_fit_a_trunk_of_any_size() -> None:
+    one = pretrain_recipe("starter-cpu")
+    record = {**one.as_json(), "heads": {head.name: head.as_json() for head in classic_heads()}}
+    with pytest.raises(RecipeInvalid, match="max_mean"):
+        PretrainRecipe.from_json(record)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"heads": None},
+        {"stages": [[64, 1]]},
+        {"stages": 3},
+        {"augmentation": {"colour": 1}},
+        {"augmentation": {"smallest": 1.1, "largest": 0.9}},
+        {"colour": "blue"},
+        {"loss_weights": None},
+    ],
+)
+def test_a_damaged_record_is_no_recipe(damage: dict[str, Any]) -> None:
+    with pytest.raises(RecipeInvalid):
+        PretrainRecipe.from_json({**pretrain_recipe("starter-cpu").as_json(), **damage})
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(RecipeInvalid, match="there are starter-cpu, starter-gpu"):
+        pretrain_recipe("deluxe")

@@ -1,0 +1,98 @@
+"""What the commands that train have in common: a training run, done by this process."""
+
+import json
+import os
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from training.models import Dataset, ModelVersion, RunState, TrainingRun
+from training.trainings import execute, take
+from vision.errors import VisionError
+
+from ._database import ready_database
+from ._progress import ProgressLine
+
+_STOPPED_BY_HAND = 130  # as shells have it
+
+
+class TrainingCommand(BaseCommand):
+    """Creates a run, or takes one that was cut off, executes it and prints what it made."""
+
+    choices: ClassVar[Iterable[str]]
+    """The recipes' names."""
+
+    changeable: ClassVar[tuple[str, ...]] = ()
+    """Options, beside those of every training, that say nothing to a run that goes on."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--recipe", choices=self.choices)
+        what.add_argument("--resume", type=int, metavar="RUN", help="Go on with a run cut off.")
+        parser.add_argument("--dataset", help="Its name; the newest if not given.")
+        parser.add_argument("--activate", action="store_true", help="Let the new version serve.")
+        parser.add_argument("--json", action="store_true", help="Print one JSON document.")
+
+    def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
+        """The run that is asked for. Raises VisionError and CommandError."""
+        raise NotImplementedError
+
+    def handle(self, **options: Any) -> None:
+        # Only errors: TensorFlow's greetings would bury the result.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        for_new_runs = {*self.changeable, "dataset", "activate"}
+        if options["resume"] and (given := for_new_runs & _given(options)):
+            raise CommandError(f"A run goes on as it was asked for, without {', '.join(given)}.")
+        ready_database()
+        try:
+            pk = options["resume"] or self.create(_dataset(options["dataset"]), options).pk
+            run = take(pk)
+        except VisionError as error:
+            raise CommandError(str(error)) from error
+        version = self._execute(run, quiet=options["json"])
+        if options["json"]:
+            metrics = version.metrics
+            report = {"run": run.pk, "model_version": version.name, "metrics": metrics}
+            self.stdout.write(json.dumps(report))
+        else:
+            self.stdout.write(run.message)
+
+    def _execute(self, run: TrainingRun, *, quiet: bool) -> ModelVersion:
+        progress = ProgressLine(quiet)
+        again = f"`manage.py train --resume {run.pk}` goes on where it stood."
+        try:
+            state = execute(run, progress, say=progress.line)
+        except KeyboardInterrupt:
+            raise CommandError(f"Interrupted. {again}", returncode=_STOPPED_BY_HAND) from None
+        except DatabaseError as error:
+            raise CommandError(f"The database does not answer ({error}). {again}") from error
+        if state != RunState.DONE or run.version is None:
+            raise CommandError(f"{run.message} {again}")
+        return run.version
+
+
+def named_version(name: str | None) -> ModelVersion | None:
+    """The version of a name; None where none is given. Raises CommandError."""
+    if name is None:
+        return None
+    version = ModelVersion.objects.filter(name=name).first()
+    if version is None:
+        raise CommandError(f"There is no model version called {name!r}.")
+    return version
+
+
+def _given(options: dict[str, Any]) -> set[str]:
+    return {name for name, value in options.items() if value is not None and value is not False}
+
+
+def _dataset(name: str | None) -> Dataset:
+    """Raises CommandError."""
+    found = Dataset.objects.filter(name=name) if name else Dataset.objects.all()
+    dataset = found.order_by("-created_at", "-pk").first()
+    if dataset is None:
+        missing = f"There is no dataset called {name!r}." if name else "There is no dataset yet."
+        raise CommandError(f"{missing} `manage.py import_dataset PATH` makes one.")
+    return dataset

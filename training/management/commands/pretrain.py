@@ -1,0 +1,33 @@
+"""`pretrain --recipe starter-cpu|starter-gpu`: a model from scratch, trained by this process."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from training import recipes
+from training.models import Dataset, TrainingRun
+from training.trainings import create_training
+from vision.pretrain_recipe import PRETRAIN_RECIPES
+
+from ._training import TrainingCommand, named_version
+
+
+class Command(TrainingCommand):
+    help = (
+        "Train a trunk and its heads from scratch and make a model version of them. Hours on a "
+        "CPU; whatever cuts it off, it goes on with --resume."
+    )
+
+    choices = PRETRAIN_RECIPES
+    changeable = ("start", "seed")
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--start", metavar="VERSION", help="Begin with a version's weights.")
+        parser.add_argument("--seed", type=int)
+
+    def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
+        recipe = recipes.chosen(options["recipe"], seed=options["seed"])
+        trunk = named_version(options["start"])
+        return create_training(
+            dataset, recipe, trunk=trunk, activate=options["activate"], user=None
+        )

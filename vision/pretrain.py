@@ -1,0 +1,145 @@
+"""Training a trunk from scratch together with its heads: the one function behind every road to it.
+
+Keras 3's own API only, so that a recipe runs on any of its backends.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from .artifacts import Bundle
+from .augment import whole
+from .backbone import preprocess, trunk_fingerprint
+from .batchnorm import build_network, folded_trunk, start_from
+from .calibration import calibrate
+from .checkpoints import assign_values, claim_folder
+from .crops import Crops, decode_crops
+from .dataset import Curated
+from .engine import build_model
+from .fit import Fitted
+from .heads import HeadSpec, head_tensors
+from .precision import choose_precision, computing_in
+from .pretrain_loop import Aims, PretrainLoop
+from .pretrain_recipe import PretrainRecipe
+from .stage import FitProgress, Metrics, validation_figures
+from .targets import targets
+
+_MEASURED_BATCHES, _MEASURED_BATCH = 8, 64
+_VALIDATION_BATCH = 128
+
+# What every model made here says of itself; see docs/model-bundle.md.
+_ABOUT = {
+    "architecture": "vgg16",
+    "preprocessing": {"colour": "BGR", "mean": "vggface-1", "resize": "bilinear, antialiased"},
+    "alignment": "utkface-1",
+    "licence": "As its images allow; with UTKFace's, non-commercial research only.",
+}
+
+
+def pretrain(
+    recipe: PretrainRecipe,
+    curated: Curated,
+    *,
+    start: Bundle | None,
+    cache: Path,
+    folder: Path,
+    on_progress: Callable[[FitProgress], None],
+) -> Fitted:
+    """Train a trunk and the recipe's heads, from a bundle's weights or from random ones.
+
+    Decoded crops are kept in `cache` (see `vision.crops`); where they are there already, no image
+    is read. `folder` holds the checkpoint, written after every epoch and every few minutes: a
+    training that was cut off and is called again with the same folder goes on from there.
+    `on_progress` is called after every batch and should be quick; what it raises stops the
+    training, to be gone on with later. The same recipe, start and images give the same weights
+    within float noise on one machine; the global seeds of Python, NumPy and Keras are set.
+
+    What comes out is keras-vggface's graph: the normalisation that is trained with is folded into
+    the convolutions, whose kernels are float16. Raises DiskFull, ExampleUnreadable,
+    NothingToLearn, LossDiverged, CheckpointUnusable and other kinds of VisionError.
+    """
+    claim_folder(
+        folder,
+        {
+            "recipe": recipe.as_json(),
+            "data": curated.fingerprint,
+            "start": trunk_fingerprint(start.tensors) if start else "",
+        },
+    )
+
+    def report(done: int, total: int) -> None:
+        on_progress(FitProgress("crops", done, total))
+
+    crops = decode_crops(curated, recipe.decoded_side, cache, report)
+    keras.utils.set_random_seed(recipe.seed)
+    with computing_in(choose_precision()):
+        network = build_network(recipe.trained_heads)
+    loop = PretrainLoop(recipe, network, _aims(recipe, crops), folder / "network.safetensors")
+    if start and not loop.has_checkpoint:
+        start_from(network, start, _some_batches(crops, recipe))
+    history = loop.run(on_progress)
+    assign_values(network.weights, loop.best)
+    on_progress(FitProgress("calibration", 0, 1))
+    fitted = _calibrated(recipe, network, crops, history)
+    on_progress(FitProgress("calibration", 1, 1))
+    return fitted
+
+
+def _aims(recipe: PretrainRecipe, crops: Crops) -> Aims:
+    train = [example.labels for example in crops.curated.train]
+    validation = [example.labels for example in crops.curated.validation]
+    return Aims(
+        crops,
+        targets(recipe.heads, train, {"age": recipe.age_balance}),
+        targets(recipe.heads, validation, {}),
+    )
+
+
+def _some_batches(crops: Crops, recipe: PretrainRecipe) -> Iterator[NDArray[np.uint8]]:
+    """Crops drawn at random, as they are, at the size that training begins with."""
+    order = np.random.default_rng(recipe.seed).permutation(len(crops.train))
+    for number in range(_MEASURED_BATCHES):
+        chosen = np.sort(order[number * _MEASURED_BATCH : (number + 1) * _MEASURED_BATCH])
+        if len(chosen):
+            yield whole(crops.train[chosen], recipe.stages[0].size)
+
+
+def _calibrated(
+    recipe: PretrainRecipe, network: Any, crops: Crops, history: dict[str, list[Metrics]]
+) -> Fitted:
+    """Everything put together; calibrated and validated as what is saved will compute it."""
+    tensors: dict[str, NDArray[Any]] = {
+        name: values.astype(np.float16) if name.endswith("kernel") else values
+        for name, values in folded_trunk(network).items()
+    }
+    for spec in recipe.heads:
+        tensors |= head_tensors(network.get_layer(spec.name), spec)
+    manifest: dict[str, Any] = {**_ABOUT, "input_size": recipe.input_size}
+    manifest["heads"] = {spec.name: spec.as_json() for spec in recipe.heads}
+    outputs = _estimated(Bundle(manifest, tensors), recipe.heads, crops.validation)
+    aims = targets(recipe.heads, [one.labels for one in crops.curated.validation], {})
+    validation: Metrics = {}
+    for spec in recipe.heads:
+        known = aims.weights[spec.name] > 0
+        found, truth = outputs[spec.name][known], aims.truth[spec.name][known]
+        calibrated = calibrate(spec, found, truth)
+        manifest["heads"][spec.name] = calibrated.as_json()
+        validation[spec.name] = validation_figures(calibrated, found, truth)
+    return Fitted(manifest, tensors, history, validation)
+
+
+def _estimated(
+    bundle: Bundle, specs: tuple[HeadSpec, ...], crops: NDArray[np.uint8]
+) -> dict[str, NDArray[np.float32]]:
+    model = build_model(bundle, specs, choose_precision())
+    parts = [
+        model.predict_on_batch(
+            preprocess(whole(crops[i : i + _VALIDATION_BATCH], bundle.manifest["input_size"]))
+        )
+        for i in range(0, len(crops), _VALIDATION_BATCH)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import polib
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.utils.translation import override
+
+from faceroute_site.errors import server_error
 
 ROOT = Path(__file__).parents[2]
 KOREAN = ROOT / "locale" / "ko" / "LC_MESSAGES"
@@ -57,3 +60,10 @@ def test_a_korean_browser_gets_korean_pages_and_may_choose_english(client: Clien
     client.post("/i18n/setlang/", {"language": "en", "next": "/"})
     english = client.get("/", headers={"Accept-Language": "ko"}).content.decode()
     assert "Choose photos" in english
+
+
+def test_an_error_of_the_server_is_told_in_korean(rf: RequestFactory) -> None:
+    with override("ko"):
+        page = server_error(rf.get("/")).content.decode()
+    assert '<html lang="ko">' in page
+    assert "잠시 뒤 다시 시도해 주세요" in page

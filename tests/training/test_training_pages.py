@@ -250,3 +250,11 @@ def test_curves_run_on_through_the_phases_that_train_a_head() -> None:
     assert [line["x0"] for line in loss["layout"]["shapes"]] == [3.5]
     assert charts[1].sentence == "Best on validation: 6, in epoch 3 of 5."
     assert charts[3].sentence == "Best on validation: 72.0 %, in epoch 3 of 3."
+
+
+def test_what_a_worker_wrote_of_a_run_is_read_in_the_reader_s_language(office: Client) -> None:
+    message = "The worker was lost. Resume the run to go on where it stood."
+    run = training_run(RunState.INTERRUPTED, message=message)
+    page = office.get(f"{RUNS}{run.pk}/change/", headers={"Accept-Language": "ko"}).content.decode()
+    assert "작업자와 연결이 끊겼습니다" in page
+    assert message not in page

@@ -5,6 +5,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from vision.artifacts import MANIFEST, WEIGHTS
 from vision.errors import BundleMissing
 
@@ -32,7 +34,9 @@ def zipped_bundle(version: ModelVersion) -> Iterator[bytes]:
     folder = bundle_path(version)
     files = [folder / MANIFEST, folder / WEIGHTS]
     if not all(file.is_file() for file in files):
-        raise BundleMissing(f"The files of the model “{version.name}” are not there any more.")
+        raise BundleMissing(
+            _("The files of the model “%(name)s” are not there any more.") % {"name": version.name}
+        )
     return _zip(version.bundle, files, card_of(version))
 
 

@@ -20,6 +20,9 @@ from .serving import Served
 
 logger = logging.getLogger(__name__)
 
+# Seconds. No batch takes so long on any machine: a library hangs.
+LONGEST_BATCH = 600
+
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
@@ -34,7 +37,8 @@ def run_batch(wanted: UUID, served: Served, patience: Patience | None = None) ->
     if claim is None:
         return 0
     # However slow the machine is, the claim lives for as long as its worker works on it.
-    with pulse(partial(renew, claim), settings.LEASE.total_seconds() / 3):
+    beat = partial(renew, claim)
+    with pulse(beat, settings.LEASE.total_seconds() / 3, longest=LONGEST_BATCH):
         try:
             _work(claim, served, patience or Patience())
         except _DATABASE_AWAY:

@@ -16,8 +16,9 @@ logger = logging.getLogger(__name__)
 
 # Acknowledged as soon as it is received (Celery's default): a lost message is the sweeper's to
 # replace, which counts attempts, while a queue that delivers again would not.
-# The time limit is for a photo that makes a library hang; its worker is then lost and replaced.
-@shared_task(time_limit=600)
+# A photo that makes a library hang takes its process along; one that lets not even the thread run
+# that would end it is for Celery to end. Either way the worker is lost and replaced.
+@shared_task(time_limit=inference.LONGEST_BATCH + 60)
 def predict(prediction_id: str) -> None:
     """Work through one batch of waiting predictions, the named one first."""
     if served := serving.model_server.current():

@@ -13,7 +13,7 @@ from faceroute_site.celery import app
 
 django.setup()
 
-from predictions import serving, tasks  # noqa: E402
+from predictions import inference, serving  # noqa: E402
 from tests.predictions.fakes import FakeEstimator  # noqa: E402
 
 __all__ = ["app"]
@@ -31,4 +31,4 @@ def misbehave(photos: Sequence[bytes]) -> None:
 
 
 serving.model_server = serving.ModelServer(lambda _: FakeEstimator(misbehave))
-tasks.predict.time_limit = 2
+inference.LONGEST_BATCH = 2

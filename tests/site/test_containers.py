@@ -68,10 +68,9 @@ def test_the_same_command_lines_run_on_one_machine() -> None:
 
 def test_training_yields_the_processor_to_whoever_waits_for_a_photo() -> None:
     usual = 1024
-    assert SERVICES["training"]["cpu_shares"] <= usual / 8
-    assert all(
-        SERVICES[name].get("cpu_shares", usual) == usual for name in OURS if name != "training"
-    )
+    for name in OURS:
+        shares = SERVICES[name].get("cpu_shares", usual)
+        assert shares <= usual / 8 if name.startswith("training") else shares == usual
 
 
 def test_the_image_runs_as_a_user_without_rights() -> None:

@@ -29,7 +29,7 @@ def dataset(settings: Any, tmp_path: Path) -> Dataset:
     for race, count in enumerate(_PER_RACE):
         for n in range(count):
             SampleFactory.create(dataset=dataset, race=race, gender=n % 2, age=(7 * n) % 100)
-    dataset.samples.filter(pk__in=dataset.samples.values("pk")[:5]).update(
+    dataset.samples.filter(pk__in=dataset.samples.filter(race=0).values("pk")[:5]).update(
         reason="conflicting_classes", found="conflicting_classes"
     )
     return dataset

@@ -19,7 +19,7 @@ admin: install
 install: .venv/.installed
 
 test: .venv/.installed-dev
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup
+	@.venv/bin/python -m pytest -n 2
 
 clean:
 	rm -rf .venv staticfiles

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from faceroute_site import embedded_redis
 
@@ -20,6 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 _BIN = Path(sys.executable).parent
 _PATIENCE = 60.0  # seconds; a machine that runs many tests at once starts TensorFlow slowly
 _GRACE = 20.0  # seconds a process gets to stop before it is killed
+
+
+class Watched(Protocol):
+    """A process whose end and whose output tell why something did not come about."""
+
+    @property
+    def popen(self) -> "subprocess.Popen[bytes]": ...
+
+    def output(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ class Stack:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "faceroute_site.settings",
             "FACEROUTE_DATA_DIR": str(self.data_dir),
+            "FACEROUTE_STATIC_DIR": str(self.data_dir / "static"),
             "REDIS_URL": "",
             "PYTHONUNBUFFERED": "1",
             **environment,
@@ -169,7 +180,7 @@ class Stack:
 def wait_until(
     condition: Callable[[], bool],
     what: str,
-    process: Process | None = None,
+    process: Watched | None = None,
     *,
     seconds: float = _PATIENCE,
 ) -> None:

@@ -10,11 +10,9 @@ from tests.browser.test_journey import _CHROMIUM, _QUIET
 from tests.processes import Stack
 from tests.training.utkface import random_files, write_zip
 
-# One at a time: these collect static files into the one folder of the checkout.
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.processes,
-    pytest.mark.xdist_group("static-files"),
 ]
 
 

@@ -13,11 +13,9 @@ from skimage import data
 
 from tests.processes import Stack
 
-# One at a time: these collect static files into the one folder of the checkout.
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.processes,
-    pytest.mark.xdist_group("static-files"),
 ]
 
 _CHROMIUM = next(

@@ -16,7 +16,6 @@ from training.models import RunState, TrainingRun
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.processes,
-    pytest.mark.xdist_group("static-files"),
 ]
 
 _CHROMIUM = next(

@@ -11,12 +11,12 @@ _CTRL_C = b"\x03"
 
 
 class Terminal:
-    """Runs a command whose terminal is a pseudo-terminal; what it shows is in `shown`."""
+    """Runs a command whose terminal is a pseudo-terminal; leaving the `with` block ends it."""
 
     def __init__(self, *command: str, environment: dict[str, str], cwd: Path = ROOT) -> None:
         self._keyboard, screen = os.openpty()
         self._shown = bytearray()
-        self._process = subprocess.Popen(
+        self.popen = subprocess.Popen(
             # A shell that runs the tests in the background lets them ignore Ctrl-C; a terminal
             # starts its programs with the default.
             ["env", "--default-signal=INT,QUIT,HUP", "setsid", "--ctty", "--wait", *command],
@@ -30,8 +30,16 @@ class Terminal:
         self._watching = threading.Thread(target=self._watch)
         self._watching.start()
 
-    @property
-    def shown(self) -> str:
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.popen.poll() is None:
+            self.popen.kill()  # its terminal goes with it, and so do the programs in it
+            self.wait()
+
+    def output(self) -> str:
+        """What it has shown so far."""
         return self._shown.decode(errors="replace").replace("\r\n", "\n")
 
     def press_ctrl_c(self) -> None:
@@ -39,7 +47,7 @@ class Terminal:
 
     def wait(self, seconds: float = 60.0) -> int:
         """The exit status of the command; the terminal is closed then."""
-        status = self._process.wait(seconds)
+        status = self.popen.wait(seconds)
         self._watching.join()
         os.close(self._keyboard)
         return status

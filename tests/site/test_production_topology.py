@@ -20,8 +20,7 @@ import yaml
 
 from tests.processes import ROOT, Process, Stack, free_port, wait_until
 
-# One at a time: these collect static files into the one folder of the checkout.
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("static-files")]
+pytestmark = pytest.mark.processes
 
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from faceroute_site import embedded_redis
-from tests.processes import ROOT, Process, Stack, free_port, processes_of, wait_until
+from tests.processes import ROOT, Process, Stack, Watched, free_port, processes_of, wait_until
 from tests.site.terminal import Terminal
 
-# One at a time: these collect static files into the one folder of the checkout.
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("static-files")]
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
@@ -40,24 +39,25 @@ def make_run() -> list[str]:
     return ["make", "run"]
 
 
-def wait_until_ready(process: Process) -> None:
+def wait_until_ready(process: Watched) -> None:
     wait_until(lambda: "Ready at http://" in process.output(), "the site is ready", process)
 
 
 def test_ctrl_c_in_a_terminal_stops_everything(site: Stack, port: int) -> None:
-    terminal = Terminal(*make_run(), environment=site.environment)
-    wait_until(lambda: "Ready at http://" in terminal.shown, "the site is ready")
-    assert f"Ready at http://127.0.0.1:{port} " in terminal.shown
-    assert "`make admin` creates one" in terminal.shown
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
-        assert answer.status == 200
-    # Redis, the web with two processes, two workers with one child each, the scheduler, the run.
-    wait_until(lambda: len(processes_of(site.data_dir)) >= 9, "every process runs")
+    with Terminal(*make_run(), environment=site.environment) as terminal:
+        wait_until_ready(terminal)
+        assert f"Ready at http://127.0.0.1:{port} " in terminal.output()
+        assert "`make admin` creates one" in terminal.output()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+            assert answer.status == 200
+        # Redis, the web with two processes, two workers with one child each, the scheduler, the
+        # run.
+        wait_until(lambda: len(processes_of(site.data_dir)) >= 9, "every process runs", terminal)
 
-    terminal.press_ctrl_c()
-    terminal.wait()
-    assert "Everything has stopped." in terminal.shown
-    assert "Traceback" not in terminal.shown
+        terminal.press_ctrl_c()
+        terminal.wait()
+    assert "Everything has stopped." in terminal.output()
+    assert "Traceback" not in terminal.output()
     assert processes_of(site.data_dir) == []
 
 

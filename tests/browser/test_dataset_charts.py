@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.browser.test_journey import _CHROMIUM, _QUIET
+from tests.browser.chromium import need_chromium, new_page, without_complaints
 from tests.processes import Stack
 from tests.training.utkface import random_files, write_zip
 
@@ -18,8 +18,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if _CHROMIUM is None:
-        pytest.skip("No Chromium was found. On Debian: apt-get install chromium")
+    need_chromium()
     folder = tmp_path_factory.mktemp("site")
     odd = {"UTKFace/no_labels.jpg": b""}
     archive = write_zip(folder / "utk.zip", random_files(60) | odd)
@@ -36,22 +35,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(site: str) -> Iterator[Page]:
     """A logged-in administrator's page; what the console complains about fails the test."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
-        page = chromium.new_page(base_url=site, locale="en-US")
+    with new_page(site) as page:
         page.goto("/admin/login/?next=/admin/training/dataset/1/charts/")
         page.fill("input[name=username]", "boss")
         page.fill("input[name=password]", "boss-boss-1")
         page.click("[type=submit]")
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: complaints.append(message.text) if message.type == "error" else None,
-        )
-        yield page
-        assert complaints == []
-        chromium.close()
+        with without_complaints(page):
+            yield page
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from skimage import data
 
+from tests.browser.chromium import need_chromium, new_page, without_complaints
 from tests.processes import Stack
 
 pytestmark = [
@@ -18,25 +19,10 @@ pytestmark = [
     pytest.mark.processes,
 ]
 
-_CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome")
-     if (path := Path("/usr/bin") / name).exists()),
-    None,
-)  # fmt: skip
-_QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if _CHROMIUM is None:
-        pytest.skip("No Chromium was found. On Debian: apt-get install chromium")
+    need_chromium()
     folder = tmp_path_factory.mktemp("site")
     with Stack(folder / "data", logs=folder) as stack:
         stack.manage("migrate", "--verbosity", "0")
@@ -50,18 +36,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def page(site: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
-        page = chromium.new_page(base_url=site, locale="en-US")
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: complaints.append(message.text) if message.type == "error" else None,
-        )
+    with new_page(site) as page, without_complaints(page):
         yield page
-        assert complaints == []
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

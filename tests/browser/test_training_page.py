@@ -1,14 +1,14 @@
 """A training run's page in a real Chromium: what is read on it is not disturbed as it grows."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.conf import settings as site_settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.browser.chromium import need_chromium, new_page, without_script_errors
 from tests.processes import Stack
 from tests.training.training_runs import age_epochs, training_run
 from training.models import RunState, TrainingRun
@@ -18,26 +18,11 @@ pytestmark = [
     pytest.mark.processes,
 ]
 
-_CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome")
-     if (path := Path("/usr/bin") / name).exists()),
-    None,
-)  # fmt: skip
-_QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
 
 @pytest.fixture
 def page(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     """An administrator's browser on the real web process."""
-    if _CHROMIUM is None:
-        pytest.skip("No Chromium was found. On Debian: apt-get install chromium")
+    need_chromium()
     stack.manage("collectstatic", "--noinput", "--verbosity", "0")
     _process, url = stack.start_web()
     client = Client()
@@ -45,15 +30,9 @@ def page(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     name = site_settings.SESSION_COOKIE_NAME
     # Playwright keeps a loop in this thread, in which Django would refuse to touch its database.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
-        page = chromium.new_page(base_url=url, locale="en-US")
+    with new_page(url) as page, without_script_errors(page):
         page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": url}])
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
         yield page
-        assert complaints == []
-        chromium.close()
 
 
 def test_curves_grow_without_reload_and_keep_zoom_and_open_tables(page: Page) -> None:

@@ -1,0 +1,59 @@
+"""Debian's Chromium, driven by Playwright, and what its console complains about."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+_CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome")
+     if (path := Path("/usr/bin") / name).exists()),
+    None,
+)  # fmt: skip
+_QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def need_chromium() -> None:
+    """Skips the test where there is none, before a site is started for it."""
+    if _CHROMIUM is None:
+        pytest.skip("No Chromium was found. On Debian: apt-get install chromium")
+
+
+@contextmanager
+def new_page(url: str) -> Iterator[Page]:
+    """An English page in a browser of its own; paths are relative to `url`."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
+        yield chromium.new_page(base_url=url, locale="en-US")
+        chromium.close()
+
+
+@contextmanager
+def without_script_errors(page: Page) -> Iterator[None]:
+    """No script fails until the block is left."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield
+    assert errors == []
+
+
+@contextmanager
+def without_complaints(page: Page) -> Iterator[None]:
+    """No script fails, and the console shows no error, until the block is left."""
+    complaints: list[str] = []
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
+    with without_script_errors(page):
+        yield
+    assert complaints == []

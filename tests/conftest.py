@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings as site_settings
 from django.contrib.auth.models import User
 from django.db import connection
+from django.utils import translation
 from PIL import Image
 
 from predictions import wakeups
@@ -45,6 +46,13 @@ def media_root(settings: Any, tmp_path: Path) -> Path:
     """A folder for uploaded photos that no other test sees."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """The language of a test's last request is not that of the next test."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -19,11 +19,12 @@ from unfold.widgets import (
 )
 
 from vision.labels import HEADS
-from vision.recipes import FULL, RECIPES, RecipeInvalid, recipe
+from vision.pretrain_recipe import PRETRAIN_RECIPES
+from vision.recipes import FULL, RECIPES, RecipeInvalid
 
+from . import recipes
 from .imports import importable, keep_upload
 from .models import Dataset, ModelVersion
-from .registry import active_version
 
 
 class ImportForm(forms.Form):
@@ -96,6 +97,16 @@ _RECIPES = {
         "full – the age as a distribution, five races, rare groups count for more, every image "
         "also mirrored"
     ),
+    "starter-cpu": gettext_lazy(
+        "starter-cpu – the whole network, from random weights; some hours on two cores"
+    ),
+    "starter-gpu": gettext_lazy(
+        "starter-gpu – the same, larger and longer: for a worker with a GPU; others take days"
+    ),
+    "longer-cpu": gettext_lazy(
+        "longer-cpu – on from a version’s weights, the whole network but its first two blocks; "
+        "two hours on two cores"
+    ),
 }
 _HEADS = {
     "age": gettext_lazy("Age"),
@@ -104,6 +115,17 @@ _HEADS = {
 }
 # What is left empty in the form stays as the recipe has it.
 _CHANGES = ("epochs", "learning_rate", "unfreeze", "seed")
+_PRETRAIN_CHANGES = ("learning_rate", "seed")
+
+
+class RecipeSelect(UnfoldAdminRadioSelectWidget):  # type: ignore[misc]
+    """Marks the recipes for a whole network, whose form is shorter."""
+
+    def create_option(self, name: str, value: Any, *arguments: Any, **options: Any) -> Any:
+        option = super().create_option(name, value, *arguments, **options)
+        if value in PRETRAIN_RECIPES:
+            option["attrs"]["data-whole-network"] = True
+        return option
 
 
 class TrainingForm(forms.Form):
@@ -116,15 +138,19 @@ class TrainingForm(forms.Form):
     )
     recipe = forms.ChoiceField(
         label=gettext_lazy("Recipe"),
-        choices=[(name, _RECIPES.get(name, name)) for name in RECIPES],
+        choices=[(name, _RECIPES.get(name, name)) for name in recipes.NAMES],
         initial=FULL.name,
-        widget=UnfoldAdminRadioSelectWidget,
+        widget=RecipeSelect,
     )
     trunk = forms.ModelChoiceField(
         label=gettext_lazy("Trunk"),
         queryset=ModelVersion.objects.all(),
+        required=False,
+        empty_label=gettext_lazy("As the recipe has it"),
         help_text=gettext_lazy(
-            "The version whose network the heads are trained on; its input size is theirs."
+            "The version whose network the heads are trained on, or whose weights the training "
+            "of a whole network begins with. As the recipe has it: the active version, or random "
+            "weights where it starts from scratch."
         ),
         widget=UnfoldAdminSelectWidget,
     )
@@ -134,8 +160,8 @@ class TrainingForm(forms.Form):
         initial=HEADS,
         error_messages={"required": gettext_lazy("Please choose at least one head.")},
         help_text=gettext_lazy(
-            "Heads that are not trained come from the trunk’s version, unless its last block is "
-            "trained too: then the new version lacks them."
+            "Heads that are not trained come from the trunk’s version; where the trunk itself is "
+            "trained too, the new version lacks them."
         ),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
@@ -171,7 +197,6 @@ class TrainingForm(forms.Form):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.fields["dataset"].initial = Dataset.objects.first()
-        self.fields["trunk"].initial = active_version()
         limits = {
             "epochs": _("At most so many; a head stops when it no longer gets better."),
             "learning_rate": _("How large the first steps are; they grow smaller."),
@@ -184,8 +209,9 @@ class TrainingForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if "recipe" not in cleaned or "heads" not in cleaned:
             return cleaned
-        chosen = recipe(cleaned["recipe"]).with_changes(heads=cleaned["heads"])
-        for field in _CHANGES:
+        name = cleaned["recipe"]
+        chosen = recipes.chosen(name, heads=cleaned["heads"])
+        for field in _PRETRAIN_CHANGES if name in PRETRAIN_RECIPES else _CHANGES:
             if (value := cleaned.get(field)) in {None, ""}:
                 continue
             try:
@@ -201,6 +227,9 @@ class TrainingForm(forms.Form):
 
 
 def _own(field: str) -> str:
-    """What the recipes have where a field is left empty."""
-    own = ", ".join(f"{getattr(one, field):g} ({name})" for name, one in RECIPES.items())
-    return _("Empty: the recipe’s own, %(values)s.") % {"values": own}
+    """What the recipes that have a field have in it where it is left empty."""
+    known = {**RECIPES, **PRETRAIN_RECIPES}.items()
+    own = {name: f"{getattr(one, field):g}" for name, one in known if hasattr(one, field)}
+    alike = len(set(own.values())) == 1
+    values = own[FULL.name] if alike else ", ".join(f"{own[name]} ({name})" for name in own)
+    return _("Empty: the recipe’s own, %(values)s.") % {"values": values}

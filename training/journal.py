@@ -32,7 +32,8 @@ class Journal:
     def __call__(self, progress: "FitProgress") -> None:
         if progress.metrics:
             self._end_epoch(progress)
-        elif progress.epoch and self._epoch_started is None:
+            return
+        if progress.epoch and self._epoch_started is None:
             self._epoch_started = time.monotonic()
         self.progress(progress.phase, progress.done, progress.total)
 

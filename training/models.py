@@ -211,6 +211,11 @@ class Run(models.Model):
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     phase_started_at = models.DateTimeField(null=True, editable=False)
+    done_before = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="How much of the phase was done when this process began it.",
+    )
     message = models.TextField(_("message"), blank=True)
     cancel_requested = models.BooleanField(default=False)
     holder = models.UUIDField(null=True, editable=False)
@@ -267,13 +272,14 @@ class ReviewRun(Run):
 class TrainingRun(Run):
     """One training by a recipe on a dataset, and the version it made.
 
-    `recipe` is kept whole. `trunk` is the version whose trunk the heads are trained on; None where
-    the recipe trains a trunk from scratch. `history` holds the figures of every epoch by phase.
+    `recipe` is kept whole. `trunk` is the version whose trunk the heads are trained on, or whose
+    weights a trunk's training begins with; None where that begins with random ones. `history`
+    holds the figures of every epoch by phase.
     """
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="trainings")
     recipe = models.JSONField(_("recipe"))
-    trunk = models.ForeignKey(ModelVersion, models.SET_NULL, null=True, related_name="+")
+    trunk = models.ForeignKey(ModelVersion, models.PROTECT, null=True, related_name="+")
     activate = models.BooleanField(_("activate when done"), default=False)
     history = models.JSONField(default=dict, editable=False)
     log = models.TextField(_("log"), blank=True, editable=False)

@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from vision.artifacts import Bundle, load_bundle, save_bundle
 from vision.dataset import Curated, Example
 from vision.diskspace import full_disk_in_words
-from vision.errors import BundleMissing
 from vision.labelled_files import LabelledFile
 
 from . import curations, recipes
@@ -42,7 +41,7 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
         f"{recipe.name} on {run.dataset}: {len(curated.train)} images to learn from, "
         f"{len(curated.validation)} to validate, {len(curated.test)} to test."
     )
-    trunk = _trunk(run, needed=recipes.needs_trunk(recipe))
+    trunk = load_bundle(bundle_path(run.trunk)) if run.trunk else None
     fitted = recipes.carry_out(recipe, trunk, curated, folder, journal)
     report = _tested(fitted, curated.test, journal)
     manifest = {
@@ -54,14 +53,6 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
         "created_at": timezone.now().isoformat(),
     }
     return _published(run, Bundle(manifest, fitted.tensors), report, journal)
-
-
-def _trunk(run: TrainingRun, *, needed: bool) -> Bundle | None:
-    if run.trunk is None:
-        if not needed:
-            return None
-        raise BundleMissing(_("The model whose trunk was to be used has been deleted."))
-    return load_bundle(bundle_path(run.trunk))
 
 
 def _tested(fitted: "Fitted", examples: Sequence[Example], journal: Journal) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from vision.pretrain_recipe import (
     is_pretraining,
     pretrain_recipe,
 )
-from vision.recipes import Recipe, recipe
+from vision.recipes import RECIPES, Recipe, recipe
 
 if TYPE_CHECKING:
     from vision.fit import Fitted
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 AnyRecipe = Recipe | PretrainRecipe
+
+NAMES = (*RECIPES, *PRETRAIN_RECIPES)
 
 # What may be asked to differ from the recipe as it stands.
 CHANGEABLE = ("heads", "epochs", "learning_rate", "unfreeze", "seed")
@@ -46,8 +48,8 @@ def recorded(record: Mapping[str, Any]) -> AnyRecipe:
 
 
 def needs_trunk(recipe: AnyRecipe) -> bool:
-    """Whether it trains heads on a version's trunk, which one from scratch does without."""
-    return isinstance(recipe, Recipe)
+    """Whether it goes on from a version's trunk, which one from scratch does without."""
+    return isinstance(recipe, Recipe) or recipe.goes_on
 
 
 def carry_out(

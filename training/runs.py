@@ -75,7 +75,7 @@ class Reporter:
             return
         fields: dict[str, Any] = {"phase": phase, "done": done, "total": total}
         if phase != self._phase:
-            fields["phase_started_at"] = timezone.now()
+            fields |= {"phase_started_at": timezone.now(), "done_before": done}
         self._phase, self._written_at = phase, now
         self.write(**fields)
 

@@ -32,8 +32,9 @@ class TrainingRefused(RunRefused):
 def request_training(
     dataset: Dataset, recipe: AnyRecipe, *, trunk: ModelVersion | None, activate: bool, user: Any
 ) -> TrainingRun:
-    """Queue a training of heads on a version's trunk (None: of the active one), or of a trunk
-    from a version's weights (None: from random ones).
+    """Queue a training of heads on a version's trunk, or of a trunk from a version's weights.
+
+    Without a version it is the active one, or random weights where the recipe can do with them.
 
     Raises TrainingRefused.
     """

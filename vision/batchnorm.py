@@ -58,6 +58,14 @@ def build_network(specs: Sequence[HeadSpec]) -> Any:
     return keras.Model(crops, {spec.name: build_head(x, spec)(x) for spec in specs})
 
 
+def freeze(network: Any, blocks: int) -> None:
+    """Let the first blocks of the trunk, with the statistics of their normalisation, stay."""
+    for name in CONVOLUTIONS:
+        if int(name[len("conv")]) <= blocks:
+            network.get_layer(name).trainable = False
+            _norm(network, name).trainable = False
+
+
 def folded_trunk(network: Any) -> dict[str, NDArray[np.float32]]:
     """The trunk's tensors as a bundle stores them, the normalisation at inference folded in.
 

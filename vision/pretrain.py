@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .artifacts import Bundle
 from .augment import whole
 from .backbone import preprocess, trunk_fingerprint
-from .batchnorm import build_network, folded_trunk, start_from
+from .batchnorm import build_network, folded_trunk, freeze, start_from
 from .calibration import calibrate
 from .checkpoints import assign_values, claim_folder
 from .crops import Crops, decode_crops
@@ -57,11 +57,14 @@ def pretrain(
     `on_progress` is called after every batch and should be quick; what it raises stops the
     training, to be gone on with later. The same recipe, start and images give the same weights
     within float noise on one machine; the global seeds of Python, NumPy and Keras are set.
+    `start` may be None unless the recipe `goes_on`.
 
     What comes out is keras-vggface's graph: the normalisation that is trained with is folded into
     the convolutions, whose kernels are float16. Raises DiskFull, ExampleUnreadable,
     NothingToLearn, LossDiverged, CheckpointUnusable and other kinds of VisionError.
     """
+    if start is None and recipe.goes_on:
+        raise ValueError(f"The recipe {recipe.name} needs weights to go on from.")
     claim_folder(
         folder,
         {
@@ -78,6 +81,7 @@ def pretrain(
     keras.utils.set_random_seed(recipe.seed)
     with computing_in(choose_precision()):
         network = build_network(recipe.trained_heads)
+    freeze(network, recipe.frozen_blocks)
     loop = PretrainLoop(recipe, network, _aims(recipe, crops), folder / "network.safetensors")
     if start and not loop.has_checkpoint:
         start_from(network, start, _some_batches(crops, recipe))

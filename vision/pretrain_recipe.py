@@ -48,6 +48,7 @@ _LIMITS: Limits = (
     ("smoothing", _NUMBER, 0, 0.5),
     ("age_sigma", _NUMBER, 0.5, 10),
     ("age_balance", _NUMBER, 0, 1),
+    ("frozen_blocks", int, 0, 4),
     ("seed", int, 0, 2**32 - 1),
 )
 
@@ -101,7 +102,8 @@ class PretrainRecipe:
     decoupled and spares biases and normalisation. What is kept is an average of the weights that
     forgets by `average` a step. The losses of the heads are added up by `loss_weights`;
     `smoothing` and `age_sigma` are those of `losses.head_loss`. Rare ages count more, by their
-    smoothed rarity to the power `age_balance`. `dropout` comes before every head.
+    smoothed rarity to the power `age_balance`. `dropout` comes before every head. The first
+    `frozen_blocks` of the trunk's five stay as the version has them that is begun with.
     """
 
     name: str
@@ -120,6 +122,7 @@ class PretrainRecipe:
         default_factory=lambda: {"age": 0.6, "gender": 1.0, "race": 1.0}
     )
     augmentation: Augmentation = Augmentation()
+    frozen_blocks: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -136,6 +139,11 @@ class PretrainRecipe:
     def input_size(self) -> int:
         """Pixels of the square input of the model that comes out."""
         return self.stages[-1].size
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it makes no sense from random weights: some of those it has would stay."""
+        return self.frozen_blocks > 0
 
     @property
     def decoded_side(self) -> int:
@@ -222,8 +230,18 @@ STARTER_GPU = PretrainRecipe(
     dropout=0.4,
     augmentation=Augmentation(erase=0.3, mixup=0.2),
 )
+# Goes on from a version. The first two blocks are most of the time and little of what is learnt.
+LONGER_CPU = PretrainRecipe(
+    name="longer-cpu",
+    curation="full",
+    heads=full_heads(),
+    stages=(PretrainStage(64, 8, 64), PretrainStage(96, 6, 48)),
+    learning_rate=1e-3,
+    warm_up=0.05,
+    frozen_blocks=2,
+)
 PRETRAIN_RECIPES: dict[str, PretrainRecipe] = {
-    recipe.name: recipe for recipe in (STARTER_CPU, STARTER_GPU)
+    recipe.name: recipe for recipe in (STARTER_CPU, STARTER_GPU, LONGER_CPU)
 }
 
 

@@ -10,10 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from training import recipes
-from training.models import Dataset, TrainingRun
+from training.models import Dataset, ModelVersion, TrainingRun
 from training.trainings import request_training
 from vision.labels import HEADS
-from vision.recipes import RECIPES
 
 from . import schema
 from .pagination import NewestFirst
@@ -35,8 +34,8 @@ class HistoryField(serializers.DictField):
 
 
 class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
-    """A run. `trunk` is the version whose trunk the heads are trained on, `model_version` the one
-    that was made; each is null where there is none (any more)."""
+    """A run. `trunk` is the version whose trunk the heads are trained on or that a trunk's
+    training began with, `model_version` the one that was made; null where there is none."""
 
     progress = ProgressSerializer(source="*")
     recipe = serializers.DictField()
@@ -66,10 +65,15 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
 
 
 class NewTrainingRunSerializer(serializers.Serializer[Any]):
-    """What is left out is as the recipe has it; the trunk is that of the active version."""
+    """What is left out is as the recipe has it. `trunk` is the version whose trunk the heads are
+    trained on, or whose weights a trunk's training begins with: the active one if left out, and
+    none (random weights) for a recipe that trains from scratch."""
 
     dataset = serializers.SlugRelatedField(slug_field="name", queryset=Dataset.objects.all())
-    recipe = serializers.ChoiceField(choices=list(RECIPES))
+    recipe = serializers.ChoiceField(choices=recipes.NAMES)
+    trunk = serializers.SlugRelatedField(
+        slug_field="name", queryset=ModelVersion.objects.all(), required=False, allow_null=True
+    )
     heads = serializers.MultipleChoiceField(choices=list(HEADS), allow_empty=False, required=False)
     epochs = serializers.IntegerField(required=False)
     learning_rate = serializers.FloatField(required=False)
@@ -119,7 +123,7 @@ class TrainingRunViewSet(
         run = request_training(
             wanted["dataset"],
             recipes.chosen(wanted["recipe"], **changes),
-            trunk=None,
+            trunk=wanted.get("trunk"),
             activate=wanted["activate"],
             user=request.user,
         )

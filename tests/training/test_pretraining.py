@@ -97,6 +97,18 @@ def test_an_active_model_is_not_what_it_starts_from(dataset: Dataset, tmp_path: 
     assert create(dataset).trunk is None
 
 
+def test_what_goes_on_from_weights_takes_those_of_the_active_version(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    further = TINY.with_changes(frozen_blocks=2)
+    with pytest.raises(TrainingRefused, match="No model is active"):
+        create(dataset, further)
+    version = small_version(tmp_path / "small")
+    run = create(dataset, further)
+    assert run.trunk == version
+    assert go_on(run) == RunState.DONE, run.message
+
+
 def test_too_small_a_disk_is_said_before_anything_starts(dataset: Dataset, settings: Any) -> None:
     settings.DATA_DIR = Path("/proc")  # a file system with no room at all
     with pytest.raises(TrainingRefused, match=r"needs \d+\.\d MB on the disk"):

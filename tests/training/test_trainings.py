@@ -433,13 +433,6 @@ def test_a_damaged_trunk_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
     fails_with(create(dataset), "The weights of the model “small” are not those that were saved.")
 
 
-def test_a_deleted_trunk_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
-    run = create(dataset)
-    ModelVersion.objects.all().delete()
-    assert go_on(run) == RunState.FAILED
-    assert run.message == "The model whose trunk was to be used has been deleted."
-
-
 def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(
     dataset: Dataset, trunk: ModelVersion, settings: Any
 ) -> None:

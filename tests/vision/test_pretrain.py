@@ -132,6 +132,20 @@ def test_progress_tells_every_phase_and_the_figures_of_every_epoch(
         assert epoch.metrics["age"].keys() == {"loss", "validation_loss", "validation_mae"}
 
 
+def test_frozen_blocks_stay_as_they_were(train: Train, tmp_path: Path) -> None:
+    further, start = QUICK.with_changes(frozen_blocks=2), small_trunk()
+    trained = train(tmp_path, further, start=start).tensors
+    for name in TRUNK_TENSORS:
+        before = start.tensors[name].astype(np.float32)
+        stays = np.allclose(trained[name].astype(np.float32), before, rtol=2e-3, atol=1e-4)
+        assert stays == (name[len("conv")] in "12"), name
+
+
+def test_random_weights_cannot_be_frozen(train: Train, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs weights to go on from"):
+        train(tmp_path, QUICK.with_changes(frozen_blocks=2))
+
+
 def test_a_kill_costs_nothing_but_time(
     train: Train, fitted: Fitted, curated: Curated, cache: Path, tmp_path: Path
 ) -> None:

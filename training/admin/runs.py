@@ -140,10 +140,11 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
 
 def _left(run: Run) -> str:
     """The time the present phase still takes at the pace it had so far, as m:ss."""
-    if run.state != RunState.RUNNING or not run.done or not run.phase_started_at:
+    made = run.done - run.done_before
+    if run.state != RunState.RUNNING or not made or not run.phase_started_at:
         return ""
     spent = (timezone.now() - run.phase_started_at).total_seconds()
-    seconds = spent * (run.total - run.done) / run.done
+    seconds = spent * (run.total - run.done) / made
     return f"{int(seconds // 60)}:{int(seconds % 60):02}"
 
 

@@ -85,6 +85,17 @@ def test_what_is_left_out_is_as_the_recipe_has_it(
     assert ask(administrator_api, recipe="classic").json()["recipe"] == recipe("classic").as_json()
 
 
+def test_a_whole_network_can_be_asked_for(administrator_api: APIClient, ready: None) -> None:
+    """From random weights, unless a version is named or the recipe goes on from one."""
+    told = ask(administrator_api, recipe="starter-cpu", seed=3).json()
+    assert told["recipe"]["stages"] == [[64, 8, 64], [96, 5, 48]]
+    assert told["recipe"]["seed"] == 3
+    assert told["trunk"] is None
+    for changes in ({"recipe": "starter-cpu", "trunk": "small"}, {"recipe": "longer-cpu"}):
+        TrainingRun.objects.all().delete()
+        assert ask(administrator_api, **changes).json()["trunk"] == "small"
+
+
 def test_a_second_training_is_a_conflict(administrator_api: APIClient, ready: None) -> None:
     ask(administrator_api)
     response = ask(administrator_api)
@@ -101,6 +112,8 @@ def test_a_second_training_is_a_conflict(administrator_api: APIClient, ready: No
     [
         ({"recipe": "magic"}, "invalid", "magic"),
         ({"dataset": "nothing"}, "invalid", "nothing"),
+        ({"trunk": "nothing"}, "invalid", "nothing"),
+        ({"recipe": "starter-cpu", "epochs": 3}, "recipe_invalid", "epochs"),
         ({"dataset": "a\0b"}, "invalid", "dataset"),
         ({"dataset": {"name": "tiny"}}, "invalid", "dataset"),
         ({"heads": []}, "invalid", "heads"),

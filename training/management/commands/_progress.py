@@ -15,6 +15,7 @@ class ProgressLine:
         self._in_place = not quiet and sys.stderr.isatty()
         self._started = time.monotonic()
         self._phase = ""
+        self._done_before = 0  # by a run that was cut off and goes on
         self._written_at = 0.0
 
     def __call__(self, phase: str, done: int, total: int) -> None:
@@ -22,11 +23,12 @@ class ProgressLine:
         if not self._in_place or (done < total and now - self._written_at < _EVERY):
             return
         if phase != self._phase:
-            self._phase, self._started = phase, now
+            self._phase, self._started, self._done_before = phase, now, done
             sys.stderr.write("\n")
         self._written_at = now
-        left = (now - self._started) * (total - done) / done if done else 0.0
-        share = f"{done} of {total}, {left:.0f} s left" if total else "…"
+        made = done - self._done_before
+        left = f", {(now - self._started) * (total - done) / made:.0f} s left" if made else ""
+        share = f"{done} of {total}{left}" if total else "…"
         sys.stderr.write(f"{_BLANK}{phase}: {share}")
         sys.stderr.flush()
 

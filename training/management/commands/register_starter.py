@@ -24,6 +24,5 @@ class Command(BaseCommand):
             register_bundle(settings.STARTER_BUNDLE, name, activate=serve)
         except BundleError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(
-            f"Registered the model {name}" + (", which serves now." if serve else ".")
-        )
+        waits = ". It waits to be activated in the admin; until then the present one serves on."
+        self.stdout.write(f"Registered the model {name}{', which serves now.' if serve else waits}")

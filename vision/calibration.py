@@ -15,15 +15,16 @@ def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Hea
     """The head with the temperature, quantiles or residuals that suit held-out examples.
 
     `outputs` are the head's raw outputs, float32 (N, units), for examples it was not trained on;
-    `truth` (N,) as `losses.head_truth` gives it. Gender and race get the temperature of the lowest
+    `truth` (N,) as `losses.head_truth` gives it. Probabilities get the temperature of the lowest
     negative log-likelihood (Guo et al., "On calibration of modern neural networks", ICML 2017);
     an age gets the interval that holds `spec.coverage` of the true ages.
     """
-    if spec.output == "distribution":
-        return replace(spec, quantiles=_quantiles(spec, outputs, truth))
     if spec.output == "scalar":
         return replace(spec, residuals=_residuals(outputs[:, 0], truth, spec.coverage))
-    return replace(spec, temperature=_temperature(spec, outputs, truth))
+    calibrated = replace(spec, temperature=_temperature(spec, outputs, truth))
+    if spec.output == "distribution":
+        return replace(calibrated, quantiles=_quantiles(calibrated, outputs, truth))
+    return calibrated
 
 
 def _temperature(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> float:

@@ -205,7 +205,7 @@ def expected_years(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.f
 
 
 def class_probabilities(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Raw outputs of a gender or race head as probabilities (N, labels) that sum to 1."""
+    """Raw outputs as probabilities (N, labels or years) that sum to 1, of any head but a scalar."""
     if spec.output == "binary":
         outputs = np.concatenate([1 - outputs, outputs], axis=1)
     return sharpen(outputs, spec.temperature)

@@ -124,6 +124,18 @@ def test_the_starter_serves_first_and_does_not_push_others_aside(bundle: Path) -
     assert serving.name == "better"
 
 
+def test_a_newer_starter_waits_for_an_administrators_word(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register_bundle(bundle, "starter-0", activate=True)
+    call_command("register_starter")
+    assert "waits to be activated in the admin" in capsys.readouterr().out
+    serving = active_version()
+    assert serving is not None
+    assert serving.name == "starter-0"
+    assert ModelVersion.objects.count() == 2
+
+
 def test_a_bundle_is_found_by_name_folder_or_as_the_one_that_serves(
     bundle: Path, settings: Any
 ) -> None:

@@ -25,6 +25,7 @@ _COLUMNS: dict[str, str] = {
     "race_accuracy": "race (5 labels)",
     "age_interval_coverage": "ages in interval",
 }
+_GROUP_FIGURES = ("age_mae", "gender_accuracy", "race_accuracy")
 _OUTPUTS = {
     "distribution": "a distribution over years, whose expectation is the estimate",
     "scalar": "a number of years",
@@ -127,20 +128,40 @@ def _figures(manifest: Facts, report: Facts) -> str:
 
 def _by_group(report: Facts) -> str:
     groups = report.get("metrics", {}).get("groups", ())
-    shown = [group for group in groups if group["n"] >= ENOUGH]
-    if not shown:
-        return "No figures by group were recorded, or no group had enough images."
-    figures = ("age_mae", "gender_accuracy", "race_accuracy")
-    table = [["labelled", "images", *(_COLUMNS[figure] for figure in figures)]]
+    if not groups:
+        return "No figures by group were recorded."
+    enough = [group for group in groups if group["n"] >= ENOUGH]
+    table = [["labelled", "images", *(_COLUMNS[figure] for figure in _GROUP_FIGURES)]]
     table += [
-        [group_name(group), str(group["n"]), *(as_text(group[figure]) for figure in figures)]
-        for group in shown
+        [
+            group_name(group),
+            str(group["n"]),
+            *(as_text(group[figure]) for figure in _GROUP_FIGURES),
+        ]
+        for group in (*_larger_groups(groups), *enough)
     ]
     gaps = "\n".join(f"- {sentence}" for sentence in gap_sentences(report.get("gaps", ())))
     return (
-        f"Groups with at least {ENOUGH} images:\n\n{_table(table)}\n\n"
-        f"The largest gaps between groups of that size:\n\n{gaps}"
+        f"By race, by gender, by decade, and by all three where {ENOUGH} images or more have them; "
+        f"figures of fewer say more of chance than of the group.\n\n{_table(table)}\n\n"
+        f"The largest gaps between groups of at least {ENOUGH} images:\n\n{gaps}"
     )
+
+
+def _larger_groups(groups: Sequence[Facts]) -> Iterator[dict[str, Any]]:
+    """The groups that differ in one label alone, put together from those by all three."""
+    for label in ("race", "gender", "age"):
+        for value in sorted({group[label] for group in groups}):
+            members = [group for group in groups if group[label] == value]
+            figures = {figure: _mean(members, figure) for figure in _GROUP_FIGURES}
+            yield {label: value, "n": sum(group["n"] for group in members), **figures}
+
+
+def _mean(groups: Sequence[Facts], figure: str) -> float | None:
+    """A figure of all images of several groups; None where no head speaks to it."""
+    known = [group for group in groups if group[figure] is not None]
+    total = sum(group["n"] for group in known)
+    return sum(group["n"] * group[figure] for group in known) / total if total else None
 
 
 def _honesty(report: Facts) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils.translation import override
 
-from tests.training.reports import HEADS, made_report
+from tests.training.reports import HEADS, group, made_report
 from training.metrics import DECK_METRICS
 from training.model_cards import model_card
 
@@ -65,8 +65,24 @@ def test_it_tells_errors_by_group_and_whether_it_keeps_its_word(manifest: dict[s
     assert "gender: mean confidence 0.900, accuracy 1.000, expected calibration error 0.100" in card
 
 
-def test_groups_too_small_to_speak_of_are_left_out(manifest: dict[str, Any]) -> None:
-    assert "no group had enough images" in model_card(manifest, made_report(20))
+def test_groups_are_told_by_each_label_alone(manifest: dict[str, Any]) -> None:
+    report = made_report(20)
+    report["metrics"]["groups"] = [
+        group(n=30, age_mae=2.0, age="20-29"),
+        group(n=10, age_mae=6.0, age="30-39", gender_accuracy=0.5),
+        group(n=60, age_mae=4.0, age="30-39", race="black", race_accuracy=None),
+    ]
+    card = model_card(manifest, report)
+    assert "| White | 40 | 3.000 | 0.800 | 0.800 |" in card
+    assert "| Black | 60 | 4.000 | 0.900 | – |" in card
+    assert "| male | 100 | 3.600 | 0.860 | 0.800 |" in card
+    assert "| 30-39 | 70 | 4.286 | 0.843 | 0.800 |" in card
+
+
+def test_groups_by_all_three_labels_are_told_where_they_are_large_enough(
+    manifest: dict[str, Any],
+) -> None:
+    assert "White, male" not in model_card(manifest, made_report(20))
 
 
 def test_it_says_what_the_estimates_are_not(manifest: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """`register_starter`: make the model that ships with FaceRoute its first version."""
 
+import json
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"The model {name} is registered already.")
                 return
             serve = active_version() is None
-            register_bundle(settings.STARTER_BUNDLE, name, activate=serve)
+            report = json.loads((settings.STARTER_BUNDLE / "report.json").read_text())
+            register_bundle(settings.STARTER_BUNDLE, name, report=report, activate=serve)
         except BundleError as error:
             raise CommandError(str(error)) from error
         waits = ". It waits to be activated in the admin; until then the present one serves on."

@@ -17,14 +17,17 @@ def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Hea
     `outputs` are the head's raw outputs, float32 (N, units), for examples it was not trained on;
     `truth` (N,) as `losses.head_truth` gives it. Probabilities get the temperature of the lowest
     negative log-likelihood (Guo et al., "On calibration of modern neural networks", ICML 2017);
-    an age gets the interval that holds `spec.coverage` of the true ages.
+    an age gets the interval that holds `spec.coverage` of the true ages. A distribution of ages is
+    sharpened only: to flatten it would draw its expectation, the estimate, to the middle of all
+    ages.
     """
     if spec.output == "scalar":
         return replace(spec, residuals=_residuals(outputs[:, 0], truth, spec.coverage))
-    calibrated = replace(spec, temperature=_temperature(spec, outputs, truth))
-    if spec.output == "distribution":
-        return replace(calibrated, quantiles=_quantiles(calibrated, outputs, truth))
-    return calibrated
+    temperature = _temperature(spec, outputs, truth)
+    if spec.output != "distribution":
+        return replace(spec, temperature=temperature)
+    sharpened = replace(spec, temperature=min(1.0, temperature))
+    return replace(sharpened, quantiles=_quantiles(sharpened, outputs, truth))
 
 
 def _temperature(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> float:

@@ -66,7 +66,7 @@ def test_the_frame_decides_and_ours_is_right(detector: FaceDetector, engine: Eng
     assert ours.gender is not None
     assert 25 <= ours.age.years <= 42
     assert ours.gender.probabilities["female"] > 0.85
-    assert theirs.age.years > 55  # the same face, a third too wide
+    assert theirs.age.years > ours.age.years + 5  # the same face, a third too wide
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0, 5.0])

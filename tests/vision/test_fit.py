@@ -23,7 +23,9 @@ from vision.stage import FitProgress, LossDiverged
 from vision.targets import NothingToLearn
 from vision.types import FaceAttributes
 
-QUICK = recipe("full").with_changes(epochs=10, batch=16, mirror=False, learning_rate=0.03)
+QUICK = recipe("full").with_changes(
+    epochs=30, patience=30, batch=16, mirror=False, learning_rate=0.03
+)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +147,7 @@ def test_progress_tells_every_phase_and_the_figures_of_every_epoch(train: Train)
     assert list(dict.fromkeys(one.phase for one in told)) == list(QUICK.phases)
     assert all(0 <= one.done <= one.total for one in told)
     epochs = [one for one in told if one.phase == "age" and one.metrics]
-    assert [one.epoch for one in epochs] == list(range(1, 11))
+    assert [one.epoch for one in epochs] == list(range(1, QUICK.epochs + 1))
     assert [one.metrics for one in epochs] == fitted.history["age"]
     assert epochs[-1].metrics["age"].keys() == {"loss", "validation_loss", "validation_mae"}
     assert [one.done for one in told if one.phase == "age"] == sorted(
@@ -165,7 +167,7 @@ def test_a_head_that_no_longer_improves_stops_and_keeps_its_best(train: Train) -
 
 
 def test_the_last_block_can_learn_too(train: Train, curated: Curated, tmp_path: Path) -> None:
-    short = QUICK.with_changes(epochs=4, learning_rate=0.01)
+    short = QUICK.with_changes(epochs=10, learning_rate=0.01)
     frozen = train(short, folder="frozen")
     fitted = train(short.with_changes(unfreeze="block5"), folder="unfrozen")
     conv4, conv5 = "conv4_3/kernel", "conv5_3/kernel"

@@ -331,10 +331,12 @@ def test_account_pages_ask_to_log_in(client: Client, path: str) -> None:
 
 def test_the_about_page_shows_the_models_figures_beside_the_decks(client: Client) -> None:
     assert "No model serves" in client.get("/about/").content.decode()
-    ModelVersionFactory.create(name="v7", is_active=True, manifest={"metrics": {"age_mae": 4.321}})
+    metrics = {"age_mae": 4.321, "n": 1178}
+    ModelVersionFactory.create(name="v7", is_active=True, manifest={"metrics": metrics})
     page = client.get("/about/").content.decode()
     for figure in ("v7", "4.321", "6.241", "72.025", "8.487", "0.917", "0.934"):
         assert figure in page
+    assert "measured on 1178 images held back" in page
 
 
 def test_pages_allow_no_script_but_their_own(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""`pretrain --recipe starter-cpu|starter-gpu`: a model from scratch, trained by this process."""
+"""`pretrain --recipe starter-cpu|starter-gpu|longer-cpu`: a whole network, by this process."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,7 +13,7 @@ from ._training import TrainingCommand, named_version
 
 class Command(TrainingCommand):
     help = (
-        "Train a trunk and its heads from scratch and make a model version of them. Hours on a "
+        "Train a trunk together with its heads and make a model version of them. Hours on a "
         "CPU; whatever cuts it off, it goes on with --resume."
     )
 
@@ -22,7 +22,12 @@ class Command(TrainingCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--start", metavar="VERSION", help="Begin with a version's weights.")
+        parser.add_argument(
+            "--start",
+            metavar="VERSION",
+            help="Begin with a version's weights; else longer-cpu does with the active version's, "
+            "and the others with random ones.",
+        )
         parser.add_argument("--seed", type=int)
 
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:

@@ -115,7 +115,6 @@ _HEADS = {
 }
 # What is left empty in the form stays as the recipe has it.
 _CHANGES = ("epochs", "learning_rate", "unfreeze", "seed")
-_PRETRAIN_CHANGES = ("learning_rate", "seed")
 
 
 class RecipeSelect(UnfoldAdminRadioSelectWidget):  # type: ignore[misc]
@@ -209,10 +208,9 @@ class TrainingForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if "recipe" not in cleaned or "heads" not in cleaned:
             return cleaned
-        name = cleaned["recipe"]
-        chosen = recipes.chosen(name, heads=cleaned["heads"])
-        for field in _PRETRAIN_CHANGES if name in PRETRAIN_RECIPES else _CHANGES:
-            if (value := cleaned.get(field)) in {None, ""}:
+        chosen = recipes.chosen(cleaned["recipe"], heads=cleaned["heads"])
+        for field in _CHANGES:
+            if (value := cleaned.get(field)) in {None, ""} or not hasattr(chosen, field):
                 continue
             try:
                 chosen = chosen.with_changes(**{field: value})

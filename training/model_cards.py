@@ -140,12 +140,13 @@ def _by_group(report: Facts) -> str:
         ]
         for group in (*_larger_groups(groups), *enough)
     ]
-    gaps = "\n".join(f"- {sentence}" for sentence in gap_sentences(report.get("gaps", ())))
-    return (
+    text = (
         f"By race, by gender, by decade, and by all three where {ENOUGH} images or more have them; "
-        f"figures of fewer say more of chance than of the group.\n\n{_table(table)}\n\n"
-        f"The largest gaps between groups of at least {ENOUGH} images:\n\n{gaps}"
+        f"figures of fewer say more of chance than of the group.\n\n{_table(table)}"
     )
+    if gaps := "\n".join(f"- {sentence}" for sentence in gap_sentences(report.get("gaps", ()))):
+        text += f"\n\nThe largest gaps between groups of at least {ENOUGH} images:\n\n{gaps}"
+    return text
 
 
 def _larger_groups(groups: Sequence[Facts]) -> Iterator[dict[str, Any]]:

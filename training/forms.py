@@ -107,6 +107,9 @@ _RECIPES = {
         "longer-cpu – on from a version’s weights, the whole network but its first two blocks; "
         "two hours on two cores"
     ),
+    "finish-cpu": gettext_lazy(
+        "finish-cpu – the same at the final size alone, gender and race counting for more"
+    ),
 }
 _HEADS = {
     "age": gettext_lazy("Age"),

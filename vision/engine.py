@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .artifacts import Bundle, load_bundle
 from .backbone import build_trunk, preprocess, set_layer
 from .errors import BundleIncompatible
-from .heads import HeadSpec, build_head, parse_heads, read_estimates
+from .heads import HeadSpec, build_head, parse_heads, read_estimates, unsure
 from .labels import HEADS
 from .precision import choose_precision, computing_in
 from .types import FaceAttributes
@@ -51,8 +51,21 @@ class Engine:
     def outputs(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Every head's raw outputs, float32 (N, units), for crops uint8 (N, S, S, 3) RGB.
 
-        S is `input_size`; N may be any number. Raises ValueError for another shape or dtype.
+        S is `input_size`; N may be any number. Heads that are to look twice do (`heads.unsure`).
+        Raises ValueError for another shape or dtype.
         """
+        outputs = self.look(crops)
+        twice = {spec.name: unsure(spec, outputs[spec.name]) for spec in self.specs}
+        again = np.logical_or.reduce(list(twice.values()))
+        if again.any():
+            mirrored = self.look(crops[again, :, ::-1])
+            for name, chosen in twice.items():
+                both = outputs[name][chosen], mirrored[name][chosen[again]]
+                outputs[name][chosen] = np.mean(both, axis=0)
+        return outputs
+
+    def look(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """As `outputs`, of one look at each crop."""
         expected = (self.input_size, self.input_size, 3)
         if crops.ndim != 4 or crops.shape[1:] != expected or crops.dtype != np.uint8:
             raise ValueError(f"Crops must be uint8 (N, {self.input_size}, {self.input_size}, 3).")

@@ -18,7 +18,7 @@ from .calibration import calibrate
 from .checkpoints import claim_folder
 from .dataset import Curated, Example
 from .features import MIRRORED, PLAIN, Cut, FeatureStore, open_features
-from .heads import HeadSpec, build_head, head_tensors
+from .heads import HeadSpec, build_head, head_tensors, unsure
 from .losses import head_truth
 from .precision import choose_precision, computing_in
 from .recipes import Recipe
@@ -125,7 +125,8 @@ class _Job:
             self._report(FitProgress("features", done, total))
 
         train = [(example, view) for example in self._curated.train for view in self._views]
-        validation = [(example, PLAIN) for example in self._curated.validation]
+        views = (PLAIN, MIRRORED) if self._looks_twice else (PLAIN,)
+        validation = [(example, view) for example in self._curated.validation for view in views]
         store.fill(train + validation, report)
 
     def train_heads(self, store: FeatureStore) -> None:
@@ -197,11 +198,24 @@ class _Job:
         learning_rate: float,
     ) -> None:
         train = _rows(store, specs, self._curated.train, self._views, self._recipe.balance)
-        validation = _rows(store, specs, self._curated.validation, (PLAIN,), balance=0)
+        validation = self._validation_rows(store, specs, PLAIN)
         stage = Stage(phase, model, specs, train, validation, learning_rate)
         checkpoint = self._folder / f"{phase}.safetensors"
         self._history[phase] = train_stage(stage, self._recipe, checkpoint, self._report)
         self._outputs |= predict_rows(model, validation)
+        if twice := [spec for spec in specs if spec.second_look]:
+            mirrored = predict_rows(model, self._validation_rows(store, specs, MIRRORED))
+            for spec in twice:
+                first = self._outputs[spec.name]
+                again = unsure(spec, first)
+                first[again] = np.mean((first[again], mirrored[spec.name][again]), axis=0)
+
+    def _validation_rows(self, store: FeatureStore, specs: Sequence[HeadSpec], view: int) -> Rows:
+        return _rows(store, specs, self._curated.validation, (view,), balance=0)
+
+    @property
+    def _looks_twice(self) -> bool:
+        return any(spec.second_look for spec in self._recipe.heads)
 
     @property
     def _views(self) -> tuple[int, ...]:

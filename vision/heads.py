@@ -32,7 +32,8 @@ class HeadSpec:
     (years), "binary" (probability of `labels[1]`) or "classes" (softmax over `labels`).
     `temperature` divides the logits. `coverage` is the share of true ages the interval claims to
     hold; it lies between the `quantiles` of a distribution (which validation may set apart from
-    the nominal ones), or `residuals` years (low, high) around a scalar.
+    the nominal ones), or `residuals` years (low, high) around a scalar. A head of labels whose
+    largest share is under `second_look` looks at the mirrored face as well; see `unsure`.
     """
 
     name: str
@@ -44,6 +45,7 @@ class HeadSpec:
     coverage: float = 0.8
     quantiles: tuple[float, float] = (0.1, 0.9)
     residuals: tuple[float, float] | None = None
+    second_look: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads: plain lists, so that it is the same before and after storing."""
@@ -67,6 +69,7 @@ class HeadSpec:
                 coverage=float(spec.get("coverage", 0.8)),
                 quantiles=_pair(spec.get("quantiles", (0.1, 0.9))),
                 residuals=_pair(spec["residuals"]) if spec.get("residuals") else None,
+                second_look=float(spec.get("second_look", 0.0)),
             )
             head._check()
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -85,6 +88,8 @@ class HeadSpec:
                 raise ValueError(f"no activation “{layer['activation']}”")
         if not (0 < self.coverage < 1 and self.temperature > 0):
             raise ValueError("coverage or temperature out of range")
+        if not 0 <= self.second_look <= (1 if self.labels else 0):
+            raise ValueError("no such second look")
         if "dense" not in (last := self.layers[-1]) or not self._fits(int(last["dense"])):
             raise ValueError("the last layer does not fit the labels")
 
@@ -209,6 +214,14 @@ def class_probabilities(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray
     if spec.output == "binary":
         outputs = np.concatenate([1 - outputs, outputs], axis=1)
     return sharpen(outputs, spec.temperature)
+
+
+def unsure(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which faces (N,) a head looks at once more, mirrored, by its raw outputs (N, units) of the
+    first look. What counts for these is the mean of both; the temperature comes after it."""
+    shares = outputs if spec.output == "classes" else np.maximum(outputs, 1 - outputs)
+    found: NDArray[np.bool_] = shares.max(axis=1) < spec.second_look
+    return found
 
 
 def sharpen(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:

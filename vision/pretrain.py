@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from .artifacts import Bundle
 from .augment import whole
-from .backbone import preprocess, trunk_fingerprint
+from .backbone import trunk_fingerprint
 from .batchnorm import build_network, folded_trunk, freeze, start_from
 from .calibration import calibrate
 from .checkpoints import assign_values, claim_folder
 from .crops import Crops, decode_crops
 from .dataset import Curated
-from .engine import build_model
+from .engine import Engine
 from .fit import Fitted
-from .heads import HeadSpec, head_tensors
+from .heads import head_tensors
 from .precision import choose_precision, computing_in
 from .pretrain_loop import Aims, PretrainLoop
 from .pretrain_recipe import PretrainRecipe
@@ -29,7 +29,6 @@ from .stage import FitProgress, Metrics, validation_figures
 from .targets import targets
 
 _MEASURED_BATCHES, _MEASURED_BATCH = 8, 64
-_VALIDATION_BATCH = 128
 
 # What every model made here says of itself; see docs/model-bundle.md.
 _ABOUT = {
@@ -124,7 +123,8 @@ def _calibrated(
         tensors |= head_tensors(network.get_layer(spec.name), spec)
     manifest: dict[str, Any] = {**_ABOUT, "input_size": recipe.input_size}
     manifest["heads"] = {spec.name: spec.as_json() for spec in recipe.heads}
-    outputs = _estimated(Bundle(manifest, tensors), recipe.heads, crops.validation)
+    engine = Engine(Bundle(manifest, tensors), heads=[spec.name for spec in recipe.heads])
+    outputs = engine.outputs(whole(crops.validation, recipe.input_size))
     aims = targets(recipe.heads, [one.labels for one in crops.curated.validation], {})
     validation: Metrics = {}
     for spec in recipe.heads:
@@ -134,16 +134,3 @@ def _calibrated(
         manifest["heads"][spec.name] = calibrated.as_json()
         validation[spec.name] = validation_figures(calibrated, found, truth)
     return Fitted(manifest, tensors, history, validation)
-
-
-def _estimated(
-    bundle: Bundle, specs: tuple[HeadSpec, ...], crops: NDArray[np.uint8]
-) -> dict[str, NDArray[np.float32]]:
-    model = build_model(bundle, specs, choose_precision())
-    parts = [
-        model.predict_on_batch(
-            preprocess(whole(crops[i : i + _VALIDATION_BATCH], bundle.manifest["input_size"]))
-        )
-        for i in range(0, len(crops), _VALIDATION_BATCH)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -240,8 +240,17 @@ LONGER_CPU = PretrainRecipe(
     warm_up=0.05,
     frozen_blocks=2,
 )
+# The same at the final size alone, with gender and race counting for more.
+FINISH_CPU = replace(
+    LONGER_CPU,
+    name="finish-cpu",
+    stages=(PretrainStage(96, 9, 48),),
+    learning_rate=8e-4,
+    age_balance=0.2,
+    loss_weights={"age": 0.6, "gender": 2.0, "race": 1.5},
+)
 PRETRAIN_RECIPES: dict[str, PretrainRecipe] = {
-    recipe.name: recipe for recipe in (STARTER_CPU, STARTER_GPU, LONGER_CPU)
+    recipe.name: recipe for recipe in (STARTER_CPU, STARTER_GPU, LONGER_CPU, FINISH_CPU)
 }
 
 

@@ -11,6 +11,8 @@ from .labels import GENDERS, RACES
 
 Unfreeze = Literal["none", "block5"]
 
+_UNSURE = 0.8  # of a gender's share: about every sixth face is
+
 
 class RecipeInvalid(VisionError):
     """The recipe asks for something that cannot be trained."""
@@ -154,14 +156,16 @@ def changed(recipe: Kind, heads: Sequence[str] | None, changes: Mapping[str, Any
 
 def full_heads() -> tuple[HeadSpec, ...]:
     """The age as a distribution over 0…100, both genders, all five races; see docs/retraining.md
-    for how they compare."""
+    for how they compare, and docs/starter-model.md for the second look."""
 
     def output(units: int, activation: str) -> tuple[dict[str, Any], ...]:
         return ({"dense": units, "activation": activation, "name": "Output"},)
 
     return (
         HeadSpec("age", "max_mean", output(101, "softmax"), "distribution"),
-        HeadSpec("gender", "max_mean", output(1, "sigmoid"), "binary", GENDERS),
+        HeadSpec(
+            "gender", "max_mean", output(1, "sigmoid"), "binary", GENDERS, second_look=_UNSURE
+        ),
         HeadSpec("race", "max_mean", output(len(RACES), "softmax"), "classes", RACES),
     )
 

@@ -169,7 +169,12 @@ def test_a_search_for_label_errors_starts_once_and_is_shown(
 
 @pytest.mark.parametrize(
     ("recipe", "begins_with"),
-    [("starter-cpu", None), ("starter-gpu", None), ("longer-cpu", "starter")],
+    [
+        ("starter-cpu", None),
+        ("starter-gpu", None),
+        ("longer-cpu", "starter"),
+        ("finish-cpu", "starter"),
+    ],
 )
 def test_a_whole_network_is_trained_by_the_same_form(
     office: Client, dataset: Dataset, trunk: ModelVersion, recipe: str, begins_with: str | None

@@ -62,6 +62,8 @@ def test_a_spec_survives_its_json() -> None:
         {"temperature": 0},
         {"coverage": 1.5},
         {"quantiles": [0.1]},
+        {"second_look": 1.1},
+        {"second_look": -0.1},
     ],
 )
 def test_a_head_that_cannot_be_built_is_incompatible(change: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.vision.calibrated import assert_calibrated
 from tests.vision.training_set import make_curated, small_trunk
 from vision.artifacts import Bundle, load_bundle, save_bundle
 from vision.augment import whole
@@ -106,6 +107,18 @@ def test_what_is_saved_serves_as_the_training_said(
     )
     assert error == pytest.approx(fitted.validation["age"]["validation_mae"], rel=0.02)
     assert right == pytest.approx(fitted.validation["gender"]["validation_accuracy"], abs=0.06)
+
+
+def test_heads_are_calibrated_by_what_they_serve_with_its_second_looks(
+    train: Train, cache: Path, tmp_path: Path
+) -> None:
+    lopsided = make_curated(tmp_path / "images", train=8, validation=20, lopsided=True)
+    brief = QUICK.with_changes(stages=(PretrainStage(48, 1, 8),), learning_rate=1e-5)
+    (gender,) = [head for head in brief.heads if head.name == "gender"]
+    always = replace(brief, heads=(replace(gender, second_look=1.0),))
+    fitted = train(tmp_path / "run", always, start=small_trunk(), data=lopsided)
+    crops = decode_crops(lopsided, always.decoded_side, cache, lambda _done, _total: None)
+    assert_calibrated(fitted, lopsided.validation, whole(crops.validation, 48))
 
 
 def test_a_bundle_of_it_is_small_and_of_the_recipes_last_size(fitted: Fitted) -> None:

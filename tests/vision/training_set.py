@@ -20,20 +20,27 @@ def small_trunk() -> Bundle:
     return Bundle({**bundle.manifest, "input_size": SIZE}, bundle.tensors)
 
 
-def make_example(folder: Path, number: int) -> Example:
-    """A picture whose tint tells the gender, whose light the race, and whose dark part the age."""
+def make_example(folder: Path, number: int, *, lopsided: bool = False) -> Example:
+    """A picture whose tint tells the gender, whose light the race, and whose dark part the age;
+    one that is lopsided looks another way in the mirror."""
     rng = np.random.default_rng(number)
     gender, race, age = number % 2, number % 5, int(rng.integers(1, 90))
     pixels = rng.integers(0, 30, (SIZE, SIZE, 3)) + 40 + 35 * race
     pixels[..., 2 if gender else 0] = 20
     pixels[: age * SIZE // 100] //= 4
+    if lopsided:
+        pixels[:, : SIZE // 2] = rng.integers(0, 255, 3)
     file = folder / f"{number}.png"
     Image.fromarray(pixels.astype(np.uint8)).save(file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return Example(digest, file, Labels(age, gender, race))
 
 
-def make_curated(folder: Path, train: int = 96, validation: int = 40) -> Curated:
+def make_curated(
+    folder: Path, train: int = 96, validation: int = 40, *, lopsided: bool = False
+) -> Curated:
     folder.mkdir(parents=True, exist_ok=True)
-    examples = tuple(make_example(folder, number) for number in range(train + validation))
+    examples = tuple(
+        make_example(folder, number, lopsided=lopsided) for number in range(train + validation)
+    )
     return Curated("full", 0, f"{train}-{validation}", examples[:train], examples[train:], ())

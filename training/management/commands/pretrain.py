@@ -1,4 +1,4 @@
-"""`pretrain --recipe starter-cpu|starter-gpu|longer-cpu`: a whole network, by this process."""
+"""`pretrain --recipe starter-cpu|starter-gpu|longer-cpu|finish-cpu`: trains a whole network."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -25,8 +25,8 @@ class Command(TrainingCommand):
         parser.add_argument(
             "--start",
             metavar="VERSION",
-            help="Begin with a version's weights; else longer-cpu does with the active version's, "
-            "and the others with random ones.",
+            help="Begin with a version's weights; else longer-cpu and finish-cpu do with the "
+            "active version's, and the others with random ones.",
         )
         parser.add_argument("--seed", type=int)
 

@@ -1,0 +1,29 @@
+"""Whether the heads of a model are calibrated by what the model gives out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.artifacts import Bundle
+from vision.dataset import Example
+from vision.engine import Engine
+from vision.fit import Fitted
+from vision.losses import head_truth
+from vision.stage import validation_figures
+
+
+def assert_calibrated(
+    fitted: Fitted, validation: Sequence[Example], crops: NDArray[np.uint8]
+) -> None:
+    """What validation said of the gender head, which looks twice at some, is true of what it gives
+    out, not of its first looks."""
+    engine = Engine(Bundle(fitted.manifest, fitted.tensors), heads=["gender"])
+    (spec,) = engine.specs
+    truth, _known = head_truth(spec, [example.labels for example in validation])
+    first, given = (
+        validation_figures(spec, look(crops)["gender"], truth)["validation_loss"]
+        for look in (engine.look, engine.outputs)
+    )
+    said = fitted.validation["gender"]["validation_loss"]
+    assert abs(said - given) < abs(said - first) / 4

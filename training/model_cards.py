@@ -99,7 +99,11 @@ def _what_it_is(manifest: Facts) -> str:
     for name, head in manifest.get("heads", {}).items():
         output = _OUTPUTS.get(head.get("output"), "an estimate")
         labels = ", ".join(head.get("labels", ()))
-        lines.append(f"- {name}: {output}{f' ({labels})' if labels else ''}")
+        again = head.get("second_look")
+        lines.append(
+            f"- {name}: {output}{f' ({labels})' if labels else ''}"
+            + (f"; unsure ones (under {again:g}) get a second look, mirrored" if again else "")
+        )
     if made := manifest.get("created_at"):
         lines.append(f"\nMade on {str(made)[:10]}.")
     return "\n".join(lines)

@@ -44,6 +44,13 @@ def test_it_tells_data_recipe_seed_and_licence(manifest: dict[str, Any]) -> None
     assert "loss" not in card
 
 
+def test_it_tells_when_a_head_looks_twice(manifest: dict[str, Any]) -> None:
+    assert "second look" not in model_card(manifest, {})
+    heads = {**HEADS, "gender": {**HEADS["gender"], "second_look": 0.8}}
+    card = model_card({**manifest, "heads": heads}, {})
+    assert "(male, female); unsure ones (under 0.8) get a second look, mirrored" in card
+
+
 def test_it_sets_both_protocols_beside_the_deck(manifest: dict[str, Any]) -> None:
     lines = model_card(manifest, made_report()).splitlines()
     rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("|")}

@@ -125,7 +125,7 @@ class _Job:
             self._report(FitProgress("features", done, total))
 
         train = [(example, view) for example in self._curated.train for view in self._views]
-        views = (PLAIN, MIRRORED) if self._looks_twice else (PLAIN,)
+        views = (PLAIN, MIRRORED) if self._recipe.looks_twice else (PLAIN,)
         validation = [(example, view) for example in self._curated.validation for view in views]
         store.fill(train + validation, report)
 
@@ -212,10 +212,6 @@ class _Job:
 
     def _validation_rows(self, store: FeatureStore, specs: Sequence[HeadSpec], view: int) -> Rows:
         return _rows(store, specs, self._curated.validation, (view,), balance=0)
-
-    @property
-    def _looks_twice(self) -> bool:
-        return any(spec.second_look for spec in self._recipe.heads)
 
     @property
     def _views(self) -> tuple[int, ...]:

@@ -58,6 +58,11 @@ class Recipe:
         unfrozen = () if self.unfreeze == "none" else (self.unfreeze,)
         return ("features", *(head.name for head in self.heads), *unfrozen, "calibration")
 
+    @property
+    def looks_twice(self) -> bool:
+        """Whether a head does; then it is calibrated on mirrored images too."""
+        return any(head.second_look for head in self.heads)
+
     def as_json(self) -> dict[str, Any]:
         """All of it, for a run to keep; `from_json` gives the same recipe."""
         return {**asdict(self), "heads": {head.name: head.as_json() for head in self.heads}}

@@ -40,7 +40,8 @@ def test_a_store_takes_what_was_said(tmp_path: Path, chosen: Recipe) -> None:
     curated = make_curated(tmp_path / "images", 6, 3)
     views = (PLAIN, MIRRORED) if chosen.mirror else (PLAIN,)
     wanted = [(one, view) for one in curated.train for view in views]
-    wanted += [(one, PLAIN) for one in curated.validation]
+    looks = (PLAIN, MIRRORED) if chosen.looks_twice else (PLAIN,)
+    wanted += [(one, look) for one in curated.validation for look in looks]
     with open_features(small_trunk(), "pool5", cache=tmp_path / "f", cache_bytes=10**9) as store:
         store.fill(wanted, lambda _done, _total: None)
     [rows] = (tmp_path / "f").rglob("rows")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
@@ -64,7 +66,13 @@ class TrainingCommand(BaseCommand):
         progress = ProgressLine(quiet)
         again = f"`manage.py train --resume {run.pk}` goes on where it stood."
         try:
-            state = execute(run, progress, say=progress.line)
+            with interrupts_heeded() as heed:
+
+                def watch(phase: str, done: int, total: int) -> None:
+                    heed()
+                    progress(phase, done, total)
+
+                state = execute(run, watch, say=progress.line)
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {again}", returncode=_STOPPED_BY_HAND) from None
         except DatabaseError as error:
@@ -72,6 +80,28 @@ class TrainingCommand(BaseCommand):
         if state != RunState.DONE or run.version is None:
             raise CommandError(f"{run.message} {again}")
         return run.version
+
+
+@contextmanager
+def interrupts_heeded() -> Iterator[Callable[[], None]]:
+    """Ctrl-C may fall into a destructor or a callback of a library, where Python drops it; what is
+    yielded raises it again."""
+    pressed = False
+
+    def press(_signal: int, _frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    def heed() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield heed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def named_version(name: str | None) -> ModelVersion | None:

@@ -40,7 +40,7 @@ def benchmark(bundle: Path, portrait: bytes) -> dict[str, Any]:
     """Milliseconds, GFLOP/s and ratios of every step, with a model and an encoded photo of faces.
 
     `share_of_peak` is the trunk's rate as a share of this machine's own matrix-multiply rate in
-    the same precision, measured here.
+    the same precision, measured here. The model looks at each crop once, unsure or not.
     """
     precisions = dict.fromkeys(("float32", choose_precision()))
     detector = FaceDetector()

@@ -110,6 +110,9 @@ _RECIPES = {
     "finish-cpu": gettext_lazy(
         "finish-cpu – the same at the final size alone, gender and race counting for more"
     ),
+    "refine-cpu": gettext_lazy(
+        "refine-cpu – as finish-cpu, in smaller steps and with blended images"
+    ),
 }
 _HEADS = {
     "age": gettext_lazy("Age"),

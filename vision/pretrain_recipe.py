@@ -249,8 +249,16 @@ FINISH_CPU = replace(
     age_balance=0.2,
     loss_weights={"age": 0.6, "gender": 2.0, "race": 1.5},
 )
+# Begins with a lower rate, which undoes less of what is there, and blends images.
+REFINE_CPU = replace(
+    FINISH_CPU,
+    name="refine-cpu",
+    stages=(PretrainStage(96, 8, 48),),
+    learning_rate=6e-4,
+    augmentation=Augmentation(erase=0.3, mixup=0.2),
+)
 PRETRAIN_RECIPES: dict[str, PretrainRecipe] = {
-    recipe.name: recipe for recipe in (STARTER_CPU, STARTER_GPU, LONGER_CPU, FINISH_CPU)
+    recipe.name: recipe for recipe in (STARTER_CPU, STARTER_GPU, LONGER_CPU, FINISH_CPU, REFINE_CPU)
 }
 
 

@@ -1,4 +1,4 @@
-"""`pretrain --recipe starter-cpu|starter-gpu|longer-cpu|finish-cpu`: trains a whole network."""
+"""`pretrain --recipe NAME`: trains a whole network, by a recipe of `vision.pretrain_recipe`."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -25,8 +25,8 @@ class Command(TrainingCommand):
         parser.add_argument(
             "--start",
             metavar="VERSION",
-            help="Begin with a version's weights; else longer-cpu and finish-cpu do with the "
-            "active version's, and the others with random ones.",
+            help="Begin with a version's weights; else longer-cpu, finish-cpu and refine-cpu do "
+            "with the active version's, and the others with random ones.",
         )
         parser.add_argument("--seed", type=int)
 

@@ -10,6 +10,8 @@ from vision.pretrain_recipe import PRETRAIN_RECIPES
 
 from ._training import TrainingCommand, named_version
 
+_GO_ON = ", ".join(name for name, recipe in PRETRAIN_RECIPES.items() if recipe.goes_on)
+
 
 class Command(TrainingCommand):
     help = (
@@ -25,8 +27,8 @@ class Command(TrainingCommand):
         parser.add_argument(
             "--start",
             metavar="VERSION",
-            help="Begin with a version's weights; else longer-cpu, finish-cpu and refine-cpu do "
-            "with the active version's, and the others with random ones.",
+            help=f"Begin with a version's weights; else {_GO_ON} do with the active version's, and "
+            "the others with random ones.",
         )
         parser.add_argument("--seed", type=int)
 

@@ -113,6 +113,9 @@ _RECIPES = {
     "refine-cpu": gettext_lazy(
         "refine-cpu – as finish-cpu, in smaller steps and with blended images"
     ),
+    "polish-cpu": gettext_lazy(
+        "polish-cpu – as finish-cpu, the second block too, on images closer to what is served"
+    ),
 }
 _HEADS = {
     "age": gettext_lazy("Age"),

@@ -32,11 +32,17 @@ def _folders(settings: Any, tmp_path: Path) -> None:
 
 
 def picture(number: int) -> bytes:
-    """One half is in a colour of its race, the other has the stripes of its gender."""
+    """One half is in a colour of its race, the other plain or striped by its gender.
+
+    No trunk can take one for the other: this is about what is searched for, not about how sure a
+    trunk is. The search lists an error only where the right label gets as large a share as is
+    usual among images that carry it.
+    """
     rng = np.random.default_rng(number)
     pixels = rng.integers(0, 30, (96, 96, 3))
     pixels[:, :48] += _HUES[number % 5]
-    pixels[:: 16 if number % 2 else 4, 48:] += 200
+    if number % 2 == 0:
+        pixels[::2, 48:] += 200
     data = io.BytesIO()
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(data, "PNG")
     return data.getvalue()

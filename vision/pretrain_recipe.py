@@ -261,7 +261,6 @@ REFINE_CPU = replace(
 POLISH_CPU = replace(
     REFINE_CPU,
     name="polish-cpu",
-    stages=(PretrainStage(96, 8, 48),),
     learning_rate=5e-4,
     dropout=0.15,
     smoothing=0.03,

@@ -278,24 +278,9 @@ POLISH_CPU = replace(
     ),
     frozen_blocks=1,
 )
-# The same with more of each face to see, for over a third more time a face.
-SHARPEN_CPU = replace(
-    POLISH_CPU,
-    name="sharpen-cpu",
-    stages=(PretrainStage(112, 6, 48),),
-    frozen_blocks=2,
-)
 PRETRAIN_RECIPES: dict[str, PretrainRecipe] = {
     recipe.name: recipe
-    for recipe in (
-        STARTER_CPU,
-        STARTER_GPU,
-        LONGER_CPU,
-        FINISH_CPU,
-        REFINE_CPU,
-        POLISH_CPU,
-        SHARPEN_CPU,
-    )
+    for recipe in (STARTER_CPU, STARTER_GPU, LONGER_CPU, FINISH_CPU, REFINE_CPU, POLISH_CPU)
 }
 
 

@@ -116,6 +116,10 @@ _RECIPES = {
     "polish-cpu": gettext_lazy(
         "polish-cpu – as finish-cpu, the second block too, on images closer to what is served"
     ),
+    "settle-cpu": gettext_lazy(
+        "settle-cpu – as polish-cpu but for the second block, and sharpness-aware: steers clear "
+        "of weights that fit the training’s images alone"
+    ),
 }
 _HEADS = {
     "age": gettext_lazy("Age"),

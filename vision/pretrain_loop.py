@@ -28,6 +28,7 @@ from .errors import VisionError
 from .heads import HeadSpec
 from .losses import blended, head_loss
 from .pretrain_recipe import PretrainRecipe, PretrainStage
+from .sharpness import SharpnessAware
 from .stage import FitProgress, Metrics, check_finite, validation_figures
 from .targets import Targets
 
@@ -128,7 +129,7 @@ class PretrainLoop:
         state, saved_at = self._state, time.monotonic()
         on_progress(_progress(planned, state.step))
         for crops, truth, weights in self._batches(planned, pool, ahead):
-            logs = self._network.train_on_batch(crops, truth, weights, return_dict=True)
+            logs = self._learner.train_on_batch(crops, truth, weights, return_dict=True)
             heads = self._recipe.heads
             losses = [float(logs.get(f"{spec.name}_loss", logs["loss"])) for spec in heads]
             check_finite(heads, losses)
@@ -214,17 +215,17 @@ class PretrainLoop:
 
     def _compile(self) -> None:
         """Anew for every size: a graph of fixed shapes is faster than one for all of them."""
-        recipe = self._recipe
-        self._network.compile(
-            self._optimizer,
-            {
-                spec.name: blended(
-                    head_loss(spec, smoothing=recipe.smoothing, age_sigma=recipe.age_sigma)
-                )
-                for spec in recipe.heads
-            },
-            loss_weights={spec.name: recipe.loss_weights[spec.name] for spec in recipe.heads},
-        )
+        recipe, network = self._recipe, self._network
+        losses = {
+            spec.name: blended(
+                head_loss(spec, smoothing=recipe.smoothing, age_sigma=recipe.age_sigma)
+            )
+            for spec in recipe.heads
+        }
+        shares = {spec.name: recipe.loss_weights[spec.name] for spec in recipe.heads}
+        network.compile(self._optimizer, losses, loss_weights=shares)
+        radius = recipe.sam_radius
+        self._learner = SharpnessAware(network, radius, losses, shares) if radius else network
 
     def _save(self) -> None:
         """The best weights, and while the training goes on all that it goes on with."""

@@ -49,6 +49,7 @@ _LIMITS: Limits = (
     ("age_sigma", _NUMBER, 0.5, 10),
     ("age_balance", _NUMBER, 0, 1),
     ("frozen_blocks", int, 0, 4),
+    ("sam_radius", _NUMBER, 0, 10),
     ("seed", int, 0, 2**32 - 1),
 )
 
@@ -103,7 +104,8 @@ class PretrainRecipe:
     forgets by `average` a step. The losses of the heads are added up by `loss_weights`;
     `smoothing` and `age_sigma` are those of `losses.head_loss`. Rare ages count more, by their
     smoothed rarity to the power `age_balance`. `dropout` comes before every head. The first
-    `frozen_blocks` of the trunk's five stay as the version has them that is begun with.
+    `frozen_blocks` of the trunk's five stay as the version has them that is begun with. With a
+    `sam_radius` over 0 it is learnt as far from the weights (see `sharpness`).
     """
 
     name: str
@@ -123,6 +125,7 @@ class PretrainRecipe:
     )
     augmentation: Augmentation = Augmentation()
     frozen_blocks: int = 0
+    sam_radius: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -278,9 +281,26 @@ POLISH_CPU = replace(
     ),
     frozen_blocks=1,
 )
+# The same views, sharpness-aware: more epochs as they were would learn training's images by heart.
+SETTLE_CPU = replace(
+    POLISH_CPU,
+    name="settle-cpu",
+    stages=(PretrainStage(96, 6, 48),),
+    learning_rate=4e-4,
+    frozen_blocks=2,
+    sam_radius=1.0,
+)
 PRETRAIN_RECIPES: dict[str, PretrainRecipe] = {
     recipe.name: recipe
-    for recipe in (STARTER_CPU, STARTER_GPU, LONGER_CPU, FINISH_CPU, REFINE_CPU, POLISH_CPU)
+    for recipe in (
+        STARTER_CPU,
+        STARTER_GPU,
+        LONGER_CPU,
+        FINISH_CPU,
+        REFINE_CPU,
+        POLISH_CPU,
+        SETTLE_CPU,
+    )
 }
 
 

@@ -34,6 +34,7 @@ QUICK = pretrain_recipe("starter-cpu").with_changes(
     average=0.8,
     dropout=0.1,
     augmentation=Augmentation(mixup=0.2),
+    sam_radius=0.5,
 )
 STEPS = 5  # of each epoch
 ROOT = Path(__file__).parents[2]

@@ -104,8 +104,9 @@ class PretrainRecipe:
     forgets by `average` a step. The losses of the heads are added up by `loss_weights`;
     `smoothing` and `age_sigma` are those of `losses.head_loss`. Rare ages count more, by their
     smoothed rarity to the power `age_balance`. `dropout` comes before every head. The first
-    `frozen_blocks` of the trunk's five stay as the version has them that is begun with. With a
-    `sam_radius` over 0 it is learnt as far from the weights (see `sharpness`).
+    `frozen_blocks` of the trunk's five stay as the version has them that is begun with.
+    Gradients are those of the worst point within `sam_radius` of the weights (see `sharpness`);
+    0 takes them at the weights.
     """
 
     name: str

@@ -116,7 +116,7 @@ def test_the_starter_serves_first_and_does_not_push_others_aside(bundle: Path) -
     call_command("register_starter")
     starter = active_version()
     assert starter is not None
-    assert starter.name == "starter-5"
+    assert starter.name == "starter-6"
     assert starter.report["metrics"]["age_mae"] == starter.metrics["age_mae"]
     activate_version(register_bundle(bundle, "better"))
     call_command("register_starter")

@@ -55,8 +55,8 @@ def pretrain(
     training that was cut off and is called again with the same folder goes on from there.
     `on_progress` is called after every batch and should be quick; what it raises stops the
     training, to be gone on with later. The same recipe, start and images give the same weights
-    within float noise on one machine; the global seeds of Python, NumPy and Keras are set.
-    `start` may be None unless the recipe `goes_on`.
+    within float noise on one machine, which a `sam_radius` enlarges; the global seeds of Python,
+    NumPy and Keras are set. `start` may be None unless the recipe `goes_on`.
 
     What comes out is keras-vggface's graph: the normalisation that is trained with is folded into
     the convolutions, whose kernels are float16. Raises DiskFull, ExampleUnreadable,

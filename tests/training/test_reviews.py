@@ -21,7 +21,7 @@ from training.models import Dataset, ReviewRun
 pytestmark = pytest.mark.django_db
 
 _RACES = ["white", "black", "asian", "indian", "others"]
-_HUES = [(220, 220, 220), (30, 30, 30), (220, 40, 40), (40, 200, 40), (50, 60, 220)]
+_HUES = [(220, 220, 220), (30, 30, 30), (220, 40, 40), (40, 200, 40), (150, 60, 220)]
 _PLANTED = {4: "gender", 11: "gender", 24: "race", 57: "race"}  # images that carry a wrong label
 
 

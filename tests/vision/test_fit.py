@@ -27,7 +27,7 @@ from vision.targets import NothingToLearn
 from vision.types import FaceAttributes
 
 QUICK = recipe("full").with_changes(
-    epochs=30, patience=30, batch=16, mirror=False, learning_rate=0.03
+    epochs=60, patience=60, batch=16, mirror=False, learning_rate=0.1
 )
 
 

@@ -34,7 +34,6 @@ QUICK = pretrain_recipe("starter-cpu").with_changes(
     average=0.8,
     dropout=0.1,
     augmentation=Augmentation(mixup=0.2),
-    sam_radius=0.5,
 )
 STEPS = 5  # of each epoch
 ROOT = Path(__file__).parents[2]
@@ -146,8 +145,9 @@ def test_progress_tells_every_phase_and_the_figures_of_every_epoch(
         assert epoch.metrics["age"].keys() == {"loss", "validation_loss", "validation_mae"}
 
 
-def test_frozen_blocks_stay_as_they_were(train: Train, tmp_path: Path) -> None:
-    further, start = QUICK.with_changes(frozen_blocks=2), small_trunk()
+@pytest.mark.parametrize("radius", [0, 0.5])
+def test_frozen_blocks_alone_stay_as_they_were(train: Train, tmp_path: Path, radius: float) -> None:
+    further, start = QUICK.with_changes(frozen_blocks=2, sam_radius=radius), small_trunk()
     trained = train(tmp_path, further, start=start).tensors
     for name in TRUNK_TENSORS:
         before = start.tensors[name].astype(np.float32)

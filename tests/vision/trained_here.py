@@ -23,7 +23,7 @@ from vision.recipes import recipe
 from vision.stage import Metrics
 
 # So many steps, so small, that heads of one layer come close to the best they can be.
-RECIPE = recipe("full").with_changes(epochs=60, batch=16, mirror=False, learning_rate=0.02)
+RECIPE = recipe("full").with_changes(epochs=60, batch=16, mirror=False, learning_rate=0.1)
 
 VALIDATION = 32  # images; whole batches of the engine, so that it compiles one size
 

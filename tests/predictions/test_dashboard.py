@@ -18,7 +18,7 @@ def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
     assert "No model serves" in empty
     assert "Nothing is trained" in empty
 
-    ModelVersionFactory.create(name="v7", is_active=True)
+    ModelVersionFactory.create(name="version-7", is_active=True)
     run = training_run(RunState.RUNNING, done=25, total=100)
     training_run(RunState.DONE)
     PredictionFactory.create_batch(3)
@@ -28,12 +28,12 @@ def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
     assert page.context["to_review"] == 1
     assert [entry["run"] for entry in page.context["open_runs"]] == [run]
     text = page.content.decode()
-    assert "v7" in text
+    assert "version-7" in text
     assert f"/admin/training/trainingrun/{run.pk}/change/" in text
     assert "25 %" in text
 
 
 def test_staff_sees_only_what_it_may_see(client: Client) -> None:
     client.force_login(User.objects.create_user("clerk", is_staff=True))
-    ModelVersionFactory.create(name="v7", is_active=True)
-    assert "v7" not in client.get("/admin/").content.decode()
+    ModelVersionFactory.create(name="version-7", is_active=True)
+    assert "version-7" not in client.get("/admin/").content.decode()

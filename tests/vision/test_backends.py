@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.vision.trained_here import VALIDATION, figures, outputs, train
-from tests.vision.training_set import make_curated
+from tests.vision.trained_here import VALIDATION, figures, images, outputs, train
 from vision.dataset import Curated
 from vision.engine import Engine
 
@@ -52,7 +51,7 @@ def elsewhere(
     assert told["backend"] == request.param
     with np.load(folder / "outputs.npz") as saved:
         said = dict(saved)
-    curated = make_curated(folder / "images", validation=VALIDATION)
+    curated = images(folder / "images")
     return Elsewhere(told["validation"], told["figures"], said, folder / "model", curated)
 
 
@@ -85,7 +84,8 @@ def test_the_same_recipe_and_seed_learn_as_well_on_either(
 ) -> None:
     """Nearly, not exactly: backends draw other first weights from a seed, and the trunk may be
     computed more coarsely on one. Heads of one layer have one best state and come near it from
-    wherever they start: their losses were within 1 % of each other's; those of two seeds, 3 %.
+    wherever they start: their losses were within 2 % of each other's, those of three seeds 8 %
+    (gender's; age's and race's 1 %).
     """
     _, here = train(tmp_path)
     for name, there in elsewhere.validation.items():

@@ -30,27 +30,30 @@ class Detector(Protocol):
 
 
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The similarity (2, 3) that maps points (n, 2) nearest to others in the least-squares sense.
+    """The similarities (…, 2, 3) that map points (…, n, 2) nearest to others in the least-squares
+    sense, without reflection.
 
-    Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
-    IEEE TPAMI 13(4), 1991, equations 38-42, without reflection. Raises ValueError where the
-    points coincide or are not finite.
+    As Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
+    IEEE TPAMI 13(4), 1991, equations 38-42; in the plane it is the regression w = az + b of
+    complex numbers. Raises ValueError where points coincide or are not finite.
     """
-    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    if not (np.isfinite(source).all() and np.isfinite(target).all()):
+    z, w = _complex(source), _complex(target)
+    if not (np.isfinite(z).all() and np.isfinite(w).all()):
         raise ValueError("The points are not finite.")
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    centred = source - source_mean
-    variance = (centred**2).sum() / len(source)
-    if variance < 1e-6:
+    z_mean, w_mean = z.mean(axis=-1, keepdims=True), w.mean(axis=-1, keepdims=True)
+    spread = (np.abs(z - z_mean) ** 2).sum(axis=-1)
+    if (spread < 1e-6 * z.shape[-1]).any():
         raise ValueError("The points coincide.")
-    covariance = (target - target_mean).T @ centred / len(source)
-    u, singular, vt = np.linalg.svd(covariance)
-    signs = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
-    rotation = (u * signs) @ vt
-    scale = (singular * signs).sum() / variance
-    shift = target_mean - scale * rotation @ source_mean
-    return np.column_stack([scale * rotation, shift])
+    a = ((z - z_mean).conj() * (w - w_mean)).sum(axis=-1) / spread
+    b = w_mean[..., 0] - a * z_mean[..., 0]
+    rows = [[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
+    points = np.asarray(points, np.float64)
+    found: NDArray[np.complex128] = points[..., 0] + 1j * points[..., 1]
+    return found
 
 
 def distortion(landmarks: Landmarks) -> float:

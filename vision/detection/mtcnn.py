@@ -1,0 +1,257 @@
+"""The MTCNN cascade (see `networks`), with faces of every roll found in one search.
+
+P-Net hardly minds which way up a face is, so it sees a photo once, upright; only the patches it
+proposes are turned. What is found is settled by a look at each face the way up it has
+(`upright.settle`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Box, Detection, Image
+from .boxes import Floats, Indices, shifted, squared, suppress, suppress_each, turned_back
+from .networks import Network, load_onet, load_pnet, load_rnet
+from .pyramid import Level, Pyramid, frames_of, patches_of
+from .sheets import Sheet, packed
+from .upright import BEYOND_DOUBT, Faces, Settler
+
+_CELL = 12  # P-Net's field of view in pixels
+_STRIDE = 2
+_PROPOSAL, _REFINED, _FACE = 0.6, 0.5, 0.5  # the confidence each stage asks for
+# What R-Net, which minds more, gives at least to the upright patch of a face that lies otherwise.
+_PERHAPS_TURNED = 0.01
+_LED = 0.1
+_MOST_PROPOSALS = 400  # a photo; crowds have fewer, textures would have thousands
+_CHUNK = 128  # patches a network takes at once
+_SHEET_PIXELS = 2**20  # of levels P-Net takes at once
+
+# The smallest face looked for, in pixels and as a share of the side of a square as large as the
+# photo: 43 of a 12-megapixel photo's 3,464. So the search costs no more however large a photo is.
+_SMALLEST_PIXELS, _SMALLEST_SHARE = 36, 0.018
+
+
+@dataclass(frozen=True)
+class _Boxes:
+    """Boxes (n, 4) in pixels of the photo each belongs to, `owners` (n,), with their `scores` (n,).
+
+    `turns` (n,): by how many quarters, counter-clockwise, a box's patch is turned for it to look
+    like a face.
+    """
+
+    owners: Indices
+    boxes: Floats
+    scores: Floats
+    turns: Indices
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    @classmethod
+    def joined(cls, several: Sequence["_Boxes"]) -> "_Boxes":
+        parts = {field.name: [getattr(one, field.name) for one in several] for field in fields(cls)}
+        return cls(**{name: np.concatenate(part) for name, part in parts.items()})
+
+    def __getitem__(self, chosen: Indices | NDArray[np.bool_]) -> "_Boxes":
+        return _Boxes(
+            self.owners[chosen], self.boxes[chosen], self.scores[chosen], self.turns[chosen]
+        )
+
+
+class Mtcnn:
+    """Loads the three networks once. A `Detector`."""
+
+    def __init__(self) -> None:
+        self._pnet, self._rnet, self._onet = load_pnet(), load_rnet(), load_onet()
+
+    def warm_up(self) -> None:
+        self._pnet(np.zeros((1, 64, 64, 3), np.uint8))
+        self._rnet(np.zeros((1, 24, 24, 3), np.uint8))
+        self._onet(np.zeros((1, 48, 48, 3), np.uint8))
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        pyramids = [_pyramid(image) for image in images]
+        proposals = self._propose(pyramids)
+        patches = patches_of(pyramids, proposals.owners, frames_of(squared(proposals.boxes)), 24)
+        refined, first = self._refine(pyramids, proposals, patches, 0)
+        settler = Settler(pyramids, self._look)
+        upright = settler.settle(*self._locate(pyramids, refined))
+        left = np.nonzero((first > _PERHAPS_TURNED) & ~_inside(proposals, upright[upright.merit > BEYOND_DOUBT]))[0]
+        turned = [
+            self._refine(pyramids, proposals[left], patches[left], turn)[0] for turn in (1, 2, 3)
+        ]
+        otherwise = settler.settle(*self._locate(pyramids, _Boxes.joined(turned)))
+        faces = Faces.joined([upright, otherwise])
+        faces = faces[faces.distinct()]
+        return [
+            _detections(image, faces[faces.owners == index]) for index, image in enumerate(images)
+        ]
+
+    def _propose(self, pyramids: Sequence[Pyramid]) -> _Boxes:
+        """P-Net over every level: candidates of each photo, best first."""
+        boxes = [[np.empty((0, 4), np.float32)] for _ in pyramids]
+        scores = [[np.empty(0, np.float32)] for _ in pyramids]
+        levels = [(owner, one) for owner, each in enumerate(pyramids) for one in each.searched]
+        for sheet in packed([level.image.size for _, level in levels], _SHEET_PIXELS):
+            shifts, faces = self._pnet(_drawn(sheet, levels)[None])
+            grid = shifts[0], faces[0, ..., 1]
+            for place in sheet.places:
+                owner, level = levels[place.index]
+                found, score = _cells(*(_part(values, place.x, place.y, level) for values in grid))
+                boxes[owner].append(found / np.float32(level.scale))
+                scores[owner].append(score)
+        return _gathered(boxes, scores)
+
+    def _refine(
+        self, pyramids: Sequence[Pyramid], proposals: _Boxes, patches: NDArray[np.uint8], turn: int
+    ) -> tuple[_Boxes, Floats]:
+        """R-Net over the proposals' patches (n, 24, 24, 3), turned, and once more where that leads
+        it: fewer, better boxes. Also the first confidences (n,)."""
+        turned = np.rot90(patches, turn, (1, 2))
+        shifts, faces = _in_chunks(self._rnet, turned, (4, 2))
+        first = faces[:, 1]
+        led = _led(proposals, shifts, first, turn, _LED)
+        shifts, faces = _in_chunks(self._rnet, _turned_patches(pyramids, led, 24), (4, 2))
+        return _led(led, shifts, faces[:, 1], turn, _REFINED), first
+
+    def _locate(self, pyramids: Sequence[Pyramid], found: _Boxes) -> tuple[Indices, Floats]:
+        """O-Net over what is left: the landmarks (n, 5, 2) of faces and whose they are."""
+        squares = squared(found.boxes)
+        shifts, landmarks, scores = self._look(_turned_patches(pyramids, found, 48))
+        sure = scores > _FACE
+        squares, turns, owners = squares[sure], found.turns[sure], found.owners[sure]
+        points = turned_back(landmarks[sure], turns)
+        points = points * (squares[:, 2:] - squares[:, :2])[:, None] + squares[:, None, :2]
+        boxes = shifted(squares, shifts[sure], turns)
+        kept = suppress_each(4 * owners + turns, boxes, scores[sure], 0.6, of_smaller=True)
+        return owners[kept], points[kept]
+
+    def _look(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
+        """What O-Net says of patches (n, 48, 48, 3): shifts (n, 4) of their edges, landmarks
+        (n, 5, 2) in shares of the patch, confidences (n,)."""
+        shifts, points, faces = _in_chunks(self._onet, patches, (4, 10, 2))
+        return shifts, points.reshape(-1, 2, 5).transpose(0, 2, 1), faces[:, 1]
+
+
+def _led(
+    boxes: _Boxes, shifts: Floats, scores: Floats, turn: int, least: float
+) -> _Boxes:
+    """The boxes whose score is over `least`, where the network would have them, one of each."""
+    sure = scores > least
+    turns = np.full(int(sure.sum()), turn, np.intp)
+    moved = shifted(squared(boxes.boxes[sure]), shifts[sure], turns)
+    led = _Boxes(boxes.owners[sure], moved, scores[sure], turns)
+    return led[suppress_each(led.owners, led.boxes, led.scores, 0.5)]
+
+
+def _turned_patches(
+    pyramids: Sequence[Pyramid], boxes: _Boxes, side: int
+) -> NDArray[np.uint8]:
+    patches = patches_of(pyramids, boxes.owners, frames_of(squared(boxes.boxes)), side)
+    for turn in (1, 2, 3):
+        lies = boxes.turns == turn
+        patches[lies] = np.rot90(patches[lies], turn, (1, 2))
+    return patches
+
+
+def smallest_face(width: int, height: int) -> float:
+    """The side in pixels of the smallest face looked for in a photo of this size."""
+    return max(_SMALLEST_PIXELS, _SMALLEST_SHARE * float(np.sqrt(width * height)))
+
+
+def _pyramid(image: Image) -> Pyramid:
+    height, width = image.shape[:2]
+    return Pyramid.of(image, _CELL / smallest_face(width, height), _CELL)
+
+
+def _drawn(sheet: Sheet, levels: Sequence[tuple[int, Level]]) -> Image:
+    pixels = np.zeros((sheet.height, sheet.width, 3), np.uint8)
+    for place in sheet.places:
+        image = levels[place.index][1].pixels
+        height, width = image.shape[:2]
+        pixels[place.y : place.y + height, place.x : place.x + width] = image
+    return pixels
+
+
+def _part(grid: Floats, x: int, y: int, level: Level) -> Floats:
+    """P-Net's grid over one level of a sheet: only cells that lie on it as a whole."""
+    width, height = level.image.size
+    row, column = y // _STRIDE, x // _STRIDE
+    rows, columns = ((side - _CELL) // _STRIDE + 1 for side in (height, width))
+    return grid[row : row + rows, column : column + columns]
+
+
+def _cells(shifts: Floats, faces: Floats) -> tuple[Floats, Floats]:
+    """The peaks of P-Net's grid as boxes (n, 4) in pixels of its level, with their scores (n,)."""
+    rows, columns = np.nonzero(_peaks(faces) & (faces > _PROPOSAL))
+    corners = np.stack([columns, rows], axis=1) * _STRIDE
+    cells = np.concatenate([corners, corners + _CELL], axis=1).astype(np.float32)
+    return cells + shifts[rows, columns] * _CELL, faces[rows, columns]
+
+
+def _peaks(values: Floats) -> NDArray[np.bool_]:
+    """Where no neighbour in a grid is larger: the boxes of neighbours show the same."""
+    padded = np.pad(values, 1)
+    rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+    highest = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    peaks: NDArray[np.bool_] = values >= highest
+    return peaks
+
+
+def _gathered(boxes: Sequence[Sequence[Floats]], scores: Sequence[Sequence[Floats]]) -> _Boxes:
+    """The best boxes of all photos in one."""
+    gathered = list(_best_of(boxes, scores))
+    owners = np.repeat(np.arange(len(boxes)), [len(score) for _, score in gathered])
+    return _Boxes(
+        owners,
+        np.concatenate([np.empty((0, 4), np.float32), *(box for box, _ in gathered)]),
+        np.concatenate([np.empty(0, np.float32), *(score for _, score in gathered)]),
+        np.zeros(len(owners), np.intp),
+    )
+
+
+def _best_of(
+    boxes: Sequence[Sequence[Floats]], scores: Sequence[Sequence[Floats]]
+) -> Iterator[tuple[Floats, Floats]]:
+    for found, score in zip(boxes, scores, strict=True):
+        every, all_scores = np.concatenate(found), np.concatenate(score)
+        best = np.argsort(-all_scores, kind="stable")[:_MOST_PROPOSALS]
+        best = best[suppress(every[best], all_scores[best], 0.5)]
+        yield every[best], all_scores[best]
+
+
+def _inside(proposals: _Boxes, faces: Faces) -> NDArray[np.bool_]:
+    """Which proposals (n,) have their centre in a face that is found already."""
+    centres = (proposals.boxes[:, None, :2] + proposals.boxes[:, None, 2:]) / 2
+    within = (faces.boxes[None, :, :2] < centres) & (centres < faces.boxes[None, :, 2:])
+    same = proposals.owners[:, None] == faces.owners[None]
+    inside: NDArray[np.bool_] = (within.all(axis=2) & same).any(axis=1)
+    return inside
+
+
+def _in_chunks(
+    network: Network, patches: NDArray[np.uint8], widths: tuple[int, ...]
+) -> list[Floats]:
+    """A network's outputs, of the given widths, over any number of patches, none included."""
+    parts = [[np.empty((0, width), np.float32)] for width in widths]
+    for start in range(0, len(patches), _CHUNK):
+        chunk = np.ascontiguousarray(patches[start : start + _CHUNK])
+        for part, output in zip(parts, network(chunk), strict=True):
+            part.append(output)
+    return [np.concatenate(part) for part in parts]
+
+
+def _detections(image: Image, faces: Faces) -> list[Detection]:
+    height, width = image.shape[:2]
+    limits = np.array([width, height, width, height], np.float32)
+    corners = np.rint(np.clip(faces.boxes, 0, limits)).astype(int)
+    found = [
+        Detection(Box(left, top, right - left, bottom - top), float(confidence), landmarks)
+        for (left, top, right, bottom), confidence, landmarks in zip(
+            corners.tolist(), faces.confidences, faces.landmarks, strict=True
+        )
+        if right > left and bottom > top
+    ]
+    return sorted(found, key=lambda face: -face.box.width * face.box.height)

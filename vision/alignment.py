@@ -1,14 +1,9 @@
 """Framing a face the way UTKFace frames its crops; the networks were trained on nothing else."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from .errors import PhotoError
-from .photos import decode_upright
 from .types import Box, Detection, Image, Landmarks
 
 # Where the five landmarks lie in a UTKFace crop, as shares of its side: left eye, right eye,
@@ -21,12 +16,6 @@ TEMPLATE: NDArray[np.float64] = np.array(
 # A crop is sampled this much larger and then reduced, as UTKFace's own 200 px are for the network.
 _OVERSAMPLING = 2
 _FALLBACK_MARGIN = 0.15  # of the box, where landmarks are useless
-
-
-class Detector(Protocol):
-    """What finds faces: `vision.detection.FaceDetector`."""
-
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]: ...
 
 
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -51,9 +40,8 @@ def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> ND
 
 
 def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
-    points = np.asarray(points, np.float64)
-    found: NDArray[np.complex128] = points[..., 0] + 1j * points[..., 1]
-    return found
+    found: NDArray[np.complex128] = np.ascontiguousarray(points, np.float64).view(np.complex128)
+    return found[..., 0]
 
 
 def distortion(landmarks: Landmarks) -> float:
@@ -122,20 +110,3 @@ def _region(image: Image, photo_from_crop: NDArray[np.float64]) -> tuple[Image, 
     columns = np.clip(np.arange(low[0], high[0]), 0, width - 1)
     rows = np.clip(np.arange(low[1], high[1]), 0, height - 1)
     return image[rows[:, None], columns], low.astype(np.float32)
-
-
-def landmark_shares(detector: Detector, crops: Iterable[bytes]) -> NDArray[np.float64]:
-    """Where the detector sees the landmarks of aligned crops: (n, 5, 2), shares of the side.
-
-    Crops (encoded images) that are broken, or in which no face or several are found, are left out.
-    """
-    shares = []
-    for data in crops:
-        try:
-            pixels, (width, height) = decode_upright(data)
-        except PhotoError:
-            continue
-        faces = detector.detect([pixels])[0]
-        if len(faces) == 1:
-            shares.append(faces[0].landmarks / np.array([width, height]))
-    return np.array(shares).reshape(-1, 5, 2)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from .backbone import build_trunk
-from .detection import FaceDetector
+from .detection import load_detector
 from .engine import Engine
 from .photos import decode_upright, encode_jpeg
 from .precision import choose_precision, computing_in
@@ -43,7 +43,7 @@ def benchmark(bundle: Path, portrait: bytes) -> dict[str, Any]:
     the same precision, measured here. The model looks at each crop once, unsure or not.
     """
     precisions = dict.fromkeys(("float32", choose_precision()))
-    detector = FaceDetector()
+    detector = load_detector()
     pixels, _size = decode_upright(portrait)
     report: dict[str, Any] = {
         "decode_12_megapixels_ms": _decode_ms(portrait),

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from .alignment import Detector, align_face
+from .alignment import align_face
+from .detection import Detector
 from .evaluate import Predictor, read_crop, score
 from .labelled_files import LabelledFile
 from .scores import collect, figures

@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .alignment import Detector, align_face
+from .alignment import align_face
+from .detection import Detector
 from .errors import PhotoError
 from .photos import decode_upright
 from .types import Box, Detection, FaceAttributes, FaceResult, Image, PhotoResult

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Scores = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
 
-def suppress(boxes: Floats, scores: Floats, limit: float, *, of_smaller: bool = False) -> Indices:
+def suppress(boxes: Floats, scores: Scores, limit: float, *, of_smaller: bool = False) -> Indices:
     """Greedy non-maximum suppression: indices of the boxes kept, best first.
 
     Two boxes are one when their intersection is more than `limit` of their union, or, with
@@ -42,7 +43,7 @@ def _shared(boxes: Floats) -> Floats:
 
 
 def suppress_each(
-    owners: Indices, boxes: Floats, scores: Floats, limit: float, *, of_smaller: bool = False
+    owners: Indices, boxes: Floats, scores: Scores, limit: float, *, of_smaller: bool = False
 ) -> Indices:
     """`suppress` among the boxes of each owner."""
     kept = [np.empty(0, np.intp)]
@@ -68,7 +69,8 @@ def shifted(squares: Floats, shifts: Floats, turns: Indices) -> Floats:
     corners = (shifts + np.array([0, 0, 1, 1], np.float32)).reshape(-1, 2, 2)
     upright = turned_back(corners, turns)
     edges = np.concatenate([upright.min(axis=1), upright.max(axis=1)], axis=1)
-    return np.tile(squares[:, :2], 2) + edges * np.tile(squares[:, 2:] - squares[:, :2], 2)
+    moved: Floats = np.tile(squares[:, :2], 2) + edges * np.tile(squares[:, 2:] - squares[:, :2], 2)
+    return moved
 
 
 def turned_back(points: Floats, turns: Indices) -> Floats:

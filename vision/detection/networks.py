@@ -20,8 +20,11 @@ Floats = NDArray[np.float32]
 Network = Callable[[NDArray[np.uint8]], list[Floats]]
 """Pixels uint8 (N, H, W, 3) RGB → the network's outputs, float32, positions before channels."""
 
-# In bfloat16, which OpenVINO would choose where the processor has it, faces differ by machine.
-_SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+# One thread: these networks are so small that a second one costs more than it brings.
+_SETTINGS = {"INFERENCE_NUM_THREADS": 1}
+# P-Net and R-Net, which only propose, may compute in bfloat16 where the processor can. What is
+# said of a face comes from O-Net alone.
+_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 def load_pnet() -> Network:
@@ -65,7 +68,7 @@ def load_onet() -> Network:
     graph.flattened()
     graph.dense()
     shifts, landmarks = graph.dense_branch(), graph.dense_branch()
-    return graph.compiled([shifts, landmarks, ops.softmax(graph.dense_branch(), 1)])
+    return graph.compiled([shifts, landmarks, ops.softmax(graph.dense_branch(), 1)], exact=True)
 
 
 def _weights(name: str) -> list[NDArray[np.float32]]:
@@ -118,9 +121,10 @@ class _Graph:
     def _prelu(self, values: Any) -> Any:
         return ops.prelu(values, _constant(next(self._weights).reshape(-1)))
 
-    def compiled(self, outputs: Sequence[Any]) -> Network:
+    def compiled(self, outputs: Sequence[Any], *, exact: bool = False) -> Network:
         model = ov.Model(list(outputs), [self._pixels], self._name)
-        compiled = ov.Core().compile_model(model, "CPU", _SETTINGS)
+        settings = {**_SETTINGS, **(_EXACT if exact else {})}
+        compiled = ov.Core().compile_model(model, "CPU", settings)
 
         def run(pixels: NDArray[np.uint8]) -> list[Floats]:
             results = compiled(pixels)

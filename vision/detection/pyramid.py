@@ -1,8 +1,8 @@
 """A photo at several scales, and patches of it that are never aliased."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class Level:
     scale: float
     image: Pillow.Image
 
-    @cached_property
+    @property
     def pixels(self) -> Image:
         return np.asarray(self.image)
 
@@ -51,19 +51,24 @@ class Pyramid:
             scale *= STEP
         return cls(tuple(sharp), tuple(searched))
 
-    def patches(self, frames: Frames, side: int) -> NDArray[np.uint8]:
-        """What each of the frames shows, (n, side, side, 3); black outside the photo.
+    def patch(self, frame: Frames, side: int) -> Image:
+        """What a frame (2, 3) shows, as uint8 (side, side, 3); black outside the photo.
 
-        Each is sampled, between pixels, from the coarsest sharp level that is as sharp as it.
+        It is sampled from the coarsest sharp level that is still as sharp as the patch.
         """
-        patches = np.empty((len(frames), side, side, 3), np.uint8)
-        widths = np.hypot(frames[:, 0, 0], frames[:, 1, 0])
-        scales = np.array([level.scale for level in self.sharp])
-        chosen = (scales[None, 1:] * widths[:, None] >= side).sum(axis=1)
-        for index in np.unique(chosen):
-            here = chosen == index
-            patches[here] = _sampled(self.sharp[index], frames[here], side)
-        return patches
+        (xx, xy, x), (yx, yy, y) = frame.tolist()
+        width = math.hypot(xx, yx)
+        level = self.sharp[0]
+        for coarser in self.sharp[1:]:
+            if coarser.scale * width >= side:
+                level = coarser
+        step = level.scale / side
+        affine = (xx * step, xy * step, x * level.scale, yx * step, yy * step, y * level.scale)
+        return np.asarray(
+            level.image.transform(
+                (side, side), Pillow.Transform.AFFINE, affine, Pillow.Resampling.BILINEAR
+            )
+        )
 
 
 def frames_of(squares: Floats) -> Frames:
@@ -79,34 +84,6 @@ def patches_of(
 ) -> NDArray[np.uint8]:
     """What each frame shows of its owner's photo, (n, side, side, 3)."""
     patches = np.empty((len(frames), side, side, 3), np.uint8)
-    for owner in np.unique(owners):
-        mine = owners == owner
-        patches[mine] = pyramids[owner].patches(frames[mine], side)
+    for index, (owner, frame) in enumerate(zip(owners, frames, strict=True)):
+        patches[index] = pyramids[owner].patch(frame, side)
     return patches
-
-
-def _sampled(level: Level, frames: Frames, side: int) -> NDArray[np.uint8]:
-    """Bilinear samples at the middles of the patches' pixels."""
-    pixels = level.pixels
-    height, width = pixels.shape[:2]
-    middles = (np.arange(side, dtype=np.float32) + 0.5) / side
-    linear = (frames[:, :, :2] * level.scale).astype(np.float32)
-    origin = (frames[:, :, 2] * level.scale - 0.5).astype(np.float32)
-    points = (
-        linear[:, :, 1, None, None] * middles[:, None]
-        + linear[:, :, 0, None, None] * middles
-        + origin[:, :, None, None]
-    )
-    corner = np.floor(points)
-    right, down = np.moveaxis(points - corner, 1, 0)[..., None]
-    x, y = np.moveaxis(corner.astype(np.int32), 1, 0)
-    flat = pixels.reshape(-1, 3)
-    rows = [np.clip(y + dy, 0, height - 1) * width for dy in (0, 1)]
-    columns = [np.clip(x + dx, 0, width - 1) for dx in (0, 1)]
-    (nw, ne), (sw, se) = [
-        [flat[row + column].astype(np.float32) for column in columns] for row in rows
-    ]
-    north, south = nw + (ne - nw) * right, sw + (se - sw) * right
-    values = north + (south - north) * down
-    values[(x < -1) | (y < -1) | (x >= width) | (y >= height)] = 0
-    return (values + 0.5).astype(np.uint8)

@@ -1,11 +1,11 @@
 """Which way up a face is, and whether it is one: what the networks say is tried in the mirror.
 
-O-Net has learnt upright faces. Of an upright face and of its mirror image it says the same, mirrored:
-the landmarks differ by 0.016 of the patch in the median, by 0.035 in one of twenty. Of a face that
-lies otherwise, of cloth or of a spoon it says two different things (0.1 in the median), however
-sure it is of each. So every face found is looked at again the way up that its landmarks say, in
-one framing, as it is and in the mirror. Where that leaves a doubt it is looked at the three other
-ways up too, and the best way counts.
+O-Net has learnt upright faces. Of an upright face and of its mirror image it says the same,
+mirrored: the landmarks differ by 0.016 of the patch in the median, by over 0.035 in one of twenty.
+Of a face that lies otherwise, of cloth or of a spoon it says two different things (0.1 in the
+median), however sure it is of each. So every face found is looked at again the way up that its
+landmarks say, in one framing, as it is and in the mirror. Where that leaves a doubt it is looked at
+the three other ways up too, and the best way counts.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,19 +18,23 @@ from ..alignment import TEMPLATE, similarity
 from .boxes import Floats, Indices, suppress_each
 from .pyramid import Frames, Pyramid, patches_of
 
+Values = NDArray[np.float64]
 Looks = Callable[[NDArray[np.uint8]], tuple[Floats, Floats, Floats]]
 """O-Net: patches (n, 48, 48, 3) → shifts (n, 4), landmarks (n, 5, 2), confidences (n,)."""
 
 _SIDE = 48
 _MIRRORED = np.array([1, 0, 2, 4, 3])  # the landmarks in the mirror
 
-# The patch around a face: O-Net's own boxes on UTKFace's crops (250 of them), made symmetrical.
-# Its side and middle are in sides of the crop that the template frames.
-_PATCH_SIDE, _PATCH_MIDDLE = 1.06, np.array([0.4945, 0.41])
-_TARGETS = 0.5 + (TEMPLATE - _PATCH_MIDDLE) / _PATCH_SIDE
+# Where an upright face's landmarks lie in the patch around it, in shares: as in O-Net's own boxes
+# on 204 of UTKFace's crops, whose side is 1.06 crops and whose middle (0.4945, 0.41) of a crop.
+_TARGETS = 0.5 + (TEMPLATE - np.array([0.4945, 0.41])) / 1.06
 
-BEYOND_DOUBT = 2.5
+# By merit (`_Look.merit`), of 600 of UTKFace's crops at 50 to 200 pixels, framed a little off: 88 %
+# of upright looks are over 2.5, and 1 in 900 of the others; 99.8 % of upright ones are over -2.
+_BEYOND_DOUBT, _HOPELESS = 2.5, -5.0
+_FACE_MERIT, _FACE_CONFIDENCE = -1.3, 0.92
 
+# Unit squares turned by one, two and three quarters, as transforms (3, 3) of their points.
 _TURNS = tuple(
     np.array([[c, -s, (1 - c + s) / 2], [s, c, (1 - c - s) / 2], [0, 0, 1.0]])
     for c, s in ((0, 1), (-1, 0), (0, -1))
@@ -42,14 +46,14 @@ class Faces:
     """Faces (n) of several photos; `owners` (n,) tells which each belongs to.
 
     `boxes` (n, 4) and `landmarks` (n, 5, 2) are in pixels of the photo. `merit` (n,) says how much
-    a face looks like one; see `_merit`.
+    a face looks like one; see `_Look.merit`.
     """
 
     owners: Indices
     boxes: Floats
     confidences: Floats
     landmarks: Floats
-    merit: NDArray[np.float64]
+    merit: Values
 
     @classmethod
     def joined(cls, several: Sequence["Faces"]) -> "Faces":
@@ -62,9 +66,14 @@ class Faces:
     def __getitem__(self, chosen: Indices | NDArray[np.bool_]) -> "Faces":
         return Faces(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
-    def distinct(self) -> Indices:
-        """One of each face: what lies around a face, or inside it, is the same."""
-        return suppress_each(self.owners, self.boxes, self.merit, 0.4, of_smaller=True)
+    def beyond_doubt(self) -> "Faces":
+        """Those that nothing can be won for by another look."""
+        return self[self.merit > _BEYOND_DOUBT]
+
+    def distinct(self) -> "Faces":
+        """Those that are faces, each once: what lies around a face, or inside it, is the same."""
+        true = self[(self.merit > _FACE_MERIT) & (self.confidences > _FACE_CONFIDENCE)]
+        return true[suppress_each(true.owners, true.boxes, true.merit, 0.4, of_smaller=True)]
 
 
 @dataclass(frozen=True)
@@ -76,39 +85,45 @@ class _Look:
     are from any face's, rolled and scaled at will.
     """
 
-    boxes: NDArray[np.float64]
-    confidences: NDArray[np.float64]
-    landmarks: NDArray[np.float64]
-    distortion: NDArray[np.float64]
-    disagreement: NDArray[np.float64]
+    boxes: Values
+    confidences: Values
+    landmarks: Values
+    distortion: Values
+    disagreement: Values
+
+    def __getitem__(self, chosen: Indices | NDArray[np.bool_]) -> "_Look":
+        return _Look(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
     @property
-    def merit(self) -> NDArray[np.float64]:
+    def merit(self) -> Values:
+        """How much each looks like an upright face, (n,): the log-odds of the confidence, less 50
+        times the distortion and 20 times the disagreement. Of 600 crops' four ways up, the upright
+        one has the highest in all; by confidence alone in 99.5 %, in one look without its mirror
+        image in 96 %."""
         sure = self.confidences.clip(1e-4, 1 - 1e-4)
-        return np.log(sure / (1 - sure)) - 50 * self.distortion - 20 * self.disagreement
-
-
-@dataclass(frozen=True)
-class _Settled:
-    frames: Frames
-    look: _Look
+        log_odds = np.log(sure / (1 - sure))
+        merit: Values = log_odds - 50 * self.distortion - 20 * self.disagreement
+        return merit
 
 
 class Settler:
-    """Looks at faces of some photos with O-Net."""
+    """Settles which way up the faces of some photos are, with O-Net."""
 
     def __init__(self, pyramids: Sequence[Pyramid], onet: Looks) -> None:
         self._pyramids = pyramids
         self._onet = onet
 
     def settle(self, owners: Indices, landmarks: Floats) -> Faces:
+        """The faces whose landmarks were seen somehow, (n, 5, 2) in pixels, as they are seen
+        upright. What looks like none that way is left out."""
         frames = _frames_around(landmarks)
         look = self._look(owners, frames)
-        doubtful = np.nonzero(look.merit <= BEYOND_DOUBT)[0]
+        hopeful = look.merit > _HOPELESS
+        owners, frames, look = owners[hopeful], frames[hopeful], look[hopeful]
+        doubtful = np.nonzero(look.merit <= _BEYOND_DOUBT)[0]
         if len(doubtful):
-            upright = self._best_way(owners[doubtful], frames[doubtful], look.merit[doubtful])
-            frames[doubtful] = upright
-            again = self._look(owners[doubtful], upright)
+            frames[doubtful] = self._best_way(owners[doubtful], frames[doubtful], look[doubtful])
+            again = self._look(owners[doubtful], frames[doubtful])
             for field in fields(look):
                 getattr(look, field.name)[doubtful] = getattr(again, field.name)
         return Faces(
@@ -119,15 +134,13 @@ class Settler:
             look.merit,
         )
 
-    def _best_way(self, owners: Indices, frames: Frames, merit: NDArray[np.float64]) -> Frames:
-        """Frames around the landmarks seen the best way up."""
+    def _best_way(self, owners: Indices, frames: Frames, look: _Look) -> Frames:
+        """Frames around the landmarks as they are seen the best way up."""
         ways = [frames, *(frames @ turn for turn in _TURNS)]
-        looks = [self._look(owners, way) for way in ways]
+        looks = [look, *(self._look(owners, way) for way in ways[1:])]
         best = np.argmax([look.merit for look in looks], axis=0)
-        points = np.stack(
-            [_in_photo(way, look.landmarks) for way, look in zip(ways, looks, strict=True)]
-        )
-        return _frames_around(points[best, np.arange(len(best))])
+        points = [_in_photo(way, look.landmarks) for way, look in zip(ways, looks, strict=True)]
+        return _frames_around(np.stack(points)[best, np.arange(len(best))])
 
     def _look(self, owners: Indices, frames: Frames) -> _Look:
         patches = patches_of(self._pyramids, owners, frames, _SIDE)
@@ -135,16 +148,21 @@ class Settler:
         edges, mirrored_edges = np.split(shifts.astype(np.float64), 2)
         plain, mirrored = np.split(points.astype(np.float64), 2)
         mirrored = (mirrored * (-1, 1) + (1, 0))[:, _MIRRORED]
-        mean = (plain + mirrored) / 2
-        fit = similarity(mean, _TARGETS)
-        fitted = mean @ fit[:, :, :2].swapaxes(1, 2) + fit[:, None, :, 2]
+        landmarks = (plain + mirrored) / 2
         return _Look(
-            (edges + mirrored_edges[:, [2, 1, 0, 3]] * (-1, 1, -1, 1)) / 2 + (0, 0, 1, 1),
-            np.mean(np.split(confidences.astype(np.float64), 2), axis=0),
-            mean,
-            np.abs(fitted - _TARGETS).max(axis=(1, 2)),
-            np.abs(plain - mirrored).max(axis=(1, 2)),
+            boxes=(edges + mirrored_edges[:, [2, 1, 0, 3]] * (-1, 1, -1, 1)) / 2 + (0, 0, 1, 1),
+            confidences=np.mean(np.split(confidences.astype(np.float64), 2), axis=0),
+            landmarks=landmarks,
+            distortion=_distortion(landmarks),
+            disagreement=np.abs(plain - mirrored).max(axis=(1, 2)),
         )
+
+
+def _distortion(landmarks: Values) -> Values:
+    fit = similarity(landmarks, _TARGETS)
+    fitted = landmarks @ fit[:, :, :2].swapaxes(1, 2) + fit[:, None, :, 2]
+    distances: Values = np.abs(fitted - _TARGETS).max(axis=(1, 2))
+    return distances
 
 
 def _frames_around(landmarks: NDArray[np.floating]) -> Frames:
@@ -153,11 +171,11 @@ def _frames_around(landmarks: NDArray[np.floating]) -> Frames:
     return similarity(np.broadcast_to(_TARGETS, landmarks.shape), landmarks)
 
 
-def _in_photo(frames: Frames, points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _in_photo(frames: Frames, points: Values) -> Values:
     return points @ frames[:, :, :2].swapaxes(1, 2) + frames[:, None, :, 2]
 
 
-def _boxes_in_photo(frames: Frames, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _boxes_in_photo(frames: Frames, boxes: Values) -> Values:
     """Boxes (n, 4) of the patches as upright boxes in pixels: those around the ellipses that
     touch the edges of the patches' boxes."""
     corners = boxes.reshape(-1, 2, 2)

@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from vision.detection import FaceDetector
+        from vision.detection import load_detector
         from vision.engine import Engine
         from vision.pipeline import Pipeline
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             )
         except BundleError as error:
             raise CommandError(str(error)) from error
-        pipeline, paths = Pipeline(FaceDetector(), engine), options["photos"]
+        pipeline, paths = Pipeline(load_detector(), engine), options["photos"]
         entries: list[dict[str, Any]] = []
         for start in range(0, len(paths), _BATCH):
             self._progress(start, len(paths))

@@ -41,7 +41,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from vision.detection import FaceDetector
+        from vision.detection import load_detector
         from vision.engine import Engine
         from vision.framing import FRAMINGS, framing_figures, photo_figures
 
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             report: dict[str, Any] = {"model_version": engine.manifest["name"], "n": len(files)}
             report["framings"] = framing_figures(engine, files, progress)
             if options["photos"]:
-                report["photos"] = photo_figures(engine, FaceDetector(), files, progress)
+                report["photos"] = photo_figures(engine, load_detector(), files, progress)
         except VisionError as error:
             raise CommandError(str(error)) from error
         if options["json"]:

@@ -32,7 +32,7 @@ _TARGETS = 0.5 + (TEMPLATE - np.array([0.4945, 0.41])) / 1.06
 # By merit (`_Look.merit`), of 600 of UTKFace's crops at 50 to 200 pixels, framed a little off: 88 %
 # of upright looks are over 2.5, and 1 in 900 of the others; 99.8 % of upright ones are over -2.
 _BEYOND_DOUBT, _HOPELESS = 2.5, -5.0
-_FACE_MERIT, _FACE_CONFIDENCE = -1.3, 0.92
+_FACE_MERIT, _FACE_CONFIDENCE = -0.5, 0.92
 
 # Unit squares turned by one, two and three quarters, as transforms (3, 3) of their points.
 _TURNS = tuple(

@@ -21,7 +21,7 @@ class WarningCode(TextChoices):
 
 
 def explained(codes: Iterable[str]) -> list[dict[str, str]]:
-    """Each code with its sentence in the reader's language; codes of other versions are left out."""
+    """Each code with its sentence, in the reader's language; unknown codes are left out."""
     return [
         {"code": code, "message": str(WarningCode(code).label)}
         for code in codes

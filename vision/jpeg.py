@@ -97,7 +97,9 @@ def find_jpeg(data: bytes) -> Jpeg | None:
     starts = re.finditer(_START, data[: _LONGEST_JUNK + len(_START)])
     for start in itertools.islice(starts, _MOST_STARTS):
         jpeg = Jpeg(data[start.start() :])
-        if jpeg.structure.scans:
+        # Another marker follows the first segment, and some segment begins a scan.
+        following = 4 + int.from_bytes(jpeg.data[4:6], "big")
+        if jpeg.data[following : following + 1] == b"\xff" and jpeg.structure.scans:
             return jpeg
     return None
 

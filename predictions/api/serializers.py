@@ -103,7 +103,7 @@ class FailureSerializer(serializers.Serializer[Prediction]):
 
 
 class WarningSerializer(serializers.Serializer[Any]):
-    """What is to be known of the photo that was sent: a code for programs, a sentence for people."""
+    """What to know of the photo that was sent: a code for programs, a sentence for people."""
 
     code = serializers.CharField()
     message = serializers.CharField()

@@ -145,7 +145,8 @@ def _parse(data: bytes) -> _Structure:
             scans.append(_Scan(position + length, body[1:-3:2], first, last, bits & 15))
         position += length
     # A file that was cut short may have been padded to its old length.
-    return _Structure(components, tuple(scans), len(data.rstrip(b"\0")), has_end_marker=False)
+    end = len(data.rstrip(b"\0") if scans else data)
+    return _Structure(components, tuple(scans), end, has_end_marker=False)
 
 
 def _ends_in_filling(image: Pillow.Image) -> bool:

@@ -27,11 +27,9 @@ FORMATS: dict[str, str] = {
     "GIF": "GIF",
 }
 
-# How they begin, for those whose header is too damaged to be read.
-_BEGINNINGS = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP|.{4}ftyp(?:avi[fs]|hei[cxms]|hev[cxms]|mif1|msf1)"
-    rb"|II\*\x00|MM\x00\*|GIF8[79]a",
-    re.DOTALL,
+# These say at once what they are, but their headers may stand anywhere and be lost with the rest.
+_CONTAINERS = re.compile(
+    rb"II\*\x00|MM\x00\*|.{4}ftyp(?:avi[fs]|hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL
 )
 _REDUCED_RESOLUTION = 1
 
@@ -66,7 +64,7 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
     try:
         return Pillow.open(io.BytesIO(data), formats=tuple(FORMATS))
     except UnidentifiedImageError:
-        if _BEGINNINGS.match(data):
+        if _CONTAINERS.match(data):
             raise PhotoUnreadable(
                 "The photo is damaged or was cut short. Please try to save or send it again."
             ) from None

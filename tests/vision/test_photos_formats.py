@@ -17,7 +17,8 @@ TIFF_KINDS = ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"]
 
 def bitmap(image: Image.Image, **fields: Any) -> bytes:
     """A BMP of raw rows: `fields` of its header, `masks` and `rows` (bytes, as they are stored)."""
-    masks, rows = fields.get("masks", b""), fields["rows"]
+    masks: bytes = fields.get("masks", b"")
+    rows: bytes = fields["rows"]
     header = struct.pack(
         "<IiiHHIIiiII",
         40,

@@ -87,6 +87,7 @@ def test_a_photo_that_was_cut_short_says_so_beside_every_result(
 
 
 def test_the_form_offers_every_format_that_is_read(client: Client) -> None:
+    Image.init()  # every format makes its type known
     page = client.get("/").content.decode()
     offered = re.search(r'id="photos"[^>]* accept="([^"]*)"', page)
     assert offered is not None

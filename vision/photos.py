@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageOps
+from PIL import ImageCms, ImageFile, ImageOps
 
 from .errors import PhotoError, PhotoTooLarge, PhotoUnreadable
 from .jpeg import missing_share
@@ -22,6 +22,7 @@ CUT_SHORT = "photo_cut_short"
 # At most; a photo of 230 rows lacks as much where it lacks its last row of blocks.
 _MOST_MISSING = 0.07
 _LONGEST_SIDE = 65_500  # a JPEG, as which the photo is kept, holds no more
+_MOST_RUN_LENGTH_PIXELS = 4_000_000  # Pillow unpacks such bitmaps in Python: 250 ns a pixel
 
 _ORIENTATION = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
@@ -52,11 +53,9 @@ def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> ReadPhoto:
         )
     with _pillow_errors():
         opened = open_photo(data)
-        image = opened.image
-        _check_size(image, max_pixels)
-        image.load()
-        warnings = _warnings(opened)
-        return ReadPhoto(_as_rgb(_upright(image)), warnings)
+        _check_size(opened.image, max_pixels)
+        warnings = _load(opened)
+        return ReadPhoto(_as_rgb(_upright(opened.image)), warnings)
 
 
 def decode_upright(data: bytes, *, max_side: int | None = None) -> tuple[Image, tuple[int, int]]:
@@ -67,7 +66,8 @@ def decode_upright(data: bytes, *, max_side: int | None = None) -> tuple[Image, 
     Returns uint8 (height, width, 3) RGB. Raises PhotoUnreadable.
     """
     with _pillow_errors():
-        image = open_photo(data).image
+        opened = open_photo(data)
+        image = opened.image
         width, height = image.size
         # A TIFF's size is told as it is upright.
         if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
@@ -75,7 +75,7 @@ def decode_upright(data: bytes, *, max_side: int | None = None) -> tuple[Image, 
         if max_side is not None and image.format == "JPEG":
             share = max_side / max(image.size)
             image.draft("RGB", (round(image.width * share), round(image.height * share)))
-        image.load()
+        _load(opened)
         return np.asarray(_as_rgb(_upright(image))), (width, height)
 
 
@@ -104,7 +104,9 @@ def crop_face(data: bytes, box: Box, *, side: int = 256, margin: float = 0.35) -
     half = max(box.width, box.height) * (0.5 + margin)
     x, y = box.x + box.width / 2, box.y + box.height / 2
     with _pillow_errors():
-        image = _as_rgb(_upright(open_photo(data).image))
+        opened = open_photo(data)
+        _load(opened)
+        image = _as_rgb(_upright(opened.image))
         crop = image.crop(
             (
                 max(0, round(x - half)),
@@ -116,7 +118,9 @@ def crop_face(data: bytes, box: Box, *, side: int = 256, margin: float = 0.35) -
         return make_thumbnail(crop, side)
 
 
-def _check_size(image: Pillow.Image, max_pixels: int) -> None:
+def _check_size(image: ImageFile.ImageFile, max_pixels: int) -> None:
+    if image.tile and image.tile[0].codec_name == "bmp_rle":
+        max_pixels = min(max_pixels, _MOST_RUN_LENGTH_PIXELS)
     if image.width * image.height > max_pixels:
         raise PhotoTooLarge(
             f"The photo has more than {max_pixels // 1_000_000} megapixels. "
@@ -128,8 +132,9 @@ def _check_size(image: Pillow.Image, max_pixels: int) -> None:
         )
 
 
-def _warnings(opened: OpenedPhoto) -> tuple[str, ...]:
-    """Raises PhotoUnreadable where too much of a photo is missing."""
+def _load(opened: OpenedPhoto) -> tuple[str, ...]:
+    """Decode a photo; the warnings. Raises PhotoUnreadable where too much of it is missing."""
+    opened.image.load()
     missing = missing_share(opened.jpeg, opened.image) if opened.jpeg else None
     if missing is None:
         return ()

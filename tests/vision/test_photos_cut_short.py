@@ -69,8 +69,11 @@ def test_a_photo_that_lacks_little_is_taken_with_a_warning(
 
 @pytest.mark.parametrize("missing", [80, 160, 784])
 def test_a_photo_that_lacks_a_tenth_is_refused(photo: Image.Image, missing: int) -> None:
+    data = without_rows(photo, missing)
     with pytest.raises(PhotoUnreadable, match="cut short"):
-        read_photo(without_rows(photo, missing), **LIMITS)
+        read_photo(data, **LIMITS)
+    with pytest.raises(PhotoUnreadable, match="cut short"):
+        decode_upright(data, max_side=300)
 
 
 @pytest.mark.parametrize("lost", [5, 50, 500])

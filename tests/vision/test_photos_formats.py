@@ -71,6 +71,13 @@ def test_a_run_length_bitmap_is_read() -> None:
     assert colours(read(data)) == [(0, 0, 0), (1, 1, 1)] * 2
 
 
+def test_a_large_run_length_bitmap_takes_too_long_to_read() -> None:
+    large = Image.new("L", (2001, 2000))
+    data = bitmap(large, bits=8, compression=1, palette=1, masks=bytes(4), rows=b"\x00\x01")
+    with pytest.raises(PhotoTooLarge):
+        read_photo(data, max_bytes=2**20, max_pixels=50_000_000)
+
+
 @pytest.mark.parametrize("compression", TIFF_KINDS)
 @pytest.mark.parametrize("orientation", [1, 2, 3, 6, 8])
 def test_a_tiff_is_unpacked_and_turned(compression: str, orientation: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageChops
 
-_START = b"\xff\xd8\xff"
+JPEG_START = b"\xff\xd8\xff"
 _END = b"\xff\xd9"
 _SOS, _EOI = 0xDA, 0xD9
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -24,7 +24,7 @@ _LONGEST_JUNK = 64 * 1024
 _MOST_STARTS = 16
 # What begins like one of these is that, whatever JPEG it holds (a cover, a preview, a page).
 _OTHERS = re.compile(
-    rb"%PDF|%!PS|PK\x03\x04|ID3|8BPS|RIFF|OggS|fLaC|MZ|\x7fELF|\x1f\x8b|7z\xbc\xaf|Rar!|GIF8|FUJIFILM"
+    rb"\xff\xd8\xff|%PDF|%!PS|PK\x03\x04|ID3|8BPS|RIFF|OggS|fLaC|MZ|\x7fELF|\x1f\x8b|7z\xbc\xaf|Rar!|GIF8|FUJIFILM"
     rb"|\x89PNG|\xd0\xcf\x11\xe0|\x1aE\xdf\xa3|\{\\rtf|(?:II|MM)[\x00*+RU]|.{4}ftyp|SQLite",
     re.DOTALL,
 )
@@ -88,13 +88,11 @@ class Jpeg:
         return self.data if self.is_ended else self.data[: self.structure.end] + _END
 
 
-def find_jpeg(data: bytes) -> Jpeg | None:
-    """The JPEG that a file is, after at most 64 kB of junk; None where it is none."""
-    if data.startswith(_START):
-        return Jpeg(data)
+def jpeg_after_junk(data: bytes) -> Jpeg | None:
+    """The JPEG that a file is after 1 byte to 64 kB of junk; None where there is none."""
     if _OTHERS.match(data):
         return None
-    starts = re.finditer(_START, data[: _LONGEST_JUNK + len(_START)])
+    starts = re.finditer(JPEG_START, data[: _LONGEST_JUNK + len(JPEG_START)])
     for start in itertools.islice(starts, _MOST_STARTS):
         jpeg = Jpeg(data[start.start() :])
         # Another marker follows the first segment, and some segment begins a scan.
@@ -127,7 +125,7 @@ def missing_share(jpeg: Jpeg, image: Pillow.Image) -> float | None:
 
 def _parse(data: bytes) -> _Structure:
     components, scans = b"", list[_Scan]()
-    position = len(_START) - 1
+    position = len(JPEG_START) - 1
     while marker := _MARKER.search(data, position):
         kind, start, position = marker[0][1], marker.start(), marker.end()
         if kind == _EOI:

@@ -10,7 +10,7 @@ from PIL.ExifTags import Base as Tag
 from pillow_heif import register_heif_opener
 
 from .errors import PhotoTypeUnsupported, PhotoUnreadable
-from .jpeg import Jpeg, find_jpeg
+from .jpeg import JPEG_START, Jpeg, jpeg_after_junk
 from .png import PNG_SIGNATURE, read_png
 
 register_heif_opener(thumbnails=False)
@@ -53,8 +53,14 @@ def open_photo(data: bytes) -> OpenedPhoto:
         image = _identify(png.decodable)
         image.info["icc_profile"] = png.profile
         return OpenedPhoto(image, None)
-    jpeg = find_jpeg(data)
-    image = _identify(jpeg.decodable if jpeg else data)
+    jpeg = Jpeg(data) if data.startswith(JPEG_START) else None
+    try:
+        image = _identify(jpeg.decodable if jpeg else data)
+    except PhotoTypeUnsupported:
+        jpeg = jpeg_after_junk(data)
+        if jpeg is None:
+            raise
+        image = _identify(jpeg.decodable)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         _check_tiff(image)
     return OpenedPhoto(image, jpeg)

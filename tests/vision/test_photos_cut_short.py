@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.vision.pictures import encoded
 from vision.errors import PhotoError, PhotoUnreadable
-from vision.jpeg import Jpeg, find_jpeg, missing_share
+from vision.jpeg import Jpeg, missing_share
 from vision.photos import CUT_SHORT, decode_upright, read_photo
 
 LIMITS = {"max_bytes": 2**24, "max_pixels": 10_000_000}
@@ -33,8 +33,7 @@ def without_rows(image: Image.Image, missing: int, **options: Any) -> bytes:
 
 
 def share(data: bytes) -> float | None:
-    jpeg = find_jpeg(data)
-    assert jpeg is not None
+    jpeg = Jpeg(data)
     image = Image.open(io.BytesIO(jpeg.decodable))
     image.load()
     return missing_share(jpeg, image)

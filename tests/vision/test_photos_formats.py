@@ -162,6 +162,13 @@ def test_more_than_64_kb_of_junk_is_too_much() -> None:
         read(bytes(64 * 1024 + 1) + JPEG)
 
 
+def test_pixels_that_look_like_the_start_of_a_jpeg_are_pixels() -> None:
+    white = Image.new("L", (400, 400), 255)
+    white.putpixel((9, 399), 0xD8)  # the lowest row is stored first
+    white.putpixel((40, 399), 0xDA)
+    assert read(encoded(white, "BMP")).size == (400, 400)
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -2,8 +2,8 @@
 
 import io
 import struct
+import time
 import zlib
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -192,13 +192,17 @@ def test_random_bytes_raise_nothing_but_photo_errors(data: bytes, head: bytes) -
 
 
 def outcome(data: bytes) -> str:
+    """The mode of a photo or the code of its error, found in bounded time."""
+    started = time.process_time()
     try:
-        return read(data).mode
+        found = read(data).mode
     except PhotoError as error:
-        return error.code
+        found = error.code
+    assert time.process_time() - started < 2
+    return found
 
 
-@settings(max_examples=400, deadline=timedelta(seconds=2))
+@settings(max_examples=400, deadline=None)
 @given(st.data(), st.sampled_from(FORMAT_NAMES))
 def test_damaged_photos_are_read_or_refused_with_a_reason(data: Any, kind: str) -> None:
     photo = bytearray(encoded(quarters(), kind))
@@ -209,7 +213,7 @@ def test_damaged_photos_are_read_or_refused_with_a_reason(data: Any, kind: str) 
     assert ended == "RGB" or ended.startswith("photo_")
 
 
-@settings(max_examples=100, deadline=timedelta(seconds=2))
+@settings(max_examples=100, deadline=None)
 @given(st.data(), st.sampled_from(["progressive", "optimize", "restart_marker_blocks"]))
 def test_damaged_jpegs_of_any_structure_are_too(data: Any, option: str) -> None:
     photo = bytearray(encoded(quarters(96, 96), "JPEG", **{option: 1}))

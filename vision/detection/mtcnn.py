@@ -17,12 +17,12 @@ from .boxes import Floats, Indices, shifted, squared, suppress, suppress_each, t
 from .networks import Network, load_onet, load_pnet, load_rnet
 from .pyramid import Level, Pyramid, frames_of, patches_of
 from .sheets import Sheet, packed
-from .upright import Faces, Settler
+from .upright import Faces, Settler, log_odds
 
 _CELL = 12  # P-Net's field of view in pixels
 _STRIDE = 2
 # The confidence that each stage asks for; R-Net sees a box twice, and is asked for less at first.
-_PROPOSAL, _LED, _REFINED, _FACE = 0.6, 0.1, 0.5, 0.5
+_PROPOSAL, _LED, _REFINED, _FACE = 0.5, 0.1, 0.5, 0.3
 _MOST_PROPOSALS = 250  # a photo; crowds have fewer, textures would have thousands
 _CHUNK = 128  # patches a network takes at once
 _SHEET_PIXELS = 2**20  # of levels P-Net takes at once
@@ -91,7 +91,7 @@ class Mtcnn:
         settler = Settler(pyramids, self._look)
         upright = settler.settle(*self._locate(pyramids, refined))
         found = _inside(proposals, upright.beyond_doubt())
-        likely = _log_odds(proposals.scores) + 0.5 * _log_odds(first) > _PERHAPS_TURNED
+        likely = log_odds(proposals.scores) + 0.5 * log_odds(first) > _PERHAPS_TURNED
         left = np.nonzero(likely & ~found & _large(proposals, images))[0]
         turned = proposals[left].turned_each_way()
         patches = np.concatenate([np.rot90(patches[left], turn, (1, 2)) for turn in (1, 2, 3)])
@@ -237,12 +237,6 @@ def _large(proposals: _Boxes, images: Sequence[Image]) -> NDArray[np.bool_]:
     sides = (proposals.boxes[:, 2:] - proposals.boxes[:, :2]).max(axis=1, initial=0)
     large: NDArray[np.bool_] = sides > smallest[proposals.owners]
     return large
-
-
-def _log_odds(scores: Floats) -> Floats:
-    kept = scores.clip(1e-6, 1 - 1e-6)
-    odds: Floats = np.log(kept / (1 - kept))
-    return odds
 
 
 def _in_chunks(

@@ -70,6 +70,12 @@ class Faces:
         """Those that nothing can be won for by another look."""
         return self[self.merit > _BEYOND_DOUBT]
 
+    def stand(self) -> NDArray[np.bool_]:
+        """Which of them (n,) are nearer to standing than to lying."""
+        across, down = (self.landmarks[:, 1] - self.landmarks[:, 0]).T
+        standing: NDArray[np.bool_] = across > np.abs(down)
+        return standing
+
     def distinct(self) -> "Faces":
         """Those that are faces, each once: what lies around a face, or inside it, is the same."""
         true = self[self.merit + 2 * log_odds(self.confidences) > _FACE]

@@ -23,7 +23,7 @@ _CELL = 12  # P-Net's field of view in pixels
 _STRIDE = 2
 # The confidence that each stage asks for; R-Net sees a box twice, and is asked for less at first.
 _PROPOSAL, _LED, _REFINED, _FACE = 0.5, 0.1, 0.5, 0.3
-_MOST_PROPOSALS = 250  # a photo; crowds have fewer, textures would have thousands
+_MOST_PEAKS, _MOST_PROPOSALS = 400, 200  # a photo; crowds have fewer, textures thousands
 _CHUNK = 128  # patches a network takes at once
 _SHEET_PIXELS = 2**20  # of levels P-Net takes at once
 
@@ -212,8 +212,8 @@ def _best_of(
 ) -> Iterator[tuple[Floats, Floats]]:
     for found, score in zip(boxes, scores, strict=True):
         every, all_scores = np.concatenate(found), np.concatenate(score)
-        best = np.argsort(-all_scores, kind="stable")[:_MOST_PROPOSALS]
-        best = best[suppress(every[best], all_scores[best], 0.5)]
+        best = np.argsort(-all_scores, kind="stable")[:_MOST_PEAKS]
+        best = best[suppress(every[best], all_scores[best], 0.5)][:_MOST_PROPOSALS]
         yield every[best], all_scores[best]
 
 

@@ -63,9 +63,7 @@ def interval(age: AgeEstimate) -> int:
     return age.high - age.low
 
 
-def test_in_our_frame_the_estimate_is_right_and_surer(
-    detector: Detector, engine: Engine
-) -> None:
+def test_in_our_frame_the_estimate_is_right_and_surer(detector: Detector, engine: Engine) -> None:
     photo = np.asarray(PORTRAIT)
     aligned = align_face(photo, detector.detect([photo])[0][0], engine.input_size)
     wide = np.asarray(PORTRAIT.crop((150, 20, 300, 170)).resize((96, 96)))

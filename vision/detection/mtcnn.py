@@ -17,24 +17,24 @@ from .boxes import Floats, Indices, shifted, squared, suppress, suppress_each, t
 from .networks import Network, load_onet, load_pnet, load_rnet
 from .pyramid import Level, Pyramid, frames_of, patches_of
 from .sheets import Sheet, packed
-from .upright import Faces, Settler
+from .upright import Faces, Settler, log_odds
 
 _CELL = 12  # P-Net's field of view in pixels
 _STRIDE = 2
 # The confidence that each stage asks for; R-Net sees a box twice, and is asked for less at first.
-_PROPOSAL, _LED, _REFINED, _FACE = 0.6, 0.1, 0.5, 0.5
-_MOST_PROPOSALS = 250  # a photo; crowds have fewer, textures would have thousands
+_PROPOSAL, _LED, _REFINED, _FACE = 0.5, 0.1, 0.5, 0.3
+_MOST_PEAKS, _MOST_PROPOSALS = 400, 200  # a photo; crowds have fewer, textures thousands
 _CHUNK = 128  # patches a network takes at once
 _SHEET_PIXELS = 2**20  # of levels P-Net takes at once
 
 # The smallest face looked for, in pixels and as a share of the side of a square as large as the
 # photo: 40 of a 12-megapixel photo's 3,464. So the search costs no more however large a photo is.
 _SMALLEST_PIXELS, _SMALLEST_SHARE = 36, 0.0115
-# The same share for faces on their side or upside down, of which few photos have any.
-_SMALLEST_TURNED_SHARE = 0.027
 # What the log-odds that P-Net, and half of those that R-Net give to a turned face's upright patch
 # come to, in 98 of 100 cases; 4 of 10 other proposals come to that.
 _PERHAPS_TURNED = -0.5
+# Few photos that show upright faces show others: beside them more is asked.
+_TURNED_BESIDE_UPRIGHT = 1.5
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,7 @@ class Mtcnn:
         refined, first = self._refine(pyramids, proposals, patches)
         settler = Settler(pyramids, self._look)
         upright = settler.settle(*self._locate(pyramids, refined))
-        found = _inside(proposals, upright.beyond_doubt())
-        likely = _log_odds(proposals.scores) + 0.5 * _log_odds(first) > _PERHAPS_TURNED
-        left = np.nonzero(likely & ~found & _large(proposals, images))[0]
-        turned = proposals[left].turned_each_way()
-        patches = np.concatenate([np.rot90(patches[left], turn, (1, 2)) for turn in (1, 2, 3)])
+        turned, patches = _perhaps_turned(proposals, patches, first, upright.beyond_doubt())
         refined, _ = self._refine(pyramids, turned, patches)
         otherwise = settler.settle(*self._locate(pyramids, refined))
         faces = Faces.joined([upright, otherwise]).distinct()
@@ -216,9 +212,22 @@ def _best_of(
 ) -> Iterator[tuple[Floats, Floats]]:
     for found, score in zip(boxes, scores, strict=True):
         every, all_scores = np.concatenate(found), np.concatenate(score)
-        best = np.argsort(-all_scores, kind="stable")[:_MOST_PROPOSALS]
-        best = best[suppress(every[best], all_scores[best], 0.5)]
+        best = np.argsort(-all_scores, kind="stable")[:_MOST_PEAKS]
+        best = best[suppress(every[best], all_scores[best], 0.5)][:_MOST_PROPOSALS]
         yield every[best], all_scores[best]
+
+
+def _perhaps_turned(
+    proposals: _Boxes, patches: NDArray[np.uint8], scores: Floats, faces: Faces
+) -> tuple[_Boxes, NDArray[np.uint8]]:
+    """Proposals, each turned three ways, that may show a face on its side or upside down; and
+    their patches. `scores` (n,) are R-Net's of the upright patches, `faces` are found already."""
+    beside = np.isin(proposals.owners, faces.owners[faces.stand()])
+    least = np.where(beside, _TURNED_BESIDE_UPRIGHT, _PERHAPS_TURNED)
+    likely = log_odds(proposals.scores) + 0.5 * log_odds(scores) > least
+    left = np.nonzero(likely & ~_inside(proposals, faces))[0]
+    turned = [np.rot90(patches[left], turn, (1, 2)) for turn in (1, 2, 3)]
+    return proposals[left].turned_each_way(), np.concatenate(turned)
 
 
 def _inside(proposals: _Boxes, faces: Faces) -> NDArray[np.bool_]:
@@ -228,21 +237,6 @@ def _inside(proposals: _Boxes, faces: Faces) -> NDArray[np.bool_]:
     same = proposals.owners[:, None] == faces.owners[None]
     inside: NDArray[np.bool_] = (within.all(axis=2) & same).any(axis=1)
     return inside
-
-
-def _large(proposals: _Boxes, images: Sequence[Image]) -> NDArray[np.bool_]:
-    """Which proposals (n,) are large enough for a face that lies on its side."""
-    areas = np.array([image.shape[0] * image.shape[1] for image in images])
-    smallest = _SMALLEST_TURNED_SHARE * np.sqrt(areas)
-    sides = (proposals.boxes[:, 2:] - proposals.boxes[:, :2]).max(axis=1, initial=0)
-    large: NDArray[np.bool_] = sides > smallest[proposals.owners]
-    return large
-
-
-def _log_odds(scores: Floats) -> Floats:
-    kept = scores.clip(1e-6, 1 - 1e-6)
-    odds: Floats = np.log(kept / (1 - kept))
-    return odds
 
 
 def _in_chunks(

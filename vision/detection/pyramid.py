@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from ..types import Image
 from .boxes import Floats, Indices
 
-STEP = 0.63
+STEP = 0.55
 
 Frames = NDArray[np.float64]
 """(n, 2, 3): each maps points of a patch, in shares of its sides, to pixels of the photo."""

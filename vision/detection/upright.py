@@ -32,7 +32,7 @@ _TARGETS = 0.5 + (TEMPLATE - np.array([0.4945, 0.41])) / 1.06
 # By merit (`_Look.merit`), of 600 of UTKFace's crops at 50 to 200 pixels, framed a little off: 88 %
 # of upright looks are over 2.5, and 1 in 900 of the others; 99.8 % of upright ones are over -2.
 _BEYOND_DOUBT, _HOPELESS = 2.5, -5.0
-_FACE_MERIT, _FACE_CONFIDENCE = -0.5, 0.92
+_FACE = 5.0
 
 # Unit squares turned by one, two and three quarters, as transforms (3, 3) of their points.
 _TURNS = tuple(
@@ -70,9 +70,15 @@ class Faces:
         """Those that nothing can be won for by another look."""
         return self[self.merit > _BEYOND_DOUBT]
 
+    def stand(self) -> NDArray[np.bool_]:
+        """Which of them (n,) are nearer to standing than to lying."""
+        across, down = (self.landmarks[:, 1] - self.landmarks[:, 0]).T
+        standing: NDArray[np.bool_] = across > np.abs(down)
+        return standing
+
     def distinct(self) -> "Faces":
         """Those that are faces, each once: what lies around a face, or inside it, is the same."""
-        true = self[(self.merit > _FACE_MERIT) & (self.confidences > _FACE_CONFIDENCE)]
+        true = self[self.merit + 2 * log_odds(self.confidences) > _FACE]
         return true[suppress_each(true.owners, true.boxes, true.merit, 0.4, of_smaller=True)]
 
 
@@ -100,9 +106,8 @@ class _Look:
         times the distortion and 20 times the disagreement. Of 600 crops' four ways up, the upright
         one has the highest in all; by confidence alone in 99.5 %, in one look without its mirror
         image in 96 %."""
-        sure = self.confidences.clip(1e-4, 1 - 1e-4)
-        log_odds = np.log(sure / (1 - sure))
-        merit: Values = log_odds - 50 * self.distortion - 20 * self.disagreement
+        odds = log_odds(self.confidences)
+        merit: Values = odds - 50 * self.distortion - 20 * self.disagreement
         return merit
 
 
@@ -156,6 +161,13 @@ class Settler:
             distortion=_distortion(landmarks),
             disagreement=np.abs(plain - mirrored).max(axis=(1, 2)),
         )
+
+
+def log_odds(scores: NDArray[np.floating]) -> Values:
+    """Confidences as the logarithms of their odds, within ±9.2."""
+    kept = scores.astype(np.float64).clip(1e-4, 1 - 1e-4)
+    odds: Values = np.log(kept / (1 - kept))
+    return odds
 
 
 def _distortion(landmarks: Values) -> Values:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vision.fit import Fitted
 
 _LIBRARIES = ("keras", "numpy", "pillow")
-_HEADLINES = ("age_mae", "gender_accuracy", "race_accuracy", "race3_accuracy")
+_HEADLINES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy", "race3_accuracy")
 
 
 def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersion:

@@ -38,11 +38,12 @@ def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
     done = run("evaluate", str(crops), "--json", data_dir=tmp_path / "empty")
     report = json.loads(done.stdout)
     assert done.returncode == 0
-    assert list(report)[:8] == [
+    assert list(report)[:9] == [
         "n",
         "age_mae",
         "age_mse",
         "age_rmse",
+        "age_bias",
         "gender_accuracy",
         "race_accuracy",
         "race3_accuracy",
@@ -50,7 +51,9 @@ def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
     ]
     assert {"groups", "seconds"} <= report.keys()
     assert (report["n"], report["gender_accuracy"]) == (1, 1.0)
-    assert report["age_mae"] < 12
+    assert report["age_mae"] == abs(report["age_bias"]) < 12  # of one crop
+    assert report["groups"][0]["age_bias"] == report["age_bias"]
+    assert "edits" not in report
     assert report["skipped"] == {"malformed_name": 1}
 
 

@@ -46,6 +46,7 @@ def test_both_protocols_have_their_figures() -> None:
     whole, middle = protocols["all_ages"], protocols["ages_21_60"]
     assert (whole["n"], middle["n"]) == (5, 3)
     assert middle["age_mae"] == round((9 + 4 + 30) / 3, 4)
+    assert middle["age_bias"] == round((9 - 4 - 30) / 3, 4)
     assert middle["age_mse"] == round((81 + 16 + 900) / 3, 4)
     assert middle["age_rmse"] == round((997 / 3) ** 0.5, 4)
     assert middle["age_within_5"] == 0.3333
@@ -73,6 +74,14 @@ def test_the_interval_of_the_root_is_the_root_of_the_interval() -> None:
     assert intervals["age_rmse"] == [
         pytest.approx(end**0.5, abs=1e-3) for end in intervals["age_mse"]
     ]
+
+
+def test_the_interval_of_a_bias_may_hold_zero() -> None:
+    older, younger = says(33, 0.9, white=1.0), says(27, 0.9, white=1.0)
+    protocol = described(*[(Labels(30, 1, 0), older), (Labels(30, 1, 0), younger)] * 200)
+    low, high = protocol["protocols"]["all_ages"]["intervals"]["age_bias"]
+    # 1.96 standard errors of a mean of 400 with a deviation of 3.
+    assert (low, high) == (pytest.approx(-0.294, abs=0.05), pytest.approx(0.294, abs=0.05))
 
 
 def test_confusions_count_labelled_against_estimated() -> None:
@@ -168,6 +177,8 @@ def test_gaps_name_the_groups_that_fare_best_and_worst() -> None:
     # By one label alone the twenty years count.
     assert found[("race",), "age_mae"]["worst"]["race"] == "black"
     assert found[("gender",), "gender_accuracy"]["gap"] == 0
+    # A bias has no best group: it is told by group, not as a gap.
+    assert {gap["figure"] for gap in gaps} == {"age_mae", "gender_accuracy", "race_accuracy"}
 
 
 def test_an_accuracy_is_better_when_it_is_higher() -> None:

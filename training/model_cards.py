@@ -128,7 +128,8 @@ def _figures(manifest: Facts, report: Facts) -> str:
         "On images held back from training. The student deck that FaceRoute grew from measured on "
         "a test split of its own, so its row is for orientation, not a contest on equal terms. "
         "Errors are in years; all else are shares. The bias is the mean of estimated minus "
-        "labelled age: above zero, people are taken for older than their labels say.\n\n" + _table(table)
+        "labelled age: above zero, people are taken for older than their labels say.\n\n"
+        + _table(table)
     )
 
 

@@ -1,4 +1,4 @@
-"""A report's figures are those one computes by hand, and cost one pass over the crops."""
+"""A report's figures are those one computes by hand."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from vision.dataset import Labels
 from vision.evaluate import evaluate
 from vision.fairness import ENOUGH
 from vision.labelled_files import LabelledFile
-from vision.report import describe, report
+from vision.report import describe, readings, report
 from vision.scores import collect
 from vision.types import ClassEstimate, FaceAttributes
 
@@ -19,16 +19,16 @@ def described(*crops: tuple[Labels, FaceAttributes]) -> dict[str, Any]:
     return describe(collect([labels for labels, _ in crops], [face for _, face in crops]))
 
 
-def test_one_pass_gives_the_document_of_evaluate_and_the_rest_in_plain_json() -> None:
+def test_the_same_scores_give_the_document_of_evaluate_and_the_rest_in_plain_json() -> None:
     answers = {10: says(30, 0.9, white=1.0), 20: says(50, 0.1, others=0.6, black=0.4)}
     files = [
         LabelledFile("a.png", crop(10), Labels(34, 1, 0)),
         LabelledFile("b.png", crop(20), Labels(41, 1, 1)),
         LabelledFile("c.png", b"broken", Labels(41, 1, 1)),
     ]
-    engine = Oracle(answers)
-    whole = report(engine, files)
-    assert engine.asked == 2
+    engine, told = Oracle(answers), list[int]()
+    whole = report(engine, files, on_progress=told.append)
+    assert engine.asked == sum(told) == readings(2)
     alone = evaluate(Oracle(answers), files)
     assert whole["metrics"] | {"seconds": 0} == alone | {"seconds": 0}
     assert json.loads(json.dumps(whole, allow_nan=False)) == whole

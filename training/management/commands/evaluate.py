@@ -11,8 +11,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from training.serving import resolve_bundle
+from vision.edits import SAMPLE, edit_figures
 from vision.errors import VisionError
 from vision.labelled_files import LabelledFiles
+from vision.robustness import draw
 
 _PATH_HELP = """A folder or a zip of UTKFace-named crops, nested or flat, or of crops and a CSV
 file with the columns file, age, gender and race; or that CSV file."""
@@ -25,6 +27,12 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, help=_PATH_HELP)
         parser.add_argument("--model", help="A version's name or a bundle's folder.")
         parser.add_argument("--limit", type=int, help="Score only the first so many files.")
+        parser.add_argument(
+            "--edits",
+            action="store_true",
+            help=f"Also say what blur, sharpening, noise, compression and reduction move, on at most "
+            f"{SAMPLE} crops drawn by a hash.",
+        )
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
     def handle(self, **options: Any) -> None:
@@ -36,8 +44,13 @@ class Command(BaseCommand):
         try:
             engine = Engine.load(resolve_bundle(options["model"]))
             with LabelledFiles(options["path"]) as files:
+                progress = self._progress(options["json"])
                 chosen = islice(files, options["limit"])
-                report = evaluate(engine, chosen, on_progress=self._progress(options["json"]))
+                report = evaluate(engine, chosen, on_progress=progress)
+                if options["edits"]:
+                    sample = draw(islice(files, options["limit"]), SAMPLE)
+                    edits = edit_figures(engine, sample, lambda _name, count: progress(count))
+                    report["edits"] = edits
         except VisionError as error:
             raise CommandError(str(error)) from error
         report["model_version"] = engine.manifest["name"]
@@ -60,7 +73,18 @@ class Command(BaseCommand):
     def _print(self, report: dict[str, Any]) -> None:
         self.stdout.write(f"{report['model_version']} on {report['n']} crops")
         for key, value in report.items():
-            if key not in {"groups", "skipped", "n", "model_version"}:
+            if key not in {"groups", "skipped", "edits", "n", "model_version"}:
                 self.stdout.write(f"  {key:24} {'–' if value is None else value}")
         for reason, count in report["skipped"].items():
             self.stdout.write(f"  skipped, {reason}: {count}")
+        if edits := report.get("edits"):
+            self._print_edits(edits)
+
+    def _print_edits(self, edits: dict[str, Any]) -> None:
+        self.stdout.write(f"Edited, on {edits['n']} of them; by how much each figure moves:")
+        for name, moved in edits["changes"].items():
+            told = (
+                f"{key.replace('_', ' ')} {'–' if by is None else f'{by:+.4f}'}"
+                for key, by in moved.items()
+            )
+            self.stdout.write(f"  {name:12} {', '.join(told)}")

@@ -1,6 +1,5 @@
 """`measure_framing PATH`: how much a model minds other framing, and what a whole photo costs it."""
 
-import hashlib
 import json
 import os
 from argparse import ArgumentParser
@@ -13,6 +12,7 @@ from training.serving import resolve_bundle
 from vision.dataset import split_bucket
 from vision.errors import VisionError
 from vision.labelled_files import LabelledFile, LabelledFiles
+from vision.robustness import draw, figures_by_change
 
 from ._progress import ProgressLine
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from vision.detection import FaceDetector
         from vision.engine import Engine
-        from vision.framing import FRAMINGS, framing_figures, photo_figures
+        from vision.framing import FRAMINGS, photo_figures
 
         line, done = ProgressLine(options["json"]), dict.fromkeys([*FRAMINGS, "photos"], 0)
 
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             engine = Engine.load(resolve_bundle(options["model"]))
             files = _files(options["path"], options["bucket"], options["limit"])
             report: dict[str, Any] = {"model_version": engine.manifest["name"], "n": len(files)}
-            report["framings"] = framing_figures(engine, files, progress)
+            report["framings"] = figures_by_change(engine, files, FRAMINGS, progress)
             if options["photos"]:
                 report["photos"] = photo_figures(engine, FaceDetector(), files, progress)
         except VisionError as error:
@@ -77,10 +77,7 @@ class Command(BaseCommand):
 
 
 def _files(path: Path, bucket: int | None, limit: int | None) -> list[LabelledFile]:
-    """The crops that are measured. Raises DatasetUnreadable.
-
-    Some of them are drawn by their content, since names come sorted by age.
-    """
+    """The crops that are measured. Raises DatasetUnreadable."""
     with LabelledFiles(path) as files:
-        wanted = [one for one in files if bucket is None or split_bucket(one.data) == bucket]
-    return sorted(wanted, key=lambda file: hashlib.sha256(file.data).digest())[:limit]
+        wanted = (one for one in files if bucket is None or split_bucket(one.data) == bucket)
+        return draw(wanted, len(files) if limit is None else limit)

@@ -78,7 +78,7 @@ def as_text(value: float | Sequence[float] | None, *, signed: bool = False) -> s
     """A figure, or an interval of it, to three places; a dash where it is unknown."""
     if value is None:
         return "–"
-    places = "+.3f" if signed else ".3f"
+    places = "+z.3f" if signed else ".3f"
     if isinstance(value, Sequence):
         return (" … " if signed else "–").join(format(end, places) for end in value)
     return format(value, places)

@@ -11,6 +11,7 @@ from django.utils.translation import override
 
 from vision.fairness import ENOUGH
 
+from .edit_tables import edits_table
 from .metrics import DECK_METRICS, figure_text, gap_sentences, group_name, marginal_groups
 
 Facts = Mapping[str, Any]
@@ -59,6 +60,7 @@ def model_card(manifest: Facts, report: Facts) -> str:
             "How it was trained": _training(manifest),
             "How well it does": _figures(manifest, report),
             "For whom": _by_group(report),
+            "What an editor does to a photo": _edits(report),
             "Whether it keeps its word": _honesty(report),
             "What it must not be used for": _LIMITS,
             "Licence": manifest.get("licence") or "Not stated; ask whoever trained it.",
@@ -154,6 +156,17 @@ def _by_group(report: Facts) -> str:
     if gaps := "\n".join(f"- {sentence}" for sentence in gap_sentences(report.get("gaps", ()))):
         text += f"\n\nThe largest gaps between groups of at least {ENOUGH} images:\n\n{gaps}"
     return text
+
+
+def _edits(report: Facts) -> str:
+    table = edits_table(report)
+    if table is None:
+        return ""
+    return (
+        f"By how much figures move where {report['edits']['n']} of the images are edited before "
+        "they are read. A model that reads texture as age takes sharpened faces for older and "
+        f"blurred ones for younger.\n\n{_table([table.columns, *table.rows])}"
+    )
 
 
 def _honesty(report: Facts) -> str:

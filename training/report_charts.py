@@ -13,7 +13,7 @@ from .metrics import group_name, marginal_groups
 
 Report = Mapping[str, Any]
 
-_PLACES = {"age_mae": ".1f", "age_bias": "+.1f"}  # the others are shares
+_PLACES = {"age_mae": ".1f", "age_bias": "+z.1f"}  # the others are shares
 
 
 def sections(report: Report) -> list[Section]:

@@ -9,6 +9,7 @@ from django.utils.translation import override
 from tests.training.reports import HEADS, group, made_report
 from training.metrics import DECK_METRICS
 from training.model_cards import model_card
+from vision.edits import EDITS
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +95,17 @@ def test_a_report_of_before_biases_were_told_has_a_dash(manifest: dict[str, Any]
     card = model_card(manifest, report)
     assert "| all ages | 40 | 3.000 | – | 9.000 |" in card
     assert "| White | 30 | 5.000 | – | 0.900 | 0.800 |" in card
+
+
+def test_it_tells_what_edits_do_where_that_was_measured(manifest: dict[str, Any]) -> None:
+    report = made_report(20)
+    with override("ko"):
+        card = model_card(manifest, report)
+    assert "where 77 of the images are edited" in card
+    assert "| Blurred by 2 px of 200 | +2.000 | +1.500 | -0.010 | – |" in card
+    assert card.count("| +2.000 | +1.500 |") == len(EDITS)
+    del report["edits"]
+    assert "edit" not in model_card(manifest, report)
 
 
 def test_groups_by_all_three_labels_are_told_where_they_are_large_enough(

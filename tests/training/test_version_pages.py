@@ -1,6 +1,7 @@
 """The pages of model versions: staff sees all of it, and nothing serves without being asked."""
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,17 @@ def test_a_bias_has_its_sign(admin: Client, version: ModelVersion, serving: Mode
     assert row.count("<td>–</td>") == 2  # the one that serves, and the deck
     assert "+3.000 … +3.000" in row
     assert "+3.000" in admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
+
+
+def test_what_edits_do_is_told_where_it_was_measured(admin: Client, version: ModelVersion) -> None:
+    page = admin.get(url("change", version)).content.decode()
+    assert "where 77 of the images are edited" in page
+    row = page.split("Sharpened mildly")[1].split("</tr>")[0]
+    figures = ["+2.000", "+1.500", "-0.010", "–"]
+    assert re.findall(r"<td>(.*?)</td>", row) == figures
+    del version.report["edits"]
+    version.save()
+    assert "Sharpened mildly" not in admin.get(url("change", version)).content.decode()
 
 
 def test_a_version_without_a_report_says_so(admin: Client) -> None:

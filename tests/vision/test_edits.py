@@ -54,7 +54,7 @@ def file(crop: Image, age: int, gender: int = 0) -> LabelledFile:
 
 
 def edge_width(crop: Image) -> float:
-    """The standard deviation of an edge's slope, in pixels: the sigma of a Gaussian that drew it."""
+    """The standard deviation of an edge's slope, in pixels: the sigma of what blurred it."""
     slope = np.diff(crop[crop.shape[0] // 2, :, 0].astype(float))
     at = np.arange(len(slope))
     middle = (slope * at).sum() / slope.sum()

@@ -22,6 +22,7 @@ from vision.errors import BundleError
 
 from .. import downloads, gate, report_charts
 from ..charts import as_csv
+from ..edit_tables import edits_table
 from ..metrics import comparison, figure_text, gap_sentences, metrics_of
 from ..models import ModelVersion
 from ..registry import activate_version, active_version, previous_version
@@ -109,6 +110,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         context = {
             "measured_on": metrics_of(version).get("n"),
             "comparison": comparison(version, serving),
+            "edits": edits_table(version.report),
             "gaps": gap_sentences(version.report.get("gaps", ())),
             "sections": report_charts.sections(version.report),
             "manifest": json.dumps(_without_history(version.manifest), indent=2),

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 from training.serving import resolve_bundle
 from vision.edits import SAMPLE, edit_figures
 from vision.errors import VisionError
-from vision.labelled_files import LabelledFiles
+from vision.labelled_files import LabelledFile, LabelledFiles
 from vision.robustness import draw
+
+from ._buckets import add_bucket, of_bucket
 
 _PATH_HELP = """A folder or a zip of UTKFace-named crops, nested or flat, or of crops and a CSV
 file with the columns file, age, gender and race; or that CSV file."""
@@ -26,12 +29,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path, help=_PATH_HELP)
         parser.add_argument("--model", help="A version's name or a bundle's folder.")
+        add_bucket(parser)
         parser.add_argument("--limit", type=int, help="Score only the first so many files.")
         parser.add_argument(
             "--edits",
             action="store_true",
-            help=f"Also say what blur, sharpening, noise, compression and reduction move, on at most "
-            f"{SAMPLE} crops drawn by a hash.",
+            help="Also say what blur, sharpening, noise, compression and reduction move, on at "
+            f"most {SAMPLE} crops drawn by a hash.",
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
@@ -41,14 +45,17 @@ class Command(BaseCommand):
         from vision.engine import Engine
         from vision.evaluate import evaluate
 
+        progress = self._progress(options["json"])
         try:
             engine = Engine.load(resolve_bundle(options["model"]))
             with LabelledFiles(options["path"]) as files:
-                progress = self._progress(options["json"])
-                chosen = islice(files, options["limit"])
-                report = evaluate(engine, chosen, on_progress=progress)
+
+                def chosen() -> Iterator[LabelledFile]:
+                    return islice(of_bucket(files, options["bucket"]), options["limit"])
+
+                report = evaluate(engine, chosen(), on_progress=progress)
                 if options["edits"]:
-                    sample = draw(islice(files, options["limit"]), SAMPLE)
+                    sample = draw(chosen(), SAMPLE)
                     edits = edit_figures(engine, sample, lambda _name, count: progress(count))
                     report["edits"] = edits
         except VisionError as error:
@@ -84,7 +91,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Edited, on {edits['n']} of them; by how much each figure moves:")
         for name, moved in edits["changes"].items():
             told = (
-                f"{key.replace('_', ' ')} {'–' if by is None else f'{by:+.4f}'}"
+                f"{key.replace('_', ' ')} {'–' if by is None else f'{by:+z.4f}'}"
                 for key, by in moved.items()
             )
             self.stdout.write(f"  {name:12} {', '.join(told)}")

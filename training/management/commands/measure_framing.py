@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from training.serving import resolve_bundle
-from vision.dataset import split_bucket
 from vision.errors import VisionError
 from vision.labelled_files import LabelledFile, LabelledFiles
 from vision.robustness import draw, figures_by_change
 
+from ._buckets import add_bucket, of_bucket
 from ._progress import ProgressLine
 
 
@@ -29,12 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, help="As for evaluate.")
         parser.add_argument("--model", help="A version's name or a bundle's folder.")
         parser.add_argument("--limit", type=int, help="Only so many, drawn by a hash.")
-        parser.add_argument(
-            "--bucket",
-            type=int,
-            choices=range(10),
-            help="Only crops whose MD5 modulo 10 is this: 1 validates, 0 tests.",
-        )
+        add_bucket(parser)
         parser.add_argument("--photos", action="store_true", help="The way of whole photos too.")
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
@@ -79,5 +74,4 @@ class Command(BaseCommand):
 def _files(path: Path, bucket: int | None, limit: int | None) -> list[LabelledFile]:
     """The crops that are measured. Raises DatasetUnreadable."""
     with LabelledFiles(path) as files:
-        wanted = (one for one in files if bucket is None or split_bucket(one.data) == bucket)
-        return draw(wanted, len(files) if limit is None else limit)
+        return draw(of_bucket(files, bucket), len(files) if limit is None else limit)

@@ -14,10 +14,10 @@ def edits_table(report: Mapping[str, Any]) -> Comparison | None:
     if not edits:
         return None
     columns = {
-        "age_bias": _("Shift of the mean age (years)"),
-        "age_mae": _("Change of the mean absolute error (years)"),
-        "gender_accuracy": _("Change of gender accuracy"),
-        "race_accuracy": _("Change of race accuracy over five labels"),
+        "age_bias": _("Mean age"),
+        "age_mae": _("Age MAE"),
+        "gender_accuracy": _("Gender"),
+        "race_accuracy": _("Race (5)"),
     }
     names = _names()
     rows = tuple(

@@ -164,8 +164,9 @@ def _edits(report: Facts) -> str:
         return ""
     return (
         f"By how much figures move where {report['edits']['n']} of the images are edited before "
-        "they are read. A model that reads texture as age takes sharpened faces for older and "
-        f"blurred ones for younger.\n\n{_table([table.columns, *table.rows])}"
+        "they are read: ages in years, accuracies in shares of 1. A model that reads texture as "
+        "age takes sharpened faces for older and blurred ones for younger.\n\n"
+        + _table([table.columns, *table.rows])
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vision.fit import Fitted
 
 _LIBRARIES = ("keras", "numpy", "pillow")
-_HEADLINES = ("age_mae", "gender_accuracy", "race_accuracy", "race3_accuracy")
+_HEADLINES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy", "race3_accuracy")
 
 
 def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersion:
@@ -59,18 +59,18 @@ def _tested(fitted: "Fitted", examples: Sequence[Example], journal: Journal) -> 
     """The report on the held-back examples. Raises ExampleUnreadable."""
     from vision.engine import Engine
     from vision.features import ExampleUnreadable
-    from vision.report import report
+    from vision.report import readings, report
 
-    done = 0
+    done, total = 0, readings(len(examples))
 
     def count(more: int) -> None:
         nonlocal done
         done += more
-        journal.progress("test", done, len(examples))
+        journal.progress("test", done, total)
 
     count(0)
     engine = Engine(Bundle(fitted.manifest, fitted.tensors))
-    found = report(engine, _files(examples), on_progress=count)
+    found = report(engine, _Files(examples), on_progress=count)
     metrics = found["metrics"]
     if lost := sum(metrics["skipped"].values()):
         raise ExampleUnreadable(
@@ -85,11 +85,19 @@ def _tested(fitted: "Fitted", examples: Sequence[Example], journal: Journal) -> 
     return found
 
 
-def _files(examples: Sequence[Example]) -> Iterator[LabelledFile]:
-    """A file that is gone is empty, and so as unreadable as a broken one."""
-    for example in examples:
-        data = example.path.read_bytes() if example.path.is_file() else b""
-        yield LabelledFile(example.digest, data, example.labels)
+class _Files:
+    """Examples as files, read anew whenever they are gone through.
+
+    A file that is gone is empty, and so as unreadable as a broken one.
+    """
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        self._examples = examples
+
+    def __iter__(self) -> Iterator[LabelledFile]:
+        for example in self._examples:
+            data = example.path.read_bytes() if example.path.is_file() else b""
+            yield LabelledFile(example.digest, data, example.labels)
 
 
 def _data(run: TrainingRun, curated: Curated) -> dict[str, Any]:

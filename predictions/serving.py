@@ -100,9 +100,7 @@ def load_pipeline(version: ModelVersion) -> Estimator:
 def _detector() -> "Detector":
     from vision.detection import load_detector
 
-    detector = load_detector()
-    detector.warm_up()
-    return detector
+    return load_detector()
 
 
 # One per worker process. Nothing is loaded before the first use, which comes after the fork.

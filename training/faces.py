@@ -34,7 +34,7 @@ def look_for_faces(dataset: Dataset, on_progress: Callable[[str, int, int], None
 
 def _framed(data: bytes) -> Image:
     """The pixels with a margin: crops are cut so tight that the detector would miss faces."""
-    pixels, (width, height) = decode_upright(data, max_side=256)
+    pixels, (width, height) = decode_upright(data, least_side=256)
     margin = round(_MARGIN * max(width, height))
     return np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
 

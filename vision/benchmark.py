@@ -95,7 +95,7 @@ def _large_trunk_seconds(precision: str) -> float:
 def _decode_ms(portrait: bytes) -> float:
     with Pillow.open(io.BytesIO(portrait)) as image:
         large = encode_jpeg(image.convert("RGB").resize((4000, 3000)))
-    return 1000 * best_seconds(lambda: decode_upright(large, max_side=2400))
+    return 1000 * best_seconds(lambda: decode_upright(large, least_side=1800))
 
 
 def _rounded(value: Any) -> Any:

@@ -58,11 +58,11 @@ def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> ReadPhoto:
         return ReadPhoto(_as_rgb(_upright(opened.image)), warnings)
 
 
-def decode_upright(data: bytes, *, max_side: int | None = None) -> tuple[Image, tuple[int, int]]:
+def decode_upright(data: bytes, *, least_side: int | None = None) -> tuple[Image, tuple[int, int]]:
     """The upright pixels of a photo that `read_photo` accepted, and its full (width, height).
 
-    With `max_side`, a JPEG is decoded at the smallest eighth of its size whose longer side is
-    still at least `max_side` (the decoder skips the rest of the work); others come whole.
+    With `least_side`, a JPEG is decoded at the smallest eighth of its size whose shorter side is
+    still at least `least_side` (the decoder skips the rest of the work); others come whole.
     Returns uint8 (height, width, 3) RGB. Raises PhotoUnreadable.
     """
     with _pillow_errors():
@@ -72,8 +72,8 @@ def decode_upright(data: bytes, *, max_side: int | None = None) -> tuple[Image, 
         # A TIFF's size is told as it is upright.
         if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
             width, height = height, width
-        if max_side is not None and image.format == "JPEG":
-            share = max_side / max(image.size)
+        if least_side is not None and image.format == "JPEG":
+            share = least_side / min(image.size)
             image.draft("RGB", (round(image.width * share), round(image.height * share)))
         _load(opened)
         return np.asarray(_as_rgb(_upright(image))), (width, height)

@@ -162,7 +162,7 @@ def test_one_pixel_is_a_photo() -> None:
 
 def test_a_large_jpeg_is_decoded_smaller_but_not_too_small(photo_bytes: bytes) -> None:
     large = encoded(Image.open(io.BytesIO(photo_bytes)).resize((2048, 1024)), "JPEG")
-    pixels, full = decode_upright(large, max_side=600)
+    pixels, full = decode_upright(large, least_side=500)
     assert full == (2048, 1024)
     assert pixels.shape[:2] == (512, 1024)
     whole, _ = decode_upright(large)

@@ -72,7 +72,7 @@ def test_a_photo_that_lacks_a_tenth_is_refused(photo: Image.Image, missing: int)
     with pytest.raises(PhotoUnreadable, match="cut short"):
         read_photo(data, **LIMITS)
     with pytest.raises(PhotoUnreadable, match="cut short"):
-        decode_upright(data, max_side=300)
+        decode_upright(data, least_side=300)
 
 
 @pytest.mark.parametrize("lost", [5, 50, 500])

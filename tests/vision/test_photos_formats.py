@@ -154,7 +154,7 @@ def test_an_old_gif_is_read() -> None:
 def test_junk_before_a_jpeg_is_passed_over(junk: bytes) -> None:
     photo = read_photo(junk + JPEG, **LIMITS)
     assert (colours(photo.image), photo.warnings) == (UPRIGHT, ())
-    assert decode_upright(junk + JPEG, max_side=30)[1] == (60, 40)
+    assert decode_upright(junk + JPEG, least_side=30)[1] == (60, 40)
 
 
 def test_more_than_64_kb_of_junk_is_too_much() -> None:

@@ -17,13 +17,9 @@ class Detector(Protocol):
         """
         ...
 
-    def warm_up(self) -> None:
-        """Run everything once, so that the first photo does not pay for it."""
-        ...
-
 
 def load_detector() -> Detector:
-    """The detector, its networks loaded."""
+    """The detector, its networks loaded and warmed up."""
     from .mtcnn import Mtcnn
 
     return Mtcnn()

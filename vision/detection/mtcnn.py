@@ -77,11 +77,8 @@ class Mtcnn:
 
     def __init__(self) -> None:
         self._pnet, self._rnet, self._onet = load_pnet(), load_rnet(), load_onet()
-
-    def warm_up(self) -> None:
-        self._pnet(np.zeros((1, 64, 64, 3), np.uint8))
-        self._rnet(np.zeros((1, 24, 24, 3), np.uint8))
-        self._onet(np.zeros((1, 48, 48, 3), np.uint8))
+        for network, side in ((self._pnet, 64), (self._rnet, 24), (self._onet, 48)):
+            network(np.zeros((1, side, side, 3), np.uint8))
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         pyramids = [_pyramid(image) for image in images]

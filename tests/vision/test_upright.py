@@ -121,7 +121,7 @@ def test_photos_of_people_agree_with_their_versions(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize("roll", [0, 15, -15, 90, 180, 270])
 def test_pasted_crops_are_found_the_right_way_up(detector: Detector, roll: int) -> None:
     with LabelledFiles(Path(os.environ["FACEROUTE_UTKFACE"])) as files:
-        crops = random.Random(roll).sample([file.data for file in files], 40)
+        crops = random.Random(roll).sample([file.data for file in files], 100)
     wrong = []
     for index, crop in enumerate(crops):
         scene = Image.new("RGB", (500, 500), _GREY)
@@ -131,4 +131,4 @@ def test_pasted_crops_are_found_the_right_way_up(detector: Detector, roll: int) 
         # UTKFace's faces are themselves rolled by up to some 20 degrees.
         if len(faces) != 1 or apart(roll_of(faces[0]), roll) > 45:
             wrong.append(index)
-    assert len(wrong) <= 2, wrong
+    assert len(wrong) <= 5, wrong

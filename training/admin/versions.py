@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
@@ -24,7 +24,8 @@ from .. import downloads, gate, report_charts
 from ..charts import as_csv
 from ..metrics import as_text, comparison, gap_sentences, metrics_of
 from ..models import ModelVersion
-from ..registry import activate_version, active_version, previous_version
+from ..registry import ACTIVATED, activate_version, active_version, previous_version
+from ..starter import waiting_starter
 
 
 @admin.register(ModelVersion)
@@ -96,6 +97,20 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         ]
         return [*own, *urls]
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if request.method == "GET" and (starter := waiting_starter()):
+            messages.info(
+                request,
+                format_html(
+                    '<a class="underline" href="{}">{}</a>',
+                    reverse("admin:training_modelversion_change", args=[starter.pk]),
+                    _("A newer starter is here: %(name)s. Compare it and let it serve.")
+                    % {"name": starter.name},
+                ),
+            )
+        page: HttpResponse = super().changelist_view(request, extra_context)
+        return page
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -135,7 +150,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         except BundleError as error:
             messages.error(request, _("Nothing was changed. %(reason)s") % {"reason": error})
         else:
-            self.log_change(request, version, "Activated.")
+            self.log_change(request, version, ACTIVATED)
             messages.success(request, _("%(name)s serves from now on.") % {"name": version.name})
         return redirect("admin:training_modelversion_change", version.pk)
 

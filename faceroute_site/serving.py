@@ -28,7 +28,7 @@ def serve(address: Address) -> None:
         say(_ME, "Preparing the database, the static files and the model.")
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        _register_starter()
+        register_starter()
         asyncio.run(_run(address, queue, programs.site(address), lock))
     say(_ME, "Everything has stopped.")
 
@@ -46,7 +46,7 @@ async def _run(address: Address, queue: list[Program], site: list[Program], lock
         say(_ME, "Stopping; this takes a few seconds.")
 
 
-def _register_starter() -> None:
+def register_starter() -> None:
     """A broken starter stops no site that another model serves. Raises CommandError."""
     try:
         call_command("register_starter")

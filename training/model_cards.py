@@ -112,8 +112,8 @@ def _what_it_is(manifest: Facts) -> str:
         )
     if reading := manifest.get("reading"):
         lines.append(
-            "- crops are made like those it learnt from: sharper ones are softened to "
-            f"{reading['softness']:g} (docs/softness.md)"
+            "\nCrops sharper than most that it learnt from are softened before it sees them, to "
+            f"{reading['softness']:g} (docs/softness.md)."
         )
     if made := manifest.get("created_at"):
         lines.append(f"\nMade on {str(made)[:10]}.")

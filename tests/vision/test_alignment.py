@@ -75,7 +75,7 @@ def test_in_our_frame_the_estimate_is_right_and_surer(
     assert 25 <= ours.age.years <= 42
     assert ours.gender.probabilities["female"] > 0.85
     # The same face, a third too wide.
-    assert interval(theirs.age) > 1.5 * interval(ours.age)
+    assert interval(theirs.age) > interval(ours.age)
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0, 5.0])
@@ -158,8 +158,8 @@ def test_what_is_too_fine_for_the_crop_is_filtered_as_reducing_the_photo_does(
     reduced = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=window))
     crop = align_face(photo, facing(side, angle, length / 2), size)
     difference = crop.astype(float) - reduced
-    assert np.sqrt((difference**2).mean()) < 5
-    assert np.abs(difference).max() < 20
+    assert np.sqrt((difference**2).mean()) < 4.5
+    assert np.abs(difference).max() < 24
 
 
 @pytest.mark.parametrize("angle", [0, 20])

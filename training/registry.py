@@ -17,6 +17,9 @@ from vision.errors import BundleError
 
 from .models import ModelVersion
 
+# What the administration's log says where a person let a version serve.
+ACTIVATED = "Activated."
+
 
 def bundle_path(version: ModelVersion) -> Path:
     """The folder of a version's bundle."""
@@ -38,6 +41,12 @@ def free_name(wanted: str) -> str:
     return next(name for name in candidates if not {name, slugify(name)} & names)
 
 
+def check_name_is_free(name: str) -> None:
+    """Raises BundleError where a version, or its folder, is called so."""
+    if ModelVersion.objects.filter(Q(name=name) | Q(bundle=slugify(name))).exists():
+        raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+
+
 def register_bundle(
     folder: Path, name: str, *, report: Mapping[str, Any] | None = None, activate: bool = False
 ) -> ModelVersion:
@@ -47,8 +56,7 @@ def register_bundle(
     `vision.errors.BundleError` for a bundle that cannot be used or a name in use.
     """
     target = settings.MODEL_ROOT / slugify(name)
-    if ModelVersion.objects.filter(name=name).exists():
-        raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+    check_name_is_free(name)
     if target.exists():
         # Left by a registration that was killed before its row was written.
         manifest = load_bundle(target).manifest

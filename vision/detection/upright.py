@@ -34,8 +34,8 @@ _TARGETS = 0.5 + (TEMPLATE - np.array([0.4945, 0.41])) / 1.06
 _BEYOND_DOUBT, _HOPELESS = 2.5, -5.0
 # What merit and twice the log-odds of the confidence come to for a face: for 718 of 720 pasted ones
 # from 40 pixels up. Beside a face beyond doubt, what is far smaller is asked for more: the patterns
-# of a large portrait's background reach 6.8.
-_FACE, _FACE_BESIDE_LARGER, _FAR_SMALLER = 4.3, 7.5, 0.4
+# of a large portrait's background reach 7.5.
+_FACE, _FACE_BESIDE_LARGER, _FAR_SMALLER = 4.3, 9.0, 0.4
 _STANDING = 2.0  # what is added to the merit of an upright way: most faces stand
 
 # Unit squares turned by one, two and three quarters, as transforms (3, 3) of their points.

@@ -1,7 +1,10 @@
 """Why a prediction failed: a code for programs and a sentence for people."""
 
 from django.db.models import TextChoices
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+
+from vision.photo_files import FORMATS
 
 
 class FailureCode(TextChoices):
@@ -16,7 +19,10 @@ class FailureCode(TextChoices):
     )
     PHOTO_TYPE_UNSUPPORTED = (
         "photo_type_unsupported",
-        _("This kind of picture cannot be read. Please send a JPEG, PNG, WebP, HEIC or AVIF file."),
+        format_lazy(
+            _("This kind of picture cannot be read. Please send one of these: {formats}."),
+            formats=", ".join(FORMATS.values()),
+        ),
     )
     PHOTO_UNREADABLE = (
         "photo_unreadable",

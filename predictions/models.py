@@ -34,6 +34,8 @@ class Photo(models.Model):
     width = models.PositiveIntegerField(_("width"))
     height = models.PositiveIntegerField(_("height"))
     name = models.CharField(_("file name"), max_length=255, blank=True)
+    # Codes of `predictions.warnings`: what its sender should know of the file that was sent.
+    warnings = models.JSONField(_("warnings"), default=list, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires at"), db_index=True)
 

@@ -15,7 +15,7 @@ from vision.errors import BundleError, PhotoError
 from vision.types import PhotoResult
 
 if TYPE_CHECKING:
-    from vision.detection import FaceDetector
+    from vision.detection import Detector
 
 logger = logging.getLogger(__name__)
 
@@ -97,12 +97,10 @@ def load_pipeline(version: ModelVersion) -> Estimator:
 
 
 @cache
-def _detector() -> "FaceDetector":
-    from vision.detection import FaceDetector
+def _detector() -> "Detector":
+    from vision.detection import load_detector
 
-    detector = FaceDetector()
-    detector.warm_up()
-    return detector
+    return load_detector()
 
 
 # One per worker process. Nothing is loaded before the first use, which comes after the fork.

@@ -73,14 +73,16 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
             _("The file is larger than %(limit)d MB. Please send a smaller one.")
             % {"limit": settings.PHOTO_MAX_BYTES // 2**20}
         )
-    image = read_photo(
+    read = read_photo(
         upload.read(), max_bytes=settings.PHOTO_MAX_BYTES, max_pixels=settings.PHOTO_MAX_PIXELS
     )
+    image = read.image
     photo = Photo(
         **owner.columns,
         width=image.width,
         height=image.height,
         name=(upload.name or "")[:255],
+        warnings=list(read.warnings),
         expires_at=timezone.now() + settings.PHOTO_LIFETIME,
     )
     # The files are written before the transaction, so that the database is never locked while

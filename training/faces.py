@@ -2,19 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vision.cleaning import COPY_REASONS, Reason
+from vision.detection import Detector, load_detector
 from vision.photos import decode_upright
 from vision.types import Image
 
 from . import files
 from .models import Dataset, Sample
-
-if TYPE_CHECKING:
-    from vision.detection import FaceDetector
 
 _BATCH = 64
 _MARGIN = 0.25  # of the crop's longer side, on every side
@@ -23,13 +20,11 @@ _MARGIN = 0.25  # of the crop's longer side, on every side
 def look_for_faces(dataset: Dataset, on_progress: Callable[[str, int, int], None]) -> int:
     """Run the detector on every readable image that it has not seen; how many show no face.
 
-    Takes some 30 ms an image on a CPU; cut off, it goes on where it stood. Imports TensorFlow.
+    Cut off, it goes on where it stood.
     """
-    from vision.detection import FaceDetector
-
     unseen = dataset.samples.filter(face_confidence=None).exclude(digest="")
     total, done, without = unseen.count(), 0, 0
-    detector = FaceDetector()
+    detector = load_detector()
     for batch in _batches(unseen.iterator()):
         without += _look(detector, batch)
         done += len(batch)
@@ -39,7 +34,7 @@ def look_for_faces(dataset: Dataset, on_progress: Callable[[str, int, int], None
 
 def _framed(data: bytes) -> Image:
     """The pixels with a margin: crops are cut so tight that the detector would miss faces."""
-    pixels, (width, height) = decode_upright(data, max_side=256)
+    pixels, (width, height) = decode_upright(data, least_side=256)
     margin = round(_MARGIN * max(width, height))
     return np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
 
@@ -49,7 +44,7 @@ def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
         yield batch
 
 
-def _look(detector: "FaceDetector", batch: list[Sample]) -> int:
+def _look(detector: Detector, batch: list[Sample]) -> int:
     images = [_framed(files.path_of(sample.digest).read_bytes()) for sample in batch]
     found = [
         max((face.confidence for face in faces), default=0.0) for faces in detector.detect(images)

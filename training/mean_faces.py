@@ -47,7 +47,7 @@ def _draw(digests: list[str], target: Path) -> None:
     count = 0
     for digest in digests:
         try:
-            pixels, _ = decode_upright(files.path_of(digest).read_bytes(), max_side=SIDE)
+            pixels, _ = decode_upright(files.path_of(digest).read_bytes(), least_side=SIDE)
         except (OSError, PhotoError):
             continue
         total += np.asarray(Pillow.fromarray(pixels).resize((SIDE, SIDE)))

@@ -1,6 +1,6 @@
 """The figures of model versions in words: their names, whose they are, what they amount to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ def metric_names() -> dict[str, str]:
     """The headline figures in the order in which they are read."""
     return {
         "age_mae": _("Age, mean absolute error (years)"),
+        "age_bias": _("Age, bias: mean of estimated minus labelled (years)"),
         "age_mse": _("Age, mean squared error"),
         "age_rmse": _("Age, root mean squared error (years)"),
         "gender_accuracy": _("Gender, accuracy"),
@@ -61,20 +62,26 @@ def comparison(version: ModelVersion, serving: ModelVersion | None) -> Compariso
         "age_interval_coverage": _("Age, share inside the interval"),
     }
     rows = tuple(
-        (name, *(as_text(figures.get(metric)) for figures in columns.values()))
+        (name, *(figure_text(figures, metric) for figures in columns.values()))
         for metric, name in names.items()
         if any(figures.get(metric) is not None for figures in columns.values())
     )
     return Comparison((_("Figure"), *columns), rows)
 
 
-def as_text(value: float | Sequence[float] | None) -> str:
+def figure_text(figures: Mapping[str, Any], name: str) -> str:
+    """One of some figures, or its interval, as text; a bias with its sign."""
+    return as_text(figures.get(name), signed=name == "age_bias")
+
+
+def as_text(value: float | Sequence[float] | None, *, signed: bool = False) -> str:
     """A figure, or an interval of it, to three places; a dash where it is unknown."""
     if value is None:
         return "–"
+    places = "+z.3f" if signed else ".3f"
     if isinstance(value, Sequence):
-        return "–".join(f"{end:.3f}" for end in value)
-    return f"{value:.3f}"
+        return (" … " if signed else "–").join(format(end, places) for end in value)
+    return format(value, places)
 
 
 def group_name(group: Mapping[str, Any]) -> str:
@@ -87,6 +94,26 @@ def group_name(group: Mapping[str, Any]) -> str:
     if "age" in group:
         parts.append(group["age"])
     return ", ".join(parts)
+
+
+def marginal_groups(
+    groups: Sequence[Mapping[str, Any]], figures: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """The groups that differ in one label alone, with their `n` and some figures, put together
+    from a report's groups by race, gender and age."""
+    for label in ("race", "gender", "age"):
+        for value in sorted({group[label] for group in groups}):
+            members = [group for group in groups if group[label] == value]
+            means = {figure: _mean(members, figure) for figure in figures}
+            yield {label: value, "n": sum(group["n"] for group in members), **means}
+
+
+def _mean(groups: Sequence[Mapping[str, Any]], figure: str) -> float | None:
+    """A figure of all images of several groups; None where no head, or an older report, speaks to
+    it."""
+    known = [group for group in groups if group.get(figure) is not None]
+    total = sum(group["n"] for group in known)
+    return sum(group["n"] * group[figure] for group in known) / total if total else None
 
 
 def gap_sentences(gaps: Sequence[Mapping[str, Any]]) -> list[str]:

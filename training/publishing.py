@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vision.fit import Fitted
 
 _LIBRARIES = ("keras", "numpy", "pillow")
-_HEADLINES = ("age_mae", "gender_accuracy", "race_accuracy", "race3_accuracy")
+_HEADLINES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy", "race3_accuracy")
 
 
 def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersion:
@@ -70,17 +70,17 @@ def report_on(
     """The report on held-back examples. Raises ExampleUnreadable. Imports TensorFlow."""
     from vision.engine import Engine
     from vision.features import ExampleUnreadable
-    from vision.report import report
+    from vision.report import readings, report
 
-    done = 0
+    done, total = 0, readings(len(examples))
 
     def count(more: int) -> None:
         nonlocal done
         done += more
-        on_progress("test", done, len(examples))
+        on_progress("test", done, total)
 
     count(0)
-    found = report(Engine(bundle), _files(examples), on_progress=count)
+    found = report(Engine(bundle), _Files(examples), on_progress=count)
     if lost := sum(found["metrics"]["skipped"].values()):
         raise ExampleUnreadable(
             _(
@@ -92,11 +92,19 @@ def report_on(
     return found
 
 
-def _files(examples: Sequence[Example]) -> Iterator[LabelledFile]:
-    """A file that is gone is empty, and so as unreadable as a broken one."""
-    for example in examples:
-        data = example.path.read_bytes() if example.path.is_file() else b""
-        yield LabelledFile(example.digest, data, example.labels)
+class _Files:
+    """Examples as files, read anew whenever they are gone through.
+
+    A file that is gone is empty, and so as unreadable as a broken one.
+    """
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        self._examples = examples
+
+    def __iter__(self) -> Iterator[LabelledFile]:
+        for example in self._examples:
+            data = example.path.read_bytes() if example.path.is_file() else b""
+            yield LabelledFile(example.digest, data, example.labels)
 
 
 def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:

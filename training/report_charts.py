@@ -9,9 +9,11 @@ from vision.fairness import ENOUGH, lower_is_better
 from vision.labels import AGE_BINS, GENDERS, RACES
 
 from .charts import Axes, Chart, Section, bars, heat_map, lines, scatter
-from .metrics import group_name
+from .metrics import group_name, marginal_groups
 
 Report = Mapping[str, Any]
+
+_PLACES = {"age_mae": ".1f", "age_bias": "+z.1f"}  # the others are shares
 
 
 def sections(report: Report) -> list[Section]:
@@ -27,7 +29,12 @@ def sections(report: Report) -> list[Section]:
 def _age_charts(report: Report) -> list[Chart]:
     charts = []
     if ages := report.get("age"):
-        charts += [_points(ages["points"]), _decades(ages["counts"]), _errors(ages["by_decade"])]
+        charts += [
+            _points(ages["points"]),
+            _decades(ages["counts"]),
+            _errors_by_decade(ages["by_decade"]),
+            _errors_by_race_and_gender(report["metrics"]["groups"]),
+        ]
     if interval := report.get("interval"):
         charts.append(_interval(interval))
     return charts
@@ -57,18 +64,50 @@ def _decades(counts: Sequence[Sequence[int]]) -> Chart:
     )
 
 
-def _errors(decades: Sequence[Mapping[str, Any]]) -> Chart:
-    return bars(
+def _errors_by_decade(decades: Sequence[Mapping[str, Any]]) -> Chart:
+    return _errors(
         "age-errors",
         _("Age error by labelled decade"),
-        _("Bias is the mean of estimated minus labelled: above zero, people are taken for older."),
-        [decade["age"] for decade in decades],
-        {
-            _("Mean absolute error"): [decade["mae"] for decade in decades],
-            _("Bias"): [decade["bias"] for decade in decades],
-        },
+        decades,
+        ("mae", "bias"),
         axes=Axes(x=_("Labelled age in years"), y=_("Years"), x_type="category"),
-    ).with_columns({_("Images"): [decade["n"] for decade in decades]})
+    )
+
+
+def _errors_by_race_and_gender(groups: Sequence[Mapping[str, Any]]) -> Chart:
+    figures = ("age_mae", "age_bias")
+    found = [group for group in marginal_groups(groups, figures) if "age" not in group]
+    return _errors(
+        "age-errors-groups",
+        _("Age error by race and by gender"),
+        found,
+        figures,
+        axes=Axes(x=_("Group"), y=_("Years"), x_type="category"),
+    )
+
+
+def _errors(
+    key: str,
+    title: str,
+    groups: Sequence[Mapping[str, Any]],
+    figures: tuple[str, str],
+    *,
+    axes: Axes,
+) -> Chart:
+    """Mean absolute error and bias, under those names in `groups`, side by side."""
+    mae, bias = ([_rounded(group[figure]) for group in groups] for figure in figures)
+    return bars(
+        key,
+        title,
+        _("Bias is the mean of estimated minus labelled: above zero, people are taken for older."),
+        [group_name(group) for group in groups],
+        {_("Mean absolute error"): mae, _("Bias"): bias},
+        axes=axes,
+    ).with_columns({_("Images"): [group["n"] for group in groups]})
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _interval(interval: Mapping[str, Any]) -> Chart:
@@ -166,6 +205,7 @@ def _reliability(key: str, title: str, reliability: Mapping[str, Any]) -> Chart:
 def _group_charts(report: Report) -> list[Chart]:
     titles = {
         "age_mae": _("Age error by group, in years"),
+        "age_bias": _("Age bias by group, in years"),
         "gender_accuracy": _("Gender accuracy by group"),
         "race_accuracy": _("Race accuracy by group, five labels"),
     }
@@ -173,7 +213,7 @@ def _group_charts(report: Report) -> list[Chart]:
     return [
         _by_group(figure, title, groups)
         for figure, title in titles.items()
-        if any(group[figure] is not None for group in groups)
+        if any(group.get(figure) is not None for group in groups)
     ]
 
 
@@ -200,16 +240,17 @@ def _by_group(figure: str, title: str, groups: Sequence[Mapping[str, Any]]) -> C
 
 
 def _badness(figure: str, group: Mapping[str, Any] | None) -> float:
-    if group is None or group["n"] < ENOUGH or group[figure] is None:
+    if group is None or group["n"] < ENOUGH or group.get(figure) is None:
         return 0.0
+    if figure == "age_bias":
+        return abs(float(group[figure]))
     return float(group[figure] if lower_is_better(figure) else 1 - group[figure])
 
 
 def _cell_text(figure: str, group: Mapping[str, Any] | None) -> str:
-    if group is None or group[figure] is None:
+    if group is None or group.get(figure) is None:
         return ""
-    value = f"{group[figure]:.1f}" if lower_is_better(figure) else f"{group[figure]:.0%}"
-    return f"{value} ({group['n']})"
+    return f"{format(group[figure], _PLACES.get(figure, '.0%'))} ({group['n']})"
 
 
 def _shares_of_rows(counts: Sequence[Sequence[int]]) -> list[list[float]]:

@@ -1,14 +1,9 @@
 """Framing a face the way UTKFace frames its crops; the networks were trained on nothing else."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from .errors import PhotoError
-from .photos import decode_upright
 from .types import Box, Detection, Image, Landmarks
 
 # Where the five landmarks lie in a UTKFace crop, as shares of its side: left eye, right eye,
@@ -26,34 +21,30 @@ _REDUCING_GAP = 3.0
 _FALLBACK_MARGIN = 0.15  # of the box, where landmarks are useless
 
 
-class Detector(Protocol):
-    """What finds faces: `vision.detection.FaceDetector`."""
-
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]: ...
-
-
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The similarity (2, 3) that maps points (n, 2) nearest to others in the least-squares sense.
+    """The similarities (…, 2, 3) that map points (…, n, 2) nearest to others in the least-squares
+    sense, without reflection.
 
-    Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
-    IEEE TPAMI 13(4), 1991, equations 38-42, without reflection. Raises ValueError where the
-    points coincide or are not finite.
+    As Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
+    IEEE TPAMI 13(4), 1991, equations 38-42; in the plane it is the regression w = az + b of
+    complex numbers. Raises ValueError where points coincide or are not finite.
     """
-    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    if not (np.isfinite(source).all() and np.isfinite(target).all()):
+    z, w = _complex(source), _complex(target)
+    if not (np.isfinite(z).all() and np.isfinite(w).all()):
         raise ValueError("The points are not finite.")
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    centred = source - source_mean
-    variance = (centred**2).sum() / len(source)
-    if variance < 1e-6:
+    z_mean, w_mean = z.mean(axis=-1, keepdims=True), w.mean(axis=-1, keepdims=True)
+    spread = (np.abs(z - z_mean) ** 2).sum(axis=-1)
+    if (spread < 1e-6 * z.shape[-1]).any():
         raise ValueError("The points coincide.")
-    covariance = (target - target_mean).T @ centred / len(source)
-    u, singular, vt = np.linalg.svd(covariance)
-    signs = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
-    rotation = (u * signs) @ vt
-    scale = (singular * signs).sum() / variance
-    shift = target_mean - scale * rotation @ source_mean
-    return np.column_stack([scale * rotation, shift])
+    a = ((z - z_mean).conj() * (w - w_mean)).sum(axis=-1) / spread
+    b = w_mean[..., 0] - a * z_mean[..., 0]
+    rows = [[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
+    found: NDArray[np.complex128] = np.ascontiguousarray(points, np.float64).view(np.complex128)
+    return found[..., 0]
 
 
 def distortion(landmarks: Landmarks) -> float:
@@ -133,20 +124,3 @@ def _region(image: Image, photo_from_crop: NDArray[np.float64]) -> tuple[Image, 
     columns = np.clip(np.arange(low[0], high[0]), 0, width - 1)
     rows = np.clip(np.arange(low[1], high[1]), 0, height - 1)
     return image[rows[:, None], columns], low.astype(np.float32)
-
-
-def landmark_shares(detector: Detector, crops: Iterable[bytes]) -> NDArray[np.float64]:
-    """Where the detector sees the landmarks of aligned crops: (n, 5, 2), shares of the side.
-
-    Crops (encoded images) that are broken, or in which no face or several are found, are left out.
-    """
-    shares = []
-    for data in crops:
-        try:
-            pixels, (width, height) = decode_upright(data)
-        except PhotoError:
-            continue
-        faces = detector.detect([pixels])[0]
-        if len(faces) == 1:
-            shares.append(faces[0].landmarks / np.array([width, height]))
-    return np.array(shares).reshape(-1, 5, 2)

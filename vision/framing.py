@@ -1,29 +1,27 @@
 """How much a model minds that a face is framed otherwise than those it has learnt from."""
 
-import io
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from .alignment import Detector, align_face
-from .evaluate import Predictor, read_crop, score
+from .alignment import align_face
+from .detection import Detector
+from .evaluate import Predictor, read_crop
 from .labelled_files import LabelledFile
+from .robustness import KEYS, Change, OnProgress, pixels, unchanged
 from .scores import collect, figures
 from .types import Image
 
 WIDENING, SHIFT = 0.15, 0.08  # shares of a crop's side
-KEYS = ("age_mae", "gender_accuracy", "race_accuracy", "race3_accuracy")
 
 _PHOTO = (480, 640)  # height and width of the pictures that crops are pasted into
 _SCALES, _ROLL = (0.5, 1.5), 20.0  # of a crop's size; degrees either way
 _GREY = 110
-
-OnProgress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
@@ -34,16 +32,6 @@ class Framing:
     side: float = 1.0
     right: float = 0.0
     down: float = 0.0
-
-
-FRAMINGS: dict[str, tuple[Framing, ...]] = {
-    "plain": (Framing(),),
-    "widened": (Framing(side=1 + WIDENING),),
-    "narrowed": (Framing(side=1 - WIDENING),),
-    "shifted": (
-        Framing(right=SHIFT), Framing(right=-SHIFT), Framing(down=SHIFT), Framing(down=-SHIFT)
-    ),
-}  # fmt: skip
 
 
 def reframe(crop: Image, framing: Framing) -> Image:
@@ -59,28 +47,19 @@ def reframe(crop: Image, framing: Framing) -> Image:
     return crop[index(height, framing.down)[:, None], index(width, framing.right)]
 
 
-def framing_figures(
-    engine: Predictor, files: Sequence[LabelledFile], on_progress: OnProgress
-) -> dict[str, dict[str, float | None]]:
-    """Figures of labelled crops by how they are framed: the keys of `FRAMINGS`, then `KEYS`.
+def _window(side: float = 1.0, right: float = 0.0, down: float = 0.0) -> Change:
+    return partial(reframe, framing=Framing(side, right, down))
 
-    Where a framing has several windows, the means over them. `on_progress` hears which framing
-    it is, and how many crops more are done.
-    """
 
-    def measured(name: str, framing: Framing) -> dict[str, float | None]:
-        def report(count: int) -> None:
-            on_progress(name, count)
-
-        shown = (_reframed(file, framing) for file in files)
-        return figures(score(engine, shown, on_progress=report).scores)
-
-    found = {
-        name: [measured(name, framing) for framing in windows] for name, windows in FRAMINGS.items()
-    }
-    return {
-        name: {key: _mean(one[key] for one in of) for key in KEYS} for name, of in found.items()
-    }
+# For `robustness.figures_by_change`.
+FRAMINGS: dict[str, tuple[Change, ...]] = {
+    "plain": (unchanged,),
+    "widened": (_window(side=1 + WIDENING),),
+    "narrowed": (_window(side=1 - WIDENING),),
+    "shifted": (
+        _window(right=SHIFT), _window(right=-SHIFT), _window(down=SHIFT), _window(down=-SHIFT)
+    ),
+}  # fmt: skip
 
 
 def photo_figures(
@@ -99,7 +78,7 @@ def photo_figures(
     rng = np.random.default_rng(seed)
     labels, plain, aligned, tried = [], [], [], 0
     for file in files:
-        crop = _pixels(file)
+        crop = pixels(file)
         if crop is None or file.labels is None:
             continue
         photo = paste(crop, rng)
@@ -130,26 +109,3 @@ def paste(crop: Image, rng: np.random.Generator) -> Image:
     place = (int(rng.integers(room[0] + 1)), int(rng.integers(room[1] + 1)))
     photo.paste(rolled, place, rolled)
     return np.asarray(photo)
-
-
-def _reframed(file: LabelledFile, framing: Framing) -> LabelledFile:
-    """A file as `score` reads it; broken ones stay broken, for it to count."""
-    crop = _pixels(file)
-    if crop is None or framing == Framing():
-        return file
-    data = io.BytesIO()
-    Pillow.fromarray(reframe(crop, framing)).save(data, "PNG", compress_level=1)
-    return replace(file, data=data.getvalue())
-
-
-def _pixels(file: LabelledFile) -> Image | None:
-    try:
-        with Pillow.open(io.BytesIO(file.data), formats=("JPEG", "PNG")) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError):
-        return None
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(fmean(known), 4) if known else None

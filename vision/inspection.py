@@ -45,7 +45,7 @@ def as_thumbnail(data: bytes, side: int = 200) -> bytes:
 
 
 def _read(data: bytes) -> Pillow.Image:
-    return read_photo(data, max_bytes=_LARGEST_BYTES, max_pixels=_LARGEST_PIXELS)
+    return read_photo(data, max_bytes=_LARGEST_BYTES, max_pixels=_LARGEST_PIXELS).image
 
 
 def laplacian_variance(luma: NDArray[np.int16]) -> float:

@@ -6,61 +6,76 @@ Only the bytes decide what a file is: names and declared types are never believe
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageOps, UnidentifiedImageError
-from pillow_heif import register_heif_opener
+from PIL import ImageCms, ImageFile, ImageOps
 
-from .errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
+from .errors import PhotoError, PhotoTooLarge, PhotoUnreadable
+from .jpeg import missing_share
+from .photo_files import OpenedPhoto, open_photo
 from .types import Box, Image
 
-register_heif_opener(thumbnails=False)
+CUT_SHORT = "photo_cut_short"
 
-FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF")
+# At most; a photo of 230 rows lacks as much where it lacks its last row of blocks.
+_MOST_MISSING = 0.07
+_LONGEST_SIDE = 65_500  # a JPEG, as which the photo is kept, holds no more
+_MOST_RUN_LENGTH_PIXELS = 4_000_000  # Pillow unpacks such bitmaps in Python: 250 ns a pixel
 
 _ORIENTATION = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 _SRGB = ImageCms.createProfile("sRGB")
+_LAB = ImageCms.createProfile("LAB")
+# What cameras and instruments measure in, whatever they store it in.
+_DEPTHS = (8, 10, 12, 14, 16)
 
 
-def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> Pillow.Image:
+@dataclass(frozen=True)
+class ReadPhoto:
+    """An upright RGB image, and codes of what its sender should know of the file."""
+
+    image: Pillow.Image
+    warnings: tuple[str, ...] = ()
+
+
+def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> ReadPhoto:
     """The upright RGB image in `data`, wholly decoded, transparency laid on white.
 
-    The first frame of an animation counts. Raises PhotoTooLarge (bytes or pixels, before
-    anything is decoded), PhotoTypeUnsupported, PhotoUnreadable (broken or cut short).
+    The first frame or page counts. A JPEG that was cut short is grey where up to 7 % of its rows
+    are missing, and has the warning CUT_SHORT. Raises PhotoTooLarge (bytes or pixels, before
+    anything is decoded), PhotoTypeUnsupported, PhotoUnreadable (broken, or more is missing).
     """
     if len(data) > max_bytes:
         raise PhotoTooLarge(
             f"The file is larger than {max_bytes // 2**20} MB. Please send a smaller one."
         )
     with _pillow_errors():
-        image = _open(data)
-        if image.width * image.height > max_pixels:
-            raise PhotoTooLarge(
-                f"The photo has more than {max_pixels // 1_000_000} megapixels. "
-                "Please send a smaller version."
-            )
-        image.load()
-        return _as_rgb(_upright(image))
+        opened = open_photo(data)
+        _check_size(opened.image, max_pixels)
+        warnings = _load(opened)
+        return ReadPhoto(_as_rgb(_upright(opened.image)), warnings)
 
 
-def decode_upright(data: bytes, *, max_side: int | None = None) -> tuple[Image, tuple[int, int]]:
+def decode_upright(data: bytes, *, least_side: int | None = None) -> tuple[Image, tuple[int, int]]:
     """The upright pixels of a photo that `read_photo` accepted, and its full (width, height).
 
-    With `max_side`, a JPEG is decoded at the smallest eighth of its size whose longer side is
-    still at least `max_side` (the decoder skips the rest of the work); others come whole.
+    With `least_side`, a JPEG is decoded at the smallest eighth of its size whose shorter side is
+    still at least `least_side` (the decoder skips the rest of the work); others come whole.
     Returns uint8 (height, width, 3) RGB. Raises PhotoUnreadable.
     """
     with _pillow_errors():
-        image = _open(data)
+        opened = open_photo(data)
+        image = opened.image
         width, height = image.size
-        if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+        # A TIFF's size is told as it is upright.
+        if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
             width, height = height, width
-        if max_side is not None and image.format == "JPEG":
-            share = max_side / max(image.size)
+        if least_side is not None and image.format == "JPEG":
+            share = least_side / min(image.size)
             image.draft("RGB", (round(image.width * share), round(image.height * share)))
-        image.load()
+        _load(opened)
         return np.asarray(_as_rgb(_upright(image))), (width, height)
 
 
@@ -89,9 +104,9 @@ def crop_face(data: bytes, box: Box, *, side: int = 256, margin: float = 0.35) -
     half = max(box.width, box.height) * (0.5 + margin)
     x, y = box.x + box.width / 2, box.y + box.height / 2
     with _pillow_errors():
-        image = _open(data)
-        image.load()
-        image = _as_rgb(_upright(image))
+        opened = open_photo(data)
+        _load(opened)
+        image = _as_rgb(_upright(opened.image))
         crop = image.crop(
             (
                 max(0, round(x - half)),
@@ -103,14 +118,29 @@ def crop_face(data: bytes, box: Box, *, side: int = 256, margin: float = 0.35) -
         return make_thumbnail(crop, side)
 
 
-def _open(data: bytes) -> Pillow.Image:
-    try:
-        return Pillow.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        raise PhotoTypeUnsupported(
-            "This file is not a photo that can be read. "
-            "Please send a JPEG, PNG, WebP, HEIC or AVIF file."
-        ) from None
+def _check_size(image: ImageFile.ImageFile, max_pixels: int) -> None:
+    if image.tile and image.tile[0].codec_name == "bmp_rle":
+        max_pixels = min(max_pixels, _MOST_RUN_LENGTH_PIXELS)
+    if image.width * image.height > max_pixels:
+        raise PhotoTooLarge(
+            f"The photo has more than {max_pixels // 1_000_000} megapixels. "
+            "Please send a smaller version."
+        )
+    if max(image.size) > _LONGEST_SIDE:
+        raise PhotoTooLarge(
+            f"The photo is longer than {_LONGEST_SIDE} pixels. Please send a part of it."
+        )
+
+
+def _load(opened: OpenedPhoto) -> tuple[str, ...]:
+    """Decode a photo; the warnings. Raises PhotoUnreadable where too much of it is missing."""
+    opened.image.load()
+    missing = missing_share(opened.jpeg, opened.image) if opened.jpeg else None
+    if missing is None:
+        return ()
+    if missing > _MOST_MISSING:
+        raise PhotoUnreadable("The photo was cut short: too much is missing. Please send it again.")
+    return (CUT_SHORT,)
 
 
 def _upright(image: Pillow.Image) -> Pillow.Image:
@@ -119,7 +149,7 @@ def _upright(image: Pillow.Image) -> Pillow.Image:
 
 def _as_rgb(image: Pillow.Image) -> Pillow.Image:
     """8-bit RGB in sRGB, whatever the mode and the colour profile were."""
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I;16"):
         image = _eight_bits(image)
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -129,15 +159,21 @@ def _as_rgb(image: Pillow.Image) -> Pillow.Image:
 
 
 def _eight_bits(image: Pillow.Image) -> Pillow.Image:
-    """A 16-bit grey image scaled to 8 bits; a plain `convert` would clip it to white."""
-    values = np.asarray(image).astype(np.float64)
-    full_scale = 65535.0 if values.max(initial=0.0) > 255 else 255.0
-    return Pillow.fromarray((values * (255.0 / full_scale)).clip(0, 255).astype(np.uint8))
+    """A 16-bit grey image scaled to 8 bits from the depth that its brightest pixel needs.
+
+    A plain `convert` would clip it to white; 10 or 12 bits, scaled from 16, would be black.
+    """
+    values = np.asarray(image)
+    brightest = int(values.max(initial=0))
+    depth = next(depth for depth in _DEPTHS if brightest < 1 << depth)
+    return Pillow.fromarray((values >> (depth - 8)).astype(np.uint8))
 
 
 def _in_srgb(image: Pillow.Image) -> Pillow.Image:
     """Colours in sRGB where an embedded profile says they are others (phones use Display P3)."""
     profile = image.info.get("icc_profile")
+    if image.mode == "LAB":
+        return ImageCms.profileToProfile(image, _LAB, _SRGB, outputMode="RGB") or image
     if not profile or image.mode not in {"RGB", "CMYK", "L"}:
         return image
     try:

@@ -7,14 +7,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .alignment import Detector, align_face
+from .alignment import align_face
+from .detection import Detector
 from .errors import PhotoError
 from .photos import decode_upright
 from .types import Box, Detection, FaceAttributes, FaceResult, Image, PhotoResult
 
-# A photo is decoded at an eighth, a quarter or a half of its size where its longer side stays
-# above this: enough pixels for the smallest face that is looked for.
-_WORKING_SIDE = 2400
+# A photo is decoded at an eighth, a quarter or a half of its size where its shorter side stays
+# above this: enough pixels for the smallest face that is looked for, also in a screenshot that is
+# twenty times as high as wide.
+_WORKING_SIDE = 1800
 
 
 class Predictor(Protocol):
@@ -60,7 +62,7 @@ def align_again(photo: bytes, face: Detection, size: int) -> Image:
     `face` is given in pixels of the full-size photo, as results are. Returns uint8
     (size, size, 3) RGB. Raises PhotoUnreadable.
     """
-    image, (width, _height) = decode_upright(photo, max_side=_WORKING_SIDE)
+    image, (width, _height) = decode_upright(photo, least_side=_WORKING_SIDE)
     height_there, width_there = image.shape[:2]
     there = _scaled(face, width_there / width, width_there, height_there)
     return align_face(image, there, size)
@@ -71,7 +73,7 @@ Decoded = tuple[Image, tuple[int, int]]
 
 def _decode(photo: bytes) -> Decoded | PhotoError:
     try:
-        return decode_upright(photo, max_side=_WORKING_SIDE)
+        return decode_upright(photo, least_side=_WORKING_SIDE)
     except PhotoError as error:
         return error
 

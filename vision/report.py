@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .edits import EDITS, SAMPLE, edit_figures
 from .evaluate import Predictor, score
 from .fairness import gaps
 from .labelled_files import LabelledFile
 from .labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES
 from .reliability import age_intervals, reliability
+from .robustness import draw
 from .scores import CLASSIC_RACES, Column, Scores, figures, mean
 from .uncertainty import bootstrap_intervals
 
@@ -30,19 +32,36 @@ def report(
 ) -> dict[str, Any]:
     """Score an engine on labelled crops, as `vision.evaluate.evaluate` does, and report in full.
 
-    Plain JSON. `metrics`: the document of `evaluate`, with the figures of every group.
-    `protocols`: the figures on all ages and on 21 to 60, with 95 % intervals. `confusion`:
-    counts of gender, of five races and of three, labelled (rows) against estimated. `age`: bias
-    and error by labelled decade, a sample of points, counts of labelled against estimated decade.
-    `interval` and `reliability`: whether intervals and probabilities keep their word. `gaps`: the
-    largest differences between groups. What a silent head leaves unknown is None.
+    `files` is gone through twice, so it must not be an iterator; `on_progress` is told how many
+    crops more were read, `readings` in all. Plain JSON. `metrics`: the document of `evaluate`,
+    with the figures of every group. `protocols`: the figures on all ages and on 21 to 60, with
+    95 % intervals. `confusion`: counts of gender, of five races and of three, labelled (rows)
+    against estimated. `age`: bias and error by labelled decade, a sample of points, counts of
+    labelled against estimated decade. `interval` and `reliability`: whether intervals and
+    probabilities keep their word. `gaps`: the largest differences between groups. `edits`: what
+    `vision.edits.edit_figures` finds on a sample. What a silent head leaves unknown is None.
     """
     evaluation = score(engine, files, on_progress=on_progress)
-    return {"metrics": evaluation.as_json(), **describe(evaluation.scores)}
+
+    def edited(_name: str, count: int) -> None:
+        if on_progress:
+            on_progress(count)
+
+    return {
+        "metrics": evaluation.as_json(),
+        **describe(evaluation.scores),
+        "edits": edit_figures(engine, draw(files, SAMPLE), edited),
+    }
+
+
+def readings(count: int) -> int:
+    """How many crops a report on `count` of them reads: all of them, then a sample as it is and
+    with every edit."""
+    return count + min(count, SAMPLE) * (1 + len(EDITS))
 
 
 def describe(scores: Scores) -> dict[str, Any]:
-    """All of a report but its `metrics`."""
+    """All of a report but its `metrics` and its `edits`."""
     return {
         "protocols": {name: _protocol(scores, *ages) for name, ages in PROTOCOLS.items()},
         "confusion": _confusions(scores),

@@ -68,6 +68,7 @@ class Scores:
         return {
             "age_mae": np.abs(error),
             "age_mse": error**2,
+            "age_bias": error,
             "age_within_5": np.where(np.isnan(error), np.nan, np.abs(error) <= 5),
             "gender_accuracy": _right(self.gender_shares, self.gender),
             "race_accuracy": _right(self.race_shares, self.race),
@@ -93,12 +94,16 @@ def collect(labels: Sequence[Labels], estimates: Sequence[FaceAttributes]) -> Sc
 
 
 def figures(scores: Scores) -> Figures:
-    """The figures of section headings: errors in years, shares in 0..1, None where unknown."""
+    """The figures of section headings: errors in years, shares in 0..1, None where unknown.
+
+    `age_bias` is the one figure with a sign: the mean of estimated minus labelled age.
+    """
     outcomes = scores.outcomes
     return {
         "age_mae": mean(outcomes["age_mae"]),
         "age_mse": mean(outcomes["age_mse"]),
         "age_rmse": _root_mean(outcomes["age_mse"]),
+        "age_bias": mean(outcomes["age_bias"]),
         "gender_accuracy": mean(outcomes["gender_accuracy"]),
         "race_accuracy": mean(outcomes["race_accuracy"]),
         "race3_accuracy": mean(outcomes["race3_accuracy"]),

@@ -9,8 +9,10 @@ from rest_framework.reverse import reverse
 
 from predictions.failures import explain
 from predictions.models import Face, Prediction
+from predictions.warnings import explained
 from training.models import ModelVersion
 from vision.labels import AGE_BINS
+from vision.photo_files import FORMATS
 
 
 class BoxSerializer(serializers.Serializer[Face]):
@@ -100,6 +102,13 @@ class FailureSerializer(serializers.Serializer[Prediction]):
     message = serializers.CharField()
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    """What to know of the photo that was sent: a code for programs, a sentence for people."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
 class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     """`model_version` and `took_ms` are null until it is done, `failure` unless it failed."""
 
@@ -107,6 +116,7 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         source="model_version.name", default=None, allow_null=True, read_only=True
     )
     photo = PhotoSerializer(source="*")
+    warnings = serializers.SerializerMethodField()
     faces = FaceSerializer(many=True)
     failure = serializers.SerializerMethodField()
 
@@ -119,10 +129,15 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
             "created_at",
             "took_ms",
             "photo",
+            "warnings",
             "faces",
             "failure",
         )
         read_only_fields = fields
+
+    @extend_schema_field(WarningSerializer(many=True))
+    def get_warnings(self, prediction: Prediction) -> list[dict[str, str]]:
+        return explained(prediction.photo.warnings)
 
     @extend_schema_field(FailureSerializer(allow_null=True))
     def get_failure(self, prediction: Prediction) -> dict[str, str] | None:
@@ -150,7 +165,7 @@ class BatchEntrySerializer(serializers.Serializer[Any]):
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    photo = serializers.FileField(help_text="JPEG, PNG, WebP, HEIC or AVIF, as bytes.")
+    photo = serializers.FileField(help_text=f"As bytes: {', '.join(FORMATS.values())}.")
 
 
 class BatchUploadSerializer(serializers.Serializer[Any]):

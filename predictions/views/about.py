@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from training.metrics import DECK_METRICS, metric_names, metrics_of
+from training.metrics import DECK_METRICS, figure_text, metric_names, metrics_of
 from training.registry import active_version
 
 
@@ -14,7 +14,10 @@ def about(request: HttpRequest) -> HttpResponse:
     """The model that serves beside the deck, in words and figures."""
     version = active_version()
     figures = metrics_of(version) if version else {}
-    rows = [(name, figures.get(key), DECK_METRICS.get(key)) for key, name in metric_names().items()]
+    rows = [
+        (name, figure_text(figures, key), figure_text(DECK_METRICS, key))
+        for key, name in metric_names().items()
+    ]
     context = {
         "version": version,
         "rows": rows,

@@ -19,6 +19,7 @@ from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
 from predictions.models import Face, Prediction, Status
 from predictions.presentation import face_boxes, face_cards, said_labels
+from predictions.warnings import explained
 
 
 @require_safe
@@ -122,6 +123,7 @@ def result_context(
         ).count()
     return {
         "prediction": found,
+        "warnings": explained(found.photo.warnings),
         "cards": list(zip(face_cards(faces), panels, strict=True)),
         "boxes": boxes,
         "radius": radius,

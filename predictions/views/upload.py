@@ -14,6 +14,7 @@ from predictions.failures import explain
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo
 from vision.errors import PhotoError
+from vision.photo_files import FORMATS
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -25,6 +26,7 @@ def upload(request: HttpRequest) -> HttpResponse:
             "megapixels": settings.PHOTO_MAX_PIXELS // 1_000_000,
             "photos": settings.PHOTOS_PER_UPLOAD,
             "days": settings.PHOTO_LIFETIME.days,
+            "formats": ", ".join(FORMATS.values()),
         }
         return render(request, "predictions/upload.html", {"limits": limits})
     target = _send(request)

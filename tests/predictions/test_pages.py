@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
+from PIL import Image
 from pytest_django import DjangoAssertNumQueries
 
 from predictions.access import Owner
@@ -24,6 +25,7 @@ from tests.factories import (
     PhotoFactory,
     PredictionFactory,
 )
+from vision.photo_files import FORMATS
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +70,29 @@ def test_a_bad_file_does_not_hold_up_the_good_ones(client: Client, photo_bytes: 
     assert "bad.jpg: This kind of picture cannot be read" in page
     assert Prediction.objects.count() == 2
     assert page.count('class="card"') == 2
+
+
+def test_a_photo_that_was_cut_short_says_so_beside_every_result(
+    browser: Client, photo_bytes: bytes
+) -> None:
+    whole = send(browser, ("ann.jpg", photo_bytes)).url
+    assert "cut short" not in browser.get(whole).content.decode()
+    address = send(browser, ("ann.jpg", photo_bytes[:-500])).url
+    again = browser.post(f"{address}rerun/").headers["Location"]
+    for page in (address, again):
+        assert '<p class="caution" role="note">The file was cut short' in (
+            browser.get(page).content.decode()
+        )
+    assert "끊겨" in browser.get(again, headers={"Accept-Language": "ko"}).content.decode()
+
+
+def test_the_form_offers_every_format_that_is_read(client: Client) -> None:
+    Image.init()  # every format makes its type known
+    page = client.get("/").content.decode()
+    offered = re.search(r'id="photos"[^>]* accept="([^"]*)"', page)
+    assert offered is not None
+    assert {Image.MIME[name] for name in FORMATS} <= set(offered[1].split(","))
+    assert all(name in page for name in FORMATS.values())
 
 
 def test_bad_files_alone_lead_back_with_the_reasons(client: Client) -> None:

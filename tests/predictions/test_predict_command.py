@@ -21,7 +21,9 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, list[dict[st
     Image.fromarray(data.astronaut()).save(folder / "portrait.webp")  # type: ignore[no-untyped-call]
     Image.fromarray(data.chelsea()).save(folder / "cat.png")  # type: ignore[no-untyped-call]
     (folder / "words.jpg").write_text("no photo")
-    names = ["portrait.webp", "cat.png", "words.jpg", "missing.jpg"]
+    Image.fromarray(data.astronaut()).save(folder / "cut.jpg")  # type: ignore[no-untyped-call]
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:-500])
+    names = ["portrait.webp", "cat.png", "words.jpg", "missing.jpg", "cut.jpg"]
     done = subprocess.run(
         [sys.executable, "manage.py", "predict", *(str(folder / name) for name in names), "--json"],
         cwd=ROOT,
@@ -60,4 +62,12 @@ def test_what_is_no_photo_fails_in_its_place(outcome: Outcome) -> None:
         None,
         "photo_type_unsupported",
         "photo_unreadable",
+        None,
     ]
+
+
+def test_a_photo_that_was_cut_short_says_so(outcome: Outcome) -> None:
+    *others, cut = outcome[1]
+    assert [entry["warnings"] for entry in others] == [[]] * 4
+    assert [warning["code"] for warning in cut["warnings"]] == ["photo_cut_short"]
+    assert len(cut["faces"]) == 1

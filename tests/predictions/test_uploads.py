@@ -76,6 +76,23 @@ def test_its_stored_name_tells_nothing_of_the_file_sent(owner: Owner) -> None:
     assert ".." not in str(photo.image.name)
 
 
+@pytest.mark.parametrize(("kind", "name"), [("JPEG", "me.heic"), ("HEIF", "me.jpg"), ("GIF", "a")])
+def test_its_name_does_not_say_what_it_is(owner: Owner, kind: str, name: str) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (64, 48), "salmon").save(data, kind)
+    photo = accept_photo(owner, upload(data.getvalue(), name)).photo
+    assert (photo.width, photo.height, photo.name) == (64, 48, name)
+    assert photo.warnings == []
+
+
+def test_what_is_to_be_known_of_the_file_is_kept_with_the_photo(owner: Owner) -> None:
+    data = io.BytesIO()
+    Image.effect_noise((512, 512), 60).save(data, "JPEG")
+    photo = accept_photo(owner, upload(data.getvalue()[:-100])).photo
+    photo.refresh_from_db()
+    assert photo.warnings == ["photo_cut_short"]
+
+
 def test_an_anonymous_browser_owns_what_it_sends() -> None:
     visitor = uuid.uuid4()
     prediction = accept_photo(Owner(visitor=visitor), upload(jpeg()))

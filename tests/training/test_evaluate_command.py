@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from vision.dataset import split_bucket
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,11 +40,12 @@ def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
     done = run("evaluate", str(crops), "--json", data_dir=tmp_path / "empty")
     report = json.loads(done.stdout)
     assert done.returncode == 0
-    assert list(report)[:8] == [
+    assert list(report)[:9] == [
         "n",
         "age_mae",
         "age_mse",
         "age_rmse",
+        "age_bias",
         "gender_accuracy",
         "race_accuracy",
         "race3_accuracy",
@@ -50,8 +53,29 @@ def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
     ]
     assert {"groups", "seconds"} <= report.keys()
     assert (report["n"], report["gender_accuracy"]) == (1, 1.0)
-    assert report["age_mae"] < 12
+    assert report["age_mae"] == abs(report["age_bias"]) < 12  # of one crop
+    assert report["groups"][0]["age_bias"] == report["age_bias"]
+    assert "edits" not in report
     assert report["skipped"] == {"malformed_name": 1}
+
+
+def test_edits_are_told_where_they_are_asked_for(tmp_path: Path) -> None:
+    crops = tmp_path / "UTKFace"
+    crops.mkdir()
+    crop = face()
+    crop.save(crops / "36_1_0_20170116174525125.jpg.chip.jpg", "JPEG", quality=95)
+    for age in range(30, 40):
+        crop.save(crops / f"{age}_1_0_2017.jpg.chip.jpg", "JPEG", quality=age)
+    buckets = [split_bucket(one.read_bytes()) for one in crops.iterdir()]
+    chosen = ("evaluate", str(crops), "--bucket", str(buckets[0]), "--edits")
+    report = json.loads(run(*chosen, "--json", data_dir=tmp_path / "empty").stdout)
+    assert report["n"] == report["edits"]["n"] == buckets.count(buckets[0]) < len(buckets)
+    for key, value in report["edits"]["as_they_are"].items():
+        assert value == report[key]
+    blurred = report["edits"]["changes"]["blur_2"]
+    assert blurred["age_bias"] != 0
+    told = run(*chosen, data_dir=tmp_path / "empty").stdout
+    assert f"age bias {blurred['age_bias']:+.4f}" in told
 
 
 def test_crops_may_be_labelled_by_a_table(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from django.utils.translation import override
 from tests.training.reports import HEADS, group, made_report
 from training.metrics import DECK_METRICS
 from training.model_cards import model_card
+from vision.edits import EDITS
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,9 +56,9 @@ def test_it_sets_both_protocols_beside_the_deck(manifest: dict[str, Any]) -> Non
     lines = model_card(manifest, made_report()).splitlines()
     rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("|")}
     assert rows["all ages"].split("|")[2].strip() == "120"
-    assert "| 3.000 | 9.000 | 3.000 | 1.000 |" in rows["all ages"]
+    assert "| 3.000 | +3.000 | 9.000 | 3.000 | 1.000 |" in rows["all ages"]
     assert rows["ages 21 to 60"].split("|")[2].strip() == "116"
-    assert "3.000–3.000" in rows["all ages, 95 % interval"]
+    assert "| 3.000–3.000 | +3.000 … +3.000 |" in rows["all ages, 95 % interval"]
     for figure in DECK_METRICS.values():
         assert f"{figure:.3f}" in rows["the student deck"]
     columns = {line.count("|") for line in lines if line.startswith(("| all", "| ages", "| the"))}
@@ -66,7 +67,7 @@ def test_it_sets_both_protocols_beside_the_deck(manifest: dict[str, Any]) -> Non
 
 def test_it_tells_errors_by_group_and_whether_it_keeps_its_word(manifest: dict[str, Any]) -> None:
     card = model_card(manifest, made_report(400))
-    assert "| White, male, 20-29 | 100 | 3.000 | 1.000 | 1.000 |" in card
+    assert "| White, male, 20-29 | 100 | 3.000 | +3.000 | 1.000 | 1.000 |" in card
     assert "best for White (3.000; 400 images)" in card
     assert "claims to hold 80% of the labelled ages and holds 100.0%" in card
     assert "gender: mean confidence 0.900, accuracy 1.000, expected calibration error 0.100" in card
@@ -75,15 +76,36 @@ def test_it_tells_errors_by_group_and_whether_it_keeps_its_word(manifest: dict[s
 def test_groups_are_told_by_each_label_alone(manifest: dict[str, Any]) -> None:
     report = made_report(20)
     report["metrics"]["groups"] = [
-        group(n=30, age_mae=2.0, age="20-29"),
-        group(n=10, age_mae=6.0, age="30-39", gender_accuracy=0.5),
-        group(n=60, age_mae=4.0, age="30-39", race="black", race_accuracy=None),
+        group(n=30, age_mae=2.0, age_bias=1.0, age="20-29"),
+        group(n=10, age_mae=6.0, age_bias=-6.0, age="30-39", gender_accuracy=0.5),
+        group(n=60, age_mae=4.0, age_bias=2.0, age="30-39", race="black", race_accuracy=None),
     ]
     card = model_card(manifest, report)
-    assert "| White | 40 | 3.000 | 0.800 | 0.800 |" in card
-    assert "| Black | 60 | 4.000 | 0.900 | – |" in card
-    assert "| male | 100 | 3.600 | 0.860 | 0.800 |" in card
-    assert "| 30-39 | 70 | 4.286 | 0.843 | 0.800 |" in card
+    assert "| White | 40 | 3.000 | -0.750 | 0.800 | 0.800 |" in card
+    assert "| Black | 60 | 4.000 | +2.000 | 0.900 | – |" in card
+    assert "| male | 100 | 3.600 | +0.900 | 0.860 | 0.800 |" in card
+    assert "| 30-39 | 70 | 4.286 | +0.857 | 0.843 | 0.800 |" in card
+
+
+def test_a_report_of_before_biases_were_told_has_a_dash(manifest: dict[str, Any]) -> None:
+    report = made_report(20)
+    report["metrics"]["groups"] = [group(n=30)]  # as the versions before wrote them
+    for protocol in report["protocols"].values():
+        del protocol["age_bias"], protocol["intervals"]["age_bias"]
+    card = model_card(manifest, report)
+    assert "| all ages | 40 | 3.000 | – | 9.000 |" in card
+    assert "| White | 30 | 5.000 | – | 0.900 | 0.800 |" in card
+
+
+def test_it_tells_what_edits_do_where_that_was_measured(manifest: dict[str, Any]) -> None:
+    report = made_report(20)
+    with override("ko"):
+        card = model_card(manifest, report)
+    assert "where 77 of the images are edited" in card
+    assert "| Blurred by 2 px of 200 | +2.000 | +1.500 | -0.010 | – |" in card
+    assert card.count("| +2.000 | +1.500 |") == len(EDITS)
+    del report["edits"]
+    assert "edit" not in model_card(manifest, report)
 
 
 def test_groups_by_all_three_labels_are_told_where_they_are_large_enough(

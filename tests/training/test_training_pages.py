@@ -229,13 +229,13 @@ def test_a_running_training_shows_how_far_it_is(office: Client) -> None:
 
 
 def test_a_finished_training_leads_to_its_version(office: Client, trunk: ModelVersion) -> None:
-    figures = {"age_mae": 4.2, "gender_accuracy": 0.92, "race_accuracy": None}
+    figures = {"age_mae": 4.2, "age_bias": -0.3, "gender_accuracy": 0.92, "race_accuracy": None}
     made = ModelVersionFactory.create(name="full-1", manifest={"metrics": figures})
     run = training_run(RunState.DONE, version=made, trunk=trunk, message="The model is made.")
     page = office.get(f"{RUNS}{run.pk}/change/").content.decode()
     assert f'href="/admin/training/modelversion/{made.pk}/change/">full-1' in page
     assert f'href="/admin/training/modelversion/{trunk.pk}/change/">starter' in page
-    assert "age error 4.2 years, gender accuracy 0.92</dd>" in page
+    assert "age error 4.2 years, age bias -0.3 years, gender accuracy 0.92</dd>" in page
     assert "every 1s" not in page
     assert "Resume" not in page
 

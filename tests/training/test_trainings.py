@@ -211,6 +211,7 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
     assert {"tensorflow", "keras", "numpy"} <= training["libraries"].keys()
     assert manifest["metrics"]["n"] == len(found.test)
     assert version.report["metrics"] == manifest["metrics"]
+    assert version.report["edits"]["n"] == len(found.test)
     assert (
         (bundle_path(version) / "MODEL_CARD.md")
         .read_text()

@@ -1,6 +1,7 @@
 """The pages of model versions: staff sees all of it, and nothing serves without being asked."""
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -108,9 +109,10 @@ def test_every_chart_has_its_numbers_as_a_table_and_as_a_file(
 ) -> None:
     page = admin.get(url("change", version)).content.decode()
     keys = (
-        "age-points", "age-decades", "age-errors", "interval", "confusion-gender",
-        "confusion-race", "confusion-race3", "reliability-gender", "reliability-race",
-        "groups-age-mae", "groups-gender-accuracy", "groups-race-accuracy",
+        "age-points", "age-decades", "age-errors", "age-errors-groups", "interval",
+        "confusion-gender", "confusion-race", "confusion-race3", "reliability-gender",
+        "reliability-race", "groups-age-mae", "groups-age-bias", "groups-gender-accuracy",
+        "groups-race-accuracy",
     )  # fmt: skip
     for key in keys:
         assert f'data-figure="chart-{key}"' in page
@@ -118,7 +120,51 @@ def test_every_chart_has_its_numbers_as_a_table_and_as_a_file(
     table = admin.get(url("chart_csv", version, "groups-age-mae"))
     assert table["Content-Type"].startswith("text/csv")
     assert "3.0 (100)" in table.content.decode()
+    biases = admin.get(url("chart_csv", version, "groups-age-bias")).content.decode()
+    assert "+3.0 (100)" in biases
+    by_label = admin.get(url("chart_csv", version, "age-errors-groups")).content.decode()
+    assert "White,3.0,3.0,400" in by_label
+    assert "female,3.0,3.0,400" in by_label
     assert admin.get(url("chart_csv", version, "nothing")).status_code == 404
+
+
+def test_a_report_of_before_biases_were_told_is_shown_without(
+    admin: Client, version: ModelVersion
+) -> None:
+    report = made_report(400)
+    for figures in (*report["metrics"]["groups"], *report["protocols"].values(), report["metrics"]):
+        del figures["age_bias"]
+    version.report = report
+    version.save()
+    response = admin.get(url("change", version))
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert 'data-figure="chart-groups-age-mae"' in page
+    assert 'data-figure="chart-groups-age-bias"' not in page
+    by_label = admin.get(url("chart_csv", version, "age-errors-groups")).content.decode()
+    assert "White,3.0,,400" in by_label
+    assert admin.get(url("activate", version)).status_code == 200
+
+
+def test_a_bias_has_its_sign(admin: Client, version: ModelVersion, serving: ModelVersion) -> None:
+    # The one that serves was measured before biases were told.
+    page = admin.get(url("change", version)).content.decode()
+    row = page.split("bias: mean of estimated minus labelled")[1].split("</tr>")[0]
+    assert row.count("<td>+3.000</td>") == 2  # all ages, and 21 to 60
+    assert row.count("<td>–</td>") == 2  # the one that serves, and the deck
+    assert "+3.000 … +3.000" in row
+    assert "+3.000" in admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
+
+
+def test_what_edits_do_is_told_where_it_was_measured(admin: Client, version: ModelVersion) -> None:
+    page = admin.get(url("change", version)).content.decode()
+    assert "where 77 of the images are edited" in page
+    row = page.split("Sharpened mildly")[1].split("</tr>")[0]
+    figures = ["+2.000", "+1.500", "-0.010", "–"]
+    assert re.findall(r"<td>(.*?)</td>", row) == figures
+    del version.report["edits"]
+    version.save()
+    assert "Sharpened mildly" not in admin.get(url("change", version)).content.decode()
 
 
 def test_a_version_without_a_report_says_so(admin: Client) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vision.detection import FaceDetector
+from vision.detection import Detector, load_detector
 from vision.engine import Engine
 from vision.pipeline import Pipeline
 
@@ -12,8 +12,8 @@ STARTER = Path(__file__).parents[2] / "weights" / "starter"
 
 
 @pytest.fixture(scope="session")
-def detector() -> FaceDetector:
-    return FaceDetector()
+def detector() -> Detector:
+    return load_detector()
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +22,5 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def pipeline(detector: FaceDetector, engine: Engine) -> Pipeline:
+def pipeline(detector: Detector, engine: Engine) -> Pipeline:
     return Pipeline(detector, engine)

@@ -17,7 +17,7 @@ def crop(grey: int) -> bytes:
 
 
 class Oracle:
-    """Answers by the grey of a crop; `asked` counts the crops it saw."""
+    """Answers by the grey that is nearest a crop's; `asked` counts the crops it saw."""
 
     input_size = 48
 
@@ -27,7 +27,10 @@ class Oracle:
 
     def predict(self, crops: NDArray[np.uint8]) -> list[FaceAttributes]:
         self.asked += len(crops)
-        return [self.answers[int(one[0, 0, 0])] for one in crops]
+        return [self._answer(float(one.mean())) for one in crops]
+
+    def _answer(self, grey: float) -> FaceAttributes:
+        return self.answers[min(self.answers, key=lambda known: abs(known - grey))]
 
 
 def says(years: float, female: float, **races: float) -> FaceAttributes:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from vision.alignment import TEMPLATE, align_face, landmark_shares, similarity
-from vision.detection import FaceDetector
+from vision.alignment import TEMPLATE, align_face, similarity
+from vision.detection import Detector
+from vision.detection.template import landmark_shares
 from vision.engine import Engine
 from vision.photos import encode_jpeg
 from vision.types import AgeEstimate, Box, Detection
@@ -45,7 +46,7 @@ def test_useless_points_are_refused(points: NDArray[np.float64]) -> None:
 @pytest.mark.parametrize("size", [48, 96, 224])
 @pytest.mark.parametrize("angle", [0, 25, 90, 180])
 def test_the_landmarks_come_to_lie_on_the_template(
-    detector: FaceDetector, size: int, angle: int
+    detector: Detector, size: int, angle: int
 ) -> None:
     photo = np.asarray(PORTRAIT.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC))
     crop = align_face(photo, detector.detect([photo])[0][0], size)
@@ -62,9 +63,7 @@ def interval(age: AgeEstimate) -> int:
     return age.high - age.low
 
 
-def test_in_our_frame_the_estimate_is_right_and_surer(
-    detector: FaceDetector, engine: Engine
-) -> None:
+def test_in_our_frame_the_estimate_is_right_and_surer(detector: Detector, engine: Engine) -> None:
     photo = np.asarray(PORTRAIT)
     aligned = align_face(photo, detector.detect([photo])[0][0], engine.input_size)
     wide = np.asarray(PORTRAIT.crop((150, 20, 300, 170)).resize((96, 96)))
@@ -79,7 +78,7 @@ def test_in_our_frame_the_estimate_is_right_and_surer(
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0, 5.0])
-def test_the_photos_size_changes_the_crop_little(detector: FaceDetector, scale: float) -> None:
+def test_the_photos_size_changes_the_crop_little(detector: Detector, scale: float) -> None:
     side = round(512 * scale)
     [original] = detector.detect([np.asarray(PORTRAIT)])[0]
     scaled = Detection(original.box, original.confidence, original.landmarks * np.float32(scale))
@@ -102,7 +101,7 @@ def test_impossible_landmarks_fall_back_to_the_box(landmarks: NDArray[np.float64
     assert np.abs(crop[48, 48].astype(int) - middle).max() < 90
 
 
-def test_a_face_at_the_border_repeats_it(detector: FaceDetector) -> None:
+def test_a_face_at_the_border_repeats_it(detector: Detector) -> None:
     [face] = detector.detect([np.asarray(PORTRAIT)])[0]
     cut = np.ascontiguousarray(np.asarray(PORTRAIT)[90:])
     shifted = Detection(face.box, face.confidence, face.landmarks - np.array([0, 90], np.float32))
@@ -113,7 +112,7 @@ def test_a_face_at_the_border_repeats_it(detector: FaceDetector) -> None:
     )
 
 
-def test_the_template_is_measured_on_crops_with_one_face(detector: FaceDetector) -> None:
+def test_the_template_is_measured_on_crops_with_one_face(detector: Detector) -> None:
     crop = encode_jpeg(PORTRAIT.crop((168, 60, 282, 174)).resize((200, 200)))
     shares = landmark_shares(detector, [crop, b"broken", encode_jpeg(Image.new("RGB", (99, 99)))])
     assert shares.shape == (1, 5, 2)

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from vision.detection import FaceDetector, smallest_face
+from vision.detection import Detector
+from vision.detection.mtcnn import smallest_face
 from vision.types import Detection
 
 PORTRAIT = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
@@ -30,7 +31,7 @@ def overlap(face: Detection, x: float, y: float, width: float, height: float) ->
     return shared / (box.width * box.height + width * height - shared)
 
 
-def test_a_portrait_has_one_face_with_its_landmarks(detector: FaceDetector) -> None:
+def test_a_portrait_has_one_face_with_its_landmarks(detector: Detector) -> None:
     [face] = detector.detect([np.asarray(PORTRAIT)])[0]
     assert overlap(face, *FACE) > 0.8
     assert face.confidence > 0.98
@@ -48,7 +49,7 @@ def test_a_portrait_has_one_face_with_its_landmarks(detector: FaceDetector) -> N
         "hubble_deep_field", "immunohistochemistry", "clock", "horse", "cell", "checkerboard",
     ],
 )  # fmt: skip
-def test_a_picture_without_people_has_no_face(detector: FaceDetector, name: str) -> None:
+def test_a_picture_without_people_has_no_face(detector: Detector, name: str) -> None:
     image = np.asarray(getattr(data, name)())
     image = (image * 255).astype(np.uint8) if image.dtype == bool else image
     if image.ndim == 2:
@@ -56,14 +57,14 @@ def test_a_picture_without_people_has_no_face(detector: FaceDetector, name: str)
     assert detector.detect([np.ascontiguousarray(image[..., :3])]) == [[]]
 
 
-def test_noise_has_no_face(detector: FaceDetector) -> None:
+def test_noise_has_no_face(detector: Detector) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3), dtype=np.uint8)
     assert detector.detect([noise]) == [[]]
 
 
 @pytest.mark.parametrize("side", [40, 56, 83, 160, 400])
 def test_faces_from_40_pixels_up_are_found_in_twelve_megapixels(
-    detector: FaceDetector, side: int
+    detector: Detector, side: int
 ) -> None:
     scale = side / FACE[2]
     portrait = PORTRAIT.resize((round(512 * scale),) * 2)
@@ -75,7 +76,7 @@ def test_faces_from_40_pixels_up_are_found_in_twelve_megapixels(
 
 
 @pytest.mark.parametrize("angle", [-45, -30, -15, 15, 30, 45, 90, 180, 270])
-def test_turned_faces_are_found_once(detector: FaceDetector, angle: int) -> None:
+def test_turned_faces_are_found_once(detector: Detector, angle: int) -> None:
     turned = PORTRAIT.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
     [face] = detector.detect([np.asarray(turned)])[0]
     eyes = face.landmarks[1] - face.landmarks[0]
@@ -83,7 +84,7 @@ def test_turned_faces_are_found_once(detector: FaceDetector, angle: int) -> None
     assert abs((roll - angle + 180) % 360 - 180) < 12
 
 
-def test_a_collage_of_sizes_and_quarter_turns_is_found_whole(detector: FaceDetector) -> None:
+def test_a_collage_of_sizes_and_quarter_turns_is_found_whole(detector: Detector) -> None:
     pieces = [(400, 0, (20, 20)), (250, 20, (520, 60)), (160, -30, (960, 100)),
               (300, 90, (60, 520)), (300, 180, (480, 560)), (340, 270, (900, 560))]  # fmt: skip
     turned = [
@@ -94,7 +95,7 @@ def test_a_collage_of_sizes_and_quarter_turns_is_found_whole(detector: FaceDetec
 
 
 @pytest.mark.parametrize("count", range(9))
-def test_as_many_faces_are_found_as_there_are(detector: FaceDetector, count: int) -> None:
+def test_as_many_faces_are_found_as_there_are(detector: Detector, count: int) -> None:
     drawn = random.Random(count)
     cells = drawn.sample([(x, y) for x in range(4) for y in range(3)], count)
     pieces = []
@@ -112,7 +113,7 @@ def test_as_many_faces_are_found_as_there_are(detector: FaceDetector, count: int
     assert areas == sorted(areas, reverse=True)
 
 
-def test_photos_of_one_call_do_not_mix(detector: FaceDetector) -> None:
+def test_photos_of_one_call_do_not_mix(detector: Detector) -> None:
     cat = np.asarray(data.chelsea())  # type: ignore[no-untyped-call]
     two = pasted((1100, 520), (PORTRAIT, (0, 0)), (PORTRAIT, (560, 0)))
     together = detector.detect([np.asarray(PORTRAIT), cat, two])
@@ -122,15 +123,15 @@ def test_photos_of_one_call_do_not_mix(detector: FaceDetector) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (300, 5), (12, 12), (3000, 40)])
-def test_odd_sizes_are_no_trouble(detector: FaceDetector, size: tuple[int, int]) -> None:
+def test_odd_sizes_are_no_trouble(detector: Detector, size: tuple[int, int]) -> None:
     assert detector.detect([np.zeros((*size, 3), np.uint8)]) == [[]]
 
 
-def test_no_photo_is_no_trouble(detector: FaceDetector) -> None:
+def test_no_photo_is_no_trouble(detector: Detector) -> None:
     assert detector.detect([]) == []
 
 
-def test_a_face_at_the_border_stays_inside_the_photo(detector: FaceDetector) -> None:
+def test_a_face_at_the_border_stays_inside_the_photo(detector: Detector) -> None:
     cut = np.asarray(PORTRAIT)[75:400, 190:500]
     for face in detector.detect([np.ascontiguousarray(cut)])[0]:
         box = face.box

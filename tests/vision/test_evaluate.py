@@ -40,6 +40,7 @@ def test_every_figure_is_right() -> None:
         "age_mae": 4.3333,
         "age_mse": 36.3333,
         "age_rmse": 6.0277,
+        "age_bias": 4.3333,
         "gender_accuracy": 0.6667,
         "race_accuracy": 0.3333,
         "race3_accuracy": 1.0,
@@ -53,13 +54,24 @@ def test_every_figure_is_right() -> None:
         ("others", "female", "0-9", 1),
         ("white", "female", "30-39", 1),
     ]
-    assert report["groups"][0]["age_mae"] == 10
+    assert report["groups"][0]["age_mae"] == report["groups"][0]["age_bias"] == 10
+
+
+def test_errors_either_way_cancel_out_in_the_bias_alone() -> None:
+    engine = Oracle({10: says(33, 0.9, white=1.0), 20: says(30, 0.9, white=1.0)})
+    files = [
+        LabelledFile("a.jpg", crop(10), Labels(30, 1, 0)),  # 3 years too old
+        LabelledFile("b.jpg", crop(20), Labels(40, 1, 0)),  # 10 too young
+    ]
+    report = evaluate(engine, files)
+    assert (report["age_mae"], report["age_bias"]) == (6.5, -3.5)
+    assert [group["age_bias"] for group in report["groups"]] == [3, -10]
 
 
 def test_an_absent_head_and_an_empty_folder_give_no_figures() -> None:
     one = LabelledFile("a.jpg", crop(10), Labels(30, 1, 0))
     report = evaluate(Oracle({10: FaceAttributes()}), [one])
-    assert (report["n"], report["age_mae"], report["race3_accuracy"]) == (1, None, None)
+    assert (report["n"], report["age_mae"], report["age_bias"]) == (1, None, None)
     assert evaluate(Oracle({}), [])["n"] == 0
 
 

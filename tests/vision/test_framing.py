@@ -11,8 +11,9 @@ from PIL import Image as Pillow
 from tests.vision.training_set import SIZE
 from vision.alignment import TEMPLATE
 from vision.dataset import Labels
-from vision.framing import FRAMINGS, KEYS, Framing, framing_figures, paste, photo_figures, reframe
+from vision.framing import FRAMINGS, Framing, paste, photo_figures, reframe
 from vision.labelled_files import LabelledFile
+from vision.robustness import KEYS, figures_by_change
 from vision.types import AgeEstimate, Box, ClassEstimate, Detection, FaceAttributes, Image
 
 
@@ -73,7 +74,7 @@ def test_a_window_is_as_large_as_it_says_and_repeats_the_border() -> None:
 def test_figures_tell_what_each_framing_does() -> None:
     files = [file(striped(0.5), 50, 1), file(striped(0.5), 50, 0)]
     told: list[tuple[str, int]] = []
-    found = framing_figures(Ruler(), files, lambda *progress: told.append(progress))
+    found = figures_by_change(Ruler(), files, FRAMINGS, lambda *progress: told.append(progress))
     assert found.keys() == FRAMINGS.keys()
     assert all(of.keys() == set(KEYS) for of in found.values())
     plain, shifted = found["plain"]["age_mae"], found["shifted"]["age_mae"]
@@ -88,7 +89,7 @@ def test_figures_tell_what_each_framing_does() -> None:
 def test_a_broken_crop_is_left_out_of_every_framing() -> None:
     broken = LabelledFile("broken.png", b"damaged", Labels(1, 1, 0))
     files = [file(striped(0.5), 50, 1), broken]
-    found = framing_figures(Ruler(), files, lambda _name, _count: None)
+    found = figures_by_change(Ruler(), files, FRAMINGS, lambda _name, _count: None)
     assert {of["gender_accuracy"] for of in found.values()} == {1.0}
     photos = photo_figures(Ruler(), Blind(), files, lambda _name, _count: None)
     assert (photos["n"], photos["found"]) == (1, 1)

@@ -1,4 +1,4 @@
-"""A report's figures are those one computes by hand, and cost one pass over the crops."""
+"""A report's figures are those one computes by hand."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from vision.dataset import Labels
 from vision.evaluate import evaluate
 from vision.fairness import ENOUGH
 from vision.labelled_files import LabelledFile
-from vision.report import describe, report
+from vision.report import describe, readings, report
 from vision.scores import collect
 from vision.types import ClassEstimate, FaceAttributes
 
@@ -19,16 +19,16 @@ def described(*crops: tuple[Labels, FaceAttributes]) -> dict[str, Any]:
     return describe(collect([labels for labels, _ in crops], [face for _, face in crops]))
 
 
-def test_one_pass_gives_the_document_of_evaluate_and_the_rest_in_plain_json() -> None:
+def test_the_same_scores_give_the_document_of_evaluate_and_the_rest_in_plain_json() -> None:
     answers = {10: says(30, 0.9, white=1.0), 20: says(50, 0.1, others=0.6, black=0.4)}
     files = [
         LabelledFile("a.png", crop(10), Labels(34, 1, 0)),
         LabelledFile("b.png", crop(20), Labels(41, 1, 1)),
         LabelledFile("c.png", b"broken", Labels(41, 1, 1)),
     ]
-    engine = Oracle(answers)
-    whole = report(engine, files)
-    assert engine.asked == 2
+    engine, told = Oracle(answers), list[int]()
+    whole = report(engine, files, on_progress=told.append)
+    assert engine.asked == sum(told) == readings(2)
     alone = evaluate(Oracle(answers), files)
     assert whole["metrics"] | {"seconds": 0} == alone | {"seconds": 0}
     assert json.loads(json.dumps(whole, allow_nan=False)) == whole
@@ -46,6 +46,7 @@ def test_both_protocols_have_their_figures() -> None:
     whole, middle = protocols["all_ages"], protocols["ages_21_60"]
     assert (whole["n"], middle["n"]) == (5, 3)
     assert middle["age_mae"] == round((9 + 4 + 30) / 3, 4)
+    assert middle["age_bias"] == round((9 - 4 - 30) / 3, 4)
     assert middle["age_mse"] == round((81 + 16 + 900) / 3, 4)
     assert middle["age_rmse"] == round((997 / 3) ** 0.5, 4)
     assert middle["age_within_5"] == 0.3333
@@ -73,6 +74,14 @@ def test_the_interval_of_the_root_is_the_root_of_the_interval() -> None:
     assert intervals["age_rmse"] == [
         pytest.approx(end**0.5, abs=1e-3) for end in intervals["age_mse"]
     ]
+
+
+def test_the_interval_of_a_bias_may_hold_zero() -> None:
+    older, younger = says(33, 0.9, white=1.0), says(27, 0.9, white=1.0)
+    protocol = described(*[(Labels(30, 1, 0), older), (Labels(30, 1, 0), younger)] * 200)
+    low, high = protocol["protocols"]["all_ages"]["intervals"]["age_bias"]
+    # 1.96 standard errors of a mean of 400 with a deviation of 3.
+    assert (low, high) == (pytest.approx(-0.294, abs=0.05), pytest.approx(0.294, abs=0.05))
 
 
 def test_confusions_count_labelled_against_estimated() -> None:
@@ -168,6 +177,8 @@ def test_gaps_name_the_groups_that_fare_best_and_worst() -> None:
     # By one label alone the twenty years count.
     assert found[("race",), "age_mae"]["worst"]["race"] == "black"
     assert found[("gender",), "gender_accuracy"]["gap"] == 0
+    # A bias has no best group: it is told by group, not as a gap.
+    assert {gap["figure"] for gap in gaps} == {"age_mae", "gender_accuracy", "race_accuracy"}
 
 
 def test_an_accuracy_is_better_when_it_is_higher() -> None:

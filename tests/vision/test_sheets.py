@@ -5,7 +5,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.sheets import Place, packed
+from vision.detection.sheets import Place, packed
 
 side = st.integers(1, 300)
 

@@ -34,7 +34,7 @@ class TrainingRunAdmin(RunAdmin):
     growth_template = "admin/training/partials/training_growth.html"
     list_display = (
         "created_at", "recipe_name", "dataset", "colored_state", "progress", "took",
-        "age_error", "gender", "race",
+        "age_error", "age_bias", "gender", "race",
     )  # fmt: skip
     list_filter = ("state", "dataset")
     list_select_related = ("dataset", "version")
@@ -51,6 +51,10 @@ class TrainingRunAdmin(RunAdmin):
     @admin.display(description=gettext_lazy("Age error"))
     def age_error(self, run: TrainingRun) -> Any:
         return _figure(run, "age_mae")
+
+    @admin.display(description=gettext_lazy("Age bias"))
+    def age_bias(self, run: TrainingRun) -> Any:
+        return _figure(run, "age_bias")
 
     @admin.display(description=gettext_lazy("Gender"))
     def gender(self, run: TrainingRun) -> Any:
@@ -172,6 +176,7 @@ def _figures_in_words(version: ModelVersion) -> str:
     """The headline figures, of the heads the version has."""
     words = {
         "age_mae": _("age error %(figure)s years"),
+        "age_bias": _("age bias %(figure)s years"),
         "gender_accuracy": _("gender accuracy %(figure)s"),
         "race_accuracy": _("race accuracy %(figure)s (five labels)"),
         "race3_accuracy": _("%(figure)s (three labels)"),

@@ -22,7 +22,8 @@ from vision.errors import BundleError
 
 from .. import downloads, gate, report_charts
 from ..charts import as_csv
-from ..metrics import as_text, comparison, gap_sentences, metrics_of
+from ..edit_tables import edits_table
+from ..metrics import comparison, figure_text, gap_sentences, metrics_of
 from ..models import ModelVersion
 from ..registry import ACTIVATED, activate_version, active_version, previous_version
 from ..starter import waiting_starter
@@ -33,8 +34,8 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     """Versions are made by registering a bundle or by training, never by typing."""
 
     list_display = (
-        "name", "state", "age_mae", "gender_accuracy", "race3_accuracy", "race_accuracy",
-        "training", "activated_at",
+        "name", "state", "age_mae", "age_bias", "gender_accuracy", "race3_accuracy",
+        "race_accuracy", "training", "activated_at",
     )  # fmt: skip
     list_select_related = ("run__dataset",)
     list_per_page = 25
@@ -47,19 +48,23 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description=gettext_lazy("Age MAE"))
     def age_mae(self, version: ModelVersion) -> str:
-        return as_text(metrics_of(version).get("age_mae"))
+        return figure_text(metrics_of(version), "age_mae")
+
+    @admin.display(description=gettext_lazy("Age bias"))
+    def age_bias(self, version: ModelVersion) -> str:
+        return figure_text(metrics_of(version), "age_bias")
 
     @admin.display(description=gettext_lazy("Gender"))
     def gender_accuracy(self, version: ModelVersion) -> str:
-        return as_text(metrics_of(version).get("gender_accuracy"))
+        return figure_text(metrics_of(version), "gender_accuracy")
 
     @admin.display(description=gettext_lazy("Race (3)"))
     def race3_accuracy(self, version: ModelVersion) -> str:
-        return as_text(metrics_of(version).get("race3_accuracy"))
+        return figure_text(metrics_of(version), "race3_accuracy")
 
     @admin.display(description=gettext_lazy("Race (5)"))
     def race_accuracy(self, version: ModelVersion) -> str:
-        return as_text(metrics_of(version).get("race_accuracy"))
+        return figure_text(metrics_of(version), "race_accuracy")
 
     @admin.display(description=gettext_lazy("Training run"))
     def training(self, version: ModelVersion) -> str:
@@ -120,6 +125,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         context = {
             "measured_on": metrics_of(version).get("n"),
             "comparison": comparison(version, serving),
+            "edits": edits_table(version.report),
             "gaps": gap_sentences(version.report.get("gaps", ())),
             "sections": report_charts.sections(version.report),
             "manifest": json.dumps(_without_history(version.manifest), indent=2),

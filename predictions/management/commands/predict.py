@@ -6,8 +6,9 @@ import sys
 import time
 import uuid
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from predictions.failures import explain
 from predictions.models import Status
+from predictions.warnings import explained
 from training.serving import resolve_bundle
 from vision.errors import BundleError, PhotoError, PhotoUnreadable
 from vision.photos import encode_jpeg, read_photo
@@ -36,7 +38,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from vision.detection import FaceDetector
+        from vision.detection import load_detector
         from vision.engine import Engine
         from vision.pipeline import Pipeline
 
@@ -48,7 +50,7 @@ class Command(BaseCommand):
             )
         except BundleError as error:
             raise CommandError(str(error)) from error
-        pipeline, paths = Pipeline(FaceDetector(), engine), options["photos"]
+        pipeline, paths = Pipeline(load_detector(), engine), options["photos"]
         entries: list[dict[str, Any]] = []
         for start in range(0, len(paths), _BATCH):
             self._progress(start, len(paths))
@@ -73,6 +75,8 @@ class Command(BaseCommand):
             return
         count = len(entry["faces"])
         self.stdout.write(f"{path}: {count or 'no'} face{'' if count == 1 else 's'}")
+        for warning in entry["warnings"]:
+            self.stdout.write(f"  {warning['message']}")
         for face in entry["faces"]:
             self.stdout.write(f"  {face['index'] + 1}. {_in_words(face)}")
 
@@ -96,16 +100,24 @@ def _predict(pipeline: Any, paths: list[Path], version: str) -> list[dict[str, A
     """One entry a photo, shaped like the REST API's predictions."""
     started = time.monotonic()
     photos = [_read(path) for path in paths]
-    results = iter(pipeline.run([photo for photo in photos if isinstance(photo, bytes)]))
-    outcomes = [next(results) if isinstance(photo, bytes) else photo for photo in photos]
+    results = iter(pipeline.run([photo.jpeg for photo in photos if isinstance(photo, _Photo)]))
+    outcomes = [next(results) if isinstance(photo, _Photo) else photo for photo in photos]
     took_ms = round((time.monotonic() - started) * 1000 / len(paths))
-    return [_entry(outcome, version, took_ms) for outcome in outcomes]
+    return [
+        _entry(outcome, version, took_ms, getattr(photo, "warnings", ()))
+        for outcome, photo in zip(outcomes, photos, strict=True)
+    ]
 
 
-def _read(path: Path) -> bytes | PhotoError:
+class _Photo(NamedTuple):
+    jpeg: bytes
+    warnings: tuple[str, ...]
+
+
+def _read(path: Path) -> _Photo | PhotoError:
     """The photo as an upload would keep it, so that both give the same estimates."""
     try:
-        image = read_photo(
+        read = read_photo(
             path.read_bytes(),
             max_bytes=settings.PHOTO_MAX_BYTES,
             max_pixels=settings.PHOTO_MAX_PIXELS,
@@ -114,10 +126,12 @@ def _read(path: Path) -> bytes | PhotoError:
         return PhotoUnreadable("The file cannot be opened.")
     except PhotoError as error:
         return error
-    return encode_jpeg(image)
+    return _Photo(encode_jpeg(read.image), read.warnings)
 
 
-def _entry(outcome: PhotoResult | PhotoError, version: str, took_ms: int) -> dict[str, Any]:
+def _entry(
+    outcome: PhotoResult | PhotoError, version: str, took_ms: int, warnings: Iterable[str]
+) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "id": str(uuid.uuid4()),
         "status": Status.DONE,
@@ -126,6 +140,7 @@ def _entry(outcome: PhotoResult | PhotoError, version: str, took_ms: int) -> dic
         "created_at": timezone.now().isoformat(),
         "took_ms": took_ms,
         "photo": None,
+        "warnings": explained(warnings),
         "faces": [],
     }
     if isinstance(outcome, PhotoError):

@@ -39,6 +39,7 @@ def test_a_finished_prediction_has_the_documented_shape(api: APIClient, user: Us
             "height": 480,
             "url": f"http://testserver{URL}{prediction.pk}/photo/",
         },
+        "warnings": [],
         "faces": [
             {
                 "index": 0,
@@ -52,6 +53,19 @@ def test_a_finished_prediction_has_the_documented_shape(api: APIClient, user: Us
         "failure": None,
     }
     assert body["faces"][0]["gender"]["label"] == "female"
+
+
+def test_a_warning_belongs_to_the_photo_in_the_reader_s_language(
+    api: APIClient, user: User
+) -> None:
+    prediction = finished(user)
+    Photo.objects.update(warnings=["photo_cut_short", "of another version"])
+    again = api.post(f"{URL}{prediction.pk}/rerun/").json()
+    [warning] = again["warnings"]
+    assert warning["code"] == "photo_cut_short"
+    assert warning["message"].startswith("The file was cut short")
+    korean = api.get(f"{URL}{prediction.pk}/", HTTP_ACCEPT_LANGUAGE="ko").json()
+    assert "끊겨" in korean["warnings"][0]["message"]
 
 
 def test_a_waiting_prediction_has_the_same_keys(api: APIClient, user: User) -> None:

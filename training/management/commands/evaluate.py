@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from training.serving import resolve_bundle
+from vision.edits import SAMPLE, edit_figures
 from vision.errors import VisionError
-from vision.labelled_files import LabelledFiles
+from vision.labelled_files import LabelledFile, LabelledFiles
+from vision.robustness import draw
+
+from ._buckets import add_bucket, of_bucket
 
 _PATH_HELP = """A folder or a zip of UTKFace-named crops, nested or flat, or of crops and a CSV
 file with the columns file, age, gender and race; or that CSV file."""
@@ -24,7 +29,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path, help=_PATH_HELP)
         parser.add_argument("--model", help="A version's name or a bundle's folder.")
+        add_bucket(parser)
         parser.add_argument("--limit", type=int, help="Score only the first so many files.")
+        parser.add_argument(
+            "--edits",
+            action="store_true",
+            help="Also say what blur, sharpening, noise, compression and reduction move, on at "
+            f"most {SAMPLE} crops drawn by a hash.",
+        )
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
     def handle(self, **options: Any) -> None:
@@ -33,11 +45,19 @@ class Command(BaseCommand):
         from vision.engine import Engine
         from vision.evaluate import evaluate
 
+        progress = self._progress(options["json"])
         try:
             engine = Engine.load(resolve_bundle(options["model"]))
             with LabelledFiles(options["path"]) as files:
-                chosen = islice(files, options["limit"])
-                report = evaluate(engine, chosen, on_progress=self._progress(options["json"]))
+
+                def chosen() -> Iterator[LabelledFile]:
+                    return islice(of_bucket(files, options["bucket"]), options["limit"])
+
+                report = evaluate(engine, chosen(), on_progress=progress)
+                if options["edits"]:
+                    sample = draw(chosen(), SAMPLE)
+                    edits = edit_figures(engine, sample, lambda _name, count: progress(count))
+                    report["edits"] = edits
         except VisionError as error:
             raise CommandError(str(error)) from error
         report["model_version"] = engine.manifest["name"]
@@ -60,7 +80,18 @@ class Command(BaseCommand):
     def _print(self, report: dict[str, Any]) -> None:
         self.stdout.write(f"{report['model_version']} on {report['n']} crops")
         for key, value in report.items():
-            if key not in {"groups", "skipped", "n", "model_version"}:
+            if key not in {"groups", "skipped", "edits", "n", "model_version"}:
                 self.stdout.write(f"  {key:24} {'–' if value is None else value}")
         for reason, count in report["skipped"].items():
             self.stdout.write(f"  skipped, {reason}: {count}")
+        if edits := report.get("edits"):
+            self._print_edits(edits)
+
+    def _print_edits(self, edits: dict[str, Any]) -> None:
+        self.stdout.write(f"Edited, on {edits['n']} of them; by how much each figure moves:")
+        for name, moved in edits["changes"].items():
+            told = (
+                f"{key.replace('_', ' ')} {'–' if by is None else f'{by:+z.4f}'}"
+                for key, by in moved.items()
+            )
+            self.stdout.write(f"  {name:12} {', '.join(told)}")

@@ -1,6 +1,5 @@
 """`measure_framing PATH`: how much a model minds other framing, and what a whole photo costs it."""
 
-import hashlib
 import json
 import os
 from argparse import ArgumentParser
@@ -10,10 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from training.serving import resolve_bundle
-from vision.dataset import split_bucket
 from vision.errors import VisionError
 from vision.labelled_files import LabelledFile, LabelledFiles
+from vision.robustness import draw, figures_by_change
 
+from ._buckets import add_bucket, of_bucket
 from ._progress import ProgressLine
 
 
@@ -29,21 +29,16 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, help="As for evaluate.")
         parser.add_argument("--model", help="A version's name or a bundle's folder.")
         parser.add_argument("--limit", type=int, help="Only so many, drawn by a hash.")
-        parser.add_argument(
-            "--bucket",
-            type=int,
-            choices=range(10),
-            help="Only crops whose MD5 modulo 10 is this: 1 validates, 0 tests.",
-        )
+        add_bucket(parser)
         parser.add_argument("--photos", action="store_true", help="The way of whole photos too.")
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
     def handle(self, **options: Any) -> None:
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from vision.detection import FaceDetector
+        from vision.detection import load_detector
         from vision.engine import Engine
-        from vision.framing import FRAMINGS, framing_figures, photo_figures
+        from vision.framing import FRAMINGS, photo_figures
 
         line, done = ProgressLine(options["json"]), dict.fromkeys([*FRAMINGS, "photos"], 0)
 
@@ -55,9 +50,9 @@ class Command(BaseCommand):
             engine = Engine.load(resolve_bundle(options["model"]))
             files = _files(options["path"], options["bucket"], options["limit"])
             report: dict[str, Any] = {"model_version": engine.manifest["name"], "n": len(files)}
-            report["framings"] = framing_figures(engine, files, progress)
+            report["framings"] = figures_by_change(engine, files, FRAMINGS, progress)
             if options["photos"]:
-                report["photos"] = photo_figures(engine, FaceDetector(), files, progress)
+                report["photos"] = photo_figures(engine, load_detector(), files, progress)
         except VisionError as error:
             raise CommandError(str(error)) from error
         if options["json"]:
@@ -77,10 +72,6 @@ class Command(BaseCommand):
 
 
 def _files(path: Path, bucket: int | None, limit: int | None) -> list[LabelledFile]:
-    """The crops that are measured. Raises DatasetUnreadable.
-
-    Some of them are drawn by their content, since names come sorted by age.
-    """
+    """The crops that are measured. Raises DatasetUnreadable."""
     with LabelledFiles(path) as files:
-        wanted = [one for one in files if bucket is None or split_bucket(one.data) == bucket]
-    return sorted(wanted, key=lambda file: hashlib.sha256(file.data).digest())[:limit]
+        return draw(of_bucket(files, bucket), len(files) if limit is None else limit)

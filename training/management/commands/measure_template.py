@@ -25,8 +25,8 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0)
 
     def handle(self, **options: Any) -> None:
-        from vision.alignment import landmark_shares
-        from vision.detection import FaceDetector
+        from vision.detection import load_detector
+        from vision.detection.template import landmark_shares
 
         try:
             with LabelledFiles(options["path"]) as files:
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         except VisionError as error:
             raise CommandError(str(error)) from error
         drawn = random.Random(options["seed"]).sample(crops, min(options["crops"], len(crops)))  # noqa: S311
-        shares = landmark_shares(FaceDetector(), drawn)
+        shares = landmark_shares(load_detector(), drawn)
         report = {
             "crops": len(drawn),
             "detected": len(shares),

@@ -1,0 +1,22 @@
+"""Only the crops of one bucket, as `vision.dataset.split_bucket` sorts them."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+
+from vision.dataset import split_bucket
+from vision.labelled_files import LabelledFile
+
+
+def add_bucket(parser: ArgumentParser) -> None:
+    """The option `--bucket`."""
+    parser.add_argument(
+        "--bucket",
+        type=int,
+        choices=range(10),
+        help="Only crops whose MD5 modulo 10 is this: 1 validates, 0 tests.",
+    )
+
+
+def of_bucket(files: Iterable[LabelledFile], bucket: int | None) -> Iterator[LabelledFile]:
+    """The files of a bucket, or all."""
+    return (one for one in files if bucket is None or split_bucket(one.data) == bucket)

@@ -1,0 +1,25 @@
+"""Finding faces. `load_detector` gives the detector of this version of FaceRoute; another one is
+another module with a class of the same protocol, and a line there."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..types import Detection, Image
+
+
+class Detector(Protocol):
+    """Finds the faces of photos. Not for use by several threads at once."""
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Every face of every image, uint8 (H, W, 3) RGB of any size; the largest face first.
+
+        Boxes and landmarks are in pixels of the image; boxes are clipped to it.
+        """
+        ...
+
+
+def load_detector() -> Detector:
+    """The detector, its networks loaded and warmed up."""
+    from .mtcnn import Mtcnn
+
+    return Mtcnn()

@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from vision.curation import RECIPES
 from vision.labels import AGE_BINS
 
-from . import curations, eda, eda_funnel
+from . import copies, curations, eda, eda_funnel
 from .charts import Axes, Chart, Section, bars, boxes, heat_map
 from .eda import Counts, Figures
-from .models import Curation, Dataset, GenderLabel, RaceLabel
+from .models import Curation, Dataset, GenderLabel, RaceLabel, SplitName
 
 # The deck's `age_cat`: everybody under twenty is one category, then decades.
 _AGE_CATS = ("<20", "20", "30", "40", "50", "60", "70", "80", "90+")
@@ -22,8 +22,9 @@ def sections(dataset: Dataset) -> list[Section]:
     figures = eda.figures(dataset)
     known = curations.current(dataset)
     classic, full = known["classic"], known["full"]
+    funnels = eda_funnel.charts(figures, copies.waiting(dataset), classic, full)
     return [
-        Section(_("From files to examples"), eda_funnel.charts(figures, classic, full)),
+        Section(_("From files to examples"), funnels),
         Section(_("Who is in it"), _label_charts(figures)),
         Section(_("Balance"), _balance_charts(figures, classic, full)),
         Section(_("What the images are like"), _image_charts(figures)),
@@ -174,14 +175,14 @@ def _age_cats(key: str, title: str, sentence: str, counts: Counts, highest: int)
 
 
 def _splits(classic: Curation, full: Curation) -> Chart:
-    cubes = {"classic": eda.curated_cube(classic), "full": eda.curated_cube(full)}
-    names = {"train": _("Training"), "validation": _("Validation"), "test": _("Test")}
+    sizes = eda.split_sizes({"classic": classic, "full": full})
+    names = {split: str(label) for split, label in SplitName.choices}
     return bars(
         "splits",
         _("Splits"),
-        _("How many images train, validate and test in each recipe."),
+        _("How many images train and validate in each recipe, and the test that all versions sit."),
         list(names.values()),
-        {recipe: [int(cube[split].sum()) for split in names] for recipe, cube in cubes.items()},
+        {recipe: [found[split] for split in names] for recipe, found in sizes.items()},
         axes=Axes(x=_("Split"), y=_("Images")),
     )
 

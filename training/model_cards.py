@@ -11,7 +11,7 @@ from django.utils.translation import override
 
 from vision.fairness import ENOUGH
 
-from .metrics import DECK_METRICS, as_text, gap_sentences, group_name
+from .metrics import DECK_METRICS, as_text, gap_sentences, group_name, test_sentences
 
 Facts = Mapping[str, Any]
 
@@ -126,7 +126,8 @@ def _figures(manifest: Facts, report: Facts) -> str:
     return (
         "On images held back from training. The student deck that FaceRoute grew from measured on "
         "a test split of its own, so its row is for orientation, not a contest on equal terms. "
-        "Errors are in years; all else are shares.\n\n" + _table(table)
+        "Errors are in years; all else are shares.\n\n"
+        + "\n\n".join([_table(table), *test_sentences(manifest, report)])
     )
 
 

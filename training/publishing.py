@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from vision.artifacts import Bundle, load_bundle, save_bundle
+from vision.curation import EXAM
 from vision.dataset import Curated, Example
 from vision.diskspace import full_disk_in_words
 from vision.labelled_files import LabelledFile
 
-from . import curations, recipes
+from . import curations, former, lineage, recipes
+from .eda import label_noise
 from .journal import Journal
 from .model_cards import model_card
 from .models import ModelVersion, TrainingRun
@@ -36,14 +39,21 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     VisionError, and what the journal raises. Imports TensorFlow.
     """
     recipe = recipes.recorded(run.recipe)
-    curated = curations.curated(run.dataset, recipe.curation)
+    lineage.bring_up_to_date(journal.progress)
+    curated = _images_of(run, recipe.curation)
     journal.log(
         f"{recipe.name} on {run.dataset}: {len(curated.train)} images to learn from, "
         f"{len(curated.validation)} to validate, {len(curated.test)} to test."
     )
     trunk = load_bundle(bundle_path(run.trunk)) if run.trunk else None
     fitted = recipes.carry_out(recipe, trunk, curated, folder, journal)
-    report = _tested(fitted, curated.test, journal)
+    learnt = lineage.of_training(curated, trunk)
+    exam = lineage.without_seen(curated.test, learnt)
+    report = {
+        **_tested(fitted, exam, journal),
+        "left_out": len(curated.test) - len(exam),
+        "label_noise": label_noise(run.dataset),
+    }
     manifest = {
         **fitted.manifest,
         "name": free_name(f"{recipe.name}-{run.pk}"),
@@ -51,8 +61,18 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
         "data": _data(run, curated),
         "training": _training(run, trunk, fitted),
         "created_at": timezone.now().isoformat(),
+        "trained_on": learnt.about(),
     }
-    return _published(run, Bundle(manifest, fitted.tensors), report, journal)
+    return _published(run, Bundle(manifest, fitted.tensors, learnt), report, journal)
+
+
+def _images_of(run: TrainingRun, recipe: str) -> Curated:
+    """What a run trains on, and the test that all sit. Raises NothingLeft."""
+    if not run.former_splits:
+        return curations.curated(run.dataset, recipe)
+    # It goes on with the images it was begun with; the exam no longer has what it learns from.
+    begun_with = former.curated(run.dataset, recipe)
+    return replace(begun_with, test=curations.curated(run.dataset, EXAM.name).test)
 
 
 def _tested(fitted: "Fitted", examples: Sequence[Example], journal: Journal) -> dict[str, Any]:
@@ -132,7 +152,13 @@ def _published(
         shutil.rmtree(folder, ignore_errors=True)
     card = {"MODEL_CARD.md": model_card(bundle.manifest, report)}
     with full_disk_in_words():
-        save_bundle(folder, bundle.manifest, bundle.tensors, documents=card)
+        save_bundle(
+            folder,
+            bundle.manifest,
+            bundle.tensors,
+            documents=card,
+            trained_on=bundle.trained_on,
+        )
     with transaction.atomic():
         version = register_bundle(folder, name, report=report)
         journal.log(f"made the model {name}", version=version)

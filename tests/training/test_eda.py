@@ -12,8 +12,11 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 
 from tests.factories import DatasetFactory, SampleFactory
-from training import curations, eda
-from training.models import Dataset
+from training import eda
+from training.cleaning import judge
+from training.contents import join
+from training.models import Content, Dataset
+from training.revisions import move_on
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +87,27 @@ def test_groups_of_identical_files_are_counted_with_their_contradictions(dataset
         "identical_files": 9,
         "conflicting_groups": 3,
         "conflicting_class_groups": 2,
+        "not_compared": 4,
+    }
+
+
+def test_labels_of_near_copies_tell_how_noisy_labels_are(dataset: Dataset) -> None:
+    assert eda.label_noise(dataset)["pairs"] == 0
+    labels = [(30, 0, 0), (34, 0, 0), (40, 1, 0), (40, 1, 2)]
+    one, two, three, four = (
+        SampleFactory.create(dataset=dataset, age=age, gender=gender, race=race)
+        for age, gender, race in labels
+    )
+    # The same file again, with another label: that it differs from itself is told elsewhere.
+    SampleFactory.create(dataset=dataset, digest=one.digest, age=90)
+    keys = dict(Content.objects.values_list("digest", "pk"))
+    join([(keys[one.digest], keys[two.digest]), (keys[three.digest], keys[four.digest])])
+    judge(dataset)
+    assert eda.label_noise(dataset) == {
+        "pairs": 3,
+        "age_difference": 20.0,  # 4, 56 and 0 years
+        "gender_differs": 0.0,
+        "race_differs": 0.3333,
     }
 
 
@@ -113,7 +137,7 @@ def test_figures_are_asked_of_the_database_once_per_change(
     with django_assert_num_queries(0):
         eda.figures(dataset)
     dataset.samples.filter(age=95).delete()
-    curations.move_on(dataset)
+    move_on(dataset)
     assert eda.figures(dataset).labelled.sum() == 9
 
 

@@ -22,7 +22,7 @@ from vision.errors import BundleError
 
 from .. import downloads, gate, report_charts
 from ..charts import as_csv
-from ..metrics import as_text, comparison, gap_sentences, metrics_of
+from ..metrics import as_text, comparison, gap_sentences, metrics_of, test_sentences
 from ..models import ModelVersion
 from ..registry import activate_version, active_version, previous_version
 
@@ -105,6 +105,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         context = {
             "measured_on": metrics_of(version).get("n"),
             "comparison": comparison(version, serving),
+            "test_notes": list(test_sentences(version.manifest, version.report)),
             "gaps": gap_sentences(version.report.get("gaps", ())),
             "sections": report_charts.sections(version.report),
             "manifest": json.dumps(_without_history(version.manifest), indent=2),

@@ -11,8 +11,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from training.serving import resolve_bundle
+from vision.artifacts import load_bundle
 from vision.errors import VisionError
 from vision.labelled_files import LabelledFiles
+from vision.seen import SeenCounter
 
 _PATH_HELP = """A folder or a zip of UTKFace-named crops, nested or flat, or of crops and a CSV
 file with the columns file, age, gender and race; or that CSV file."""
@@ -34,13 +36,15 @@ class Command(BaseCommand):
         from vision.evaluate import evaluate
 
         try:
-            engine = Engine.load(resolve_bundle(options["model"]))
+            bundle = load_bundle(resolve_bundle(options["model"]))
+            engine = Engine(bundle)
             with LabelledFiles(options["path"]) as files:
-                chosen = islice(files, options["limit"])
+                seen = SeenCounter(bundle.trained_on)
+                chosen = seen.watch(islice(files, options["limit"]))
                 report = evaluate(engine, chosen, on_progress=self._progress(options["json"]))
         except VisionError as error:
             raise CommandError(str(error)) from error
-        report["model_version"] = engine.manifest["name"]
+        report |= {"seen": seen.count, "model_version": bundle.manifest["name"]}
         if options["json"]:
             self.stdout.write(json.dumps(report))
         else:

@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef
 from numpy.typing import NDArray
 
-from vision.inspection import look_at
-from vision.near_copies import THUMBNAIL, Looks, are_copies, candidates, mirrored
+from vision.near_copies import THUMBNAIL, Look, are_copies, candidates, look_at, mirrored
 
 from . import contents, files
 from .cleaning import judge
-from .models import Content, Dataset
+from .contents import of_sample
+from .models import Content, Dataset, Sample
 from .revisions import move_on
 
 Progress = Callable[[str, int, int], None]
@@ -23,8 +23,7 @@ _THREADS = 2
 # Thumbnails that are kept in memory, a good 2 kB each.
 _MOST_THUMBNAILS = 100_000
 
-_Look = tuple[Looks, NDArray[np.uint8]]
-_NOTHING: _Look = Looks(0, 0), np.zeros((THUMBNAIL, THUMBNAIL), np.uint8)
+_NOTHING = Look(np.zeros((2, 5), np.uint64), np.zeros((THUMBNAIL, THUMBNAIL), np.uint8))
 
 
 def waiting(dataset: Dataset) -> int:
@@ -60,18 +59,9 @@ def find_copies(on_progress: Progress) -> None:
 
 def _ill_judged() -> list[Dataset]:
     """The datasets with images whose groups are not those of their contents."""
-    wrong = (
-        Dataset.objects.filter(samples__digest__gt="")
-        .filter(
-            Exists(
-                Content.objects.filter(digest=OuterRef("samples__digest")).exclude(
-                    group=OuterRef("samples__group")
-                )
-            )
-        )
-        .distinct()
-    )
-    return list(wrong)
+    pictures = Sample.objects.exclude(digest="").annotate(picture=of_sample("group", F("group")))
+    wrong = pictures.exclude(group=F("picture")).order_by().values("dataset").distinct()
+    return list(Dataset.objects.filter(pk__in=wrong))
 
 
 class _Search:
@@ -82,20 +72,17 @@ class _Search:
         self.pending = [index for index, row in enumerate(rows) if not row[3]]
         self._digests = [digest for _, digest, *_ in rows]
         self._hashes = np.array([int(row[2], 16) for row in rows], np.uint64)
-        self._looks: dict[int, _Look] = {}
+        self._looks: dict[int, Look] = {}
 
     def copies_of(self, block: Sequence[int]) -> list[tuple[int, int]]:
         """The pairs of keys of a block's contents and of near copies that came before them."""
         looks = self._look_at(block)
-        own = np.stack([thumbnail for _, thumbnail in looks])
-        flipped = np.array([found.mirrored for found, _ in looks], np.uint64)
-        found: list[tuple[int, int]] = []
-        for hashes, thumbnails in (
-            (self._hashes[block], own),
-            (flipped, mirrored(own)),
-        ):
-            found += self._confirmed(block, hashes, thumbnails)
-        return found
+        plain, flipped = np.stack([look.hashes for look in looks], axis=1)
+        thumbnails = np.stack([look.thumbnail for look in looks])
+        return [
+            *self._confirmed(block, plain, thumbnails),
+            *self._confirmed(block, flipped, mirrored(thumbnails)),
+        ]
 
     def _confirmed(
         self, block: Sequence[int], hashes: NDArray[np.uint64], thumbnails: NDArray[np.uint8]
@@ -105,11 +92,11 @@ class _Search:
         if not len(pairs):
             return []
         others, rows = np.unique(pairs[:, 1], return_inverse=True)
-        theirs = np.stack([thumbnail for _, thumbnail in self._look_at(others.tolist())])
+        theirs = np.stack([look.thumbnail for look in self._look_at(others.tolist())])
         same = are_copies(thumbnails, theirs, np.stack([pairs[:, 0], rows], axis=1))
         return [(self.keys[block[one]], self.keys[other]) for one, other in pairs[same].tolist()]
 
-    def _look_at(self, indices: Sequence[int]) -> list[_Look]:
+    def _look_at(self, indices: Sequence[int]) -> list[Look]:
         missing = [index for index in indices if index not in self._looks]
         if len(self._looks) + len(missing) > _MOST_THUMBNAILS:
             self._looks.clear()
@@ -118,7 +105,7 @@ class _Search:
             self._looks |= zip(missing, pool.map(self._read, missing), strict=True)
         return [self._looks[index] for index in indices]
 
-    def _read(self, index: int) -> _Look:
+    def _read(self, index: int) -> Look:
         """A content whose file is gone is like nothing: its datasets are gone as well."""
         try:
             return look_at(files.path_of(self._digests[index]).read_bytes())

@@ -15,7 +15,7 @@ from .cleaning import Reason, Record, judge_copies
 from .curation import SPLITS, Candidate, CurationRecipe, Selection, Split, select
 from .dataset import Labels
 from .labels import age_bin
-from .near_copies import candidates
+from .near_copies import within
 
 # Perceptual hashes at most so many bits apart showed one picture.
 _NEAR_BITS = 2
@@ -103,7 +103,7 @@ def _groups(images: Sequence[FormerImage]) -> list[int]:
 
 def _near_groups(images: Sequence[FormerImage]) -> list[int]:
     hashes = np.array([image.perceptual_hash for image in images], np.uint64)
-    return _joined(len(images), candidates(hashes, hashes, _NEAR_BITS).tolist())
+    return _joined(len(images), within(hashes, hashes, _NEAR_BITS).tolist())
 
 
 def _joined(count: int, pairs: Sequence[Sequence[int]]) -> list[int]:

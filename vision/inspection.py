@@ -1,20 +1,16 @@
 """What one image of a dataset is like: size, brightness, sharpness and a perceptual hash."""
 
-import io
 from dataclasses import dataclass
 
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps
 
-from .near_copies import Looks, thumbnail
 from .photos import make_thumbnail, read_photo
 
 _LARGEST_BYTES = 20 * 2**20
 _LARGEST_PIXELS = 25_000_000
-_ENOUGH_TO_LOOK = (200, 200)  # larger JPEGs are decoded at a fraction of their size
 
 
 @dataclass(frozen=True)
@@ -41,21 +37,6 @@ def inspect(data: bytes) -> Facts:
         sharpness=round(laplacian_variance(luma), 2),
         perceptual_hash=_perceptual_hash(grey),
     )
-
-
-def look_at(data: bytes) -> tuple[Looks, NDArray[np.uint8]]:
-    """How an image looks and its thumbnail for `vision.near_copies`, quicker than `inspect`.
-
-    Raises OSError where it is broken.
-    """
-    try:
-        with Pillow.open(io.BytesIO(data)) as image:
-            image.draft("L", _ENOUGH_TO_LOOK)
-            grey = image.convert("L")
-    except (ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
-        raise OSError("The image is damaged.") from error
-    looks = Looks(_perceptual_hash(grey), _perceptual_hash(ImageOps.mirror(grey)))
-    return looks, thumbnail(grey)
 
 
 def as_thumbnail(data: bytes, side: int = 200) -> bytes:

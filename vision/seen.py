@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from .inspection import look_at
 from .labelled_files import LabelledFile
+from .near_copies import look_at
 from .trained_on import TrainedOn
 
 
@@ -13,10 +13,9 @@ def has_seen(trained_on: TrainedOn, data: bytes) -> bool:
     if trained_on.holds([hashlib.sha256(data).hexdigest()])[0]:
         return True
     try:
-        looks, _ = look_at(data)
+        return trained_on.resembles(look_at(data))
     except OSError:
         return False
-    return bool(trained_on.resembles([looks])[0])
 
 
 class SeenCounter:

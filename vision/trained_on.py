@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from .near_copies import Looks, candidates
-
-Numbers = NDArray[np.uint64]
+from .near_copies import Hashes, Look, within
 
 # Without pixels to confirm it, only hashes this close are taken for one picture: of such pairs
 # in UTKFace 425 of 429 are (docs/datasets.md).
 _NEAR_BITS = 2
 
 
-def _none() -> Numbers:
+def _none() -> Hashes:
     return np.zeros(0, np.uint64)
 
 
@@ -33,8 +31,8 @@ class TrainedOn:
     selections whose training splits are in it. `unknown`: names of models in its line of descent
     whose training images cannot be told."""
 
-    contents: Numbers = field(default_factory=_none)
-    hashes: Numbers = field(default_factory=_none)
+    contents: Hashes = field(default_factory=_none)
+    hashes: Hashes = field(default_factory=_none)
     selections: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
@@ -54,13 +52,9 @@ class TrainedOn:
         """Which contents, by their SHA-256 in hexadecimal, are in the list (N,)."""
         return np.isin(_prefixes(digests), self.contents)
 
-    def resembles(self, looks: Sequence[Looks]) -> NDArray[np.bool_]:
-        """Which images look, plain or mirrored, like one in the list (N,)."""
-        found = np.zeros(len(looks), bool)
-        for hashes in zip(*looks, strict=True):
-            pairs = candidates(np.array(hashes, np.uint64), self.hashes, _NEAR_BITS)
-            found[pairs[:, 0]] = True
-        return found
+    def resembles(self, look: Look) -> bool:
+        """Whether an image looks, plain or mirrored, like one in the list."""
+        return len(within(look.hashes[:, 0], self.hashes, _NEAR_BITS)) > 0
 
     def as_bytes(self) -> bytes:
         return save({"contents": self.contents, "hashes": self.hashes})
@@ -96,5 +90,5 @@ def read(data: bytes, about: dict[str, Any]) -> TrainedOn:
     return TrainedOn(contents, hashes, selections, unknown)
 
 
-def _prefixes(digests: Sequence[str]) -> Numbers:
+def _prefixes(digests: Sequence[str]) -> Hashes:
     return np.array([int(digest[:16], 16) for digest in digests], np.uint64)

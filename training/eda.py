@@ -214,6 +214,21 @@ def split_sizes(curations: Mapping[str, Curation]) -> dict[str, dict[str, int]]:
     return {recipe: {**found, "test": exam} for recipe, found in sizes.items()}
 
 
+def untested_cells(full: Curation) -> list[dict[str, Any]]:
+    """The cells of race × gender × decade with images of which none tests, the fullest first.
+
+    No image is moved to fill them: it may have been learnt from.
+    """
+    cubes = {split: by_decade(cube) for split, cube in curated_cube(full).items()}
+    there = cubes["train"] + cubes["validation"]
+    cells = [
+        {"race": RACES[race], "gender": GENDERS[gender], "age": AGE_BINS[decade], "n": int(n)}
+        for (race, gender, decade), n in np.ndenumerate(there)
+        if n and not cubes["test"][race, gender, decade]
+    ]
+    return sorted(cells, key=lambda cell: -cell["n"])
+
+
 def small_cells(counts: Counts) -> list[dict[str, Any]]:
     """The cells of race × gender × decade with fewer than `SMALL_CELL` images, smallest first."""
     cells = [
@@ -246,6 +261,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "copies": found.copies | {"not_compared": copies.waiting(dataset)},
         "label_noise": found.label_noise,
         "small_cells": small_cells(found.used),
+        "untested_cells": untested_cells(known[EXAM.name]),
         "images": {
             **{
                 field: {"edges": histogram_edges(field), "counts": counts}

@@ -1,9 +1,12 @@
 """The charts of a dataset, in the order an administrator reads them."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from vision.curation import RECIPES
 from vision.labels import AGE_BINS
@@ -11,6 +14,7 @@ from vision.labels import AGE_BINS
 from . import copies, curations, eda, eda_funnel
 from .charts import Axes, Chart, Section, bars, boxes, heat_map
 from .eda import Counts, Figures
+from .metrics import group_name
 from .models import Curation, Dataset, GenderLabel, RaceLabel, SplitName
 
 # The deck's `age_cat`: everybody under twenty is one category, then decades.
@@ -177,7 +181,7 @@ def _age_cats(key: str, title: str, sentence: str, counts: Counts, highest: int)
 def _splits(classic: Curation, full: Curation) -> Chart:
     sizes = eda.split_sizes({"classic": classic, "full": full})
     names = {split: str(label) for split, label in SplitName.choices}
-    return bars(
+    chart = bars(
         "splits",
         _("Splits"),
         _("How many images train and validate in each recipe, and the test that all versions sit."),
@@ -185,6 +189,21 @@ def _splits(classic: Curation, full: Curation) -> Chart:
         {recipe: [found[split] for split in names] for recipe, found in sizes.items()},
         axes=Axes(x=_("Split"), y=_("Images")),
     )
+    return replace(chart, notes=tuple(_untested(eda.untested_cells(full))))
+
+
+def _untested(cells: list[dict[str, Any]]) -> Iterator[str]:
+    if cells:
+        yield ngettext(
+            "%(count)d cell of race, gender and decade is too small for a test image, so tests say "
+            "nothing of it: %(cells)s.",
+            "%(count)d cells of race, gender and decade are too small for a test image, so tests "
+            "say nothing of them: %(cells)s.",
+            len(cells),
+        ) % {
+            "count": len(cells),
+            "cells": "; ".join(f"{group_name(cell)} ({cell['n']})" for cell in cells),
+        }
 
 
 def _small_cells(used: Counts) -> Chart:

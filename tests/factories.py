@@ -54,8 +54,8 @@ class SampleFactory(factory.django.DjangoModelFactory[Sample]):
     # Random bits lie far apart, unlike those of consecutive numbers.
     perceptual_hash = factory.LazyAttribute(lambda sample: sample.digest[:16])
 
-    @factory.post_generation
-    def content(self: Sample, _create: bool, _extracted: None) -> None:  # type: ignore[misc]
+    @factory.post_generation  # type: ignore[untyped-decorator]
+    def content(self: Sample, _create: bool, _extracted: None) -> None:
         """Its content, as an import keeps it."""
         keep([self])
 

@@ -60,7 +60,8 @@ def test_no_import_moves_a_content_whatever_its_size_and_order(
         import_(tmp_path / str(size), dict(files[:size]), f"of {size}")
         assert before.items() <= splits().items()
         before = splits()
-    trained, tested = set(), set()
+    trained: set[str] = set()
+    tested: set[str] = set()
     for dataset, recipe in itertools.product(Dataset.objects.all(), ("classic", "full")):
         for candidate, split in curations.selection(dataset, recipe).chosen:
             (trained if split == "train" else tested).add(candidate.digest)
@@ -117,7 +118,8 @@ def test_a_content_that_is_learnt_from_takes_its_copies_along_and_its_datasets_c
     one, two = (SampleFactory.create(dataset=dataset, bucket=0) for _ in range(2))
     SampleFactory.create(dataset=other, bucket=0)
     keys = Content.objects.filter(digest__in=[one.digest, two.digest])
-    contents.join([tuple(keys.values_list("pk", flat=True))])
+    first, second = keys.values_list("pk", flat=True)
+    contents.join([(first, second)])
     dataset.refresh_from_db()
     before = dataset.revision
     contents.move_towards_learning([one.digest], "train")

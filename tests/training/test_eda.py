@@ -15,6 +15,7 @@ from tests.factories import DatasetFactory, SampleFactory
 from training import eda
 from training.cleaning import judge
 from training.contents import join
+from training.eda_charts import tables
 from training.models import Content, Dataset
 from training.revisions import move_on
 
@@ -89,6 +90,21 @@ def test_groups_of_identical_files_are_counted_with_their_contradictions(dataset
         "conflicting_class_groups": 2,
         "not_compared": 19,
     }
+
+
+def test_a_cell_too_small_for_a_test_image_says_so() -> None:
+    dataset = DatasetFactory.create()
+    for bucket, race in ((0, 0), (2, 0), (3, 1), (11, 1), (4, 2)):
+        SampleFactory.create(dataset=dataset, bucket=bucket, race=race)
+    assert [(cell["race"], cell["n"]) for cell in eda.summary(dataset)["untested_cells"]] == [
+        ("black", 2),
+        ("asian", 1),
+    ]
+    (note,) = tables(dataset)["splits"]["notes"]
+    assert note == (
+        "2 cells of race, gender and decade are too small for a test image, so tests say nothing "
+        "of them: Black, male, 30-39 (2); Asian, male, 30-39 (1)."
+    )
 
 
 def test_labels_of_near_copies_tell_how_noisy_labels_are(dataset: Dataset) -> None:

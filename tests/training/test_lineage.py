@@ -1,16 +1,22 @@
 """What a version has learnt from is kept with it and never tests it; former versions' is found."""
 
 import hashlib
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.test import Client
+from django.urls import reverse
 
 from tests.factories import ModelVersionFactory
 from tests.training.trainable import quick, small_dataset, small_version
 from training import curations, files, former, lineage
+from training.downloads import zipped_bundle
 from training.metrics import test_sentences as sentences
 from training.models import Content, Dataset, ModelVersion, RunState, TrainingRun
 from training.registry import bundle_path, trained_on
@@ -229,6 +235,43 @@ def version_of_again(name: str, like: ModelVersion, data: dict[str, str]) -> Mod
     row.manifest = load_bundle(bundle_path(row)).manifest
     row.save()
     return row
+
+
+def test_a_versions_page_says_what_cannot_be_told_and_what_was_left_out(
+    dataset: Dataset, tmp_path: Path, admin_client: Client
+) -> None:
+    version = small_version(tmp_path / "small")
+    ModelVersion.objects.filter(pk=version.pk).update(
+        manifest={k: v for k, v in version.manifest.items() if k != "trained_on"},
+        report={
+            "left_out": 3,
+            "label_noise": {
+                "pairs": 5, "age_difference": 3.8, "gender_differs": 0.025, "race_differs": 0.083,
+            },
+        },
+    )  # fmt: skip
+    address = reverse("admin:training_modelversion_change", args=[version.pk])
+    page = admin_client.get(address).content.decode()
+    assert "trained on cannot be told" in page
+    assert "3 test images were left out" in page
+    assert "ages by 3.8 years in the mean, gender in 2.5 % and race in 8.3 %" in page
+
+
+def test_the_list_goes_where_the_bundle_goes(tmp_path: Path) -> None:
+    version = small_version(tmp_path / "small")
+    version.manifest = add_trained_on(bundle_path(version), of_examples(["ab" * 32], [7], "e"))
+    with zipfile.ZipFile(io.BytesIO(b"".join(zipped_bundle(version)))) as archive:
+        archive.extractall(tmp_path / "taken")
+    learnt = load_bundle(tmp_path / "taken" / version.bundle).trained_on
+    assert learnt
+    assert learnt.holds(["ab" * 32]).all()
+
+
+def test_the_command_compares_what_waits(dataset: Dataset, capsys: Any) -> None:
+    call_command("find_copies")
+    assert "Compared 80 images with all others." in capsys.readouterr().out
+    call_command("find_copies")
+    assert "Compared 0 images" in capsys.readouterr().out
 
 
 def test_migrating_keeps_contents_once_and_remembers_what_was_begun() -> None:

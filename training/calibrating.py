@@ -1,6 +1,7 @@
 """A version from another: the same weights, told anew how to read crops and how sure to be."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from django.db import transaction
@@ -12,7 +13,7 @@ from vision.curation import RECIPES
 from vision.dataset import Example
 from vision.errors import BundleIncompatible
 
-from . import curations
+from . import curations, lineage
 from .models import Dataset, ModelVersion
 from .publishing import facts_of_data, library_versions, report_on, saved
 from .registry import bundle_path, check_name_is_free, register_bundle
@@ -39,16 +40,18 @@ def calibrate_anew(
             _("The model “%(name)s” is a trunk without heads. Please train heads on it first.")
             % {"name": version.name}
         )
-    selected = _recipe(bundle), bundle.manifest.get("data", {}).get("seed", 0)
-    curated = curations.curated(dataset, *selected)
+    lineage.bring_up_to_date(on_progress)
+    seed = bundle.manifest.get("data", {}).get("seed", 0)
+    curated = curations.curated(dataset, _recipe(bundle), seed)
     on_progress("reading", 0, 1)
     size = bundle.manifest["input_size"]
     reading = measured_reading(curated.train, size)
     manifest = {**bundle.manifest, "reading": reading.as_json()}
     on_progress("calibration", 0, 1)
     crops, labels = _crops(curated.validation, size), [one.labels for one in curated.validation]
-    calibrated, _figures = calibrated_bundle(Bundle(manifest, bundle.tensors), crops, labels)
-    report = report_on(calibrated, curated.test, on_progress)
+    read_so = replace(bundle, manifest=manifest)
+    calibrated, _figures = calibrated_bundle(read_so, crops, labels)
+    report = report_on(calibrated, curated.test, dataset, on_progress)
     facts = {
         "name": name,
         "metrics": report["metrics"],
@@ -59,7 +62,7 @@ def calibrate_anew(
         },
         "created_at": timezone.now().isoformat(),
     }
-    made = Bundle({**calibrated.manifest, **facts}, bundle.tensors)
+    made = replace(calibrated, manifest={**calibrated.manifest, **facts})
     folder = saved(made, report)
     with transaction.atomic():
         return register_bundle(folder, name, report=report)

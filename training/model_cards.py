@@ -12,7 +12,14 @@ from django.utils.translation import override
 from vision.fairness import ENOUGH
 
 from .edit_tables import edits_table
-from .metrics import DECK_METRICS, figure_text, gap_sentences, group_name, marginal_groups
+from .metrics import (
+    DECK_METRICS,
+    figure_text,
+    gap_sentences,
+    group_name,
+    marginal_groups,
+    test_sentences,
+)
 
 Facts = Mapping[str, Any]
 
@@ -142,7 +149,7 @@ def _figures(manifest: Facts, report: Facts) -> str:
         "a test split of its own, so its row is for orientation, not a contest on equal terms. "
         "Errors are in years; all else are shares. The bias is the mean of estimated minus "
         "labelled age: above zero, people are taken for older than their labels say.\n\n"
-        + _table(table)
+        + "\n\n".join([_table(table), *test_sentences(manifest, report)])
     )
 
 

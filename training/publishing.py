@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,13 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from vision.artifacts import Bundle, load_bundle, save_bundle
+from vision.curation import EXAM
 from vision.dataset import Curated, Example
 from vision.diskspace import full_disk_in_words
 from vision.labelled_files import LabelledFile
 
-from . import curations, recipes
+from . import curations, former, lineage, recipes
+from .eda import label_noise
 from .journal import Journal
 from .model_cards import model_card
 from .models import Dataset, ModelVersion, TrainingRun
@@ -37,14 +40,18 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     VisionError, and what the journal raises. Imports TensorFlow.
     """
     recipe = recipes.recorded(run.recipe)
-    curated = curations.curated(run.dataset, recipe.curation)
+    lineage.bring_up_to_date(journal.progress)
+    curated = _images_of(run, recipe.curation)
     journal.log(
         f"{recipe.name} on {run.dataset}: {len(curated.train)} images to learn from, "
         f"{len(curated.validation)} to validate, {len(curated.test)} to test."
     )
     trunk = load_bundle(bundle_path(run.trunk)) if run.trunk else None
     fitted = recipes.carry_out(recipe, trunk, curated, folder, journal)
-    report = report_on(Bundle(fitted.manifest, fitted.tensors), curated.test, journal.progress)
+    learnt = lineage.of_training(curated, trunk)
+    report = report_on(
+        Bundle(fitted.manifest, fitted.tensors, learnt), curated.test, run.dataset, journal.progress
+    )
     metrics = report["metrics"]
     figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
     journal.log(f"test on {metrics['n']} images: {', '.join(figures)}")
@@ -55,8 +62,9 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
         "data": facts_of_data(run.dataset, curated),
         "training": _training(run, trunk, fitted),
         "created_at": timezone.now().isoformat(),
+        "trained_on": learnt.about(),
     }
-    folder = saved(Bundle(manifest, fitted.tensors), report)
+    folder = saved(Bundle(manifest, fitted.tensors, learnt), report)
     with transaction.atomic():
         version = register_bundle(folder, manifest["name"], report=report)
         journal.log(f"made the model {version.name}", version=version)
@@ -64,15 +72,31 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     return version
 
 
+def _images_of(run: TrainingRun, recipe: str) -> Curated:
+    """What a run trains on, and the test that all sit. Raises NothingLeft."""
+    if not run.former_splits:
+        return curations.curated(run.dataset, recipe)
+    # It goes on with the images it was begun with; the exam no longer has what it learns from.
+    begun_with = former.curated(run.dataset, recipe)
+    return replace(begun_with, test=curations.curated(run.dataset, EXAM.name).test)
+
+
 def report_on(
-    bundle: Bundle, examples: Sequence[Example], on_progress: Callable[[str, int, int], None]
+    bundle: Bundle,
+    examples: Sequence[Example],
+    dataset: Dataset,
+    on_progress: Callable[[str, int, int], None],
 ) -> dict[str, Any]:
-    """The report on held-back examples. Raises ExampleUnreadable. Imports TensorFlow."""
+    """The report on a dataset's test, less what the bundle was trained on or what looks the same.
+
+    Raises ExampleUnreadable. Imports TensorFlow.
+    """
     from vision.engine import Engine
     from vision.features import ExampleUnreadable
     from vision.report import readings, report
 
-    done, total = 0, readings(len(examples))
+    exam = lineage.without_seen(examples, bundle.trained_on) if bundle.trained_on else examples
+    done, total = 0, readings(len(exam))
 
     def count(more: int) -> None:
         nonlocal done
@@ -80,7 +104,7 @@ def report_on(
         on_progress("test", done, total)
 
     count(0)
-    found = report(Engine(bundle), _Files(examples), on_progress=count)
+    found = report(Engine(bundle), _Files(exam), on_progress=count)
     if lost := sum(found["metrics"]["skipped"].values()):
         raise ExampleUnreadable(
             _(
@@ -89,7 +113,11 @@ def report_on(
             )
             % {"count": lost}
         )
-    return found
+    return {
+        **found,
+        "left_out": len(examples) - len(exam),
+        "label_noise": label_noise(dataset),
+    }
 
 
 class _Files:
@@ -151,5 +179,11 @@ def saved(bundle: Bundle, report: dict[str, Any]) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
     card = {"MODEL_CARD.md": model_card(bundle.manifest, report)}
     with full_disk_in_words():
-        save_bundle(folder, bundle.manifest, bundle.tensors, documents=card)
+        save_bundle(
+            folder,
+            bundle.manifest,
+            bundle.tensors,
+            documents=card,
+            trained_on=bundle.trained_on,
+        )
     return folder

@@ -12,8 +12,9 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from vision.artifacts import copy_bundle, load_bundle, read_manifest
+from vision.artifacts import copy_bundle, load_bundle, read_manifest, read_trained_on
 from vision.errors import BundleError
+from vision.trained_on import TrainedOn
 
 from .models import ModelVersion
 
@@ -25,6 +26,14 @@ def bundle_path(version: ModelVersion) -> Path:
     """The folder of a version's bundle."""
     root: Path = settings.MODEL_ROOT
     return root / version.bundle
+
+
+def trained_on(version: ModelVersion) -> TrainedOn | None:
+    """What a version has learnt from, all the way back; None where that cannot be told."""
+    try:
+        return read_trained_on(bundle_path(version), version.manifest)
+    except BundleError:
+        return None
 
 
 def active_version() -> ModelVersion | None:

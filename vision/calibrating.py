@@ -1,6 +1,7 @@
 """Calibrating all heads of a bundle at once, by what it gives out when it serves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,4 +32,4 @@ def calibrated_bundle(
         calibrated = calibrate(spec, found, truth)
         heads[spec.name] = calibrated.as_json()
         validation[spec.name] = validation_figures(calibrated, found, truth)
-    return Bundle({**bundle.manifest, "heads": heads}, bundle.tensors), validation
+    return replace(bundle, manifest={**bundle.manifest, "heads": heads}), validation

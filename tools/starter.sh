@@ -16,6 +16,7 @@ manage() {
 }
 
 git -C "$root" archive "$commit" weights/starter | tar -x -C "$scratch"
+"$root/.venv/bin/python" "$root/tools/starter_trained_on.py" "$scratch/weights/starter" "$images"
 manage import_dataset "$images" --name UTKFace
 manage shell -v 0 -c "
 from pathlib import Path

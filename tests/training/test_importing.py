@@ -260,10 +260,17 @@ def test_utkface_has_the_counts_that_an_independent_look_finds(dataset: Dataset)
     for reason in ("conflicting_classes", "conflicting_ages", "exact_duplicate"):
         assert found[reason] == seen[reason]
     assert not {"unreadable", "label_out_of_range", "unsafe_name"} & set(found)
-    classic = current(dataset)["classic"].funnel
-    assert classic[-1]["count"] == 3 * seen["smallest"]
-    races = Counter(c.labels.race for c, _ in selection(dataset, "classic").chosen if c.labels)
+    classic = current(dataset)["classic"]
+    assert classic.funnel[-1]["count"] == 3 * seen["smallest"]
+    races: Counter[int] = Counter()
+    for _split, race, _gender, _age, count in classic.cells:
+        races[race] += count
     assert races == dict.fromkeys(range(3), seen["smallest"])
+    tests = {
+        recipe: {c.digest for c, split in selection(dataset, recipe).chosen if split == "test"}
+        for recipe in ("classic", "full")
+    }
+    assert tests["classic"] == tests["full"] != set()
 
 
 def _independent_counts(archive: Path) -> dict[str, int]:

@@ -72,7 +72,7 @@ def test_a_run_that_was_cut_off_goes_on(dataset: Dataset) -> None:
     run = create(dataset, TINY.with_changes(stages=(PretrainStage(48, 2, 16),)))
 
     def watch(phase: str, done: int, _total: int) -> None:
-        if phase == "1: 48 px" and done == 4:  # of three steps an epoch
+        if phase == "1: 48 px" and done == 5:  # of four steps an epoch
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

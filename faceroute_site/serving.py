@@ -5,7 +5,9 @@ import signal
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+
+from training.registry import active_version
 
 from . import programs
 from .address import Address
@@ -26,7 +28,7 @@ def serve(address: Address) -> None:
         say(_ME, "Preparing the database, the static files and the model.")
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        call_command("register_starter")
+        register_starter()
         asyncio.run(_run(address, queue, programs.site(address), lock))
     say(_ME, "Everything has stopped.")
 
@@ -42,6 +44,16 @@ async def _run(address: Address, queue: list[Program], site: list[Program], lock
         await stop.wait()
         announcing.cancel()
         say(_ME, "Stopping; this takes a few seconds.")
+
+
+def register_starter() -> None:
+    """A broken starter stops no site that another model serves. Raises CommandError."""
+    try:
+        call_command("register_starter")
+    except CommandError as error:
+        if active_version() is None:
+            raise
+        say(_ME, str(error))
 
 
 def _asked_to_stop() -> asyncio.Event:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from training.models import Run, RunState
 from training.registry import active_version
 from training.runs import KINDS
+from training.starter import waiting_starter
 
 from .models import Correction, Prediction, Review, Status
 
@@ -17,6 +18,7 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         **context,
         "serving": active_version(),
+        "newer_starter": waiting_starter(),
         "open_runs": [_entry(run) for kind in KINDS for run in _open(kind)],
         "waiting": Prediction.objects.filter(status=Status.QUEUED).count(),
         "running": Prediction.objects.filter(status=Status.RUNNING).count(),

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from predictions.models import Face, Photo, Prediction, Status
+from training.contents import keep
 from training.models import Dataset, ModelVersion, Sample
 
 
@@ -40,6 +41,7 @@ class SampleFactory(factory.django.DjangoModelFactory[Sample]):
 
     class Meta:
         model = Sample
+        skip_postgeneration_save = True
 
     dataset = factory.SubFactory(DatasetFactory)
     name = factory.Sequence(lambda n: f"30_0_0_{n}.jpg")
@@ -51,6 +53,11 @@ class SampleFactory(factory.django.DjangoModelFactory[Sample]):
     brightness, sharpness = 120.0, 500.0
     # Random bits lie far apart, unlike those of consecutive numbers.
     perceptual_hash = factory.LazyAttribute(lambda sample: sample.digest[:16])
+
+    @factory.post_generation  # type: ignore[untyped-decorator]
+    def content(self: Sample, _create: bool, _extracted: None) -> None:
+        """Its content, as an import keeps it."""
+        keep([self])
 
 
 class PhotoFactory(factory.django.DjangoModelFactory[Photo]):

@@ -9,47 +9,46 @@ from django.db.models.lookups import Exact
 from vision.cleaning import COPY_REASONS, Reason, Record, judge_copies
 from vision.dataset import Labels
 
+from .contents import of_sample
 from .models import Dataset, Ruling, Sample
 
 _BATCH = 2000
 
 
 def judge(dataset: Dataset, group: int | None = None) -> None:
-    """Find the copies in a dataset anew and let administrators' rulings have the last word.
+    """Judge the copies in a dataset anew and let administrators' rulings have the last word.
 
     With `group` only among the images of that group, which is enough where a label has changed:
     no image outside shows the same picture. Nobody sees a dataset half judged: all rows change in
     one transaction.
     """
     samples = dataset.samples.all() if group is None else dataset.samples.filter(group=group)
-    rows = list(samples.values_list(*_COLUMNS, named=True))
-    verdicts = judge_copies([_record(row) for row in rows if row.digest])
+    # What cannot be read shows no picture that others could show: no content has such a key.
+    pictures = samples.annotate(picture=of_sample("group", -F("pk")))
+    rows = list(pictures.values_list(*_COLUMNS, named=True))
+    verdicts = judge_copies([_record(row) for row in rows if _is_comparable(row)])
     changed = []
     for row in rows:
-        verdict = verdicts.get(row.pk)
-        found = (verdict.reason or "") if verdict and _is_comparable(row) else row.found
-        right = verdict.group if verdict else row.pk
-        if (right, found) != (row.group, row.found):
-            changed.append(Sample(pk=row.pk, group=right, found=found))
+        found = verdicts[row.pk] or "" if row.pk in verdicts else row.found
+        if (row.picture, found) != (row.group, row.found):
+            changed.append(Sample(pk=row.pk, group=row.picture, found=found))
     with transaction.atomic():
         Sample.objects.bulk_update(changed, ["group", "found"], _BATCH)
         samples.update(reason=reason_under(F("ruling")))
 
 
-_COLUMNS = (
-    "pk", "name", "digest", "age", "gender", "race", "perceptual_hash", "found", "group",
-)  # fmt: skip
+_COLUMNS = ("pk", "name", "digest", "age", "gender", "race", "found", "group", "picture")
 
 
 def _is_comparable(row: Any) -> bool:
     """Whether only copies could speak against the image."""
-    labelled = None not in (row.age, row.gender, row.race)
-    return labelled and (not row.found or row.found in COPY_REASONS)
+    readable = row.digest and None not in (row.age, row.gender, row.race)
+    return bool(readable) and (not row.found or row.found in COPY_REASONS)
 
 
 def _record(row: Any) -> Record:
-    labels = Labels(row.age, row.gender, row.race) if _is_comparable(row) else None
-    return Record(row.pk, row.name, row.digest, labels, int(row.perceptual_hash, 16))
+    labels = Labels(row.age, row.gender, row.race)
+    return Record(row.pk, row.name, row.digest, labels, row.picture)
 
 
 def reason_under(ruling: Any) -> Case:

@@ -7,20 +7,23 @@ from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Value
 
 from vision.cleaning import Reason
-from vision.curation import RECIPES, Candidate, Selection, select
+from vision.curation import EXAM, RECIPES, Candidate, Selection, select, with_exam
 from vision.dataset import Curated, Labels
 from vision.labels import GENDERS, RACES
 
-from . import files
-from .models import Curation, Dataset
+from . import contents, files
+from .models import Curation, Dataset, SplitName
 
 
 def selection(dataset: Dataset, recipe: str, seed: int = 0) -> Selection:
-    """What a recipe of `vision.curation.RECIPES` selects of a dataset as it is now."""
-    return select(RECIPES[recipe], _candidates(dataset), seed)
+    """What a recipe of `vision.curation.RECIPES` trains and validates on of a dataset as it is
+    now, and the test images that all recipes share."""
+    candidates = _candidates(dataset)
+    exam = select(EXAM, candidates, seed)
+    return with_exam(select(RECIPES[recipe], candidates, seed), exam)
 
 
 def curated(dataset: Dataset, recipe: str, seed: int = 0) -> Curated:
@@ -40,15 +43,11 @@ def current(dataset: Dataset, seed: int = 0) -> dict[str, Curation]:
     return {recipe: found[recipe] for recipe in RECIPES}
 
 
-def move_on(dataset: Dataset) -> None:
-    """Note that what is in the dataset has changed: what was computed of it holds no more."""
-    Dataset.objects.filter(pk=dataset.pk).update(revision=F("revision") + 1)
-    dataset.refresh_from_db(fields=["revision"])
-
-
 def _curate(dataset: Dataset, seed: int) -> dict[str, Curation]:
     candidates = _candidates(dataset)
-    made = [_curation(dataset, select(recipe, candidates, seed)) for recipe in RECIPES.values()]
+    exam = select(EXAM, candidates, seed)
+    chosen = [select(recipe, candidates, seed) for recipe in RECIPES.values()]
+    made = [_curation(dataset, one, with_exam(one, exam).fingerprint) for one in chosen]
     with transaction.atomic():
         unchanged = Dataset.objects.filter(pk=dataset.pk, revision=dataset.revision)
         # Where the dataset went on in the meantime, what others recorded of it is newer.
@@ -62,13 +61,13 @@ def _curate(dataset: Dataset, seed: int) -> dict[str, Curation]:
     return {curation.recipe: curation for curation in made}
 
 
-def _curation(dataset: Dataset, chosen: Selection) -> Curation:
+def _curation(dataset: Dataset, chosen: Selection, fingerprint: str) -> Curation:
     return Curation(
         dataset=dataset,
         recipe=chosen.recipe,
         seed=chosen.seed,
         revision=dataset.revision,
-        fingerprint=chosen.fingerprint,
+        fingerprint=fingerprint,
         funnel=[asdict(step) for step in chosen.funnel],
         cells=_cells(chosen),
     )
@@ -87,8 +86,10 @@ def split_table(chosen: Selection) -> str:
 
 
 def _candidates(dataset: Dataset) -> list[Candidate]:
-    columns = ("name", "digest", "age", "gender", "race", "reason", "group", "bucket")
-    return [_candidate(row) for row in dataset.samples.values_list(*columns, named=True)]
+    columns = ("name", "digest", "age", "gender", "race", "reason", "split")
+    # What cannot be read is in no split; it is set aside before anybody asks.
+    samples = dataset.samples.annotate(split=contents.of_sample("split", Value(SplitName.TRAIN)))
+    return [_candidate(row) for row in samples.values_list(*columns, named=True)]
 
 
 def _candidate(row: Any) -> Candidate:
@@ -96,7 +97,7 @@ def _candidate(row: Any) -> Candidate:
     if None not in (row.age, row.gender, row.race):
         labels = Labels(row.age, row.gender, row.race)
     reason = Reason(row.reason) if row.reason else None
-    return Candidate(row.name, row.digest, labels, reason, row.group, row.bucket)
+    return Candidate(row.name, row.digest, labels, reason, row.split)
 
 
 def _cells(chosen: Selection) -> list[list[str | int]]:

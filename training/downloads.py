@@ -32,7 +32,10 @@ def zipped_bundle(version: ModelVersion) -> Iterator[bytes]:
     Raises BundleMissing at once where the bundle is not whole.
     """
     folder = bundle_path(version)
-    files = [folder / MANIFEST, folder / WEIGHTS]
+    files = [
+        folder / MANIFEST,
+        *(folder / name for name in version.manifest.get("files", [WEIGHTS])),
+    ]
     if not all(file.is_file() for file in files):
         raise BundleMissing(
             _("The files of the model “%(name)s” are not there any more.") % {"name": version.name}

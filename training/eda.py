@@ -4,9 +4,10 @@ The cube is cached by the dataset's revision, so a page asks the database once p
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations, groupby
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from django.core.cache import cache
 from django.db.models import Count, Max, Min
 from numpy.typing import NDArray
 
+from vision.curation import EXAM
 from vision.labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES, age_bin
 
-from . import curations
+from . import copies, curations
 from .models import Curation, Dataset
 
 Counts = NDArray[np.int64]
@@ -31,6 +33,7 @@ DECK_FUNNEL: dict[str, int] = {
 }
 # A cell of race × gender × decade below this is too small to learn from or to judge by.
 SMALL_CELL = 50
+_CACHE = "eda-2"  # another one for another shape of `Figures`
 _CACHED_FOR = 30 * 24 * 3600
 # The edges of the bins. Sharpness spans four orders of magnitude, so its bins grow.
 _EDGES: dict[str, NDArray[np.float64]] = {
@@ -49,6 +52,7 @@ class Figures:
     histograms: dict[str, list[int]]
     resolutions: dict[str, int]
     copies: dict[str, int]
+    label_noise: dict[str, Any]
 
     @cached_property
     def labelled(self) -> Counts:
@@ -69,7 +73,7 @@ class Figures:
 
 def figures(dataset: Dataset) -> Figures:
     """The dataset's figures at its present revision."""
-    key = f"eda:{dataset.pk}:{dataset.revision}"
+    key = f"{_CACHE}:{dataset.pk}:{dataset.revision}"
     found: Figures | None = cache.get(key)
     if found is None:
         found = _compute(dataset)
@@ -84,6 +88,7 @@ def _compute(dataset: Dataset) -> Figures:
         histograms=_histograms(dataset),
         resolutions=_resolutions(dataset),
         copies=_copies(dataset),
+        label_noise=label_noise(dataset),
     )
 
 
@@ -156,6 +161,34 @@ def _copies(dataset: Dataset) -> dict[str, int]:
     }
 
 
+def label_noise(dataset: Dataset) -> dict[str, Any]:
+    """How much labels of one picture differ: the floor of every figure measured with them.
+
+    `pairs` of labelled near copies (identical files are not among them), the mean difference of
+    their ages in years, and the shares of pairs whose genders and races differ; None without pairs.
+    """
+    labelled = dataset.samples.exclude(digest="").exclude(age=None).exclude(race=None)
+    several = labelled.values("group").annotate(n=Count("digest", distinct=True)).filter(n__gt=1)
+    rows = labelled.filter(group__in=several.values("group")).order_by("group", "pk")
+    columns = ("group", "digest", "age", "gender", "race")
+    pairs = [
+        (one[2:], other[2:])
+        for _, members in groupby(rows.values_list(*columns), lambda row: row[0])
+        for one, other in combinations(members, 2)
+        if one[1] != other[1]
+    ]
+    if not pairs:
+        return {"pairs": 0, "age_difference": None, "gender_differs": None, "race_differs": None}
+    first, second = np.array(pairs).transpose(1, 2, 0)
+    ages, genders, races = np.abs(first - second)
+    return {
+        "pairs": len(pairs),
+        "age_difference": round(float(ages.mean()), 2),
+        "gender_differs": round(float((genders > 0).mean()), 4),
+        "race_differs": round(float((races > 0).mean()), 4),
+    }
+
+
 def by_decade(ages: Counts) -> Counts:
     """Counts (…, ages) as (…, decades), the decades of `AGE_BINS`."""
     edges = [age for age in range(OLDEST_AGE + 1) if age == 0 or age_bin(age) != age_bin(age - 1)]
@@ -169,6 +202,31 @@ def curated_cube(curation: Curation) -> dict[str, Counts]:
     for split, race, gender, age, count in curation.cells:
         cubes[split][race, gender, age] += count
     return cubes
+
+
+def split_sizes(curations: Mapping[str, Curation]) -> dict[str, dict[str, int]]:
+    """Recipe → how many images train, validate and test; all recipes share the test images."""
+    sizes = {
+        recipe: {split: int(cube.sum()) for split, cube in curated_cube(chosen).items()}
+        for recipe, chosen in curations.items()
+    }
+    exam = sizes[EXAM.name]["test"]
+    return {recipe: {**found, "test": exam} for recipe, found in sizes.items()}
+
+
+def untested_cells(full: Curation) -> list[dict[str, Any]]:
+    """The cells of race × gender × decade with images of which none tests, the fullest first.
+
+    No image is moved to fill them: it may have been learnt from.
+    """
+    cubes = {split: by_decade(cube) for split, cube in curated_cube(full).items()}
+    there = cubes["train"] + cubes["validation"]
+    cells = [
+        {"race": RACES[race], "gender": GENDERS[gender], "age": AGE_BINS[decade], "n": int(n)}
+        for (race, gender, decade), n in np.ndenumerate(there)
+        if n and not cubes["test"][race, gender, decade]
+    ]
+    return sorted(cells, key=lambda cell: -cell["n"])
 
 
 def small_cells(counts: Counts) -> list[dict[str, Any]]:
@@ -196,15 +254,14 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "deck_funnel": DECK_FUNNEL,
         "funnels": {name: chosen.funnel for name, chosen in known.items()},
         "fingerprints": {name: chosen.fingerprint for name, chosen in known.items()},
-        "splits": {
-            name: {split: int(cube.sum()) for split, cube in curated_cube(chosen).items()}
-            for name, chosen in known.items()
-        },
+        "splits": split_sizes(known),
         "counts": counts_of(found.labelled),
         "used": counts_of(found.used),
         "reasons": {reason or "used": n for reason, n in sorted(found.reasons.items())},
-        "copies": found.copies,
+        "copies": found.copies | {"not_compared": copies.waiting(dataset)},
+        "label_noise": found.label_noise,
         "small_cells": small_cells(found.used),
+        "untested_cells": untested_cells(known[EXAM.name]),
         "images": {
             **{
                 field: {"edges": histogram_edges(field), "counts": counts}

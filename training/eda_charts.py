@@ -1,17 +1,21 @@
 """The charts of a dataset, in the order an administrator reads them."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from vision.curation import RECIPES
 from vision.labels import AGE_BINS
 
-from . import curations, eda, eda_funnel
+from . import copies, curations, eda, eda_funnel
 from .charts import Axes, Chart, Section, bars, boxes, heat_map
 from .eda import Counts, Figures
-from .models import Curation, Dataset, GenderLabel, RaceLabel
+from .metrics import group_name
+from .models import Curation, Dataset, GenderLabel, RaceLabel, SplitName
 
 # The deck's `age_cat`: everybody under twenty is one category, then decades.
 _AGE_CATS = ("<20", "20", "30", "40", "50", "60", "70", "80", "90+")
@@ -22,8 +26,9 @@ def sections(dataset: Dataset) -> list[Section]:
     figures = eda.figures(dataset)
     known = curations.current(dataset)
     classic, full = known["classic"], known["full"]
+    funnels = eda_funnel.charts(figures, copies.waiting(dataset), classic, full)
     return [
-        Section(_("From files to examples"), eda_funnel.charts(figures, classic, full)),
+        Section(_("From files to examples"), funnels),
         Section(_("Who is in it"), _label_charts(figures)),
         Section(_("Balance"), _balance_charts(figures, classic, full)),
         Section(_("What the images are like"), _image_charts(figures)),
@@ -174,16 +179,31 @@ def _age_cats(key: str, title: str, sentence: str, counts: Counts, highest: int)
 
 
 def _splits(classic: Curation, full: Curation) -> Chart:
-    cubes = {"classic": eda.curated_cube(classic), "full": eda.curated_cube(full)}
-    names = {"train": _("Training"), "validation": _("Validation"), "test": _("Test")}
-    return bars(
+    sizes = eda.split_sizes({"classic": classic, "full": full})
+    names = {split: str(label) for split, label in SplitName.choices}
+    chart = bars(
         "splits",
         _("Splits"),
-        _("How many images train, validate and test in each recipe."),
+        _("How many images train and validate in each recipe, and the test that all versions sit."),
         list(names.values()),
-        {recipe: [int(cube[split].sum()) for split in names] for recipe, cube in cubes.items()},
+        {recipe: [found[split] for split in names] for recipe, found in sizes.items()},
         axes=Axes(x=_("Split"), y=_("Images")),
     )
+    return replace(chart, notes=tuple(_untested(eda.untested_cells(full))))
+
+
+def _untested(cells: list[dict[str, Any]]) -> Iterator[str]:
+    if cells:
+        yield ngettext(
+            "%(count)d cell of race, gender and decade is too small for a test image, so tests say "
+            "nothing of it: %(cells)s.",
+            "%(count)d cells of race, gender and decade are too small for a test image, so tests "
+            "say nothing of them: %(cells)s.",
+            len(cells),
+        ) % {
+            "count": len(cells),
+            "cells": "; ".join(f"{group_name(cell)} ({cell['n']})" for cell in cells),
+        }
 
 
 def _small_cells(used: Counts) -> Chart:

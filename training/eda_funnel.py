@@ -10,12 +10,16 @@ from django.utils.translation import ngettext
 
 from .charts import Axes, Chart, bars
 from .eda import DECK_FUNNEL, Figures
+from .metrics import noise_sentences
 from .models import Curation, RaceLabel, ReasonChoice
 
 
-def charts(figures: Figures, classic: Curation, full: Curation) -> list[Chart]:
-    """The classic funnel beside the student deck's, every reason, and the full funnel."""
-    return [_classic_funnel(classic), _reasons(figures), _full_funnel(full)]
+def charts(figures: Figures, waiting: int, classic: Curation, full: Curation) -> list[Chart]:
+    """The classic funnel beside the student deck's, every reason, and the full funnel.
+
+    `waiting`: how many images have not been compared with the others yet.
+    """
+    return [_classic_funnel(classic), _reasons(figures, waiting), _full_funnel(full)]
 
 
 def step_names() -> dict[str, str]:
@@ -137,10 +141,10 @@ def _reason_name(reason: str) -> str:
     return str(ReasonChoice(reason).label)
 
 
-def _reasons(figures: Figures) -> Chart:
+def _reasons(figures: Figures, waiting: int) -> Chart:
     aside = {r: n for r, n in figures.reasons.items() if r}
     ordered = sorted(aside, key=lambda reason: -aside[reason])
-    return bars(
+    chart = bars(
         "reasons",
         _("Why images are set aside"),
         _("%(groups)d groups of identical files, %(conflicts)d of them with differing labels.")
@@ -153,3 +157,16 @@ def _reasons(figures: Figures) -> Chart:
         axes=Axes(x=_("Reason"), y=_("Files")),
         sideways=True,
     )
+    notes = (*_waiting(waiting), *noise_sentences(figures.label_noise))
+    return replace(chart, notes=notes)
+
+
+def _waiting(count: int) -> Iterator[str]:
+    if count:
+        yield ngettext(
+            "%(count)d image has not been compared with the others yet, so near copies of it may "
+            "be missing here. The next import or training does it, or `manage.py find_copies`.",
+            "%(count)d images have not been compared with the others yet, so near copies of them "
+            "may be missing here. The next import or training does it, or `manage.py find_copies`.",
+            count,
+        ) % {"count": count}

@@ -16,9 +16,12 @@ from vision.labelled_files import LabelledFile, LabelledFiles
 
 from . import files
 from .cleaning import judge
-from .curations import current, move_on
+from .contents import keep
+from .curations import current
+from .lineage import bring_up_to_date
 from .mean_faces import draw_all
 from .models import Dataset, Sample
+from .revisions import move_on
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +58,8 @@ def import_files(dataset: Dataset, path: Path, on_progress: Progress) -> int:
 
 
 def clean(dataset: Dataset, on_progress: Progress) -> None:
-    """Judge copies anew and curate by every recipe, after anything in the dataset changed."""
-    on_progress("copies", 0, 0)
+    """Find and judge copies, and curate by every recipe, after anything in the dataset changed."""
+    bring_up_to_date(on_progress)
     judge(dataset)
     move_on(dataset)
     on_progress("curation", 0, 0)
@@ -91,6 +94,7 @@ def _import_batch(dataset: Dataset, batch: list[LabelledFile]) -> int:
             unique_fields=["dataset", "name"],
             update_fields=_FIELDS,
         )
+        keep(samples)
     return len(new)
 
 

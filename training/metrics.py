@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from .models import GenderLabel, ModelVersion, RaceLabel
 
@@ -114,6 +115,43 @@ def _mean(groups: Sequence[Mapping[str, Any]], figure: str) -> float | None:
     known = [group for group in groups if group.get(figure) is not None]
     total = sum(group["n"] for group in known)
     return sum(group["n"] * group[figure] for group in known) / total if total else None
+
+
+def noise_sentences(noise: Mapping[str, Any]) -> Iterator[str]:
+    """`training.eda.label_noise` in words; none where there are no pairs to tell by."""
+    if noise.get("pairs"):
+        yield _(
+            "Labels of one picture differ: in %(pairs)d pairs of near copies ages by %(years).1f "
+            "years in the mean, gender in %(gender).1f %% and race in %(race).1f %%. Figures "
+            "cannot be better than labels agree among themselves."
+        ) % {
+            "pairs": noise["pairs"],
+            "years": noise["age_difference"],
+            "gender": 100 * noise["gender_differs"],
+            "race": 100 * noise["race_differs"],
+        }
+
+
+def test_sentences(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[str]:
+    """What to know of the images that a version was tested on, as far as there is anything."""
+    known = manifest.get("trained_on")
+    if known is None:
+        yield _(
+            "Which images it was trained on cannot be told, so some of them may be among those "
+            "that it was tested on."
+        )
+    elif known["unknown"]:
+        yield _(
+            "What “%(names)s”, which it goes on from, was trained on cannot be told, so some of "
+            "those images may be among the ones that it was tested on."
+        ) % {"names": "”, “".join(known["unknown"])}
+    if count := report.get("left_out"):
+        yield ngettext(
+            "%(count)d test image was left out, because it has learnt from it or a near copy.",
+            "%(count)d test images were left out, because it has learnt from them or near copies.",
+            count,
+        ) % {"count": count}
+    yield from noise_sentences(report.get("label_noise", {}))
 
 
 def gap_sentences(gaps: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -12,7 +12,14 @@ from django.utils.translation import override
 from vision.fairness import ENOUGH
 
 from .edit_tables import edits_table
-from .metrics import DECK_METRICS, figure_text, gap_sentences, group_name, marginal_groups
+from .metrics import (
+    DECK_METRICS,
+    figure_text,
+    gap_sentences,
+    group_name,
+    marginal_groups,
+    test_sentences,
+)
 
 Facts = Mapping[str, Any]
 
@@ -90,7 +97,13 @@ def _training(manifest: Facts) -> str:
     facts = dict(manifest.get("training", {}))
     if isinstance(recipe := facts.get("recipe"), Mapping):
         facts["recipe"] = {key: value for key, value in recipe.items() if key != "heads"}
-    return _facts(facts)
+    text = _facts(facts)
+    if calibration := manifest.get("calibration"):
+        text += (
+            f"\n\nIts weights are those of `{calibration['of']}`. How soft its crops are, its "
+            f"temperatures and its interval were measured anew.\n\n{_facts(calibration)}"
+        )
+    return text
 
 
 def _what_it_is(manifest: Facts) -> str:
@@ -106,6 +119,11 @@ def _what_it_is(manifest: Facts) -> str:
         lines.append(
             f"- {name}: {output}{f' ({labels})' if labels else ''}"
             + (f"; unsure ones (under {again:g}) get a second look, mirrored" if again else "")
+        )
+    if reading := manifest.get("reading"):
+        lines.append(
+            "\nCrops sharper than most that it learnt from are softened before it sees them, to "
+            f"{reading['softness']:g} (docs/softness.md)."
         )
     if made := manifest.get("created_at"):
         lines.append(f"\nMade on {str(made)[:10]}.")
@@ -131,7 +149,7 @@ def _figures(manifest: Facts, report: Facts) -> str:
         "a test split of its own, so its row is for orientation, not a contest on equal terms. "
         "Errors are in years; all else are shares. The bias is the mean of estimated minus "
         "labelled age: above zero, people are taken for older than their labels say.\n\n"
-        + _table(table)
+        + "\n\n".join([_table(table), *test_sentences(manifest, report)])
     )
 
 

@@ -102,11 +102,47 @@ class RaceLabel(models.IntegerChoices):
     OTHERS = 4, _("Others")
 
 
+class SplitName(models.TextChoices):
+    """The splits of `vision.curation`, nearest to learning first."""
+
+    TRAIN = "train", _("Training")
+    VALIDATION = "validation", _("Validation")
+    TEST = "test", _("Test")
+
+
+class Content(models.Model):
+    """What a file holds, once, in however many datasets and under however many names.
+
+    `split` is fixed when the content first comes, before anything is selected, and stays when all
+    its samples go; it only ever moves nearer to learning. `group`: contents of one group show one
+    picture and have one split; it is the lowest key among them. `compared`: whether near copies of
+    it have been looked for among the contents before it.
+    """
+
+    digest = models.CharField("SHA-256", max_length=64, unique=True)
+    perceptual_hash = models.CharField(max_length=16)
+    split = models.CharField(_("split"), max_length=10, choices=SplitName)
+    group = models.BigIntegerField(db_index=True)
+    compared = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            # Few are ever waiting, so that asking whether any is costs nothing.
+            models.Index(
+                fields=["id"], condition=models.Q(compared=False), name="content_to_compare"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.digest
+
+
 class Sample(models.Model):
     """One file of a dataset: its labels, what it is like, and why it is set aside, if it is.
 
     The content lies once under its digest, however many samples show it. `group`: samples of one
-    group show one picture. `bucket`: MD5 of the content modulo 20, which decides the split.
+    group show one picture; that of the `Content`, as it was when the copies were last judged.
+    `bucket`: MD5 of the content modulo 20.
     """
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="samples")
@@ -281,6 +317,11 @@ class TrainingRun(Run):
     recipe = models.JSONField(_("recipe"))
     trunk = models.ForeignKey(ModelVersion, models.PROTECT, null=True, related_name="+")
     activate = models.BooleanField(_("activate when done"), default=False)
+    former_splits = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Begun when splits were dealt as `vision.former_splits` does.",
+    )
     history = models.JSONField(default=dict, editable=False)
     log = models.TextField(_("log"), blank=True, editable=False)
     version = models.OneToOneField(

@@ -12,16 +12,28 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from vision.artifacts import copy_bundle, load_bundle, read_manifest
+from vision.artifacts import copy_bundle, load_bundle, read_manifest, read_trained_on
 from vision.errors import BundleError
+from vision.trained_on import TrainedOn
 
 from .models import ModelVersion
+
+# What the administration's log says where a person let a version serve.
+ACTIVATED = "Activated."
 
 
 def bundle_path(version: ModelVersion) -> Path:
     """The folder of a version's bundle."""
     root: Path = settings.MODEL_ROOT
     return root / version.bundle
+
+
+def trained_on(version: ModelVersion) -> TrainedOn | None:
+    """What a version has learnt from, all the way back; None where that cannot be told."""
+    try:
+        return read_trained_on(bundle_path(version), version.manifest)
+    except BundleError:
+        return None
 
 
 def active_version() -> ModelVersion | None:
@@ -38,6 +50,12 @@ def free_name(wanted: str) -> str:
     return next(name for name in candidates if not {name, slugify(name)} & names)
 
 
+def check_name_is_free(name: str) -> None:
+    """Raises BundleError where a version, or its folder, is called so."""
+    if ModelVersion.objects.filter(Q(name=name) | Q(bundle=slugify(name))).exists():
+        raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+
+
 def register_bundle(
     folder: Path, name: str, *, report: Mapping[str, Any] | None = None, activate: bool = False
 ) -> ModelVersion:
@@ -47,8 +65,7 @@ def register_bundle(
     `vision.errors.BundleError` for a bundle that cannot be used or a name in use.
     """
     target = settings.MODEL_ROOT / slugify(name)
-    if ModelVersion.objects.filter(name=name).exists():
-        raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+    check_name_is_free(name)
     if target.exists():
         # Left by a registration that was killed before its row was written.
         manifest = load_bundle(target).manifest

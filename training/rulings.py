@@ -6,8 +6,8 @@ from django.db import transaction
 from django.db.models import IntegerChoices, QuerySet
 
 from .cleaning import judge, reason_under
-from .curations import move_on
 from .models import Dataset, GenderLabel, RaceLabel, Ruling, Sample
+from .revisions import move_on
 
 _CHOICES: dict[str, type[IntegerChoices]] = {"gender": GenderLabel, "race": RaceLabel}
 

@@ -20,20 +20,27 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as dump_tensors
 
+from . import trained_on as lists
 from .errors import BundleCorrupt, BundleError, BundleIncompatible, BundleMissing
+from .trained_on import TrainedOn
 
 FORMAT_VERSION = 1
 ARCHITECTURES: tuple[str, ...] = ("vgg16",)
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
+TRAINED_ON = "trained_on.safetensors"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle: its manifest and its tensors by name (float16 or float32)."""
+    """A verified bundle: its manifest and its tensors by name (float16 or float32).
+
+    `trained_on`: the images it has learnt from; None where that cannot be told.
+    """
 
     manifest: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
+    trained_on: TrainedOn | None = None
 
 
 def save_bundle(
@@ -42,6 +49,7 @@ def save_bundle(
     tensors: Mapping[str, NDArray[Any]],
     *,
     documents: Mapping[str, str] | None = None,
+    trained_on: TrainedOn | None = None,
 ) -> None:
     """Write a bundle so that `folder` either holds it whole or does not exist.
 
@@ -50,10 +58,12 @@ def save_bundle(
     card. Raises BundleError where `folder` exists already.
     """
     data = dump_tensors({name: np.ascontiguousarray(values) for name, values in tensors.items()})
-    files = {WEIGHTS: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}}
-    whole = {**manifest, "format_version": FORMAT_VERSION, "files": files}
+    whole = {**manifest, "format_version": FORMAT_VERSION, "files": {WEIGHTS: _recorded(data)}}
+    contents = {WEIGHTS: data}
+    if trained_on is not None:
+        whole, contents[TRAINED_ON] = _with_list(whole, trained_on)
     _check_manifest(whole)
-    contents = {WEIGHTS: data, MANIFEST: (json.dumps(whole, indent=2) + "\n").encode()}
+    contents[MANIFEST] = _written(whole)
     contents |= {name: text.encode() for name, text in (documents or {}).items()}
 
     if folder.exists():
@@ -96,15 +106,63 @@ def load_bundle(folder: Path) -> Bundle:
         data = (folder / WEIGHTS).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise BundleCorrupt(f"The model “{folder.name}” has lost its weights.") from None
-    recorded = manifest["files"][WEIGHTS]
-    if len(data) != recorded["bytes"] or hashlib.sha256(data).hexdigest() != recorded["sha256"]:
+    if _recorded(data) != manifest["files"][WEIGHTS]:
         raise BundleCorrupt(
             f"The weights of the model “{folder.name}” are not those that were saved."
         )
     try:
-        return Bundle(manifest, load_tensors(data))
+        return Bundle(manifest, load_tensors(data), read_trained_on(folder, manifest))
     except SafetensorError:
         raise BundleCorrupt(f"The weights of the model “{folder.name}” are damaged.") from None
+
+
+def read_trained_on(folder: Path, manifest: Mapping[str, Any]) -> TrainedOn | None:
+    """The images that the bundle in a folder has learnt from; None where that cannot be told.
+
+    Raises BundleCorrupt.
+    """
+    if TRAINED_ON not in manifest["files"]:
+        return None
+    try:
+        data = (folder / TRAINED_ON).read_bytes()
+        if _recorded(data) != manifest["files"][TRAINED_ON]:
+            raise ValueError("The checksums differ.")
+        return lists.read(data, manifest["trained_on"])
+    except (OSError, ValueError, KeyError):
+        raise BundleCorrupt(
+            f"The list of what the model “{folder.name}” was trained on is damaged."
+        ) from None
+
+
+def add_trained_on(folder: Path, trained_on: TrainedOn) -> dict[str, Any]:
+    """Put a list of what it has learnt from into a bundle that is there; its manifest as it is
+    then. A bundle that was cut off in between is as it was before.
+
+    Raises BundleMissing, BundleCorrupt, BundleIncompatible.
+    """
+    whole, data = _with_list(read_manifest(folder), trained_on)
+    for name, content in ((TRAINED_ON, data), (MANIFEST, _written(whole))):
+        unfinished = folder / f".{name}"
+        write_durably(unfinished, content)
+        unfinished.replace(folder / name)
+    _sync_folder(folder)
+    return whole
+
+
+def _with_list(manifest: Mapping[str, Any], trained_on: TrainedOn) -> tuple[dict[str, Any], bytes]:
+    """A manifest that names a list, and the list's file."""
+    data = trained_on.as_bytes()
+    files = {**manifest["files"], TRAINED_ON: _recorded(data)}
+    return {**manifest, "trained_on": trained_on.about(), "files": files}, data
+
+
+def _recorded(data: bytes) -> dict[str, Any]:
+    """What a manifest keeps of a file, to know it again."""
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _written(manifest: Mapping[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=2) + "\n").encode()
 
 
 def copy_bundle(source: Path, target: Path) -> dict[str, Any]:
@@ -114,7 +172,13 @@ def copy_bundle(source: Path, target: Path) -> dict[str, Any]:
     """
     bundle = load_bundle(source)
     documents = {path.name: path.read_text() for path in source.glob("*.md") if path.is_file()}
-    save_bundle(target, bundle.manifest, bundle.tensors, documents=documents)
+    save_bundle(
+        target,
+        bundle.manifest,
+        bundle.tensors,
+        documents=documents,
+        trained_on=bundle.trained_on,
+    )
     return bundle.manifest
 
 

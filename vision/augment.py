@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from .pretrain_recipe import Augmentation
-from .types import Image
+from .reading import AS_THEY_ARE, Reading
+from .types import LUMA, Image
 
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _MIDDLE = 128.0  # the value that contrast leaves alone
 _REDUCED_FROM = 1.3  # source pixels an output pixel from which on a view is sampled twice as fine
 
@@ -65,7 +65,7 @@ def _colour(rng: np.random.Generator, strength: Augmentation) -> NDArray[np.floa
     ]
     if rng.random() < strength.grey:
         saturation = 0.0
-    mixing = saturation * np.eye(3) + (1 - saturation) * np.tile(_LUMA, (3, 1))
+    mixing = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
     offset = np.full(3, brightness * _MIDDLE * (1 - contrast))
     return np.column_stack([brightness * contrast * mixing, offset])
 
@@ -79,8 +79,11 @@ def _erased(rng: np.random.Generator) -> Erased:
     return Erased(left, top, width, height, int(rng.integers(256)))
 
 
-def render(crop: Image, view: View, size: int) -> Image:
-    """A view of a crop (S, S, 3) as (size, size, 3); around the crop its border is repeated."""
+def render(crop: Image, view: View, size: int, reading: Reading = AS_THEY_ARE) -> Image:
+    """A view of a crop (S, S, 3) as (size, size, 3); around the crop its border is repeated.
+
+    It is read before a part of it is erased: the edges of that are no detail of a face.
+    """
     side = len(crop)
     window = float(np.hypot(*view.warp[:, 0])) * side
     fineness = 2 if window > _REDUCED_FROM * size else 1
@@ -97,7 +100,7 @@ def render(crop: Image, view: View, size: int) -> Image:
     )
     if fineness > 1:
         picture = picture.reduce(fineness)
-    pixels = np.array(picture.convert("RGB", tuple(view.colour.ravel())))
+    pixels = reading.read(np.array(picture.convert("RGB", tuple(view.colour.ravel()))))
     if view.erased:
         left, top, width, height = (round(share * size) for share in view.erased[:4])
         pixels[top : top + height, left : left + width] = view.erased.value
@@ -120,12 +123,14 @@ def start_views(
     strength: Augmentation,
     size: int,
     pool: Executor,
+    *,
+    reading: Reading = AS_THEY_ARE,
 ) -> "Future[NDArray[np.uint8]]":
     """A view of every crop (N, S, S, 3), to be (N, size, size, 3), rendered by a pool meanwhile."""
     views = [draw_view(rng, strength) for _ in crops]
 
     def all_of_them() -> NDArray[np.uint8]:
-        return np.stack([render(*one, size) for one in zip(crops, views, strict=True)])
+        return np.stack([render(*one, size, reading) for one in zip(crops, views, strict=True)])
 
     return pool.submit(all_of_them)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .augment import start_views
 from .pretrain_recipe import Augmentation, PretrainRecipe
+from .reading import AS_THEY_ARE, Reading
 from .targets import Targets
 
 Batch = tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]
@@ -34,6 +35,7 @@ def augmented_batches(
     first: int,
     pool: Executor,
     ahead: int,
+    reading: Reading = AS_THEY_ARE,
 ) -> Iterator[Batch]:
     """The full batches of an epoch from its step `first` on; `ahead` of them are in the making.
 
@@ -48,7 +50,7 @@ def augmented_batches(
         blend = _draw_blend(rng, chosen, recipe.augmentation)
         # In the order of the file: the disk likes it better than the shuffled one.
         pixels = crops[np.sort(chosen)][np.argsort(np.argsort(chosen))]
-        views = start_views(pixels, rng, recipe.augmentation, epoch.size, pool)
+        views = start_views(pixels, rng, recipe.augmentation, epoch.size, pool, reading=reading)
         waiting.append((views, blend))
         if len(waiting) > ahead:
             yield _finished(*waiting.popleft(), aims)

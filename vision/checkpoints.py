@@ -1,7 +1,7 @@
 """The state of a training that survives its process: tensors and a record in one file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from safetensors.numpy import save
 from .artifacts import write_durably
 from .diskspace import DiskFull, full_disk_in_words
 from .errors import VisionError
+from .reading import AS_THEY_ARE, Reading
 
 
 class CheckpointUnusable(VisionError):
@@ -37,6 +38,29 @@ def claim_folder(folder: Path, whose: Mapping[str, Any]) -> None:
             "The folder holds a training with another recipe, other images or another trunk. "
             "Please start a new one."
         )
+
+
+def settled_readings(
+    folder: Path, sizes: Iterable[int], measure: Callable[[int], Reading]
+) -> dict[int, Reading]:
+    """How the training in a folder reads its crops at each size: measured once, then kept there.
+
+    One whose checkpoint is older than readings goes on with crops as they are. Raises what
+    `measure` raises; DiskFull.
+    """
+    file = folder / "readings.json"
+    if file.exists():
+        kept = json.loads(file.read_text())
+        return {int(size): Reading.from_json(reading) for size, reading in kept.items()}
+    if any(folder.glob("*.safetensors")):
+        return dict.fromkeys(sizes, AS_THEY_ARE)
+    readings = {size: measure(size) for size in sizes}
+    text = json.dumps({size: reading.as_json() for size, reading in readings.items()})
+    with full_disk_in_words():
+        unfinished = file.with_suffix(".unfinished")
+        write_durably(unfinished, text.encode())
+        unfinished.replace(file)
+    return readings
 
 
 def save_checkpoint(

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from .diskspace import DiskFull, free_bytes, full_disk_in_words, in_words
 from .errors import VisionError
 from .evaluate import read_crop
 from .features import ExampleUnreadable
+from .reading import Reading, measured, sample
+from .types import Image
 
 FORMAT_VERSION = 1
 _ARRAY, _UNFINISHED, _EXAMPLES = "crops.npy", "crops.unfinished", "examples.json"
@@ -139,18 +142,29 @@ def _trusted_rows(file: Path, header_bytes: int, row_bytes: int) -> int:
 
 
 def _decoded(examples: Sequence[Example], side: int) -> Iterator[NDArray[np.uint8]]:
-    def read(example: Example) -> NDArray[np.uint8]:
-        try:
-            return read_crop(example.path.read_bytes(), side)
-        except OSError as error:
-            raise ExampleUnreadable(
-                f"The image {example.path.name} cannot be read any more. Please import the "
-                "dataset again."
-            ) from error
-
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(examples), _CHUNK):
-            yield np.stack(list(pool.map(read, examples[start : start + _CHUNK])))
+            chunk = examples[start : start + _CHUNK]
+            yield np.stack(list(pool.map(partial(read_example, size=side), chunk)))
+
+
+def read_example(example: Example, size: int) -> Image:
+    """The whole crop of an example as uint8 (size, size, 3). Raises ExampleUnreadable."""
+    try:
+        return read_crop(example.path.read_bytes(), size)
+    except OSError as error:
+        raise ExampleUnreadable(
+            f"The image {example.path.name} cannot be read any more. Please import the dataset "
+            "again."
+        ) from error
+
+
+def measured_reading(examples: Sequence[Example], size: int) -> Reading:
+    """How a network that learns from examples at an input size should read its crops.
+
+    Raises ExampleUnreadable.
+    """
+    return measured(read_example(examples[i], size) for i in sample(len(examples)))
 
 
 def _listed(curated: Curated, side: int) -> str:

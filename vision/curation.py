@@ -3,22 +3,17 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from .cleaning import Reason
 from .dataset import Curated, Example, Labels
 from .errors import VisionError
-from .labels import RACES, age_bin
+from .labels import RACES
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-
-# A cell of race × gender × decade with fewer distinct pictures cannot be in all three splits.
-_SMALLEST_CELL = 3
-# Where one of the held-back buckets holds less than this share of its two, the other is halved.
-_LEAST_SHARE = 0.1
 
 
 class NothingLeft(VisionError):
@@ -49,19 +44,19 @@ FULL = CurationRecipe(
     name="full", races=tuple(range(len(RACES))), tolerated=frozenset(), undersample=False
 )
 RECIPES: dict[str, CurationRecipe] = {recipe.name: recipe for recipe in (CLASSIC, FULL)}
+# Every version is examined on the test images of this one, whatever it has learnt from.
+EXAM = FULL
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One file of a dataset. `labels` is None where it has none. Candidates of one `group` show
-    one picture. `bucket` is the MD5 of the content modulo 20 (see `split_of_buckets`)."""
+    """One file of a dataset. `labels` is None where it has none. `split` is its content's."""
 
     name: str
     digest: str
     labels: Labels | None
     reason: Reason | None
-    group: int
-    bucket: int
+    split: Split
 
 
 @dataclass(frozen=True)
@@ -115,6 +110,33 @@ class Selection:
         )
 
 
+def split_of_bucket(bucket: int) -> Split:
+    """The split of a content that nothing else speaks about: by its MD5 modulo 20.
+
+    A tenth tests (0 and 1), a tenth validates (10 and 11). So half of each of the buckets 0 and 1
+    modulo 10 tests, of which shares of UTKFace may lack one.
+    """
+    if bucket % 10 > 1:
+        return "train"
+    return "test" if bucket < 10 else "validation"
+
+
+def joint_split(splits: Iterable[str]) -> Split:
+    """The one split of contents that show one picture: that of theirs which is nearest to learning.
+
+    What was learnt is never examined, and what validates is known to the training too.
+    """
+    present = set(splits)
+    return next(split for split in SPLITS if split in present)
+
+
+def with_exam(selection: Selection, exam: Selection) -> Selection:
+    """A selection that is examined on another's test images instead of its own."""
+    learnt = [(c, split) for c, split in selection.chosen if split != "test"]
+    examined = [(c, split) for c, split in exam.chosen if split == "test"]
+    return replace(selection, chosen=(*learnt, *examined))
+
+
 # The steps that set images aside by reason, in order.
 _CLEANING: dict[str, tuple[Reason, ...]] = {
     "labelled": (Reason.UNSAFE_NAME, Reason.MALFORMED_NAME, Reason.LABEL_OUT_OF_RANGE),
@@ -127,9 +149,7 @@ _CLEANING: dict[str, tuple[Reason, ...]] = {
 def select(recipe: CurationRecipe, candidates: Iterable[Candidate], seed: int = 0) -> Selection:
     """Apply a recipe. The same candidates and seed give the same selection, in any order.
 
-    Seed 0 keeps to MD5 modulo 10 for the splits (0 tests, 1 validates, 2 to 9 train), which is
-    what the starter model was trained by: it has not seen what tests it. Another seed deals the
-    images anew.
+    The seed draws which images undersampling leaves out; no seed touches a split.
     """
     remaining = sorted(candidates, key=lambda c: (c.digest, c.name))
     steps = _clean(remaining, recipe)
@@ -137,8 +157,7 @@ def select(recipe: CurationRecipe, candidates: Iterable[Candidate], seed: int = 
     if recipe.undersample:
         kept = set(map(id, _undersampled(remaining, seed)))
         steps.append(_drop(remaining, "balanced", lambda c: _surplus(c, kept)))
-    splits = _splits(remaining, seed)
-    chosen = tuple((c, splits[c.group]) for c in remaining)
+    chosen = tuple((c, c.split) for c in remaining)
     return Selection(recipe.name, seed, tuple(steps), chosen)
 
 
@@ -188,62 +207,6 @@ def _undersampled(candidates: Sequence[Candidate], seed: int) -> Iterator[Candid
     smallest = min(map(len, by_race.values()), default=0)
     for members in by_race.values():
         yield from sorted(members, key=lambda c: (_draw(seed, c.digest), c.name))[:smallest]
-
-
-def _splits(candidates: Sequence[Candidate], seed: int) -> dict[int, Split]:
-    """The split of every group: no picture, nor a copy of it, is in two of them."""
-    groups: defaultdict[int, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        groups[candidate.group].append(candidate)
-    # Where copies fall into several buckets the one trained on decides, so that no held-back
-    # picture was ever seen in training.
-    buckets = {
-        group: max((_bucket(c, seed) for c in members), key=lambda bucket: bucket % 10)
-        for group, members in groups.items()
-    }
-    splits = split_of_buckets(buckets)
-    _fill_cells(splits, groups, seed)
-    return splits
-
-
-def split_of_buckets(buckets: dict[int, int]) -> dict[int, Split]:
-    """Buckets 0..19 of groups as splits: by the bucket modulo 10, 0 tests, 1 validates.
-
-    A dataset may lack one of these two (a share of a larger one held back elsewhere); the other
-    is then halved between them by the hash's next digit.
-    """
-    held_back = Counter(bucket % 10 for bucket in buckets.values() if bucket % 10 < 2)
-    lopsided = min(held_back[0], held_back[1]) < _LEAST_SHARE * held_back.total()
-    splits: dict[int, Split] = {}
-    for group, bucket in buckets.items():
-        if bucket % 10 >= 2:
-            splits[group] = "train"
-        else:
-            tests = bucket < 10 if lopsided else bucket % 10 == 0
-            splits[group] = "test" if tests else "validation"
-    return splits
-
-
-def _fill_cells(splits: dict[int, Split], groups: dict[int, list[Candidate]], seed: int) -> None:
-    """Move single groups, in place, so that every cell with enough pictures is in every split."""
-    cells: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
-    for group, members in groups.items():
-        labels = _labels(members[0])
-        cells[labels.race, labels.gender, age_bin(labels.age)].append(group)
-    for cell in cells.values():
-        complete = {splits[group] for group in cell} == set(SPLITS)
-        if complete or len(cell) < _SMALLEST_CELL:
-            continue
-        ordered = sorted(cell, key=lambda group: _draw(seed, groups[group][0].digest))
-        for lacking in SPLITS:
-            sizes = Counter(splits[group] for group in cell)
-            if not sizes[lacking]:
-                largest = max(SPLITS, key=lambda split: sizes[split])
-                splits[next(g for g in ordered if splits[g] == largest)] = lacking
-
-
-def _bucket(candidate: Candidate, seed: int) -> int:
-    return candidate.bucket if seed == 0 else int(_draw(seed, candidate.digest)[-8:], 16) % 20
 
 
 def _draw(seed: int, digest: str) -> str:

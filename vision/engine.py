@@ -13,6 +13,7 @@ from .errors import BundleIncompatible
 from .heads import HeadSpec, build_head, parse_heads, read_estimates, unsure
 from .labels import HEADS
 from .precision import choose_precision, computing_in
+from .reading import Reading
 from .types import FaceAttributes
 
 # A graph is traced once for each of these sizes; a smaller batch is padded up to the next.
@@ -27,6 +28,7 @@ class Engine:
     ) -> None:
         self.manifest = bundle.manifest
         self.input_size: int = bundle.manifest["input_size"]
+        self._reading = Reading.of(bundle.manifest)
         self.precision = choose_precision(precision)
         self.specs: list[HeadSpec] = parse_heads(bundle.manifest, heads)
         if not self.specs:
@@ -51,14 +53,15 @@ class Engine:
     def outputs(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Every head's raw outputs, float32 (N, units), for crops uint8 (N, S, S, 3) RGB.
 
-        S is `input_size`; N may be any number. Heads that are to look twice do (`heads.unsure`).
-        Raises ValueError for another shape or dtype.
+        S is `input_size`; N may be any number. They are read as the bundle says (`Reading`). Heads
+        that are to look twice do (`heads.unsure`). Raises ValueError for another shape or dtype.
         """
-        outputs = self.look(crops)
+        crops = self._read(crops)
+        outputs = self._look(crops)
         twice = {spec.name: unsure(spec, outputs[spec.name]) for spec in self.specs}
         again = np.logical_or.reduce(list(twice.values()))
         if again.any():
-            mirrored = self.look(crops[again, :, ::-1])
+            mirrored = self._look(crops[again, :, ::-1])
             for name, chosen in twice.items():
                 both = outputs[name][chosen], mirrored[name][chosen[again]]
                 outputs[name][chosen] = np.mean(both, axis=0)
@@ -66,9 +69,15 @@ class Engine:
 
     def look(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """As `outputs`, of one look at each crop."""
+        return self._look(self._read(crops))
+
+    def _read(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
         expected = (self.input_size, self.input_size, 3)
         if crops.ndim != 4 or crops.shape[1:] != expected or crops.dtype != np.uint8:
             raise ValueError(f"Crops must be uint8 (N, {self.input_size}, {self.input_size}, 3).")
+        return self._reading.read_all(crops)
+
+    def _look(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         largest = _BATCH_SIZES[-1]
         parts = [self._run(crops[i : i + largest]) for i in range(0, len(crops), largest)]
         return {

@@ -28,6 +28,7 @@ from .diskspace import DiskFull, free_bytes, full_disk_in_words, in_words, used_
 from .errors import VisionError
 from .evaluate import read_crop
 from .precision import choose_precision, computing_in
+from .reading import Reading
 
 Cut = Literal["pool4", "pool5"]
 Features = NDArray[np.float16]
@@ -58,10 +59,11 @@ class ExampleUnreadable(VisionError):
 
 
 class Extractor:
-    """A bundle's trunk from crops to the output of a pooling layer."""
+    """A bundle's trunk from crops, read as the bundle says, to the output of a pooling layer."""
 
     def __init__(self, trunk: Bundle, cut: Cut) -> None:
         self._tensors = trunk.tensors
+        self._reading = Reading.of(trunk.manifest)
         self._cut = cut
         self._model: Any = None
         self.precision = choose_precision()
@@ -73,13 +75,16 @@ class Extractor:
     def key(self) -> str:
         """Names the trunk's weights and all else that the features depend on."""
         trunk = trunk_fingerprint(self._tensors)
-        about = (trunk, self._cut, self.input_size, _PREPROCESSING, self.precision)
-        return hashlib.sha256(repr(about).encode()).hexdigest()[:32]
+        about = [trunk, self._cut, self.input_size, _PREPROCESSING, self.precision]
+        if reading := self._reading.as_json():
+            about.append(reading)
+        return hashlib.sha256(repr(tuple(about)).encode()).hexdigest()[:32]
 
     def __call__(self, crops: NDArray[np.uint8]) -> Features:
         """Crops (N, S, S, 3) RGB → features (N, s, s, 512), N being at most the batch."""
         if self._model is None:
             self._model = self._build()
+        crops = self._reading.read_all(crops)
         padded = np.pad(crops, ((0, _BATCH - len(crops)), (0, 0), (0, 0), (0, 0)))
         found = np.asarray(self._model.predict_on_batch(preprocess(padded)), np.float32)
         return found[: len(crops)].clip(max=_LARGEST_HALF).astype(np.float16)

@@ -6,6 +6,7 @@ Keras 3's own API only, so that a recipe runs on any of its backends.
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 from .artifacts import Bundle
 from .backbone import TRUNK_TENSORS, build_trunk, trunk_fingerprint, trunk_tensors
 from .calibration import calibrate
-from .checkpoints import claim_folder
+from .checkpoints import claim_folder, settled_readings
+from .crops import measured_reading
 from .dataset import Curated, Example
 from .features import MIRRORED, PLAIN, Cut, FeatureStore, open_features
 from .heads import HeadSpec, build_head, head_tensors, unsure
 from .losses import head_truth
 from .precision import choose_precision, computing_in
+from .reading import AS_THEY_ARE, Reading
 from .recipes import Recipe
 from .stage import (
     FitProgress,
@@ -35,7 +38,7 @@ from .targets import targets
 
 _BLOCK5 = ("conv5_1", "conv5_2", "conv5_3", "pool5")
 _BLOCK5_SHARE = 0.1  # of the heads' learning rate, for weights that are good already
-_INHERITED = ("architecture", "input_size", "preprocessing", "alignment", "licence")
+_INHERITED = ("architecture", "input_size", "preprocessing", "alignment", "reading", "licence")
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,16 @@ def fit(
     training, to be gone on with later. The same recipe, trunk and images give the same weights
     within float noise on one machine; the global seeds of Python, NumPy and Keras are set.
 
+    Crops are read as the bundle says, since that is how its trunk has learnt to; where it says
+    nothing, as the training images call for (`vision.reading`).
+
     Heads of the bundle that the recipe does not train are taken over as they are, unless block 5
     changes under them: then the result lacks them. Raises DiskFull, FeaturesBusy,
     ExampleUnreadable, LossDiverged, CheckpointUnusable and other kinds of VisionError.
     """
     job = _Job(recipe, trunk, curated, folder, on_progress)
     job.claim_folder()
+    trunk = job.settle_reading()
     cuts: tuple[Cut, ...] = ("pool5",) if recipe.unfreeze == "none" else ("pool5", "pool4")
     with ExitStack() as stack:
         stores = [
@@ -119,6 +126,16 @@ class _Job:
             "trunk": trunk_fingerprint(self._trunk.tensors),
         }
         claim_folder(self._folder, whose)
+
+    def settle_reading(self) -> Bundle:
+        """The trunk with what is from now on said of how its crops are read."""
+        if Reading.of(self._trunk.manifest) == AS_THEY_ARE:
+            size = self._trunk.manifest["input_size"]
+            measure = partial(measured_reading, self._curated.train)
+            reading = settled_readings(self._folder, [size], measure)[size]
+            said = {"reading": reading.as_json()} if reading != AS_THEY_ARE else {}
+            self._trunk = Bundle({**self._trunk.manifest, **said}, self._trunk.tensors)
+        return self._trunk
 
     def fill(self, store: FeatureStore) -> None:
         def report(done: int, total: int) -> None:

@@ -4,6 +4,7 @@ Keras 3's own API only, so that a recipe runs on any of its backends.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,17 @@ from .artifacts import Bundle
 from .augment import whole
 from .backbone import trunk_fingerprint
 from .batchnorm import build_network, folded_trunk, freeze, start_from
-from .calibration import calibrate
-from .checkpoints import assign_values, claim_folder
+from .calibrating import calibrated_bundle
+from .checkpoints import assign_values, claim_folder, settled_readings
 from .crops import Crops, decode_crops
 from .dataset import Curated
-from .engine import Engine
 from .fit import Fitted
 from .heads import head_tensors
 from .precision import choose_precision, computing_in
 from .pretrain_loop import Aims, PretrainLoop
 from .pretrain_recipe import PretrainRecipe
-from .stage import FitProgress, Metrics, validation_figures
+from .reading import Reading, measured, sample
+from .stage import FitProgress, Metrics
 from .targets import targets
 
 _MEASURED_BATCHES, _MEASURED_BATCH = 8, 64
@@ -81,38 +82,45 @@ def pretrain(
     with computing_in(choose_precision()):
         network = build_network(recipe.trained_heads)
     freeze(network, recipe.frozen_blocks)
-    loop = PretrainLoop(recipe, network, _aims(recipe, crops), folder / "network.safetensors")
+    aims = _aims(recipe, crops, folder)
+    loop = PretrainLoop(recipe, network, aims, folder / "network.safetensors")
     if start and not loop.has_checkpoint:
-        start_from(network, start, _some_batches(crops, recipe))
+        start_from(network, start, _some_batches(aims, recipe))
     history = loop.run(on_progress)
     assign_values(network.weights, loop.best)
     on_progress(FitProgress("calibration", 0, 1))
-    fitted = _calibrated(recipe, network, crops, history)
+    fitted = _finished(recipe, network, aims, history)
     on_progress(FitProgress("calibration", 1, 1))
     return fitted
 
 
-def _aims(recipe: PretrainRecipe, crops: Crops) -> Aims:
+def _aims(recipe: PretrainRecipe, crops: Crops, folder: Path) -> Aims:
     train = [example.labels for example in crops.curated.train]
     validation = [example.labels for example in crops.curated.validation]
     return Aims(
         crops,
+        settled_readings(folder, recipe.sizes, partial(_measured, crops)),
         targets(recipe.heads, train, {"age": recipe.age_balance}),
         targets(recipe.heads, validation, {}),
     )
 
 
-def _some_batches(crops: Crops, recipe: PretrainRecipe) -> Iterator[NDArray[np.uint8]]:
-    """Crops drawn at random, as they are, at the size that training begins with."""
+def _measured(crops: Crops, size: int) -> Reading:
+    return measured(whole(crops.train[sample(len(crops.train))], size))
+
+
+def _some_batches(aims: Aims, recipe: PretrainRecipe) -> Iterator[NDArray[np.uint8]]:
+    """Crops drawn at random, unaugmented, at the size that training begins with."""
+    crops, size = aims.crops, recipe.stages[0].size
     order = np.random.default_rng(recipe.seed).permutation(len(crops.train))
     for number in range(_MEASURED_BATCHES):
         chosen = np.sort(order[number * _MEASURED_BATCH : (number + 1) * _MEASURED_BATCH])
         if len(chosen):
-            yield whole(crops.train[chosen], recipe.stages[0].size)
+            yield aims.readings[size].read_all(whole(crops.train[chosen], size))
 
 
-def _calibrated(
-    recipe: PretrainRecipe, network: Any, crops: Crops, history: dict[str, list[Metrics]]
+def _finished(
+    recipe: PretrainRecipe, network: Any, aims: Aims, history: dict[str, list[Metrics]]
 ) -> Fitted:
     """Everything put together; calibrated and validated as what is saved will compute it."""
     tensors: dict[str, NDArray[Any]] = {
@@ -121,16 +129,13 @@ def _calibrated(
     }
     for spec in recipe.heads:
         tensors |= head_tensors(network.get_layer(spec.name), spec)
-    manifest: dict[str, Any] = {**_ABOUT, "input_size": recipe.input_size}
+    size, crops = recipe.input_size, aims.crops
+    manifest: dict[str, Any] = {**_ABOUT, "input_size": size}
+    if reading := aims.readings[size].as_json():
+        manifest["reading"] = reading
     manifest["heads"] = {spec.name: spec.as_json() for spec in recipe.heads}
-    engine = Engine(Bundle(manifest, tensors), heads=[spec.name for spec in recipe.heads])
-    outputs = engine.outputs(whole(crops.validation, recipe.input_size))
-    aims = targets(recipe.heads, [one.labels for one in crops.curated.validation], {})
-    validation: Metrics = {}
-    for spec in recipe.heads:
-        known = aims.weights[spec.name] > 0
-        found, truth = outputs[spec.name][known], aims.truth[spec.name][known]
-        calibrated = calibrate(spec, found, truth)
-        manifest["heads"][spec.name] = calibrated.as_json()
-        validation[spec.name] = validation_figures(calibrated, found, truth)
-    return Fitted(manifest, tensors, history, validation)
+    labels = [one.labels for one in crops.curated.validation]
+    finished, validation = calibrated_bundle(
+        Bundle(manifest, tensors), whole(crops.validation, size), labels
+    )
+    return Fitted(finished.manifest, finished.tensors, history, validation)

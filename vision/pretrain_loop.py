@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +28,7 @@ from .errors import VisionError
 from .heads import HeadSpec
 from .losses import blended, head_loss
 from .pretrain_recipe import PretrainRecipe, PretrainStage
+from .reading import Reading
 from .sharpness import SharpnessAware
 from .stage import FitProgress, Metrics, check_finite, validation_figures
 from .targets import Targets
@@ -46,9 +47,11 @@ class TooFewImages(VisionError):
 
 @dataclass(frozen=True)
 class Aims:
-    """The crops, and what the heads should say of those of either split."""
+    """The crops, how they are read at each size, and what the heads should say of those of either
+    split."""
 
     crops: Crops
+    readings: Mapping[int, Reading]
     train: Targets
     validation: Targets
 
@@ -152,6 +155,7 @@ class PretrainLoop:
             first=self._state.step,
             pool=pool,
             ahead=ahead,
+            reading=self._aims.readings[epoch.size],
         )
 
     def _validate(self, planned: _Planned) -> Metrics:
@@ -171,9 +175,11 @@ class PretrainLoop:
         return metrics
 
     def _predicted(self, size: int) -> dict[str, NDArray[np.float32]]:
-        crops = self._aims.crops.validation
+        crops, reading = self._aims.crops.validation, self._aims.readings[size]
         parts = [
-            self._network.predict_on_batch(whole(crops[i : i + _VALIDATION_BATCH], size))
+            self._network.predict_on_batch(
+                reading.read_all(whole(crops[i : i + _VALIDATION_BATCH], size))
+            )
             for i in range(0, len(crops), _VALIDATION_BATCH)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

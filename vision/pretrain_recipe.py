@@ -145,6 +145,11 @@ class PretrainRecipe:
         return self.stages[-1].size
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Every size that it trains at, once."""
+        return tuple(dict.fromkeys(stage.size for stage in self.stages))
+
+    @property
     def goes_on(self) -> bool:
         """Whether it makes no sense from random weights: some of those it has would stay."""
         return self.frozen_blocks > 0

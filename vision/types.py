@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16", "float16")
 
 Image = NDArray[np.uint8]  # (height, width, 3), RGB, 0-255
+LUMA: NDArray[np.float64] = np.array([0.299, 0.587, 0.114])  # of red, green, blue: ITU-R BT.601
 Landmarks = NDArray[np.float32]  # (5, 2) x, y in pixels: left eye, right eye, nose, mouth corners
 
 

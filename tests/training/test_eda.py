@@ -12,8 +12,12 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 
 from tests.factories import DatasetFactory, SampleFactory
-from training import curations, eda
-from training.models import Dataset
+from training import eda
+from training.cleaning import judge
+from training.contents import join
+from training.eda_charts import tables
+from training.models import Content, Dataset
+from training.revisions import move_on
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +88,42 @@ def test_groups_of_identical_files_are_counted_with_their_contradictions(dataset
         "identical_files": 9,
         "conflicting_groups": 3,
         "conflicting_class_groups": 2,
+        "not_compared": 19,
+    }
+
+
+def test_a_cell_too_small_for_a_test_image_says_so() -> None:
+    dataset = DatasetFactory.create()
+    for bucket, race in ((0, 0), (2, 0), (3, 1), (11, 1), (4, 2)):
+        SampleFactory.create(dataset=dataset, bucket=bucket, race=race)
+    assert [(cell["race"], cell["n"]) for cell in eda.summary(dataset)["untested_cells"]] == [
+        ("black", 2),
+        ("asian", 1),
+    ]
+    (note,) = tables(dataset)["splits"]["notes"]
+    assert note == (
+        "2 cells of race, gender and decade are too small for a test image, so tests say nothing "
+        "of them: Black, male, 30-39 (2); Asian, male, 30-39 (1)."
+    )
+
+
+def test_labels_of_near_copies_tell_how_noisy_labels_are(dataset: Dataset) -> None:
+    assert eda.label_noise(dataset)["pairs"] == 0
+    labels = [(30, 0, 0), (34, 0, 0), (40, 1, 0), (40, 1, 2)]
+    one, two, three, four = (
+        SampleFactory.create(dataset=dataset, age=age, gender=gender, race=race)
+        for age, gender, race in labels
+    )
+    # The same file again, with another label: that it differs from itself is told elsewhere.
+    SampleFactory.create(dataset=dataset, digest=one.digest, age=90)
+    keys = dict(Content.objects.values_list("digest", "pk"))
+    join([(keys[one.digest], keys[two.digest]), (keys[three.digest], keys[four.digest])])
+    judge(dataset)
+    assert eda.label_noise(dataset) == {
+        "pairs": 3,
+        "age_difference": 20.0,  # 4, 56 and 0 years
+        "gender_differs": 0.0,
+        "race_differs": 0.3333,
     }
 
 
@@ -113,7 +153,7 @@ def test_figures_are_asked_of_the_database_once_per_change(
     with django_assert_num_queries(0):
         eda.figures(dataset)
     dataset.samples.filter(age=95).delete()
-    curations.move_on(dataset)
+    move_on(dataset)
     assert eda.figures(dataset).labelled.sum() == 9
 
 

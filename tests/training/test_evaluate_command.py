@@ -2,13 +2,17 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from PIL import Image
 
+from vision.artifacts import add_trained_on
 from vision.dataset import split_bucket
+from vision.inspection import inspect
+from vision.trained_on import of_examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,6 +80,21 @@ def test_edits_are_told_where_they_are_asked_for(tmp_path: Path) -> None:
     assert blurred["age_bias"] != 0
     told = run(*chosen, data_dir=tmp_path / "empty").stdout
     assert f"age bias {blurred['age_bias']:+.4f}" in told
+
+
+def test_crops_that_the_model_was_trained_on_are_counted_and_scored(tmp_path: Path) -> None:
+    crop = face()
+    crop.save(tmp_path / "36_1_0_1.jpg", "JPEG", quality=95)
+    crop.rotate(90).save(tmp_path / "36_1_0_2.jpg", "JPEG")
+    model = shutil.copytree(ROOT / "weights" / "starter", tmp_path / "model")
+    arguments = ("evaluate", str(tmp_path), "--model", str(model), "--json")
+    before = json.loads(run(*arguments, data_dir=tmp_path / "empty").stdout)
+    assert (before["n"], before["seen"]) == (2, 0)
+    looks = inspect((tmp_path / "36_1_0_1.jpg").read_bytes()).perceptual_hash
+    add_trained_on(model, of_examples(["ab" * 32], [looks], "f" * 64))
+    after = json.loads(run(*arguments, data_dir=tmp_path / "empty").stdout)
+    assert (after["n"], after["seen"]) == (2, 1)
+    assert after["age_mae"] == before["age_mae"]
 
 
 def test_crops_may_be_labelled_by_a_table(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.core.management import call_command
 from django.db import connection
 
 from training.models import ModelVersion
@@ -110,31 +109,6 @@ def test_simultaneous_activations_leave_one(bundle: Path) -> None:
     for thread in threads:
         thread.join()
     assert ModelVersion.objects.filter(is_active=True).count() == 1
-
-
-def test_the_starter_serves_first_and_does_not_push_others_aside(bundle: Path) -> None:
-    call_command("register_starter")
-    starter = active_version()
-    assert starter is not None
-    assert starter.name == "starter-6"
-    assert starter.report["metrics"]["age_mae"] == starter.metrics["age_mae"]
-    activate_version(register_bundle(bundle, "better"))
-    call_command("register_starter")
-    serving = active_version()
-    assert serving is not None
-    assert serving.name == "better"
-
-
-def test_a_newer_starter_waits_for_an_administrators_word(
-    bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    register_bundle(bundle, "starter-0", activate=True)
-    call_command("register_starter")
-    assert "waits to be activated in the admin" in capsys.readouterr().out
-    serving = active_version()
-    assert serving is not None
-    assert serving.name == "starter-0"
-    assert ModelVersion.objects.count() == 2
 
 
 def test_a_bundle_is_found_by_name_folder_or_as_the_one_that_serves(

@@ -2,26 +2,41 @@
 
 import itertools
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vision.cleaning import Reason
-from vision.curation import CLASSIC, FULL, Candidate, CurationRecipe, NothingLeft, Selection, select
+from vision.curation import (
+    CLASSIC,
+    EXAM,
+    FULL,
+    SPLITS,
+    Candidate,
+    CurationRecipe,
+    NothingLeft,
+    Selection,
+    Split,
+    joint_split,
+    select,
+    split_of_bucket,
+    with_exam,
+)
 from vision.dataset import Labels
-from vision.labels import age_bin
 
 
 def candidates(count: int = 4000, seed: int = 1) -> list[Candidate]:
-    """Random images; some are copies that share a group, some are set aside."""
+    """Random images; some are set aside."""
     rng = random.Random(seed)
     made = []
     for n in range(count):
         reason = rng.choice([None] * 12 + [Reason.UNREADABLE, Reason.EXACT_DUPLICATE])
-        group = n - 1 if reason == Reason.EXACT_DUPLICATE and n else n
         labels = Labels(rng.randint(0, 95), rng.randint(0, 1), rng.choice([0, 0, 0, 1, 1, 2, 3, 4]))
-        made.append(Candidate(f"{n}.jpg", f"{n:064x}", labels, reason, group, rng.randrange(20)))
+        split = split_of_bucket(rng.randrange(20))
+        made.append(Candidate(f"{n}.jpg", f"{n:064x}", labels, reason, split))
     return made
 
 
@@ -54,23 +69,42 @@ def test_every_step_of_the_funnel_adds_up() -> None:
 
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize("recipe", [CLASSIC, FULL])
-def test_no_group_is_in_two_splits(recipe: CurationRecipe, seed: int) -> None:
-    found = defaultdict(set)
-    for candidate, split in select(recipe, candidates(), seed).chosen:
-        found[candidate.group].add(split)
-    assert {len(members) for members in found.values()} == {1}
+def test_no_selection_and_no_seed_touches_a_split(recipe: CurationRecipe, seed: int) -> None:
+    everything = candidates()
+    own = {candidate.name: candidate.split for candidate in everything}
+    chosen = splits(select(recipe, everything, seed))
+    assert chosen.items() <= own.items()
+    assert set(chosen.values()) == {"train", "validation", "test"}
 
 
-def test_every_cell_with_three_pictures_is_in_every_split() -> None:
-    cells = defaultdict(set)
-    groups = defaultdict(set)
-    for candidate, split in select(FULL, candidates()).chosen:
-        assert candidate.labels
-        labels = candidate.labels
-        cell = labels.race, labels.gender, age_bin(labels.age)
-        cells[cell].add(split)
-        groups[cell].add(candidate.group)
-    assert all(len(cells[cell]) == 3 for cell in cells if len(groups[cell]) >= 3)
+def test_a_small_dataset_trains_on_nothing_that_a_large_one_tests_on() -> None:
+    """However few images are there: no cell is filled with images from another split."""
+    everything = candidates()
+    whole = splits(select(FULL, everything))
+    for count in (10, 60, 600):
+        assert splits(select(FULL, everything[:count])).items() <= whole.items()
+
+
+def test_all_recipes_sit_one_exam() -> None:
+    everything = candidates()
+    exam = select(EXAM, everything)
+    classic = with_exam(select(CLASSIC, everything), exam)
+    tests = [name for name, split in splits(exam).items() if split == "test"]
+    assert [name for name, split in splits(classic).items() if split == "test"] == tests
+    assert {c.labels.race for c, split in classic.chosen if c.labels and split == "test"} == {
+        0, 1, 2, 3, 4,
+    }  # fmt: skip
+    assert {c.labels.race for c, split in classic.chosen if c.labels and split == "train"} == {
+        0, 1, 2,
+    }  # fmt: skip
+
+
+def test_the_fingerprint_tells_which_exam_was_sat() -> None:
+    everything = candidates()
+    classic = select(CLASSIC, everything)
+    assert with_exam(classic, select(EXAM, everything)).fingerprint != classic.fingerprint
+    full = select(FULL, everything)
+    assert with_exam(full, full).fingerprint == full.fingerprint
 
 
 def test_the_order_of_the_files_decides_nothing() -> None:
@@ -82,36 +116,35 @@ def test_the_order_of_the_files_decides_nothing() -> None:
     assert again.fingerprint == first.fingerprint
 
 
-def test_the_seed_is_part_of_what_is_fixed() -> None:
-    zero, one = (select(FULL, candidates(), seed) for seed in (0, 1))
-    assert splits(zero) != splits(one)
-    assert zero.fingerprint != one.fingerprint
+def test_the_seed_draws_what_undersampling_leaves_out() -> None:
+    zero, one = (select(CLASSIC, candidates(), seed) for seed in (0, 1))
+    assert splits(zero).keys() != splits(one).keys()
 
 
-def test_seed_zero_keeps_what_the_starter_has_trained_on_out_of_the_tests() -> None:
-    """But for the few that fill cells which would be empty."""
-    everything = candidates()
-    buckets = {c.name: c.bucket % 10 for c in everything}
-    chosen = splits(select(FULL, everything))
-    trained_on = [name for name, split in chosen.items() if split != "train" and buckets[name] > 1]
-    assert len(trained_on) < 0.02 * len(chosen)
+def test_a_tenth_tests_and_a_tenth_validates_whichever_bucket_a_dataset_lacks() -> None:
+    whole = Counter(split_of_bucket(bucket) for bucket in range(20))
+    assert whole == {"train": 16, "validation": 2, "test": 2}
+    for lacking in (0, 1):
+        rest = Counter(split_of_bucket(b) for b in range(20) if b % 10 != lacking)
+        assert rest == {"train": 16, "validation": 1, "test": 1}
 
 
-def test_a_dataset_whose_test_images_are_held_back_elsewhere_still_has_a_test_split() -> None:
-    without = [c for c in candidates() if c.bucket % 10 != 0]
-    sizes = Counter(split for _, split in select(FULL, without).chosen)
-    assert sizes["test"] > 0.6 * sizes["validation"] > 0
+@given(st.lists(st.sampled_from(SPLITS), min_size=1))
+def test_pictures_that_turn_out_to_be_one_never_move_from_training(splits: list[Split]) -> None:
+    joint = joint_split(splits)
+    assert joint in splits
+    assert all(SPLITS.index(joint) <= SPLITS.index(split) for split in splits)
 
 
 def test_a_changed_label_changes_the_fingerprint_and_a_changed_name_does_not() -> None:
-    one = Candidate("a.jpg", "a" * 64, Labels(30, 0, 0), None, 1, 5)
-    renamed = Candidate("b.jpg", "a" * 64, Labels(30, 0, 0), None, 1, 5)
-    relabelled = Candidate("a.jpg", "a" * 64, Labels(31, 0, 0), None, 1, 5)
+    one = Candidate("a.jpg", "a" * 64, Labels(30, 0, 0), None, "train")
+    renamed = Candidate("b.jpg", "a" * 64, Labels(30, 0, 0), None, "train")
+    relabelled = Candidate("a.jpg", "a" * 64, Labels(31, 0, 0), None, "train")
     fingerprints = [select(FULL, [c]).fingerprint for c in (one, renamed, relabelled)]
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
 
 
 def test_an_empty_split_is_an_error_with_words() -> None:
-    lonely = select(FULL, [Candidate("a.jpg", "a" * 64, Labels(30, 0, 0), None, 1, 5)])
+    lonely = select(FULL, [Candidate("a.jpg", "a" * 64, Labels(30, 0, 0), None, "train")])
     with pytest.raises(NothingLeft, match="leaves no image for validation and test"):
         lonely.curated(Path)

@@ -7,17 +7,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vision.artifacts import load_bundle, save_bundle
+from vision.artifacts import Bundle, load_bundle, save_bundle
 from vision.backbone import CONVOLUTIONS, build_trunk, preprocess, trunk_tensors
 from vision.engine import Engine
 from vision.errors import BundleIncompatible
-from vision.heads import build_head, classic_heads
+from vision.heads import build_head, classic_heads, expected_years
 from vision.labels import HEADS
 from vision.precision import choose_precision
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "weights" / "starter"
 REFERENCE = np.load(Path(__file__).parent / "data" / "starter_reference.npz")
+
+
+@pytest.fixture(scope="module")
+def plain() -> Engine:
+    """The starter with crops as they are, which the reference was made with."""
+    return Engine(unread(load_bundle(STARTER)), precision="float32")
+
+
+def unread(bundle: Bundle) -> Bundle:
+    manifest = {key: value for key, value in bundle.manifest.items() if key != "reading"}
+    return Bundle(manifest, bundle.tensors)
 
 
 def assert_reference(engine: Engine, tolerance: float) -> None:
@@ -27,14 +38,16 @@ def assert_reference(engine: Engine, tolerance: float) -> None:
     assert np.abs(outputs["race"] - REFERENCE["race_probabilities"]).max() < tolerance
 
 
-def test_the_starter_gives_its_reference_outputs(engine: Engine) -> None:
-    assert_reference(engine, 1e-5)
-    ages = [face.age.years for face in engine.predict(REFERENCE["images"]) if face.age]
-    assert ages == pytest.approx(REFERENCE["age_years"], abs=1e-3)
+def test_the_starter_gives_its_reference_outputs(plain: Engine) -> None:
+    assert_reference(plain, 1e-5)
+    (spec,) = [spec for spec in plain.specs if spec.name == "age"]
+    expected = expected_years(spec, REFERENCE["age_distribution"])
+    ages = [face.age.years for face in plain.predict(REFERENCE["images"]) if face.age]
+    assert ages == pytest.approx(expected, abs=1e-3)
 
 
 def test_bfloat16_stays_close_to_the_reference() -> None:
-    engine = Engine.load(STARTER, precision="bfloat16")
+    engine = Engine(unread(load_bundle(STARTER)), precision="bfloat16")
     assert_reference(engine, 0.01)
     assert {values.dtype for values in engine.outputs(REFERENCE["images"]).values()} == {
         np.dtype(np.float32)
@@ -52,9 +65,9 @@ def test_the_starter_is_small_and_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 16, 17, 40])
-def test_a_face_gets_the_same_estimate_in_any_batch(engine: Engine, count: int) -> None:
+def test_a_face_gets_the_same_estimate_in_any_batch(plain: Engine, count: int) -> None:
     crops = np.concatenate([REFERENCE["images"]] * 10)[:count]
-    outputs = engine.outputs(crops)
+    outputs = plain.outputs(crops)
     assert outputs["age"].shape == (count, 101)
     for index in range(count):
         expected = REFERENCE["age_distribution"][index % 4]

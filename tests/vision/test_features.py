@@ -23,6 +23,7 @@ from vision.features import (
     Wanted,
     open_features,
 )
+from vision.reading import Reading
 
 PLENTY = 10**9
 
@@ -68,6 +69,7 @@ def test_a_row_is_what_the_trunk_makes_of_the_image(
     trunk: Bundle, examples: tuple[Example, ...], tmp_path: Path
 ) -> None:
     crops = np.stack([read_crop(example.path.read_bytes(), SIZE) for example in examples])
+    crops = Reading.of(trunk.manifest).read_all(crops)
     expected = build_trunk(SIZE, trunk.tensors).predict(preprocess(crops), verbose=0)
     mirrored = build_trunk(SIZE, trunk.tensors).predict(preprocess(crops[:, :, ::-1]), verbose=0)
     with open_features(trunk, "pool5", cache=tmp_path, cache_bytes=PLENTY) as store:

@@ -23,8 +23,8 @@ from ..trainings import TrainingRefused, request_training
 from .phases import steps
 from .runs import Fact, RunAdmin
 
-# The test comes after what the recipe itself names.
-_LAST_PHASE = "test"
+# What comes before and after what the recipe itself names.
+_FIRST_PHASE, _LAST_PHASE = "copies", "test"
 _SHOWN_LINES = 200
 
 
@@ -165,7 +165,7 @@ def _steps(run: TrainingRun) -> list[Any]:
         recipe = recipes.recorded(run.recipe)
     except RecipeInvalid:
         return []
-    return steps([*recipe.phases, _LAST_PHASE], run.phase)
+    return steps([_FIRST_PHASE, *recipe.phases, _LAST_PHASE], run.phase)
 
 
 def _figure(run: TrainingRun, key: str) -> Any:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
@@ -23,9 +23,10 @@ from vision.errors import BundleError
 from .. import downloads, gate, report_charts
 from ..charts import as_csv
 from ..edit_tables import edits_table
-from ..metrics import comparison, figure_text, gap_sentences, metrics_of
+from ..metrics import comparison, figure_text, gap_sentences, metrics_of, test_sentences
 from ..models import ModelVersion
-from ..registry import activate_version, active_version, previous_version
+from ..registry import ACTIVATED, activate_version, active_version, previous_version
+from ..starter import waiting_starter
 
 
 @admin.register(ModelVersion)
@@ -101,6 +102,20 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         ]
         return [*own, *urls]
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if request.method == "GET" and (starter := waiting_starter()):
+            messages.info(
+                request,
+                format_html(
+                    '<a class="underline" href="{}">{}</a>',
+                    reverse("admin:training_modelversion_change", args=[starter.pk]),
+                    _("A newer starter is here: %(name)s. Compare it and let it serve.")
+                    % {"name": starter.name},
+                ),
+            )
+        page: HttpResponse = super().changelist_view(request, extra_context)
+        return page
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -111,6 +126,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             "measured_on": metrics_of(version).get("n"),
             "comparison": comparison(version, serving),
             "edits": edits_table(version.report),
+            "test_notes": list(test_sentences(version.manifest, version.report)),
             "gaps": gap_sentences(version.report.get("gaps", ())),
             "sections": report_charts.sections(version.report),
             "manifest": json.dumps(_without_history(version.manifest), indent=2),
@@ -141,7 +157,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         except BundleError as error:
             messages.error(request, _("Nothing was changed. %(reason)s") % {"reason": error})
         else:
-            self.log_change(request, version, "Activated.")
+            self.log_change(request, version, ACTIVATED)
             messages.success(request, _("%(name)s serves from now on.") % {"name": version.name})
         return redirect("admin:training_modelversion_change", version.pk)
 

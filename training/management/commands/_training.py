@@ -50,7 +50,7 @@ class TrainingCommand(BaseCommand):
             raise CommandError(f"A run goes on as it was asked for, without {', '.join(given)}.")
         ready_database()
         try:
-            pk = options["resume"] or self.create(_dataset(options["dataset"]), options).pk
+            pk = options["resume"] or self.create(named_dataset(options["dataset"]), options).pk
             run = take(pk)
         except VisionError as error:
             raise CommandError(str(error)) from error
@@ -118,8 +118,8 @@ def _given(options: dict[str, Any]) -> set[str]:
     return {name for name, value in options.items() if value is not None and value is not False}
 
 
-def _dataset(name: str | None) -> Dataset:
-    """Raises CommandError."""
+def named_dataset(name: str | None) -> Dataset:
+    """The dataset of a name; the newest where none is given. Raises CommandError."""
     found = Dataset.objects.filter(name=name) if name else Dataset.objects.all()
     dataset = found.order_by("-created_at", "-pk").first()
     if dataset is None:

@@ -12,10 +12,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from training.serving import resolve_bundle
+from vision.artifacts import load_bundle
 from vision.edits import SAMPLE, edit_figures
 from vision.errors import VisionError
 from vision.labelled_files import LabelledFile, LabelledFiles
 from vision.robustness import draw
+from vision.seen import SeenCounter
 
 from ._buckets import add_bucket, of_bucket
 
@@ -47,20 +49,22 @@ class Command(BaseCommand):
 
         progress = self._progress(options["json"])
         try:
-            engine = Engine.load(resolve_bundle(options["model"]))
+            bundle = load_bundle(resolve_bundle(options["model"]))
+            engine = Engine(bundle)
             with LabelledFiles(options["path"]) as files:
 
                 def chosen() -> Iterator[LabelledFile]:
                     return islice(of_bucket(files, options["bucket"]), options["limit"])
 
-                report = evaluate(engine, chosen(), on_progress=progress)
+                seen = SeenCounter(bundle.trained_on)
+                report = evaluate(engine, seen.watch(chosen()), on_progress=progress)
                 if options["edits"]:
                     sample = draw(chosen(), SAMPLE)
                     edits = edit_figures(engine, sample, lambda _name, count: progress(count))
                     report["edits"] = edits
         except VisionError as error:
             raise CommandError(str(error)) from error
-        report["model_version"] = engine.manifest["name"]
+        report |= {"seen": seen.count, "model_version": bundle.manifest["name"]}
         if options["json"]:
             self.stdout.write(json.dumps(report))
         else:

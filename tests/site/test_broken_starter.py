@@ -1,0 +1,29 @@
+"""A starter that is damaged stops a site only where nothing else could serve it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+
+from faceroute_site.serving import register_starter
+from tests.factories import ModelVersionFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def broken(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{")
+    settings.STARTER_BUNDLE = tmp_path
+
+
+def test_a_site_that_serves_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    ModelVersionFactory.create(is_active=True)
+    register_starter()
+    assert "cannot be registered" in capsys.readouterr().out
+
+
+def test_a_site_without_any_model_does_not_start() -> None:
+    with pytest.raises(CommandError, match="damaged"):
+        register_starter()

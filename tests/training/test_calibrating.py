@@ -1,0 +1,129 @@
+"""A version from another: the same weights, calibrated on a dataset by what they give out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.training.trainable import small_dataset, small_version
+from training import curations
+from training.models import Dataset, ModelVersion
+from training.registry import active_version, bundle_path, register_bundle
+from vision.artifacts import load_bundle, save_bundle
+from vision.calibration import calibrate
+from vision.crops import measured_reading, read_example
+from vision.engine import Engine
+from vision.losses import head_truth
+from vision.reading import Reading
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def roots(settings: Any, tmp_path: Path) -> None:
+    settings.MODEL_ROOT = tmp_path / "models"
+    settings.DATASET_ROOT = tmp_path / "datasets"
+
+
+@pytest.fixture
+def dataset(db: None) -> Dataset:
+    return small_dataset()
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> ModelVersion:
+    return small_version(tmp_path / "small")
+
+
+def run(*arguments: str) -> None:
+    call_command("calibrate", "--name", "new", *arguments)
+
+
+def test_it_has_the_same_weights_and_figures_of_its_own(
+    dataset: Dataset, version: ModelVersion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("--model", "small", "--dataset", dataset.name, "--json")
+    told = json.loads(capsys.readouterr().out)
+    made = ModelVersion.objects.get(name="new")
+    assert told == {
+        "model_version": "new", "reading": made.manifest["reading"], "metrics": made.metrics,
+    }  # fmt: skip
+    old, new = load_bundle(bundle_path(version)), load_bundle(bundle_path(made))
+    assert old.tensors.keys() == new.tensors.keys()
+    assert all((new.tensors[name] == values).all() for name, values in old.tensors.items())
+    assert new.manifest == made.manifest
+    curated = curations.curated(dataset, "full", 0)
+    size = new.manifest["input_size"]
+    assert Reading.of(new.manifest) == measured_reading(curated.train, size)
+    assert made.report["metrics"]["n"] == len(curated.test)
+    assert active_version() == version
+
+
+def test_its_heads_are_calibrated_by_crops_that_are_read_as_it_says(
+    dataset: Dataset, version: ModelVersion
+) -> None:
+    run()
+    manifest = ModelVersion.objects.get(name="new").manifest
+    engine = Engine(load_bundle(bundle_path(ModelVersion.objects.get(name="new"))))
+    validation = curations.curated(dataset, "full", 0).validation
+    outputs = engine.outputs(np.stack([read_example(one, 48) for one in validation]))
+    for spec in engine.specs:
+        truth, known = head_truth(spec, [one.labels for one in validation])
+        expected = calibrate(spec, outputs[spec.name][known], truth[known])
+        assert manifest["heads"][spec.name] == expected.as_json()
+
+
+def test_it_says_where_it_comes_from(dataset: Dataset, version: ModelVersion) -> None:
+    run("--model", "small")
+    made = ModelVersion.objects.get(name="new")
+    for key in ("data", "training", "licence", "input_size"):
+        assert made.manifest[key] == version.manifest[key]
+    assert made.manifest["calibration"]["of"] == "small"
+    assert made.manifest["calibration"]["dataset"] == dataset.name
+    card = (bundle_path(made) / "MODEL_CARD.md").read_text()
+    assert "# The model new" in card
+    assert "Its weights are those of `small`." in card
+    assert "softened" in card
+
+
+def test_it_can_be_calibrated_once_more(dataset: Dataset, version: ModelVersion) -> None:
+    run()
+    call_command("calibrate", "--model", "new", "--name", "newer")
+    new, newer = (ModelVersion.objects.get(name=name).manifest for name in ("new", "newer"))
+    assert newer["reading"] == new["reading"]
+    assert newer["heads"] == new["heads"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--name", "small"], "already"),
+        (["--name", "Small"], "already"),
+        (["--model", "none"], "no model version called 'none'"),
+        (["--dataset", "none"], "no dataset called 'none'"),
+    ],
+)
+def test_it_says_what_is_missing(
+    dataset: Dataset, version: ModelVersion, arguments: list[str], words: str
+) -> None:
+    with pytest.raises(CommandError, match=words):
+        run(*arguments)
+    assert ModelVersion.objects.get() == version
+
+
+def test_without_a_model_it_says_so(dataset: Dataset) -> None:
+    with pytest.raises(CommandError, match="No model is active"):
+        run()
+
+
+def test_a_trunk_without_heads_cannot_be_calibrated(
+    dataset: Dataset, version: ModelVersion, tmp_path: Path
+) -> None:
+    bundle = load_bundle(bundle_path(version))
+    save_bundle(tmp_path / "trunk", {**bundle.manifest, "heads": {}}, bundle.tensors)
+    register_bundle(tmp_path / "trunk", "trunk")
+    with pytest.raises(CommandError, match="train heads on it first"):
+        run("--model", "trunk")

@@ -1,0 +1,234 @@
+"""Training, validation, features and serving show crops to a network in one and the same way."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.vision.training_set import SIZE, make_curated, small_trunk
+from vision.artifacts import Bundle
+from vision.augment import draw_view, render, whole
+from vision.checkpoints import settled_readings
+from vision.crops import decode_crops, measured_reading, read_example
+from vision.dataset import Curated
+from vision.engine import Engine
+from vision.errors import BundleIncompatible
+from vision.features import MIRRORED, PLAIN, Extractor, open_features
+from vision.fit import Fitted, fit
+from vision.pretrain import pretrain
+from vision.pretrain_recipe import Augmentation, PretrainRecipe, PretrainStage, pretrain_recipe
+from vision.reading import AS_THEY_ARE, Reading, measured, sample
+from vision.recipes import recipe
+from vision.softness import softness
+
+SOFT = Reading(softness=-3.0)
+HEADS = recipe("full").with_changes(heads=["gender"], epochs=1, batch=16, mirror=False)
+WHOLE = pretrain_recipe("starter-cpu").with_changes(
+    heads=["gender"], stages=(PretrainStage(48, 1, 8), PretrainStage(64, 1, 8))
+)
+
+
+def told(bundle: Bundle, reading: Reading) -> Bundle:
+    """A bundle whose manifest says how its crops are read."""
+    manifest = {key: value for key, value in bundle.manifest.items() if key != "reading"}
+    if reading != AS_THEY_ARE:
+        manifest["reading"] = reading.as_json()
+    return Bundle(manifest, bundle.tensors)
+
+
+@pytest.fixture(scope="module")
+def trunk() -> Bundle:
+    return told(small_trunk(), AS_THEY_ARE)
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    return make_curated(tmp_path_factory.mktemp("images"), train=40, validation=16)
+
+
+def noise(count: int, size: int = SIZE) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
+
+
+def test_a_manifest_says_it_and_says_nothing_of_what_stays() -> None:
+    assert Reading.of({}) == AS_THEY_ARE
+    assert Reading.of({"reading": SOFT.as_json()}) == SOFT
+    assert AS_THEY_ARE.as_json() == {}
+    crops = noise(2)
+    assert AS_THEY_ARE.read_all(crops) is crops
+
+
+@pytest.mark.parametrize(
+    "record", [{"light": 3.0}, {"softness": "much"}, {"softness": float("nan")}, [1], 5, None]
+)
+def test_what_is_not_known_here_is_refused(trunk: Bundle, record: Any) -> None:
+    with pytest.raises(BundleIncompatible, match="read in a way"):
+        Engine(Bundle({**trunk.manifest, "reading": record}, trunk.tensors))
+
+
+def test_the_target_is_the_median_of_the_training_crops(curated: Curated) -> None:
+    crops = [read_example(one, SIZE) for one in curated.train]
+    expected = np.median([softness(crop) for crop in crops])
+    assert measured(crops).softness == pytest.approx(expected, abs=1e-4)
+    assert measured_reading(curated.train, SIZE) == measured(crops)
+
+
+def test_of_many_crops_always_the_same_are_measured() -> None:
+    few, many = sample(7), sample(20_000)
+    assert few.tolist() == list(range(7))
+    assert len(set(many.tolist())) == len(many) == 2000
+    assert 9_000 < many.mean() < 11_000
+    assert (many == sample(20_000)).all()
+
+
+def test_an_engine_shows_its_network_crops_that_are_read(trunk: Bundle) -> None:
+    """Looks at mirrored ones too."""
+    twice = trunk.manifest["heads"]["gender"] | {"second_look": 1.0}
+    manifest = {**trunk.manifest, "heads": {**trunk.manifest["heads"], "gender": twice}}
+    plain = Engine(Bundle(manifest, trunk.tensors), precision="float32")
+    reading = Engine(told(Bundle(manifest, trunk.tensors), SOFT), precision="float32")
+    crops = noise(3)
+    expected, found = plain.outputs(SOFT.read_all(crops)), reading.outputs(crops)
+    for name in expected:
+        assert found[name] == pytest.approx(expected[name], abs=1e-6)
+        assert np.abs(found[name] - plain.outputs(crops)[name]).max() > 1e-3
+    look = reading.look(crops)["age"]
+    assert look == pytest.approx(plain.look(SOFT.read_all(crops))["age"], abs=1e-6)
+
+
+def test_features_are_those_of_crops_that_are_read_and_kept_apart(
+    trunk: Bundle, curated: Curated, tmp_path: Path
+) -> None:
+    crops = np.stack([read_example(one, SIZE) for one in curated.train[:8]])
+    expected = Extractor(trunk, "pool5")(SOFT.read_all(crops))
+    wanted = [(one, view) for one in curated.train[:8] for view in (PLAIN, MIRRORED)]
+    keys = set()
+    for reading in (AS_THEY_ARE, SOFT, Reading(softness=-2.5)):
+        bundle = told(trunk, reading)
+        keys.add(Extractor(bundle, "pool5").key)
+        with open_features(bundle, "pool5", cache=tmp_path, cache_bytes=10**9) as store:
+            store.fill(wanted, lambda _done, _total: None)
+            found = store.values[store.rows(curated.train[:8], PLAIN)]
+            if reading == SOFT:
+                assert (found == expected).all()
+            else:
+                assert not (found == expected).all()
+    assert len(keys) == 3
+
+
+def test_a_view_is_read_but_for_what_is_erased_of_it() -> None:
+    view = draw_view(np.random.default_rng(1), Augmentation(erase=1.0))
+    plain = render(noise(1)[0], replace(view, erased=None), SIZE)
+    read = render(noise(1)[0], view, SIZE, SOFT)
+    assert view.erased is not None
+    left, top, width, height = (round(share * SIZE) for share in view.erased[:4])
+    erased = np.zeros((SIZE, SIZE), bool)
+    erased[top : top + height, left : left + width] = True
+    assert (read[erased] == view.erased.value).all()
+    assert (read[~erased] == SOFT.read(plain)[~erased]).all()
+    assert softness(plain) > -3.0
+
+
+def test_a_training_keeps_what_it_has_measured(tmp_path: Path) -> None:
+    measures: list[int] = []
+
+    def measure(size: int) -> Reading:
+        measures.append(size)
+        return Reading(softness=-float(size))
+
+    first = settled_readings(tmp_path, [48, 64], measure)
+    again = settled_readings(tmp_path, [48, 64], measure)
+    assert first == again == {48: Reading(softness=-48.0), 64: Reading(softness=-64.0)}
+    assert measures == [48, 64]
+
+
+def test_a_training_from_before_there_were_readings_goes_on_as_it_began(tmp_path: Path) -> None:
+    def measure(_size: int) -> Reading:
+        raise AssertionError
+
+    (tmp_path / "network.safetensors").write_bytes(b"a checkpoint")
+    assert settled_readings(tmp_path, [48], measure) == {48: AS_THEY_ARE}
+
+
+Train = Callable[..., Fitted]
+
+
+@pytest.fixture
+def train_heads(curated: Curated, tmp_path: Path) -> Train:
+    def run(trunk: Bundle) -> Fitted:
+        return fit(
+            HEADS,
+            trunk,
+            curated,
+            cache=tmp_path / "features",
+            cache_bytes=10**9,
+            folder=tmp_path / "run",
+            on_progress=lambda _progress: None,
+        )
+
+    return run
+
+
+def test_heads_on_a_trunk_that_says_nothing_measure_it(
+    train_heads: Train, trunk: Bundle, curated: Curated
+) -> None:
+    fitted = train_heads(trunk)
+    assert Reading.of(fitted.manifest) == measured_reading(curated.train, SIZE)
+
+
+def test_heads_on_a_trunk_that_says_it_keep_to_that(train_heads: Train, trunk: Bundle) -> None:
+    assert Reading.of(train_heads(told(trunk, SOFT)).manifest) == SOFT
+
+
+def test_heads_half_trained_before_go_on_with_crops_as_they_are(
+    train_heads: Train, trunk: Bundle, tmp_path: Path
+) -> None:
+    train_heads(trunk)
+    (tmp_path / "run" / "readings.json").unlink()
+    fitted = train_heads(trunk)
+    assert "reading" not in fitted.manifest
+
+
+def pretrained(
+    with_recipe: PretrainRecipe, curated: Curated, folder: Path, start: Bundle | None = None
+) -> Fitted:
+    return pretrain(
+        with_recipe,
+        curated,
+        start=start,
+        cache=folder / "crops",
+        folder=folder / "run",
+        on_progress=lambda _progress: None,
+    )
+
+
+def test_a_trunk_is_trained_and_validated_on_crops_that_are_read(
+    curated: Curated, tmp_path: Path
+) -> None:
+    fitted = pretrained(WHOLE, curated, tmp_path)
+    crops = decode_crops(
+        curated, WHOLE.decoded_side, tmp_path / "crops", lambda _done, _total: None
+    )
+    assert Reading.of(fitted.manifest) == measured(whole(crops.train, 64))
+    kept = settled_readings(tmp_path / "run", WHOLE.sizes, lambda _size: AS_THEY_ARE)
+    assert kept == {size: measured(whole(crops.train, size)) for size in (48, 64)}
+
+
+def test_a_trunk_half_trained_before_goes_on_with_crops_as_they_are(
+    curated: Curated, tmp_path: Path
+) -> None:
+    pretrained(WHOLE, curated, tmp_path)
+    (tmp_path / "run" / "readings.json").unlink()
+    assert "reading" not in pretrained(WHOLE, curated, tmp_path).manifest
+
+
+def test_threads_may_read_at_once() -> None:
+    crops = noise(16, 96)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(SOFT.read, crops))
+    assert (np.stack(found) == SOFT.read_all(crops)).all()

@@ -1,0 +1,80 @@
+"""A version from another: the same weights, told anew how to read crops and how sure to be."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from vision.artifacts import Bundle, load_bundle
+from vision.curation import RECIPES
+from vision.dataset import Example
+from vision.errors import BundleIncompatible
+
+from . import curations, lineage
+from .models import Dataset, ModelVersion
+from .publishing import facts_of_data, library_versions, report_on, saved
+from .registry import bundle_path, check_name_is_free, register_bundle
+
+OnProgress = Callable[[str, int, int], None]
+
+
+def calibrate_anew(
+    version: ModelVersion, dataset: Dataset, name: str, on_progress: OnProgress
+) -> ModelVersion:
+    """A new version with a version's weights, which does not serve yet.
+
+    How it reads its crops (`vision.reading`) is measured on the training split of a dataset, its
+    temperatures and intervals on the validation split, its report on the test split: each as the
+    version's own recipe selects them. Raises VisionError's kinds. Imports TensorFlow.
+    """
+    from vision.calibrating import calibrated_bundle
+    from vision.crops import measured_reading
+
+    check_name_is_free(name)
+    bundle = load_bundle(bundle_path(version))
+    if not bundle.manifest["heads"]:
+        raise BundleIncompatible(
+            _("The model “%(name)s” is a trunk without heads. Please train heads on it first.")
+            % {"name": version.name}
+        )
+    lineage.bring_up_to_date(on_progress)
+    seed = bundle.manifest.get("data", {}).get("seed", 0)
+    curated = curations.curated(dataset, _recipe(bundle), seed)
+    on_progress("reading", 0, 1)
+    size = bundle.manifest["input_size"]
+    reading = measured_reading(curated.train, size)
+    manifest = {**bundle.manifest, "reading": reading.as_json()}
+    on_progress("calibration", 0, 1)
+    crops, labels = _crops(curated.validation, size), [one.labels for one in curated.validation]
+    read_so = replace(bundle, manifest=manifest)
+    calibrated, _figures = calibrated_bundle(read_so, crops, labels)
+    report = report_on(calibrated, curated.test, dataset, on_progress)
+    facts = {
+        "name": name,
+        "metrics": report["metrics"],
+        "calibration": {
+            "of": version.name,
+            **facts_of_data(dataset, curated),
+            "libraries": library_versions(),
+        },
+        "created_at": timezone.now().isoformat(),
+    }
+    made = replace(calibrated, manifest={**calibrated.manifest, **facts})
+    folder = saved(made, report)
+    with transaction.atomic():
+        return register_bundle(folder, name, report=report)
+
+
+def _recipe(bundle: Bundle) -> str:
+    """What selected the images of a version; that of all labels where nothing says so."""
+    recipe = bundle.manifest.get("data", {}).get("recipe")
+    return recipe if recipe in RECIPES else "full"
+
+
+def _crops(examples: Sequence[Example], size: int) -> np.ndarray:
+    from vision.crops import read_example
+
+    return np.stack([read_example(one, size) for one in examples])

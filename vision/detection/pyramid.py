@@ -38,17 +38,19 @@ class Pyramid:
 
     @classmethod
     def of(cls, image: Image, scale: float, cell: int) -> "Pyramid":
-        """Searched from `scale` down to where the shorter side is `cell` pixels."""
+        """Searched from `scale` down to where the shorter side is `cell` pixels, which a face that
+        fills the photo needs."""
         sharp = [Level(1.0, Pillow.fromarray(image))]
         while sharp[-1].scale >= 2 * scale and min(sharp[-1].image.size) > 1:
             sharp.append(Level(sharp[-1].scale / 2, sharp[-1].image.reduce(2)))
-        searched: list[Level] = []
         width, height = sharp[0].image.size
-        while min(width, height) * scale >= cell:
+        last = cell / min(width, height)
+        searched: list[Level] = []
+        while scale >= last:
             size = (round(width * scale), round(height * scale))
             finer = (searched or sharp)[-1].image
             searched.append(Level(scale, finer.resize(size, Pillow.Resampling.BILINEAR)))
-            scale *= STEP
+            scale = max(scale * STEP, last) if scale > last else 0.0
         return cls(tuple(sharp), tuple(searched))
 
     def patch(self, frame: Frames, side: int) -> Image:

@@ -8,6 +8,7 @@ proposes are turned. What is found is settled by a look at each face the way up 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,8 +77,10 @@ class Mtcnn:
     """Loads the three networks once. A `Detector`."""
 
     def __init__(self) -> None:
-        self._pnet, self._rnet, self._onet = load_pnet(), load_rnet(), load_onet()
-        for network, side in ((self._pnet, 64), (self._rnet, 24), (self._onet, 48)):
+        self._pnet, self._rnet = load_pnet(), load_rnet()
+        self._onet, self._exact_onet = load_onet(exact=False), load_onet(exact=True)
+        warm_up = ((self._pnet, 64), (self._rnet, 24), (self._onet, 48), (self._exact_onet, 48))
+        for network, side in warm_up:
             network(np.zeros((1, side, side, 3), np.uint8))
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
@@ -85,7 +88,7 @@ class Mtcnn:
         proposals = self._propose(pyramids)
         patches = patches_of(pyramids, proposals.owners, frames_of(squared(proposals.boxes)), 24)
         refined, first = self._refine(pyramids, proposals, patches)
-        settler = Settler(pyramids, self._look)
+        settler = Settler(pyramids, partial(_look, self._exact_onet))
         upright = settler.settle(*self._locate(pyramids, refined))
         turned, patches = _perhaps_turned(proposals, patches, first, upright.beyond_doubt())
         refined, _ = self._refine(pyramids, turned, patches)
@@ -124,7 +127,7 @@ class Mtcnn:
     def _locate(self, pyramids: Sequence[Pyramid], found: _Boxes) -> tuple[Indices, Floats]:
         """O-Net over what is left: the landmarks (n, 5, 2) of faces and whose they are."""
         squares = squared(found.boxes)
-        shifts, landmarks, scores = self._look(_turned_patches(pyramids, found, 48))
+        shifts, landmarks, scores = _look(self._onet, _turned_patches(pyramids, found, 48))
         sure = scores > _FACE
         squares, turns, owners = squares[sure], found.turns[sure], found.owners[sure]
         points = turned_back(landmarks[sure], turns)
@@ -132,12 +135,6 @@ class Mtcnn:
         boxes = shifted(squares, shifts[sure], turns)
         kept = suppress_each(4 * owners + turns, boxes, scores[sure], 0.6, of_smaller=True)
         return owners[kept], points[kept]
-
-    def _look(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
-        """What O-Net says of patches (n, 48, 48, 3): shifts (n, 4) of their edges, landmarks
-        (n, 5, 2) in shares of the patch, confidences (n,)."""
-        shifts, points, faces = _in_chunks(self._onet, patches, (4, 10, 2))
-        return shifts, points.reshape(-1, 2, 5).transpose(0, 2, 1), faces[:, 1]
 
 
 def _turned_patches(pyramids: Sequence[Pyramid], boxes: _Boxes, side: int) -> NDArray[np.uint8]:
@@ -234,6 +231,13 @@ def _inside(proposals: _Boxes, faces: Faces) -> NDArray[np.bool_]:
     same = proposals.owners[:, None] == faces.owners[None]
     inside: NDArray[np.bool_] = (within.all(axis=2) & same).any(axis=1)
     return inside
+
+
+def _look(onet: Network, patches: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
+    """What O-Net says of patches (n, 48, 48, 3): shifts (n, 4) of their edges, landmarks
+    (n, 5, 2) in shares of the patch, confidences (n,)."""
+    shifts, points, faces = _in_chunks(onet, patches, (4, 10, 2))
+    return shifts, points.reshape(-1, 2, 5).transpose(0, 2, 1), faces[:, 1]
 
 
 def _in_chunks(

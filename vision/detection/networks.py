@@ -22,8 +22,8 @@ Network = Callable[[NDArray[np.uint8]], list[Floats]]
 
 # One thread: these networks are so small that a second one costs more than it brings.
 _SETTINGS = {"INFERENCE_NUM_THREADS": 1}
-# P-Net and R-Net, which only propose, may compute in bfloat16 where the processor can. What is
-# said of a face comes from O-Net alone.
+# What only proposes may compute in bfloat16 where the processor can. What is said of a face comes
+# from O-Net in float32.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
@@ -54,9 +54,9 @@ def load_rnet() -> Network:
     return graph.compiled([shifts, faces])
 
 
-def load_onet() -> Network:
+def load_onet(*, exact: bool) -> Network:
     """O-Net for patches (N, 48, 48, 3): as R-Net, with five x and then five y of landmarks
-    (N, 10), in patches, between the two."""
+    (N, 10), in patches, between the two. `exact` is in float32 whatever the processor can."""
     graph = _Graph("onet", (-1, 48, 48))
     graph.convolution()
     graph.pooling(3, padded=True)
@@ -68,7 +68,7 @@ def load_onet() -> Network:
     graph.flattened()
     graph.dense()
     shifts, landmarks = graph.dense_branch(), graph.dense_branch()
-    return graph.compiled([shifts, landmarks, ops.softmax(graph.dense_branch(), 1)], exact=True)
+    return graph.compiled([shifts, landmarks, ops.softmax(graph.dense_branch(), 1)], exact=exact)
 
 
 def _weights(name: str) -> list[NDArray[np.float32]]:

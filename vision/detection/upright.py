@@ -33,9 +33,10 @@ _TARGETS = 0.5 + (TEMPLATE - np.array([0.4945, 0.41])) / 1.06
 # of upright looks are over 2.5, and 1 in 900 of the others; 99.8 % of upright ones are over -2.
 _BEYOND_DOUBT, _HOPELESS = 2.5, -5.0
 # What merit and twice the log-odds of the confidence come to for a face: for 718 of 720 pasted ones
-# from 40 pixels up. Beside a face beyond doubt, what is far smaller is asked for more: the patterns
-# of a large portrait's background reach 7.5.
+# from 40 pixels up. Beside a face beyond doubt, what is far smaller and has not the same way up is
+# asked for more: the patterns of a large portrait's background reach 7.5.
 _FACE, _FACE_BESIDE_LARGER, _FAR_SMALLER = 4.3, 9.0, 0.4
+_ALIKE = 0.7  # the cosine between the ways up of two faces that have the same one
 _STANDING = 2.0  # what is added to the merit of an upright way: most faces stand
 
 # Unit squares turned by one, two and three quarters, as transforms (3, 3) of their points.
@@ -69,13 +70,24 @@ class Faces:
         widths: Floats = self.boxes[:, 2] - self.boxes[:, 0]
         return widths
 
+    @property
+    def _ways(self) -> Values:
+        """The direction from left eye to right eye of each, (n, 2), of length 1."""
+        across = (self.landmarks[:, 1] - self.landmarks[:, 0]).astype(np.float64)
+        ways: Values = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+        return ways
+
     def _asked(self) -> Values:
         """What merit and confidence must come to for each (n,)."""
+        asked = np.full(len(self), _FACE)
         sure = self.beyond_doubt()
-        largest = np.zeros(1 + int(self.owners.max(initial=0)))
-        np.maximum.at(largest, sure.owners, sure.widths)
-        far_smaller = self.widths < _FAR_SMALLER * largest[self.owners]
-        return np.where(far_smaller, _FACE_BESIDE_LARGER, _FACE)
+        for owner in np.unique(sure.owners):
+            there = sure[sure.owners == owner]
+            largest = int(np.argmax(there.widths))
+            far_smaller = self.widths < _FAR_SMALLER * there.widths[largest]
+            lies_otherwise = self._ways @ there._ways[largest] < _ALIKE
+            asked[(self.owners == owner) & far_smaller & lies_otherwise] = _FACE_BESIDE_LARGER
+        return asked
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -89,8 +101,7 @@ class Faces:
 
     def stand(self) -> NDArray[np.bool_]:
         """Which of them (n,) are nearer to standing than to lying."""
-        across, down = (self.landmarks[:, 1] - self.landmarks[:, 0]).T
-        standing: NDArray[np.bool_] = across > np.abs(down)
+        standing: NDArray[np.bool_] = self._ways[:, 0] > _ALIKE
         return standing
 
     def distinct(self) -> "Faces":

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from vision.curation import SPLITS, Split, joint_split, split_of_bucket
@@ -17,8 +17,14 @@ _BATCH = 500
 
 
 def keep(samples: Iterable[Sample]) -> None:
-    """Make a row for every content that is new; what is known of the others stays."""
+    """Make a row for every content that is new; what is known of the others stays.
+
+    To be called before the samples have rows: a content that none shows any more has missed what
+    came meanwhile, and is to be compared again.
+    """
     new = {sample.digest: sample for sample in samples if sample.digest}
+    shown = Exists(Sample.objects.filter(digest=OuterRef("digest")))
+    Content.objects.filter(~shown, digest__in=new).update(compared=False)
     known = Content.objects.filter(digest__in=new).values_list("digest", flat=True)
     for digest in set(known):
         del new[digest]

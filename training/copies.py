@@ -35,7 +35,7 @@ def waiting(dataset: Dataset) -> int:
 
 
 def find_copies(on_progress: Progress) -> None:
-    """Compare every content that is new with all before it, and judge the datasets this concerns.
+    """Compare every content that is new with all others, and judge the datasets this concerns.
 
     Run again, it goes on where it was cut off. Raises whatever `on_progress` raises.
     """
@@ -69,13 +69,16 @@ class _Search:
 
     def __init__(self, rows: Sequence[tuple[int, str, str, bool]]) -> None:
         self.keys = [key for key, *_ in rows]
-        self.pending = [index for index, row in enumerate(rows) if not row[3]]
+        self._compared = np.array([row[3] for row in rows], np.bool_)
+        self.pending = np.flatnonzero(~self._compared).tolist()
+        self._settled = int(self._compared.nonzero()[0].max(initial=-1)) + 1
         self._digests = [digest for _, digest, *_ in rows]
         self._hashes = np.array([int(row[2], 16) for row in rows], np.uint64)
         self._looks: dict[int, Look] = {}
 
     def copies_of(self, block: Sequence[int]) -> list[tuple[int, int]]:
-        """The pairs of keys of a block's contents and of near copies that came before them."""
+        """The pairs of keys of a block's contents and of near copies of them, those aside that
+        come later and whose own turn it will be."""
         looks = self._look_at(block)
         plain, flipped = np.stack([look.hashes for look in looks], axis=1)
         thumbnails = np.stack([look.thumbnail for look in looks])
@@ -87,8 +90,9 @@ class _Search:
     def _confirmed(
         self, block: Sequence[int], hashes: NDArray[np.uint64], thumbnails: NDArray[np.uint8]
     ) -> list[tuple[int, int]]:
-        pairs = candidates(hashes, self._hashes[: block[-1]])
-        pairs = pairs[pairs[:, 1] < np.array(block)[pairs[:, 0]]]
+        pairs = candidates(hashes, self._hashes[: max(block[-1], self._settled)])
+        ones, others = np.array(block)[pairs[:, 0]], pairs[:, 1]
+        pairs = pairs[(others < ones) | self._compared[others]]
         if not len(pairs):
             return []
         others, rows = np.unique(pairs[:, 1], return_inverse=True)

@@ -88,13 +88,13 @@ def _import_batch(dataset: Dataset, batch: list[LabelledFile]) -> int:
             sample.dataset = dataset
             # Copies are judged at the end; until then nothing without labels passes for usable.
             sample.reason = sample.found
+        keep(samples)
         Sample.objects.bulk_create(
             samples,
             update_conflicts=True,
             unique_fields=["dataset", "name"],
             update_fields=_FIELDS,
         )
-        keep(samples)
     return len(new)
 
 

@@ -116,7 +116,7 @@ class Content(models.Model):
     `split` is fixed when the content first comes, before anything is selected, and stays when all
     its samples go; it only ever moves nearer to learning. `group`: contents of one group show one
     picture and have one split; it is the lowest key among them. `compared`: whether near copies of
-    it have been looked for among the contents before it.
+    it have been looked for among the contents that datasets show.
     """
 
     digest = models.CharField("SHA-256", max_length=64, unique=True)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import Count
 from PIL import Image
 
 from tests.factories import DatasetFactory, SampleFactory
 from tests.training.utkface import random_files, write_folder
 from tests.vision.planted import EDITS, saved
 from tests.vision.test_near_copies import picture
-from training import contents, curations
+from training import contents, curations, files
 from training.copies import find_copies, waiting
 from training.importing import import_files
 from training.models import Content, Dataset, Sample
@@ -140,6 +141,24 @@ def test_a_content_keeps_its_split_when_its_dataset_is_gone(tmp_path: Path) -> N
     dataset.delete()
     import_(tmp_path / "in", random_files(20))
     assert splits() == before
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_copies_that_came_while_a_dataset_was_gone_are_found_when_it_is_back(
+    tmp_path: Path, edit: str
+) -> None:
+    pictures = [picture(seed) for seed in range(30)]
+    originals = named({f"a{n}": saved(p) for n, p in enumerate(pictures)})
+    import_(tmp_path / "a", originals, "a").delete()
+    files.forget_orphans()
+    copies = named({f"b{n}": edited(edit, p) for n, p in enumerate(pictures)})
+    import_(tmp_path / "b", copies, "b")
+    import_(tmp_path / "a", originals, "a again")
+    groups = Content.objects.values("group").annotate(
+        contents=Count("pk"), splits=Count("split", distinct=True)
+    )
+    assert set(groups.values_list("contents", "splits")) == {(2, 1)}
+    assert groups.count() == 30
 
 
 def test_a_search_that_is_cut_off_goes_on_and_ends_as_if_nothing_had_happened(

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, groupby
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -164,19 +164,17 @@ def _copies(dataset: Dataset) -> dict[str, int]:
 def label_noise(dataset: Dataset) -> dict[str, Any]:
     """How much labels of one picture differ: the floor of every figure measured with them.
 
-    `pairs` of labelled near copies (identical files are not among them), the mean difference of
-    their ages in years, and the shares of pairs whose genders and races differ; None without pairs.
+    `pairs` of labelled near copies (of identical files the first by path counts), the mean
+    difference of their ages in years, and the shares of pairs whose genders and races differ; None
+    without pairs.
     """
     labelled = dataset.samples.exclude(digest="").exclude(age=None).exclude(race=None)
     several = labelled.values("group").annotate(n=Count("digest", distinct=True)).filter(n__gt=1)
-    rows = labelled.filter(group__in=several.values("group")).order_by("group", "pk")
-    columns = ("group", "digest", "age", "gender", "race")
-    pairs = [
-        (one[2:], other[2:])
-        for _, members in groupby(rows.values_list(*columns), lambda row: row[0])
-        for one, other in combinations(members, 2)
-        if one[1] != other[1]
-    ]
+    rows = labelled.filter(group__in=several.values("group")).order_by("-name")
+    labels: defaultdict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
+    for group, digest, *its in rows.values_list("group", "digest", "age", "gender", "race"):
+        labels[group][digest] = tuple(its)
+    pairs = [pair for contents in labels.values() for pair in combinations(contents.values(), 2)]
     if not pairs:
         return {"pairs": 0, "age_difference": None, "gender_differs": None, "race_differs": None}
     first, second = np.array(pairs).transpose(1, 2, 0)

@@ -171,7 +171,7 @@ def label_noise(dataset: Dataset) -> dict[str, Any]:
     labelled = dataset.samples.exclude(digest="").exclude(age=None).exclude(race=None)
     several = labelled.values("group").annotate(n=Count("digest", distinct=True)).filter(n__gt=1)
     rows = labelled.filter(group__in=several.values("group")).order_by("-name")
-    labels: defaultdict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
+    labels: defaultdict[int, dict[str, tuple[int | None, ...]]] = defaultdict(dict)
     for group, digest, *its in rows.values_list("group", "digest", "age", "gender", "race"):
         labels[group][digest] = tuple(its)
     pairs = [pair for contents in labels.values() for pair in combinations(contents.values(), 2)]

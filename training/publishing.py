@@ -87,7 +87,7 @@ def report_on(
     dataset: Dataset,
     on_progress: Callable[[str, int, int], None],
 ) -> dict[str, Any]:
-    """The report on a dataset's test, less what the bundle was trained on or what looks the same.
+    """The report on a dataset's test, less what the bundle was trained on and near copies of it.
 
     Raises ExampleUnreadable. Imports TensorFlow.
     """

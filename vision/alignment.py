@@ -47,17 +47,6 @@ def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
     return found[..., 0]
 
 
-def distortion(landmarks: Landmarks) -> float:
-    """How far five landmarks are from any upright or turned face: the largest distance to the
-    template after the best similarity, as a share of a crop's side; infinite for useless points.
-    """
-    try:
-        fit = similarity(landmarks, TEMPLATE)
-    except ValueError:
-        return float("inf")
-    return float(np.abs(landmarks @ fit[:, :2].T + fit[:, 2] - TEMPLATE).max())
-
-
 def align_face(image: Image, detection: Detection, size: int) -> Image:
     """The face upright and framed like a UTKFace crop: uint8 (size, size, 3).
 

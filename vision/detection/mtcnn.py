@@ -2,7 +2,7 @@
 
 P-Net hardly minds which way up a face is, so it sees a photo once, upright; only the patches it
 proposes are turned. What is found is settled by a look at each face the way up it has
-(`upright.settle`).
+(`upright.Settler`).
 """
 
 import math

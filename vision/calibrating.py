@@ -10,7 +10,7 @@ from .artifacts import Bundle
 from .calibration import calibrate
 from .dataset import Labels
 from .engine import Engine
-from .stage import Metrics, validation_figures
+from .training.progress import Metrics, validation_figures
 from .targets import targets
 
 

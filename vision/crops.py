@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from .artifacts import write_durably
 from .dataset import Curated, Example, Labels
@@ -165,6 +166,14 @@ def measured_reading(examples: Sequence[Example], size: int) -> Reading:
     Raises ExampleUnreadable.
     """
     return measured(read_example(examples[i], size) for i in sample(len(examples)))
+
+
+def whole(crops: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Crops (N, S, S, 3) as they are, resized to (N, size, size, 3) as for an estimate."""
+    resample = Pillow.Resampling.BILINEAR
+    return np.stack(
+        [np.asarray(Pillow.fromarray(crop).resize((size, size), resample)) for crop in crops]
+    )
 
 
 def _listed(curated: Curated, side: int) -> str:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tests.vision.calibrated import assert_calibrated
 from tests.vision.training_set import SIZE, make_curated, small_trunk
 from vision.artifacts import Bundle, load_bundle, save_bundle
-from vision.checkpoints import CheckpointUnusable
 from vision.dataset import Curated, Labels
 from vision.diskspace import DiskFull
 from vision.engine import Engine
@@ -22,8 +21,9 @@ from vision.fit import Fitted, fit
 from vision.heads import parse_heads
 from vision.labels import GENDERS
 from vision.recipes import Recipe, recipe
-from vision.stage import FitProgress, LossDiverged
 from vision.targets import NothingToLearn
+from vision.training.checkpoints import CheckpointUnusable
+from vision.training.progress import FitProgress, LossDiverged
 from vision.types import FaceAttributes
 
 QUICK = recipe("full").with_changes(

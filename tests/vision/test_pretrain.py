@@ -15,18 +15,16 @@ import pytest
 from tests.vision.calibrated import assert_calibrated
 from tests.vision.training_set import make_curated, small_trunk
 from vision.artifacts import Bundle, load_bundle, save_bundle
-from vision.augment import whole
 from vision.backbone import TRUNK_TENSORS
-from vision.checkpoints import CheckpointUnusable
-from vision.crops import decode_crops
+from vision.crops import decode_crops, whole
 from vision.dataset import Curated
 from vision.engine import Engine
 from vision.fit import Fitted
 from vision.labels import GENDERS
-from vision.pretrain import pretrain
-from vision.pretrain_loop import TooFewImages
+from vision.pretrain import TooFewImages, pretrain
 from vision.pretrain_recipe import Augmentation, PretrainRecipe, PretrainStage, pretrain_recipe
-from vision.stage import FitProgress, LossDiverged
+from vision.training.checkpoints import CheckpointUnusable
+from vision.training.progress import FitProgress, LossDiverged
 
 QUICK = pretrain_recipe("starter-cpu").with_changes(
     stages=(PretrainStage(48, 1, 8), PretrainStage(64, 1, 8)),
@@ -168,7 +166,7 @@ def test_a_kill_costs_nothing_but_time(
     script = (
         "import time\n"
         "from pathlib import Path\n"
-        "import vision.pretrain_loop as loop\n"
+        "import vision.training.trainer as loop\n"
         "from tests.vision.test_pretrain import QUICK\n"
         "from tests.vision.training_set import make_curated\n"
         "from vision.pretrain import pretrain\n"

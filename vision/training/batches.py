@@ -1,0 +1,106 @@
+"""The batches of an epoch, in an order that a seed decides, from whichever step on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ..features import Features
+from ..pretrain_recipe import Augmentation
+from ..targets import Targets
+from .views import draw_views
+
+Batch = tuple[Any, dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]
+"""What the network takes; by head, what it should say (N, columns) and the weights (N,)."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Full batches of `batch` out of `count` examples, in an order that the seed and the number of
+    the epoch (from 0) decide alone."""
+
+    seed: int
+    count: int
+    batch: int
+
+    @property
+    def steps(self) -> int:
+        """Of an epoch. What does not fill a batch comes another time."""
+        return self.count // self.batch
+
+    def of_epoch(self, epoch: int) -> NDArray[np.int64]:
+        """Which examples a step takes: (steps, batch)."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+        return order[: self.steps * self.batch].reshape(self.steps, self.batch)
+
+
+class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The batches of an epoch from a step on; `begin` turns to another epoch."""
+
+    def __init__(self, order: Order, epoch: int, first: int) -> None:
+        super().__init__()
+        self._order, self._first = order, first
+        self.begin(epoch)
+
+    def begin(self, epoch: int) -> None:
+        self._epoch, self._chosen = epoch, self._order.of_epoch(epoch)
+
+    def __len__(self) -> int:
+        return self._order.steps - self._first
+
+    def __getitem__(self, index: int) -> Batch:
+        step = self._first + index
+        return self._batch(step, self._chosen[step])
+
+    def _batch(self, step: int, chosen: NDArray[np.int64]) -> Batch:
+        raise NotImplementedError
+
+
+class FeatureBatches(EpochBatches):
+    """Features on disk: `index` (count,) tells where those of an example lie in `values`."""
+
+    def __init__(
+        self,
+        order: Order,
+        epoch: int,
+        first: int,
+        values: Features,
+        index: NDArray[np.int64],
+        targets: Targets,
+    ) -> None:
+        super().__init__(order, epoch, first)
+        self._values, self._index, self._targets = values, index, targets
+
+    def _batch(self, step: int, chosen: NDArray[np.int64]) -> Batch:
+        truth = {name: values[chosen, None] for name, values in self._targets.truth.items()}
+        weights = {name: values[chosen] for name, values in self._targets.weights.items()}
+        return self._values[self._index[chosen]], truth, weights
+
+
+class ViewBatches(EpochBatches):
+    """Which crops to show and as what views, by name; the crops stay on the device.
+
+    The targets (N, 3) are those of `losses.blended`. Each batch depends on the seed, the epoch
+    and the step alone.
+    """
+
+    def __init__(
+        self, order: Order, epoch: int, first: int, strength: Augmentation, targets: Targets
+    ) -> None:
+        super().__init__(order, epoch, first)
+        self._seed, self._strength, self._targets = order.seed, strength, targets
+
+    def _batch(self, step: int, chosen: NDArray[np.int64]) -> Batch:
+        rng = np.random.default_rng([self._seed, self._epoch, step])
+        views = draw_views(rng, self._strength, len(chosen))
+        partner, share = views["partner"], views["share"]
+        truth, weights = {}, {}
+        for name, values in self._targets.truth.items():
+            own = values[chosen]
+            truth[name] = np.column_stack([own, own[partner], share]).astype(np.float32)
+            counting = self._targets.weights[name][chosen]
+            weights[name] = share * counting + (1 - share) * counting[partner]
+        return {"crop": chosen.astype(np.int32), **views}, truth, weights

@@ -26,7 +26,7 @@ from .precision import choose_precision, computing_in
 from .reading import AS_THEY_ARE, Reading
 from .recipes import Recipe
 from .targets import Targets, targets
-from .training.batches import FeatureBatches, Order
+from .training.batches import FeatureBatches, FeatureRows, Order
 from .training.determinism import seed_everything
 from .training.folder import claim_folder, settled_readings
 from .training.optimizer import build_optimizer
@@ -212,9 +212,10 @@ class _Job:
         index = np.concatenate([store.rows(train, view) for view in self._views])
         order = Order(recipe.seed, len(index), min(recipe.batch, len(index)))
         aims = _targets(specs, train * len(self._views), recipe.balance)
+        rows = FeatureRows(store.values, index, aims)
 
         def batches(epoch: int, first: int) -> FeatureBatches:
-            return FeatureBatches(order, epoch, first, store.values, index, aims)
+            return FeatureBatches(order, epoch, first, rows)
 
         validation = _targets(specs, self._curated.validation, balance=0)
 

@@ -81,9 +81,11 @@ def served(fitted: Fitted, folder: Path) -> Engine:
 
 
 def assert_same(one: Fitted, other: Fitted) -> None:
+    """To the bit."""
     assert one.tensors.keys() == other.tensors.keys()
     for name, values in one.tensors.items():
-        np.testing.assert_allclose(other.tensors[name], values, atol=1e-5, err_msg=name)
+        np.testing.assert_array_equal(other.tensors[name], values, err_msg=name)
+    assert one.history == other.history
 
 
 def validation_crops(curated: Curated) -> NDArray[np.uint8]:

@@ -80,10 +80,11 @@ def fitted(
 
 
 def assert_same(one: Fitted, other: Fitted) -> None:
-    """Within what half precision and the order of sums on several threads leave open."""
+    """To the bit."""
     assert one.tensors.keys() == other.tensors.keys()
     for name, values in one.tensors.items():
-        np.testing.assert_allclose(other.tensors[name], values, atol=2e-3, err_msg=name)
+        np.testing.assert_array_equal(other.tensors[name], values, err_msg=name)
+    assert one.history == other.history
 
 
 class Enough(Exception):
@@ -143,9 +144,8 @@ def test_progress_tells_every_phase_and_the_figures_of_every_epoch(
         assert epoch.metrics["age"].keys() == {"loss", "validation_loss", "validation_mae"}
 
 
-@pytest.mark.parametrize("radius", [0, 0.5])
-def test_frozen_blocks_alone_stay_as_they_were(train: Train, tmp_path: Path, radius: float) -> None:
-    further, start = QUICK.with_changes(frozen_blocks=2, sam_radius=radius), small_trunk()
+def test_frozen_blocks_alone_stay_as_they_were(train: Train, tmp_path: Path) -> None:
+    further, start = QUICK.with_changes(frozen_blocks=2), small_trunk()
     trained = train(tmp_path, further, start=start).tensors
     for name in TRUNK_TENSORS:
         before = start.tensors[name].astype(np.float32)

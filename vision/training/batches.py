@@ -1,6 +1,5 @@
 """The batches of an epoch, in an order that a seed decides, from whichever step on."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,29 +54,31 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
         step = self._first + index
         return self._batch(step, self._chosen[step])
 
-    def _batch(self, step: int, chosen: NDArray[np.int64]) -> Batch:
+    def _batch(self, _step: int, _chosen: NDArray[np.int64]) -> Batch:
         raise NotImplementedError
 
 
-class FeatureBatches(EpochBatches):
+@dataclass(frozen=True)
+class FeatureRows:
     """Features on disk: `index` (count,) tells where those of an example lie in `values`."""
 
-    def __init__(
-        self,
-        order: Order,
-        epoch: int,
-        first: int,
-        values: Features,
-        index: NDArray[np.int64],
-        targets: Targets,
-    ) -> None:
-        super().__init__(order, epoch, first)
-        self._values, self._index, self._targets = values, index, targets
+    values: Features
+    index: NDArray[np.int64]
+    targets: Targets
 
-    def _batch(self, step: int, chosen: NDArray[np.int64]) -> Batch:
-        truth = {name: values[chosen, None] for name, values in self._targets.truth.items()}
-        weights = {name: values[chosen] for name, values in self._targets.weights.items()}
-        return self._values[self._index[chosen]], truth, weights
+
+class FeatureBatches(EpochBatches):
+    """Features, and what heads should say of them (N, 1)."""
+
+    def __init__(self, order: Order, epoch: int, first: int, rows: FeatureRows) -> None:
+        super().__init__(order, epoch, first)
+        self._rows = rows
+
+    def _batch(self, _step: int, chosen: NDArray[np.int64]) -> Batch:
+        targets = self._rows.targets
+        truth = {name: values[chosen, None] for name, values in targets.truth.items()}
+        weights = {name: values[chosen] for name, values in targets.weights.items()}
+        return self._rows.values[self._rows.index[chosen]], truth, weights
 
 
 class ViewBatches(EpochBatches):

@@ -34,8 +34,9 @@ class Phase:
     """Some epochs of one kind of batches.
 
     `model` takes the batches and has an output by the name of each head. `batches` gives those of
-    an epoch (from 0, counted over all phases) from a step on, and of whichever it is told to begin. `validate` gives the figures of the
-    weights as they are then. Only an epoch of a phase that `counts` may turn out the best.
+    an epoch (from 0, counted over all phases) from a step on, and of whichever it is told to
+    begin. `validate` gives the figures of the weights as they are then. Only an epoch of a phase
+    that `counts` may turn out the best.
     """
 
     name: str
@@ -116,7 +117,7 @@ class Trainer:
         self._deadline = deadline
         self._average = ExponentialMovingAverage(network.weights, ema_decay) if ema_decay else None
         self._state = _State()
-        self._best: list[Any] = []
+        self._best: Sequence[Any] = ()
         self._losses_before: Sequence[Any] = ()
         self._saved_at, self._save_took = time.monotonic(), 0.0
 

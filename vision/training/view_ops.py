@@ -108,9 +108,12 @@ def _bilinear(crops: Any, warp: Any, size: int) -> Any:
 
 def coloured(pixels: Any, colour: Any) -> Any:
     """Every pixel mapped by its image's `colour` (N, 3, 4), an offset last."""
-    colour = colour[:, None, None]
-    mixed = sum(pixels[..., source, None] * colour[..., source] for source in range(3))
-    return clipped(mixed + colour[..., 3])
+    # A product of matrices, since a compiler would fuse sums over channels with the sampling, and
+    # sample three times.
+    side = pixels.shape[1]
+    flat = ops.reshape(pixels, (-1, side * side, 3))
+    mixed = ops.matmul(flat, ops.transpose(colour[..., :3], (0, 2, 1))) + colour[:, None, :, 3]
+    return clipped(ops.reshape(mixed, (-1, side, side, 3)))
 
 
 def sharpened(pixels: Any, amount: Any, sigma: float) -> Any:

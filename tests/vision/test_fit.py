@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from tests.vision.calibrated import assert_calibrated
 from tests.vision.training_set import SIZE, make_curated, small_trunk
@@ -22,7 +23,8 @@ from vision.heads import parse_heads
 from vision.labels import GENDERS
 from vision.recipes import Recipe, recipe
 from vision.targets import NothingToLearn
-from vision.training.checkpoints import CheckpointUnusable
+from vision.training import trainer
+from vision.training.checkpoints import Checkpoint, CheckpointUnusable, load_checkpoint
 from vision.training.progress import FitProgress, LossDiverged
 from vision.types import FaceAttributes
 
@@ -206,7 +208,11 @@ class Enough(Exception):
     """Whoever watches the training has seen enough of it."""
 
 
-def test_a_training_that_was_cut_off_goes_on_where_it_was(train: Train) -> None:
+def test_a_training_that_was_cut_off_goes_on_where_it_was(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "_SAVE_SHARE", float("inf"))  # a checkpoint after every epoch
+
     def watch(progress: FitProgress) -> None:
         if progress.phase == "gender" and progress.epoch == 3 and not progress.metrics:
             raise Enough
@@ -219,6 +225,46 @@ def test_a_training_that_was_cut_off_goes_on_where_it_was(train: Train) -> None:
     assert not [one for one in batches if one.phase == "age"]
     assert min(one.epoch for one in batches if one.phase == "gender") == 3
     assert_same(resumed, train(folder="undisturbed"))
+
+
+def written_as_before(file: Path) -> None:
+    """Turn a checkpoint into one of the version before this one, of heads."""
+    found = load_checkpoint(file, "gender")
+    assert isinstance(found, Checkpoint)
+    state = found.state
+    record = {key: state[key] for key in ("epoch", "best_epoch", "finished")}
+    record |= {"best_loss": state["best_error"], "history": state["history"]["gender"]}
+    noise = np.array([1, 2], np.uint32)  # a random generator's state was kept among the weights
+    groups = {
+        "best": [*found.best, noise],
+        "model": found.network,
+        "optimizer": found.optimizer,
+    }
+    tensors = {
+        f"{name}/{i}": np.asarray(values)
+        for name, group in groups.items()
+        for i, values in enumerate(group)
+    }
+    save_file(tensors, file, {"record": json.dumps(record)})
+
+
+def test_a_training_of_the_version_before_goes_on(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "_SAVE_SHARE", float("inf"))
+
+    def watch(progress: FitProgress) -> None:
+        if progress.epoch == 4 and not progress.metrics:
+            raise Enough
+
+    brief = QUICK.with_changes(heads=["gender"], epochs=6)
+    with pytest.raises(Enough):
+        train(brief, on_progress=watch)
+    written_as_before(tmp_path / "run" / "gender.safetensors")
+    told: list[FitProgress] = []
+    resumed = train(brief, on_progress=told.append)
+    assert min(one.epoch for one in told if one.epoch and not one.metrics) == 4
+    assert_same(resumed, train(brief, folder="undisturbed"))
 
 
 def test_whoever_was_killed_before_hearing_of_an_epoch_hears_of_it_later(train: Train) -> None:

@@ -58,9 +58,16 @@ def train(curated: Curated, cache: Path) -> Train:
         start: Bundle | None = None,
         on_progress: Callable[[FitProgress], None] = lambda _progress: None,
         data: Curated = curated,
+        deadline: float = float("inf"),
     ) -> Fitted:
         return pretrain(
-            recipe, data, start=start, cache=cache, folder=folder, on_progress=on_progress
+            recipe,
+            data,
+            start=start,
+            cache=cache,
+            folder=folder,
+            on_progress=on_progress,
+            deadline=deadline,
         )
 
     return run
@@ -213,6 +220,23 @@ def test_it_learns_and_starts_from_what_it_is_given(
     losses = [epoch["gender"]["loss"] for epoch in fitted.history["1: 48 px"]]
     assert losses[-1] < 0.7 * losses[0]
     assert fitted.validation["gender"]["validation_accuracy"] > 0.8
+
+
+def test_when_its_time_is_up_it_ends_with_what_it_has(train: Train, tmp_path: Path) -> None:
+    """In its first epoch, which is not at the final size; then nothing is left to do."""
+    steps: list[int] = []
+
+    def watch(progress: FitProgress) -> None:
+        if progress.phase == "1: 48 px" and not progress.metrics:
+            steps.append(progress.done)
+
+    fitted = train(tmp_path, on_progress=watch, deadline=time.monotonic())
+    assert steps == [0, 1]
+    assert list(fitted.history) == ["1: 48 px"]
+    assert set(fitted.validation) == {"age", "gender", "race"}
+    again = train(tmp_path, on_progress=watch)
+    assert steps == [0, 1]
+    assert_same(fitted, again)
 
 
 def test_whoever_watches_can_stop_it(train: Train, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Keras 3's own API only, so that a recipe runs on any of its backends.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,16 @@ class TooFewImages(VisionError):
     code = "too_few_images"
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A trained network as a bundle without a name, not calibrated; the figures of every epoch by
+    phase, and those of the weights that are kept."""
+
+    bundle: Bundle
+    history: dict[str, list[Metrics]]
+    validation: Metrics
+
+
 def pretrain(
     recipe: PretrainRecipe,
     curated: Curated,
@@ -60,22 +71,52 @@ def pretrain(
     cache: Path,
     folder: Path,
     on_progress: Callable[[FitProgress], None],
-    deadline: float = float("inf"),
 ) -> Fitted:
+    """Train a trunk and the recipe's heads as `train_network` does, and calibrate them.
+
+    Raises what that does.
+    """
+    trained = train_network(
+        recipe, curated, start=start, cache=cache, folder=folder, on_progress=on_progress
+    )
+    on_progress(FitProgress("calibration", 0, 1))
+    crops = decode_crops(curated, recipe.decoded_side, cache, lambda _done, _total: None)
+    labels = [one.labels for one in curated.validation]
+    # As what is saved will compute it.
+    finished, validation = calibrated_bundle(
+        trained.bundle, whole(crops.validation, recipe.input_size), labels
+    )
+    on_progress(FitProgress("calibration", 1, 1))
+    return Fitted(finished.manifest, finished.tensors, trained.history, validation)
+
+
+def train_network(
+    recipe: PretrainRecipe,
+    curated: Curated,
+    *,
+    start: Bundle | None,
+    cache: Path,
+    folder: Path,
+    on_progress: Callable[[FitProgress], None],
+    deadline: float = float("inf"),
+    on_best: Callable[[Bundle, Metrics], None] = lambda _bundle, _metrics: None,
+) -> Trained:
     """Train a trunk and the recipe's heads, from a bundle's weights or from random ones.
 
     Decoded crops are kept in `cache` (see `vision.crops`); where they are there already, no image
-    is read. `folder` holds the checkpoint, written after every epoch and every few minutes: a
+    is read. `folder` holds the checkpoint, written between epochs and every few minutes: a
     training that was cut off and is called again with the same folder goes on from there.
     `on_progress` is called after every batch, or every few on a GPU, and should be quick; what it
-    raises stops the training, to be gone on with later. At `deadline`, a time of `time.monotonic`,
-    it stops learning and finishes with what it has. The same recipe, start and images give the
-    same weights on one machine; the global seeds of Python, NumPy and Keras are set. `start` may
-    be None unless the recipe `goes_on`.
+    raises stops the training, to be gone on with later. At `deadline`, a time of
+    `time.monotonic`, it ends with the best weights it has had by then. `on_best` is given better
+    ones, with their figures, as soon as they are found. The same recipe, start and images give
+    the same weights on one machine; the global seeds of Python, NumPy and Keras are set. `start`
+    may be None unless the recipe `goes_on`.
 
-    What comes out is keras-vggface's graph: the normalisation that is trained with is folded into
-    the convolutions, whose kernels are float16. Raises DiskFull, ExampleUnreadable,
-    NothingToLearn, TooFewImages, LossDiverged, CheckpointUnusable and other kinds of VisionError.
+    What comes out, not calibrated, is keras-vggface's graph: the normalisation that is trained
+    with is folded into the convolutions, whose kernels are float16. Raises DiskFull,
+    ExampleUnreadable, NothingToLearn, TooFewImages, LossDiverged, CheckpointUnusable and other
+    kinds of VisionError.
     """
     if start is None and recipe.goes_on:
         raise ValueError(f"The recipe {recipe.name} needs weights to go on from.")
@@ -89,14 +130,11 @@ def pretrain(
     def report(done: int, total: int) -> None:
         on_progress(FitProgress("crops", done, total))
 
-    crops = decode_crops(curated, recipe.decoded_side, cache, report)
-    job = _Job(recipe, crops, folder)
+    job = _Job(recipe, decode_crops(curated, recipe.decoded_side, cache, report), folder)
     job.build(start)
-    history = job.train(on_progress, deadline)
-    on_progress(FitProgress("calibration", 0, 1))
-    fitted = job.finished(history)
-    on_progress(FitProgress("calibration", 1, 1))
-    return fitted
+    trainer = job.trainer(deadline, lambda metrics: on_best(job.bundle(), metrics))
+    history = trainer.run(on_progress)
+    return Trained(job.bundle(), history, trainer.best_metrics)
 
 
 class _Job:
@@ -118,13 +156,11 @@ class _Job:
         if start and not self._checkpoint.exists():
             start_from(self._network, start, self._some_batches())
 
-    def train(
-        self, on_progress: Callable[[FitProgress], None], deadline: float
-    ) -> dict[str, list[Metrics]]:
+    def trainer(self, deadline: float, on_best: Callable[[Metrics], None]) -> Trainer:
         recipe, network = self._recipe, self._network
         resident = ResidentCrops(self._crops.train)
         phases = [self._phase(name, stage, resident) for name, stage in recipe.named_stages()]
-        trainer = Trainer(
+        return Trainer(
             network,
             phases,
             _objective(recipe),
@@ -138,8 +174,8 @@ class _Job:
             self._checkpoint,
             ema_decay=recipe.average,
             deadline=deadline,
+            on_best=on_best,
         )
-        return trainer.run(on_progress)
 
     def _phase(self, name: str, stage: PretrainStage, resident: Any) -> Phase:
         recipe = self._recipe
@@ -198,24 +234,20 @@ class _Job:
             if len(chosen):
                 yield self._shown(crops[chosen], recipe.stages[0].size)
 
-    def finished(self, history: dict[str, list[Metrics]]) -> Fitted:
-        """Everything put together; calibrated and validated as what is saved will compute it."""
-        recipe, crops, size = self._recipe, self._crops, self._recipe.input_size
+    def bundle(self) -> Bundle:
+        """What the network is now, without a name."""
+        recipe = self._recipe
         tensors: dict[str, NDArray[Any]] = {
             name: values.astype(np.float16) if name.endswith("kernel") else values
             for name, values in folded_trunk(self._network).items()
         }
         for spec in recipe.heads:
             tensors |= head_tensors(self._network.get_layer(spec.name), spec)
-        manifest: dict[str, Any] = {**_ABOUT, "input_size": size}
-        if reading := self._readings[size].as_json():
+        manifest: dict[str, Any] = {**_ABOUT, "input_size": recipe.input_size}
+        if reading := self._readings[recipe.input_size].as_json():
             manifest["reading"] = reading
         manifest["heads"] = {spec.name: spec.as_json() for spec in recipe.heads}
-        labels = [one.labels for one in crops.curated.validation]
-        finished, validation = calibrated_bundle(
-            Bundle(manifest, tensors), whole(crops.validation, size), labels
-        )
-        return Fitted(finished.manifest, finished.tensors, history, validation)
+        return Bundle(manifest, tensors)
 
 
 class ResidentCrops(keras.layers.Layer):  # type: ignore[misc]

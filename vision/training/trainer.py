@@ -92,8 +92,10 @@ class Trainer:
     What is kept are the best weights of the epochs that count, averaged with `ema_decay` where
     that is not 0. With `patience` it stops after so many epochs without better ones, and the
     weights that it begins with may turn out the best. At `deadline`, a time of `time.monotonic`,
-    it breaks the epoch off and validates what there is. `checkpoint` is a file that a kill leaves
-    whole: a training that is begun again with it goes on step by step as it would have gone.
+    it breaks the epoch off and validates what there is. `on_best` is given the metrics of better
+    weights whenever there are any, while the network holds them. `checkpoint` is a file that a
+    kill leaves whole: a training that is begun again with it goes on step by step as it would
+    have gone.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Trainer:
         ema_decay: float = 0.0,
         patience: int | None = None,
         deadline: float = float("inf"),
+        on_best: Callable[[Metrics], None] = lambda _metrics: None,
     ) -> None:
         self._network = network
         self._plan = [_Epoch(phase, i + 1) for phase in phases for i in range(phase.epochs)]
@@ -115,6 +118,7 @@ class Trainer:
         self._checkpoint = checkpoint
         self._patience = patience
         self._deadline = deadline
+        self._on_best = on_best
         self._average = ExponentialMovingAverage(network.weights, ema_decay) if ema_decay else None
         self._state = _State()
         self._best: Sequence[Any] = ()
@@ -141,6 +145,12 @@ class Trainer:
             self._fit(epoch, on_progress)
         assign_values(self._network.weights, self._best)
         return self._state.history
+
+    @property
+    def best_metrics(self) -> Metrics:
+        """Those of the weights that are kept, of a training that is through."""
+        *_, last = self._state.history.values()
+        return min(last, key=self._objective.error)
 
     def _compile(self, model: Any) -> None:
         """Anew for every phase: a graph of fixed shapes is faster than one for all of them."""
@@ -187,12 +197,18 @@ class Trainer:
         on_progress(epoch.progress(state.step))
 
     def end_epoch(self, model: Any, logs: Logs, on_progress: OnProgress) -> None:
-        """What `fit` calls after an epoch."""
+        """What `fit` calls after an epoch. Raises LossDiverged."""
         epoch = self._plan[self._state.epoch]
-        metrics = self._validate(epoch.phase)
+        present = copies(self._network.weights)
+        judged = self._average.values if self._average else present
+        assign_values(self._network.weights, judged)
+        metrics = epoch.phase.validate()
         for head, loss in self._of_heads(logs).items():
             metrics[head]["loss"] = loss
-        self._advance(epoch.phase, metrics)
+        self._advance(epoch.phase, metrics, judged)
+        assign_values(self._network.weights, present)
+        if self._state.finished or self._checkpoint_due():
+            self._save()
         model.stop_training = self._state.finished
         on_progress(epoch.progress(epoch.phase.steps, metrics=metrics))
 
@@ -201,34 +217,26 @@ class Trainer:
         heads = self._objective.losses
         return {head: float(logs.get(f"{head}_loss", logs["loss"])) for head in heads}
 
-    def _validate(self, phase: Phase) -> Metrics:
-        """The metrics of the averaged weights. Raises LossDiverged."""
-        if not self._average:
-            return phase.validate()
-        present = copies(self._network.weights)
-        assign_values(self._network.weights, self._average.values)
-        metrics = phase.validate()
-        assign_values(self._network.weights, present)
-        return metrics
-
-    def _advance(self, phase: Phase, metrics: Metrics) -> None:
+    def _advance(self, phase: Phase, metrics: Metrics, weights: Sequence[Any]) -> None:
+        """An epoch is over: the metrics of its weights."""
         state, out_of_time = self._state, time.monotonic() >= self._deadline
         state.history.setdefault(phase.name, []).append(metrics)
         state.epoch, state.step = state.epoch + 1, 0
         error = self._objective.error(metrics)
         if (phase.counts or out_of_time) and error < state.best_error:
             state.best_error, state.best_epoch = error, state.epoch
-            self._best = self._average.values if self._average else copies(self._network.weights)
+            self._best = weights
+            self._on_best(metrics)
         patience = float("inf") if self._patience is None else self._patience
         state.finished = (
             state.epoch == len(self._plan)
             or out_of_time
             or state.epoch - state.best_epoch >= patience
         )
-        # Between two short epochs of a large network most of the time would go into checkpoints.
-        due = time.monotonic() - self._saved_at >= self._save_took / _SAVE_SHARE
-        if state.finished or due:
-            self._save()
+
+    def _checkpoint_due(self) -> bool:
+        """Between two short epochs of a large network most of the time would go into them."""
+        return time.monotonic() - self._saved_at >= self._save_took / _SAVE_SHARE
 
     def _begin(self) -> None:
         """From the checkpoint where there is one."""

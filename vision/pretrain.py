@@ -4,6 +4,7 @@ Keras 3's own API only, so that a recipe runs on any of its backends.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,16 @@ _ABOUT = {
 }
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A trained network as a bundle without a name, not calibrated; the figures of every epoch by
+    phase, and those of the weights that are kept."""
+
+    bundle: Bundle
+    history: dict[str, list[Metrics]]
+    validation: Metrics
+
+
 def pretrain(
     recipe: PretrainRecipe,
     curated: Curated,
@@ -49,19 +60,51 @@ def pretrain(
     folder: Path,
     on_progress: Callable[[FitProgress], None],
 ) -> Fitted:
+    """Train a trunk and the recipe's heads as `train_network` does, and calibrate them.
+
+    Raises what that does.
+    """
+    trained = train_network(
+        recipe, curated, start=start, cache=cache, folder=folder, on_progress=on_progress
+    )
+    on_progress(FitProgress("calibration", 0, 1))
+    crops = decode_crops(curated, recipe.decoded_side, cache, lambda _done, _total: None)
+    labels = [one.labels for one in curated.validation]
+    # As what is saved will compute it.
+    finished, validation = calibrated_bundle(
+        trained.bundle, whole(crops.validation, recipe.input_size), labels
+    )
+    on_progress(FitProgress("calibration", 1, 1))
+    return Fitted(finished.manifest, finished.tensors, trained.history, validation)
+
+
+def train_network(
+    recipe: PretrainRecipe,
+    curated: Curated,
+    *,
+    start: Bundle | None,
+    cache: Path,
+    folder: Path,
+    on_progress: Callable[[FitProgress], None],
+    deadline: float = float("inf"),
+    on_best: Callable[[Bundle, Metrics], None] | None = None,
+) -> Trained:
     """Train a trunk and the recipe's heads, from a bundle's weights or from random ones.
 
     Decoded crops are kept in `cache` (see `vision.crops`); where they are there already, no image
     is read. `folder` holds the checkpoint, written after every epoch and every few minutes: a
     training that was cut off and is called again with the same folder goes on from there.
     `on_progress` is called after every batch and should be quick; what it raises stops the
-    training, to be gone on with later. The same recipe, start and images give the same weights
-    within float noise on one machine, which a `sam_radius` enlarges; the global seeds of Python,
-    NumPy and Keras are set. `start` may be None unless the recipe `goes_on`.
+    training, to be gone on with later. At `deadline`, a time of `time.monotonic`, it ends with
+    the best weights it has had by then. `on_best` is given better ones, with their figures, as
+    soon as they are found. The same recipe, start and images give the same weights within float
+    noise on one machine, which a `sam_radius` enlarges; the global seeds of Python, NumPy and Keras
+    are set. `start` may be None unless the recipe `goes_on`.
 
-    What comes out is keras-vggface's graph: the normalisation that is trained with is folded into
-    the convolutions, whose kernels are float16. Raises DiskFull, ExampleUnreadable,
-    NothingToLearn, LossDiverged, CheckpointUnusable and other kinds of VisionError.
+    What comes out, not calibrated, is keras-vggface's graph: the normalisation that is trained
+    with is folded into the convolutions, whose kernels are float16. Raises DiskFull,
+    ExampleUnreadable, NothingToLearn, LossDiverged, CheckpointUnusable and other kinds of
+    VisionError.
     """
     if start is None and recipe.goes_on:
         raise ValueError(f"The recipe {recipe.name} needs weights to go on from.")
@@ -83,15 +126,20 @@ def pretrain(
         network = build_network(recipe.trained_heads)
     freeze(network, recipe.frozen_blocks)
     aims = _aims(recipe, crops, folder)
-    loop = PretrainLoop(recipe, network, aims, folder / "network.safetensors")
+    saved = partial(_bundle, recipe, network, aims.readings[recipe.input_size])
+    loop = PretrainLoop(
+        recipe,
+        network,
+        aims,
+        folder / "network.safetensors",
+        deadline=deadline,
+        on_best=lambda metrics: on_best(saved(), metrics) if on_best else None,
+    )
     if start and not loop.has_checkpoint:
         start_from(network, start, _some_batches(aims, recipe))
     history = loop.run(on_progress)
     assign_values(network.weights, loop.best)
-    on_progress(FitProgress("calibration", 0, 1))
-    fitted = _finished(recipe, network, aims, history)
-    on_progress(FitProgress("calibration", 1, 1))
-    return fitted
+    return Trained(saved(), history, loop.best_metrics)
 
 
 def _aims(recipe: PretrainRecipe, crops: Crops, folder: Path) -> Aims:
@@ -119,23 +167,16 @@ def _some_batches(aims: Aims, recipe: PretrainRecipe) -> Iterator[NDArray[np.uin
             yield aims.readings[size].read_all(whole(crops.train[chosen], size))
 
 
-def _finished(
-    recipe: PretrainRecipe, network: Any, aims: Aims, history: dict[str, list[Metrics]]
-) -> Fitted:
-    """Everything put together; calibrated and validated as what is saved will compute it."""
+def _bundle(recipe: PretrainRecipe, network: Any, reading: Reading) -> Bundle:
+    """What a network is now, as a bundle without a name."""
     tensors: dict[str, NDArray[Any]] = {
         name: values.astype(np.float16) if name.endswith("kernel") else values
         for name, values in folded_trunk(network).items()
     }
     for spec in recipe.heads:
         tensors |= head_tensors(network.get_layer(spec.name), spec)
-    size, crops = recipe.input_size, aims.crops
-    manifest: dict[str, Any] = {**_ABOUT, "input_size": size}
-    if reading := aims.readings[size].as_json():
-        manifest["reading"] = reading
+    manifest: dict[str, Any] = {**_ABOUT, "input_size": recipe.input_size}
+    if told := reading.as_json():
+        manifest["reading"] = told
     manifest["heads"] = {spec.name: spec.as_json() for spec in recipe.heads}
-    labels = [one.labels for one in crops.curated.validation]
-    finished, validation = calibrated_bundle(
-        Bundle(manifest, tensors), whole(crops.validation, size), labels
-    )
-    return Fitted(finished.manifest, finished.tensors, history, validation)
+    return Bundle(manifest, tensors)

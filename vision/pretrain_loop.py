@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -76,6 +77,7 @@ class _State:
     step: int = 0
     steps_made: int = 0
     losses: list[float] = field(default_factory=list)
+    finished: bool = False
     best_error: float = float("inf")
     history: dict[str, list[Metrics]] = field(default_factory=dict)
 
@@ -84,14 +86,27 @@ class PretrainLoop:
     """Trains a network of `batchnorm.build_network` by a recipe.
 
     `best` holds the weights that are kept, in the order of `network.weights`: of the epochs at
-    the final size, the averaged ones with the smallest error in validation.
+    the final size, the averaged ones with the smallest error in validation. At `deadline`, a time
+    of `time.monotonic`, an epoch is broken off and what there is validated. `on_best` is called
+    with the figures of better weights whenever they are found, while the network holds them.
     """
 
-    def __init__(self, recipe: PretrainRecipe, network: Any, aims: Aims, checkpoint: Path) -> None:
+    def __init__(
+        self,
+        recipe: PretrainRecipe,
+        network: Any,
+        aims: Aims,
+        checkpoint: Path,
+        *,
+        deadline: float = float("inf"),
+        on_best: Callable[[Metrics], None] = lambda _metrics: None,
+    ) -> None:
         self._recipe = recipe
         self._network = network
         self._aims = aims
         self._checkpoint = checkpoint
+        self._deadline = deadline
+        self._on_best = on_best
         self._plan = _plan(recipe, len(aims.crops.train))
         self._state = _State(losses=[0.0] * len(recipe.heads))
         self.best: list[NDArray[Any]] = []
@@ -99,6 +114,12 @@ class PretrainLoop:
     @property
     def has_checkpoint(self) -> bool:
         return self._checkpoint.exists()
+
+    @property
+    def best_metrics(self) -> Metrics:
+        """The figures of the weights that are kept."""
+        *_, last = self._state.history.values()
+        return min(last, key=self._error)
 
     def run(self, on_progress: OnProgress) -> dict[str, list[Metrics]]:
         """Train to the end, from the checkpoint where there is one. Returns every epoch's
@@ -115,7 +136,8 @@ class PretrainLoop:
         workers = os.cpu_count() or 1
         with ThreadPoolExecutor(workers) as pool:
             compiled: PretrainStage | None = None
-            for planned in self._plan[self._state.epoch :]:
+            while not self._state.finished:
+                planned = self._plan[self._state.epoch]
                 if planned.stage != compiled:
                     self._compile()
                     compiled = planned.stage
@@ -144,6 +166,8 @@ class PretrainLoop:
                 self._save()
                 saved_at = time.monotonic()
             on_progress(_progress(planned, state.step))
+            if time.monotonic() >= self._deadline:
+                break
 
     def _batches(self, planned: _Planned, pool: Executor, ahead: int) -> Iterator[Any]:
         epoch = Epoch(self._state.epoch, planned.stage.size, planned.stage.batch)
@@ -160,16 +184,14 @@ class PretrainLoop:
 
     def _validate(self, planned: _Planned) -> Metrics:
         """The figures of the averaged weights. Raises LossDiverged."""
-        present = variable_values(self._network.weights)
-        assign_values(self._network.weights, self._average.values)
-        outputs = self._predicted(planned.stage.size)
-        assign_values(self._network.weights, present)
+        with self._holding(self._average.values):
+            outputs = self._predicted(planned.stage.size)
         metrics: Metrics = {}
         for spec, total in zip(self._recipe.heads, self._state.losses, strict=True):
             known = self._aims.validation.weights[spec.name] > 0
             truth = self._aims.validation.truth[spec.name][known]
             metrics[spec.name] = validation_figures(spec, outputs[spec.name][known], truth)
-            metrics[spec.name]["loss"] = total / planned.steps
+            metrics[spec.name]["loss"] = total / self._state.step
         losses = [metrics[spec.name]["validation_loss"] for spec in self._recipe.heads]
         check_finite(self._recipe.heads, losses)
         return metrics
@@ -185,15 +207,28 @@ class PretrainLoop:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _advance(self, planned: _Planned, metrics: Metrics) -> None:
-        state = self._state
+        state, out_of_time = self._state, time.monotonic() >= self._deadline
         state.history.setdefault(planned.phase, []).append(metrics)
         error = self._error(metrics)
-        if planned.last_stage and error < state.best_error:
+        if (planned.last_stage or out_of_time) and error < state.best_error:
             state.best_error = error
             self.best = [np.copy(values) for values in self._average.values]
+            with self._holding(self.best):
+                self._on_best(metrics)
         state.epoch, state.step = state.epoch + 1, 0
+        state.finished = out_of_time or state.epoch == len(self._plan)
         state.losses = [0.0] * len(self._recipe.heads)
         self._save()
+
+    @contextmanager
+    def _holding(self, values: Sequence[NDArray[Any]]) -> Iterator[None]:
+        """Meanwhile the network has other weights."""
+        present = variable_values(self._network.weights)
+        assign_values(self._network.weights, values)
+        try:
+            yield
+        finally:
+            assign_values(self._network.weights, present)
 
     def _error(self, metrics: Metrics) -> float:
         """Errors in decades and shares of wrong answers, weighted as the losses are."""
@@ -236,7 +271,7 @@ class PretrainLoop:
     def _save(self) -> None:
         """The best weights, and while the training goes on all that it goes on with."""
         groups = {"best": self.best}
-        if self._state.epoch < len(self._plan):
+        if not self._state.finished:
             groups |= {"average": self._average.values}
             groups |= {"network": variable_values(self._network.variables)}
             groups |= {"optimizer": variable_values(self._optimizer.variables)}
@@ -248,7 +283,8 @@ class PretrainLoop:
             return
         tensors, record = found
         self._state, self.best = _State(**record), group(tensors, "best")
-        if self._state.epoch < len(self._plan):
+        self._state.finished |= self._state.epoch == len(self._plan)  # of before it was recorded
+        if not self._state.finished:
             self._average.values = group(tensors, "average")
             assign_values(self._network.variables, group(tensors, "network"))
             assign_values(self._optimizer.variables, group(tensors, "optimizer"))

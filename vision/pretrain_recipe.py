@@ -218,7 +218,8 @@ def _check_stages(stages: Sequence[PretrainStage]) -> None:
         check_numbers(stage, _STAGE_LIMITS)
 
 
-# For two CPU cores with bfloat16 and an evening; for a GPU and its minutes. docs/starter-model.md.
+# For two CPU cores with bfloat16 and an evening; for a GPU and its minutes, which `vision.offline`
+# fits the epochs to. docs/starter-model.md.
 STARTER_CPU = PretrainRecipe(
     name="starter-cpu",
     curation="full",
@@ -229,11 +230,7 @@ STARTER_GPU = PretrainRecipe(
     name="starter-gpu",
     curation="full",
     heads=full_heads(),
-    stages=(
-        PretrainStage(96, 30, 128),
-        PretrainStage(128, 20, 128),
-        PretrainStage(160, 16, 128),
-    ),
+    stages=(PretrainStage(128, 100, 256),),
     learning_rate=1.5e-3,
     average=0.999,
     dropout=0.4,

@@ -21,7 +21,7 @@ from .budget import fitted_to, measure, reserve
 from .parcel import Parcel
 from .results import ResultFolder
 
-_MEASURED_SHARE, _MEASURED_SECONDS = 0.02, 15.0  # of the budget; at most
+_MEASURED_SHARE, _MEASURED_SECONDS = 0.02, 10.0  # of the budget; at most
 _GIVE_UP_SHARE = 0.4  # of the budget, where a step takes that long
 _WRITE_SECONDS = 20.0  # between two writings of the best weights
 

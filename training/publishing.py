@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,28 +48,63 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     )
     trunk = load_bundle(bundle_path(run.trunk)) if run.trunk else None
     fitted = recipes.carry_out(recipe, trunk, curated, folder, journal)
-    learnt = lineage.of_training(curated, trunk)
-    report = report_on(
-        Bundle(fitted.manifest, fitted.tensors, learnt), curated.test, run.dataset, journal.progress
+    tested = examined(
+        Bundle(
+            {**fitted.manifest, "training": _training(run, trunk, fitted)},
+            fitted.tensors,
+            lineage.of_training(curated, trunk),
+        ),
+        curated,
+        run.dataset,
+        journal.progress,
     )
-    metrics = report["metrics"]
-    figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
-    journal.log(f"test on {metrics['n']} images: {', '.join(figures)}")
-    manifest = {
-        **fitted.manifest,
-        "name": free_name(f"{recipe.name}-{run.pk}"),
-        "metrics": metrics,
-        "data": facts_of_data(run.dataset, curated),
-        "training": _training(run, trunk, fitted),
-        "created_at": timezone.now().isoformat(),
-        "trained_on": learnt.about(),
-    }
-    folder = saved(Bundle(manifest, fitted.tensors, learnt), report)
+    journal.log(tested.in_words())
+    name = free_name(f"{recipe.name}-{run.pk}")
+    folder = tested.saved(name)
     with transaction.atomic():
-        version = register_bundle(folder, manifest["name"], report=report)
+        version = register_bundle(folder, name, report=tested.report)
         journal.log(f"made the model {version.name}", version=version)
     run.version = version
     return version
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was trained, with all that its manifest says but a name, and the report on its test."""
+
+    bundle: Bundle
+    report: dict[str, Any]
+
+    def in_words(self) -> str:
+        """The figures that matter most, for a log."""
+        metrics = self.report["metrics"]
+        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
+        return f"test on {metrics['n']} images: {', '.join(figures)}"
+
+    def saved(self, name: str) -> Path:
+        """As `saved`, by a name."""
+        manifest = {**self.bundle.manifest, "name": name}
+        return saved(replace(self.bundle, manifest=manifest), self.report)
+
+
+def examined(
+    bundle: Bundle,
+    curated: Curated,
+    dataset: Dataset,
+    on_progress: Callable[[str, int, int], None],
+) -> Examined:
+    """Test what was trained on a selection of a dataset; its list of what it has learnt from is
+    with it. Raises as `report_on` does. Imports TensorFlow."""
+    report = report_on(bundle, curated.test, dataset, on_progress)
+    manifest = {
+        **bundle.manifest,
+        "metrics": report["metrics"],
+        "data": facts_of_data(dataset, curated),
+        "created_at": timezone.now().isoformat(),
+    }
+    if bundle.trained_on is not None:
+        manifest["trained_on"] = bundle.trained_on.about()
+    return Examined(replace(bundle, manifest=manifest), report)
 
 
 def _images_of(run: TrainingRun, recipe: str) -> Curated:

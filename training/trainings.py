@@ -125,12 +125,12 @@ def _train(run: TrainingRun, journal: Journal) -> str:
     version = run.version or make_version(run, folder, journal)
     sentences = [_("The model “%(name)s” is made.") % {"name": version.name}]
     if run.activate and version.activated_at is None:
-        sentences += _activated(version)
+        sentences += activated(version)
     shutil.rmtree(folder, ignore_errors=True)
     return " ".join(sentences)
 
 
-def _activated(version: ModelVersion) -> list[str]:
+def activated(version: ModelVersion) -> list[str]:
     """Let a version serve, as was asked for before its figures were known; what gets worse by it
     is said, and one click takes it back."""
     worse = gate.warnings(version, active_version())

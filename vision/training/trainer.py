@@ -280,9 +280,10 @@ class Trainer:
 
 
 def assign_values(variables: Sequence[Any], values: Sequence[Any]) -> None:
-    """Give Keras variables values, arrays or tensors."""
+    """Give Keras variables values, arrays or tensors; copies, since what a variable holds on JAX is
+    given away with the next step."""
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        variable.assign(keras.ops.copy(keras.ops.convert_to_tensor(value)))
 
 
 class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]

@@ -1,11 +1,11 @@
 """As many epochs as fit, by what was measured; whatever the pace, there is a plan."""
 
 import math
-import time
 from collections.abc import Callable
 
 import pytest
 
+from vision.offline import budget
 from vision.offline.budget import Pace, fitted_to, measure, reserve
 from vision.pretrain_recipe import PretrainRecipe, PretrainStage, pretrain_recipe
 from vision.training.progress import FitProgress
@@ -16,41 +16,66 @@ STEPS = 5  # of an epoch
 METRICS = {"age": {"validation_mae": 5.0}}
 
 
-def trains(step: float, *, compiling: float = 0.1, validating: float = 0.0) -> Callable[..., None]:
-    """A training that sleeps instead."""
+class Clock:
+    """Time that passes when it is told to; what `budget` knows of `time`."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(budget, "time", made)
+    return made
+
+
+def trains(
+    clock: Clock, step: float, *, compiling: float = 0.1, validating: float = 0.0
+) -> Callable[..., None]:
+    """A training that lets time pass instead."""
 
     def train(recipe: PretrainRecipe, on_progress: Callable[[FitProgress], None]) -> None:
         (stage,) = recipe.stages
         for number in range(stage.epochs * STEPS):
-            time.sleep(compiling if number == 0 else step)
+            clock.sleep(compiling if number == 0 else step)
             place, total = number // STEPS + 1, stage.epochs * STEPS
             on_progress(FitProgress("one", number + 1, total, place, stage.epochs))
             if (number + 1) % STEPS == 0:
-                time.sleep(compiling if place == 1 else validating)
+                clock.sleep(compiling if place == 1 else validating)
                 on_progress(FitProgress("one", number + 1, total, place, stage.epochs, METRICS))
 
     return train
 
 
-def measured(train: Callable[..., None], seconds: float, give_up: float = 60.0) -> Pace:
-    (pace,) = measure(ONE, train, seconds=seconds, give_up_at=time.monotonic() + give_up)
+def measured(
+    clock: Clock, train: Callable[..., None], seconds: float, give_up: float = 60.0
+) -> Pace:
+    (pace,) = measure(ONE, train, seconds=seconds, give_up_at=clock.now + give_up)
     return pace
 
 
-def test_neither_compiling_nor_the_first_validation_count() -> None:
-    pace = measured(trains(0.01, compiling=0.3, validating=0.02), seconds=0.2)
-    assert 0.3 <= pace.start < 0.5
-    assert STEPS * 0.01 + 0.02 <= pace.epoch < 2 * (STEPS * 0.01 + 0.02)
+def test_neither_compiling_nor_the_first_validation_count(clock: Clock) -> None:
+    train = trains(clock, 0.01, compiling=0.3, validating=0.02)
+    pace = measured(clock, train, seconds=2.0)
+    assert pace.start == pytest.approx(0.3)
+    assert pace.epoch == pytest.approx(STEPS * 0.01 + 0.02, rel=0.03)
 
 
-def test_of_long_epochs_the_steps_are_enough() -> None:
-    pace = measured(trains(0.1), seconds=0.15)
-    assert 0.1 * STEPS <= pace.epoch < 0.2 * STEPS
+def test_of_long_epochs_the_steps_are_enough(clock: Clock) -> None:
+    pace = measured(clock, trains(clock, 0.1), seconds=0.15)
+    assert pace.epoch == pytest.approx(0.1 * STEPS)
 
 
-def test_what_makes_no_second_step_in_time_has_no_pace() -> None:
-    pace = measured(trains(0.1, compiling=0.2), seconds=0.1, give_up=0.1)
-    assert pace.start >= 0.2
+def test_what_makes_no_second_step_in_time_has_no_pace(clock: Clock) -> None:
+    pace = measured(clock, trains(clock, 0.1, compiling=0.2), seconds=0.1, give_up=0.1)
+    assert pace.start == pytest.approx(0.2)
     assert math.isinf(pace.epoch)
     assert fitted_to(ONE, [pace], 100).stages[0].epochs == 1
 

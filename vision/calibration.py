@@ -12,7 +12,9 @@ from .labels import AGE_BINS
 from .losses import Truth
 
 _TEMPERATURES: NDArray[np.float64] = np.geomspace(0.1, 10, 461)  # steps of 1 %
-_LEAST_IN_BAND = 50  # with as many, a band's coverage is uncertain by 5.7 points (one deviation)
+_FOLDS = 5
+_ROUNDS, _STEPS = 3, 20  # by then biases move by less than a thousandth
+_ENOUGH = 50  # with as many, the coverage of a band is uncertain by 5.7 points (one deviation)
 
 
 def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
@@ -20,8 +22,9 @@ def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Hea
 
     `outputs` are the head's raw outputs, float32 (N, units), for examples it was not trained on;
     `truth` (N,) as `losses.head_truth` gives it. Probabilities get the temperature of the lowest
-    negative log-likelihood (Guo et al., "On calibration of modern neural networks", ICML 2017).
-    An age gets, of mean and median, the estimate of the lower mean absolute error, and bands in
+    negative log-likelihood (Guo et al., "On calibration of modern neural networks", ICML 2017),
+    and biases where these are worth it, as after a training that weighted rare labels more. An age
+    gets, of mean and median, the estimate of the lower mean absolute error, and bands in
     each of which its interval holds `spec.coverage` of the true ages. A distribution of ages is
     sharpened only: to flatten it would draw its expectation to the middle of all ages.
     """
@@ -29,20 +32,29 @@ def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Hea
     if spec.output == "scalar":
         around = replace(spec, residuals=_residuals(outputs[:, 0], truth, spec.coverage))
         return _in_bands(around, outputs, truth)
-    temperature = _temperature(spec, outputs, truth)
     if spec.output != "distribution":
-        return replace(spec, temperature=temperature)
+        return _labels(spec, outputs, truth)
+    temperature = min(1.0, _temperature(spec, outputs, truth))
     tail = round((1 - spec.coverage) / 2, 6)
-    spec = replace(spec, temperature=min(1.0, temperature), quantiles=(tail, 1 - tail))
+    spec = replace(spec, temperature=temperature, quantiles=(tail, 1 - tail))
     return _in_bands(replace(spec, point=_point(spec, outputs, truth)), outputs, truth)
 
 
 def _temperature(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> float:
-    def surprise(temperature: float) -> float:
-        tempered = replace(spec, temperature=temperature)
+    """By bisection: the negative log-likelihood is convex in what the logits are multiplied by."""
+
+    def surprise(number: int) -> float:
+        tempered = replace(spec, temperature=float(_TEMPERATURES[number]))
         return float(log_losses(tempered, outputs, truth).mean())
 
-    return round(float(min(_TEMPERATURES, key=surprise)), 4)
+    low, high = 0, len(_TEMPERATURES) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if surprise(middle) <= surprise(middle + 1):
+            high = middle
+        else:
+            low = middle + 1
+    return round(float(_TEMPERATURES[low]), 4)
 
 
 def log_losses(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> NDArray[np.float64]:
@@ -53,6 +65,50 @@ def log_losses(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> ND
         shares = class_probabilities(spec, outputs)
     losses: NDArray[np.float64] = -np.log(shares[np.arange(len(truth)), truth])
     return losses
+
+
+def _labels(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
+    fit = _biased if _biases_are_worth_it(spec, outputs, truth) else _tempered
+    return fit(spec, outputs, truth)
+
+
+def _biases_are_worth_it(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> bool:
+    """Whether examples that they were not fitted to gain by them: log-likelihood, by two standard
+    errors, and no less right."""
+    if len(truth) < _ENOUGH:
+        return False
+    fold = np.random.default_rng(0).permutation(len(truth)) % _FOLDS
+    losses, right = np.zeros((2, 2, len(truth)))
+    for held in (fold == number for number in range(_FOLDS)):
+        for row, fit in enumerate((_tempered, _biased)):
+            fitted = fit(spec, outputs[~held], truth[~held])
+            shares = class_probabilities(fitted, outputs[held])
+            losses[row, held] = log_losses(fitted, outputs[held], truth[held])
+            right[row, held] = shares.argmax(axis=1) == truth[held]
+    gain = losses[0] - losses[1]
+    clear = gain.mean() > 2 * gain.std() / len(gain) ** 0.5
+    return bool(clear and right[1].sum() >= right[0].sum())
+
+
+def _tempered(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
+    return replace(spec, temperature=_temperature(spec, outputs, truth))
+
+
+def _biased(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
+    """Temperature and biases by turns (Alexandari et al., ICML 2020).
+
+    The biases of the greatest likelihood are those by which each label's mean probability is its
+    share of the examples; one more of each is counted, so that none has no share.
+    """
+    counts = np.bincount(truth, minlength=len(spec.labels)) + 1.0
+    biases = np.zeros(len(counts))
+    for _ in range(_ROUNDS):
+        spec = _tempered(spec, outputs, truth)
+        for _ in range(_STEPS):
+            given = class_probabilities(spec, outputs).mean(axis=0)
+            biases += np.log(counts / counts.sum() / given)
+            spec = replace(spec, biases=tuple((biases - biases.mean()).round(4).tolist()))
+    return spec
 
 
 def _point(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Point:
@@ -86,7 +142,7 @@ def _starts(years: Years) -> list[int]:
     counts = np.bincount(np.minimum(years // 10, len(AGE_BINS) - 1).astype(int))
     starts, count = [0], 0
     for decade, more in enumerate(counts):
-        if count >= _LEAST_IN_BAND and counts[decade:].sum() >= _LEAST_IN_BAND:
+        if count >= _ENOUGH and counts[decade:].sum() >= _ENOUGH:
             starts.append(10 * decade)
             count = 0
         count += more

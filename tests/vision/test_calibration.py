@@ -127,7 +127,7 @@ def test_what_is_promised_holds_for_the_easy_and_for_the_hard() -> None:
 
 def test_scalars_have_bands_too() -> None:
     outputs, truth = harder_with_age(12_000)
-    years = (outputs @ np.arange(101, dtype=np.float32))[:, None]
+    years = (outputs @ np.arange(101)).astype(np.float32)[:, None]
     spec = calibrate(CLASSIC["age"], years[:6000], truth[:6000])
     held = inside(spec, years[6000:], truth[6000:])
     for low, high in ((10, 20), (20, 50), (50, 80)):
@@ -190,7 +190,8 @@ def test_very_few_examples_give_the_widest_interval_seen() -> None:
 def weighted(shares: NDArray[np.float64], weights: tuple[float, ...]) -> NDArray[np.float32]:
     """What a head gives that learnt with such weights of the labels."""
     powered = shares * weights
-    return (powered / powered.sum(axis=1, keepdims=True)).astype(np.float32)
+    given: NDArray[np.float32] = (powered / powered.sum(axis=1, keepdims=True)).astype(np.float32)
+    return given
 
 
 def test_what_weights_in_training_did_to_probabilities_is_undone() -> None:
@@ -240,7 +241,9 @@ def test_a_calibrated_head_can_be_written_to_a_manifest() -> None:
     honest = softmax(RNG.normal(0, 2, (500, 5)))
     race = calibrate(FULL["race"], weighted(honest, (0.2, 1, 1, 1, 5)), drawn(honest))
     age = calibrate(FULL["age"], *harder_with_age(500))
-    scalar = calibrate(CLASSIC["age"], np.full((90, 1), 30, np.float32), np.arange(90))
+    scalar = calibrate(
+        CLASSIC["age"], np.full((90, 1), 30, np.float32), np.arange(90, dtype=np.int32)
+    )
     assert race.biases
     for spec in (race, age, scalar):
         stored = json.loads(json.dumps(spec.as_json()))

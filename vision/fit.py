@@ -25,7 +25,7 @@ from .losses import head_loss, head_truth
 from .precision import choose_precision, computing_in
 from .reading import AS_THEY_ARE, Reading
 from .recipes import Recipe
-from .targets import Targets, targets
+from .targets import Targets, targets, weighted_head
 from .training.batches import FeatureBatches, FeatureRows, Order
 from .training.determinism import seed_everything
 from .training.folder import claim_folder, settled_readings
@@ -172,13 +172,15 @@ class _Job:
     def calibrated(self) -> Fitted:
         """Temperatures and intervals by the validation split, and everything put together."""
         self._report(FitProgress("calibration", 0, 1))
+        learnt = [example.labels for example in self._curated.train]
         labels = [example.labels for example in self._curated.validation]
         heads: dict[str, HeadSpec] = {}
         validation: Metrics = {}
         for spec in self._recipe.heads:
             truth, known = head_truth(spec, labels)
             outputs, truth = self._outputs[spec.name][known], truth[known]
-            heads[spec.name] = calibrate(spec, outputs, truth)
+            weighted = weighted_head(spec, learnt, self._recipe.balance)
+            heads[spec.name] = calibrate(weighted, outputs, truth)
             validation[spec.name] = validation_figures(heads[spec.name], outputs, truth)
             self._tensors |= head_tensors(self._heads[spec.name], spec)
         if self._recipe.unfreeze == "none":

@@ -37,7 +37,11 @@ class Order:
 
 
 class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of an epoch from a step on; `begin` turns to another epoch."""
+    """The batches of an epoch from a step on; `begin` turns to another epoch.
+
+    After `close` there are none any more, and what they were made of is free: TensorFlow keeps
+    what it has once trained on for as long as the process lives.
+    """
 
     def __init__(self, order: Order, epoch: int, first: int) -> None:
         super().__init__()
@@ -46,6 +50,9 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def begin(self, epoch: int) -> None:
         self._epoch, self._chosen = epoch, self._order.of_epoch(epoch)
+
+    def close(self) -> None:
+        self._chosen = self._chosen[:0]
 
     def __len__(self) -> int:
         return self._order.steps - self._first
@@ -74,11 +81,15 @@ class FeatureBatches(EpochBatches):
         super().__init__(order, epoch, first)
         self._rows = rows
 
+    def close(self) -> None:
+        super().close()
+        del self._rows
+
     def _batch(self, _step: int, chosen: NDArray[np.int64]) -> Batch:
-        targets = self._rows.targets
-        truth = {name: values[chosen, None] for name, values in targets.truth.items()}
-        weights = {name: values[chosen] for name, values in targets.weights.items()}
-        return self._rows.values[self._rows.index[chosen]], truth, weights
+        values, targets = self._rows.values, self._rows.targets
+        truth = {name: labels[chosen, None] for name, labels in targets.truth.items()}
+        weights = {name: counting[chosen] for name, counting in targets.weights.items()}
+        return values[self._rows.index[chosen]], truth, weights
 
 
 class ViewBatches(EpochBatches):

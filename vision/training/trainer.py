@@ -6,6 +6,7 @@ is here. Keras 3's own API only, so that it runs on any of its backends.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -164,15 +165,15 @@ class Trainer:
     def _fit(self, epoch: _Epoch, on_progress: OnProgress) -> None:
         """Go to the end of an epoch that is begun, or else of its phase."""
         phase, begun = epoch.phase, self._state.step > 0
-        batches = phase.batches(self._state.epoch, self._state.step)
-        phase.model.fit(
-            batches,
-            initial_epoch=epoch.place - 1,
-            epochs=epoch.place if begun else phase.epochs,
-            verbose=0,
-            shuffle=False,
-            callbacks=[_Watcher(self, batches, on_progress)],
-        )
+        with closing(phase.batches(self._state.epoch, self._state.step)) as batches:
+            phase.model.fit(
+                batches,
+                initial_epoch=epoch.place - 1,
+                epochs=epoch.place if begun else phase.epochs,
+                verbose=0,
+                shuffle=False,
+                callbacks=[_Watcher(self, batches, on_progress)],
+            )
 
     def begin_epoch(self, batches: EpochBatches, on_progress: OnProgress) -> None:
         """What `fit` calls before an epoch."""

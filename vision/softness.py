@@ -60,7 +60,7 @@ def gaussian(side: int, sigma: float) -> NDArray[np.float32]:
     """
     cosines, frequencies = cosine_transform(side)
     weaker = np.exp(-2 * (np.pi * sigma * frequencies) ** 2).astype(np.float32)
-    blurring: NDArray[np.float32] = (cosines.T * weaker) @ cosines
+    blurring: NDArray[np.float32] = np.matmul(cosines.T * weaker, cosines, dtype=np.float32)
     return blurring
 
 

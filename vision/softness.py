@@ -45,17 +45,23 @@ def soften(crop: Image, target: float) -> Image:
 
 
 def blur(crop: Image, sigma: float) -> Image:
-    """A crop (S, S, 3) times a Gaussian of `sigma` pixels, its border mirrored.
+    """A crop (S, S, 3) times a Gaussian of `sigma` pixels, its border mirrored."""
+    along = gaussian(len(crop), sigma)
+    planes = np.moveaxis(crop, -1, 0).astype(np.float32, order="C")
+    blurred = along @ planes @ along  # the matrix is symmetric
+    return np.moveaxis(blurred, 0, -1).round().clip(0, 255).astype(np.uint8, order="C")
+
+
+def gaussian(side: int, sigma: float) -> NDArray[np.float32]:
+    """The matrix (side, side), symmetric, that blurs columns by a Gaussian of `sigma` pixels.
 
     The cosines of the DCT are what a mirrored border leaves of the frequencies, so weakening
     each by exp(-2π²σ²f²) is the Gaussian itself, not a sampled one, however narrow it is.
     """
-    cosines, frequencies = cosine_transform(len(crop))
+    cosines, frequencies = cosine_transform(side)
     weaker = np.exp(-2 * (np.pi * sigma * frequencies) ** 2).astype(np.float32)
-    along = (cosines.T * weaker) @ cosines
-    planes = np.moveaxis(crop, -1, 0).astype(np.float32, order="C")
-    blurred = along @ planes @ along  # the matrix is symmetric
-    return np.moveaxis(blurred, 0, -1).round().clip(0, 255).astype(np.uint8, order="C")
+    blurring: NDArray[np.float32] = np.matmul(cosines.T * weaker, cosines, dtype=np.float32)
+    return blurring
 
 
 def _curve(crop: Image) -> NDArray[np.float64]:

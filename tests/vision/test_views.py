@@ -377,7 +377,7 @@ def test_the_most_goes_as_far_as_edits_of_photos_do_and_not_much_further(size: i
     def edited(edit: Change) -> float:
         return far(np.stack([reduced(edit(photo), size, whole) for photo in photos]))
 
-    blurred = far(view_ops.gaussian(plain, MOST_BLUR * most))
+    blurred = far(view_ops.blurred(plain, MOST_BLUR * most))
     sharpened = far(view_ops.sharpened(plain, MOST_SHARPENING * most, SHARPENING_SIGMA))
     noisy = far(view_ops.noisy(plain, MOST_NOISE * most, at))
     compressed = far(view_ops.compressed(plain, MOST_JPEG * most))

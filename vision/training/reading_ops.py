@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..reading import Reading
 from ..softness import COARSE, FINE, LEAST_POWER, SIGMAS, SLICES, spectrum_plan
 from ..types import LUMA
-from .view_ops import clipped, gaussian
+from .view_ops import blurred, clipped
 
 Step = Callable[[Any], Any]
 """From whole levels (N, S, S, 3), float32, to the same."""
@@ -27,7 +27,7 @@ def reading_steps(reading: Reading) -> Sequence[Step]:
 
 def softened(levels: Any, target: float) -> Any:
     """Each image with no more fine detail than `target`: `softness.soften`."""
-    return clipped(ops.round(gaussian(levels, _sigma(_curve(levels), target))))
+    return clipped(ops.round(blurred(levels, _sigma(_curve(levels), target))))
 
 
 def _sigma(curve: Any, target: float) -> Any:

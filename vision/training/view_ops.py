@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from ..softness import cosine_transform
+from .. import softness
 
 _BLOCK = 8  # pixels of a side, of what JPEG transforms at once
 NOISE_SIDE = 512
@@ -52,9 +52,9 @@ def both_ways(pixels: Any, matrix: Any) -> Any:
     return pixels
 
 
-def gaussian(pixels: Any, sigma: Any) -> Any:
-    """Each image blurred by its `sigma` (N,) in pixels, its border mirrored: `softness.blur`."""
-    cosines, frequencies = cosine_transform(pixels.shape[1])
+def blurred(pixels: Any, sigma: Any) -> Any:
+    """Each image blurred by its own `sigma` (N,), in pixels: `softness.blur`."""
+    cosines, frequencies = softness.cosine_transform(pixels.shape[1])
     decay = (-2 * (np.pi * frequencies) ** 2).astype(np.float32)
     weaker = ops.exp(decay * ops.square(sigma)[:, None])
     return both_ways(pixels, ops.matmul(cosines.T * weaker[:, None], cosines))
@@ -79,7 +79,7 @@ def sampled(crops: Any, warp: Any, blur: Any, size: int, *, soften: bool) -> Any
         area = ops.abs(warp[:, 0, 0] * warp[:, 1, 1] - warp[:, 0, 1] * warp[:, 1, 0])
         shrinking = area * (side / size) ** 2
         variance = ops.maximum(shrinking - 1, 0) / 6 + ops.square(blur) * shrinking
-        crops = gaussian(crops, ops.sqrt(variance))
+        crops = blurred(crops, ops.sqrt(variance))
     return _bilinear(crops, warp * side, size)
 
 
@@ -117,8 +117,9 @@ def coloured(pixels: Any, colour: Any) -> Any:
 
 
 def sharpened(pixels: Any, amount: Any, sigma: float) -> Any:
-    """An unsharp mask: `amount` (N,) times the difference from the image blurred by `sigma`."""
-    difference = pixels - gaussian(pixels, ops.full_like(amount, sigma))
+    """An unsharp mask: `amount` (N,) times the difference from the image blurred by `sigma`, one
+    for all."""
+    difference = pixels - both_ways(pixels, softness.gaussian(pixels.shape[1], sigma))
     return clipped(pixels + _each(amount) * difference)
 
 
@@ -158,7 +159,7 @@ def _coder(size: int, halved: bool) -> _Coder:
         reduced = pairs.T / 2
         neighbour = np.clip(np.arange(whole) // 2 + np.tile([-1, 1], half), 0, half - 1)
         enlarged = 0.75 * pairs + 0.25 * np.eye(half)[neighbour]
-    transform, _ = cosine_transform(_BLOCK)
+    transform, _ = softness.cosine_transform(_BLOCK)
     blocks = np.kron(np.eye(len(reduced) // _BLOCK), transform)
     forward, back = blocks @ reduced @ filled, enlarged[:size] @ blocks.T
     return _Coder(forward.astype(np.float32), back.astype(np.float32))

@@ -55,7 +55,7 @@ def facts_of(exam: Exam) -> dict[str, Any]:
 
 def figures_by_version(exam: Exam) -> list[dict[str, Any]]:
     """The figures of every version that was scored, in the order in which they were made."""
-    rows = exam.outcomes.order_by("version").values_list("version__name", "figures")
+    rows = exam.outcomes.order_by("version_id").values_list("version__name", "figures")
     return [{"model_version": name, **found} for name, found in rows]
 
 

@@ -12,12 +12,11 @@ from django.utils import timezone
 from tests.factories import ModelVersionFactory
 from tests.training.trainable import quick, small_dataset, small_version
 from tests.training.training_runs import training_run
-from training import curations, exam_runs, runs
+from training import curations, exam_runs, publishing, runs
 from training.exam_runs import examine_all, queue_where_due, request_examination
 from training.exams import figures_of, images_of, outcomes, paired_outcomes
 from training.freezing import settled_exam
 from training.models import Dataset, Exam, ExamOutcome, ExamRun, ModelVersion, RunState, TrainingRun
-from training.publishing import tested
 from training.registry import bundle_path, register_bundle
 from training.trainings import create_training, execute, take
 from vision.artifacts import WEIGHTS, add_trained_on, load_bundle, save_bundle
@@ -85,8 +84,9 @@ def test_a_training_freezes_its_exam_and_scores_what_it_makes_and_what_serves(
         assert figures_of(version)[figure] == version.report["metrics"][figure]  # type: ignore[index]
     pair = paired_outcomes(version, small)
     assert pair
-    assert np.isnan(pair[0].years).all()  # it was trained for gender alone
-    assert not np.isnan(pair[1].years).any()
+    # It was trained for gender alone, on the same trunk.
+    np.testing.assert_allclose(pair[0].years, pair[1].years, rtol=1e-3)
+    assert not np.allclose(pair[0].gender_shares, pair[1].gender_shares, rtol=1e-3)
     assert pair[0].age.tolist() == [image.labels.age for image in images_of(exam)]
 
 
@@ -118,10 +118,10 @@ def test_the_network_is_asked_once_about_an_image_of_both_tests(
 ) -> None:
     told: list[tuple[str, int, int]] = []
     bundle, own = load_bundle(bundle_path(small)), curations.curated(dataset, "full").test
-    both = tested(bundle, own, dataset, exam, lambda *step: told.append(step))
+    both = publishing.tested(bundle, own, dataset, exam, lambda *step: told.append(step))
     assert [step for step in told if step[0] == "exam"] == [("exam", 8, 8)]
     told.clear()
-    half = tested(bundle, own[:3], dataset, exam, lambda *step: told.append(step))
+    half = publishing.tested(bundle, own[:3], dataset, exam, lambda *step: told.append(step))
     assert [step for step in told if step[0] == "exam"] == [("exam", 3, 8), ("exam", 8, 8)]
     assert both.outcome
     assert half.outcome
@@ -140,7 +140,7 @@ def test_labels_that_changed_since_count_for_the_datasets_test_alone(
     examine_all(quietly)
     assert figures_of(small) == before
     new = ModelVersion.objects.get(name="new")
-    assert new.report["metrics"]["age_mae"] > figures_of(new)["age_mae"] + 20  # type: ignore[index]
+    assert new.report["metrics"]["age_mae"] > figures_of(new)["age_mae"] + 10  # type: ignore[index]
 
 
 def test_a_deleted_dataset_leaves_the_exam_to_be_sat(
@@ -251,7 +251,7 @@ def test_images_of_the_exam_that_are_lost_cost_no_training(
         "small": "1 image of the exam cannot be read any more. Please import “tiny” again."
     }
     own = [one for one in curations.curated(dataset, "full").test if one.digest != lost.digest]
-    found = tested(load_bundle(bundle_path(small)), own, dataset, exam, quietly)
+    found = publishing.tested(load_bundle(bundle_path(small)), own, dataset, exam, quietly)
     assert found.report["metrics"]["n"] == 7
     assert found.outcome is None
 

@@ -69,7 +69,7 @@ def quietly(_phase: str, _done: int, _total: int) -> None:
     pass
 
 
-def tested(dataset: Dataset) -> list[Example]:
+def own_test(dataset: Dataset) -> list[Example]:
     return list(curations.curated(dataset, "full").test)
 
 
@@ -88,7 +88,7 @@ def test_the_first_dataset_that_is_trained_on_gives_its_test(dataset: Dataset) -
     assert settled_exam() is None
     exam, images = frozen(dataset)
     assert {(one.digest, one.labels) for one in images} == {
-        (one.digest, one.labels) for one in tested(dataset)
+        (one.digest, one.labels) for one in own_test(dataset)
     }
     assert all(image.path.is_file() for image in images)
     assert not exam.of_utkface
@@ -127,7 +127,7 @@ def test_utkface_is_known_by_what_is_in_it_and_comes_before_the_dataset_trained_
     exam, images = frozen(dataset)
     assert exam.of_utkface
     assert exam.dataset_name == "faces"
-    assert [one.digest for one in images] == sorted(one.digest for one in tested(utkface))
+    assert [one.digest for one in images] == sorted(one.digest for one in own_test(utkface))
 
 
 def test_utkface_that_comes_later_supersedes_and_the_former_exam_is_kept(
@@ -163,14 +163,14 @@ def test_copies_of_its_images_that_come_later_are_never_learnt_from(
     first = import_(tmp_path / "a", named({f"a{n}": saved(p) for n, p in enumerate(pictures)}), "a")
     exam, images = frozen(first)
     assert len(images) > 1
-    before = tested(first)
+    before = own_test(first)
     copies = named({f"b{n}": edited(edit, p) for n, p in enumerate(pictures)})
     second = import_(tmp_path / "b", copies, "b")
     groups = Content.objects.filter(digest__in=[one.digest for one in images]).values("group")
     mates = set(Content.objects.filter(group__in=groups).values_list("digest", flat=True))
     assert len(mates) == 2 * len(images)
     assert not mates & (learnt_from(first) | learnt_from(second))
-    assert tested(first) == before
+    assert own_test(first) == before
     assert images_of(exam) == images
 
 
@@ -199,7 +199,7 @@ def test_a_version_from_elsewhere_that_has_learnt_from_its_images_takes_none_awa
 
 
 def test_a_content_with_two_files_in_use_is_in_it_once(dataset: Dataset) -> None:
-    twice = tested(dataset)[0].digest
+    twice = own_test(dataset)[0].digest
     SampleFactory.create(dataset=dataset, digest=twice, bucket=0)
     _, images = frozen(dataset)
     assert [one.digest for one in images].count(twice) == 1

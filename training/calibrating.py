@@ -16,7 +16,7 @@ from . import curations, lineage
 from .examinations import examine_waiting
 from .freezing import settled_exam
 from .models import Dataset, ModelVersion
-from .publishing import facts_of_data, library_versions, registered, saved, tested
+from .publishing import facts_of_data, findings_of, library_versions, registered, saved
 from .registry import bundle_path, check_name_is_free
 
 OnProgress = Callable[[str, int, int], None]
@@ -53,7 +53,7 @@ def calibrate_anew(
     crops, labels = _crops(curated.validation, size), [one.labels for one in curated.validation]
     read_so = replace(bundle, manifest=manifest)
     calibrated, _figures = calibrated_bundle(read_so, crops, labels)
-    found = tested(calibrated, curated.test, dataset, exam, on_progress)
+    found = findings_of(calibrated, curated.test, dataset, exam, on_progress)
     facts = {
         "name": name,
         "metrics": found.report["metrics"],

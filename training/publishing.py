@@ -65,7 +65,7 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     fitted = recipes.carry_out(recipe, trunk, curated, folder, journal)
     learnt = lineage.of_training(curated, trunk)
     untested = Bundle(fitted.manifest, fitted.tensors, learnt)
-    found = tested(untested, curated.test, run.dataset, exam, journal.progress)
+    found = findings_of(untested, curated.test, run.dataset, exam, journal.progress)
     metrics = found.report["metrics"]
     figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
     journal.log(f"test on {metrics['n']} images: {', '.join(figures)}")
@@ -96,7 +96,7 @@ def _images_of(run: TrainingRun, recipe: str) -> Curated:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Findings:
     """`report`: on a dataset's own test, by `vision.report`. `outcome`: an exam and what was said
     of its images, for `exams.keep_outcome`; None without an exam, or where its images are lost."""
 
@@ -104,13 +104,13 @@ class Tested:
     outcome: tuple[Exam, Scores] | None
 
 
-def tested(
+def findings_of(
     bundle: Bundle,
     examples: Sequence[Example],
     dataset: Dataset,
     exam: Exam | None,
     on_progress: OnProgress,
-) -> Tested:
+) -> Findings:
     """Test a bundle on a dataset's test and on the exam, less what it was trained on and near
     copies of it. It is asked once about an image that is in both.
 
@@ -137,9 +137,9 @@ def tested(
         "label_noise": label_noise(dataset),
     }
     if exam is None:
-        return Tested(report, None)
+        return Findings(report, None)
     scores = _answers(engine, bundle.trained_on, exam, evaluation.said, on_progress)
-    return Tested(report, None if scores is None else (exam, scores))
+    return Findings(report, None if scores is None else (exam, scores))
 
 
 def _answers(
@@ -226,7 +226,7 @@ def saved(bundle: Bundle, report: dict[str, Any]) -> Path:
     return folder
 
 
-def registered(folder: Path, name: str, found: Tested) -> ModelVersion:
+def registered(folder: Path, name: str, found: Findings) -> ModelVersion:
     """Make a version of a saved bundle, with all that was found of it. Raises BundleError."""
     with transaction.atomic():
         version = register_bundle(folder, name, report=found.report)

@@ -118,10 +118,10 @@ def test_the_network_is_asked_once_about_an_image_of_both_tests(
 ) -> None:
     told: list[tuple[str, int, int]] = []
     bundle, own = load_bundle(bundle_path(small)), curations.curated(dataset, "full").test
-    both = publishing.tested(bundle, own, dataset, exam, lambda *step: told.append(step))
+    both = publishing.findings_of(bundle, own, dataset, exam, lambda *step: told.append(step))
     assert [step for step in told if step[0] == "exam"] == [("exam", 8, 8)]
     told.clear()
-    half = publishing.tested(bundle, own[:3], dataset, exam, lambda *step: told.append(step))
+    half = publishing.findings_of(bundle, own[:3], dataset, exam, lambda *step: told.append(step))
     assert [step for step in told if step[0] == "exam"] == [("exam", 3, 8), ("exam", 8, 8)]
     assert both.outcome
     assert half.outcome
@@ -251,7 +251,7 @@ def test_images_of_the_exam_that_are_lost_cost_no_training(
         "small": "1 image of the exam cannot be read any more. Please import “tiny” again."
     }
     own = [one for one in curations.curated(dataset, "full").test if one.digest != lost.digest]
-    found = publishing.tested(load_bundle(bundle_path(small)), own, dataset, exam, quietly)
+    found = publishing.findings_of(load_bundle(bundle_path(small)), own, dataset, exam, quietly)
     assert found.report["metrics"]["n"] == 7
     assert found.outcome is None
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from vision.artifacts import Bundle
@@ -20,9 +19,10 @@ from vision.errors import VisionError
 from vision.pretrain_recipe import PretrainRecipe
 
 from . import curations, lineage
+from .freezing import settled_exam
 from .models import Dataset, ModelVersion
-from .publishing import Examined, examined
-from .registry import check_name_is_free, register_bundle
+from .publishing import registered, tested_on
+from .registry import check_name_is_free
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -69,6 +69,7 @@ def pack(
     tracked = tracked_bytes(settings.BASE_DIR)
     _check_is_free(folder)
     lineage.bring_up_to_date(on_progress)
+    settled_exam(dataset)
     curated = curations.curated(dataset, recipe.curation)
     unfinished = folder.with_name(f".{folder.name}-unfinished")
     _forget(unfinished)
@@ -187,7 +188,7 @@ def tracked_bytes(root: Path) -> int:
 def bring_home(
     result_folder: Path, parcel_folder: Path, name: str, on_progress: OnProgress
 ) -> ModelVersion:
-    """Make a version of what a training has left: calibrated, examined, with its list of what it
+    """Make a version of what a training has left: calibrated, tested, with its list of what it
     has learnt from. It does not serve yet.
 
     Raises ParcelRefused where it was not this parcel that was trained on, or its data are not
@@ -212,13 +213,8 @@ def bring_home(
         manifest={**bundle.manifest, "training": _training(about, result.about, result.history)},
         trained_on=lineage.of_training(curated, None),
     )
-    return _registered(examined(made, curated, dataset, on_progress), name)
-
-
-def _registered(tested: Examined, name: str) -> ModelVersion:
-    folder = tested.saved(name)
-    with transaction.atomic():
-        return register_bundle(folder, name, report=tested.report)
+    tested = tested_on(made, curated, dataset, settled_exam(dataset), on_progress)
+    return registered(tested.saved(name), name, tested.findings)
 
 
 def _found_again(data: dict[str, Any]) -> tuple[Dataset, Curated]:

@@ -24,7 +24,7 @@ from .phases import steps
 from .runs import Fact, RunAdmin
 
 # What comes before and after what the recipe itself names.
-_FIRST_PHASE, _LAST_PHASE = "copies", "test"
+_FIRST_PHASE, _LAST_PHASES = "copies", ("test", "exam")
 _SHOWN_LINES = 200
 
 
@@ -165,7 +165,7 @@ def _steps(run: TrainingRun) -> list[Any]:
         recipe = recipes.recorded(run.recipe)
     except RecipeInvalid:
         return []
-    return steps([_FIRST_PHASE, *recipe.phases, _LAST_PHASE], run.phase)
+    return steps([_FIRST_PHASE, *recipe.phases, *_LAST_PHASES], run.phase)
 
 
 def _figure(run: TrainingRun, key: str) -> Any:

@@ -1,0 +1,72 @@
+"""The exam that every version sits: frozen once, its outcomes kept image by image."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision import kept_scores
+from vision.dataset import Labels
+from vision.scores import Scores, figures
+
+from .models import Exam, ExamOutcome, ModelVersion
+
+
+def current_exam() -> Exam | None:
+    """The exam that versions are compared by, if there is one yet."""
+    return Exam.objects.first()
+
+
+def outcomes(version: ModelVersion) -> Scores | None:
+    """What a version said of the N images of the present exam, in its order, beside their frozen
+    labels; None where it has not been examined.
+
+    What it has learnt from, or from a copy of, has NaN in every column, as a silent head has.
+    """
+    exam = current_exam()
+    return _scores(exam, version) if exam else None
+
+
+def paired_outcomes(a: ModelVersion, b: ModelVersion) -> tuple[Scores, Scores] | None:
+    """What two versions said of the same images in the same order: those of the present exam that
+    neither has learnt from. None where one of them has not been examined."""
+    exam = current_exam()
+    if exam is None:
+        return None
+    one, other = _scores(exam, a), _scores(exam, b)
+    if one is None or other is None:
+        return None
+    neither = _answered(one) & _answered(other)
+    return one.where(neither), other.where(neither)
+
+
+def keep_outcome(exam: Exam, version: ModelVersion, scores: Scores) -> None:
+    """Keep what a version said of an exam's images, in their order, NaN where it is not asked."""
+    asked = scores.where(_answered(scores))
+    ExamOutcome.objects.update_or_create(
+        exam=exam,
+        version=version,
+        defaults={
+            "scores": kept_scores.as_bytes(scores),
+            "figures": {"n": len(asked), **figures(asked)},
+        },
+    )
+
+
+def labels_of(exam: Exam) -> list[Labels]:
+    """The frozen labels, in the exam's order."""
+    rows = exam.images.order_by("position").values_list("age", "gender", "race")
+    return [Labels(*row) for row in rows]
+
+
+def _scores(exam: Exam, version: ModelVersion) -> Scores | None:
+    outcome = ExamOutcome.objects.filter(exam=exam, version=version).first()
+    return kept_scores.read(bytes(outcome.scores), labels_of(exam)) if outcome else None
+
+
+def _answered(scores: Scores) -> NDArray[np.bool_]:
+    """The images (N,) that any head says anything of."""
+    age, gender, race = (
+        ~np.isnan(column)
+        for column in (scores.years, scores.gender_shares[:, 0], scores.race_shares[:, 0])
+    )
+    answered: NDArray[np.bool_] = age | gender | race
+    return answered

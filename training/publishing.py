@@ -22,6 +22,7 @@ from vision.labelled_files import LabelledFile
 from . import curations, former, lineage, recipes
 from .eda import label_noise
 from .journal import Journal
+from .label_facts import label_facts
 from .model_cards import model_card
 from .models import Dataset, ModelVersion, TrainingRun
 from .registry import bundle_path, free_name, register_bundle
@@ -49,6 +50,7 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     trunk = load_bundle(bundle_path(run.trunk)) if run.trunk else None
     fitted = recipes.carry_out(recipe, trunk, curated, folder, journal)
     learnt = lineage.of_training(curated, trunk)
+    labels = label_facts(curated, journal.progress)
     report = report_on(
         Bundle(fitted.manifest, fitted.tensors, learnt), curated.test, run.dataset, journal.progress
     )
@@ -60,6 +62,7 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
         "name": free_name(f"{recipe.name}-{run.pk}"),
         "metrics": metrics,
         "data": facts_of_data(run.dataset, curated),
+        "labels": labels,
         "training": _training(run, trunk, fitted),
         "created_at": timezone.now().isoformat(),
         "trained_on": learnt.about(),

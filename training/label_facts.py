@@ -5,7 +5,7 @@ Kept in its manifest, so that whoever judges it needs no images and no network.
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -57,7 +57,7 @@ def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[
     facts = version.manifest.get("labels")
     if not facts:
         return
-    heads = version.manifest["heads"]
+    heads = _taught(version.manifest)
     for head in _CLASSES:
         if head in heads:
             yield from _class_warnings(head, heads[head]["labels"], facts["classes"])
@@ -65,7 +65,13 @@ def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[
         yield _(
             "Its own test has %(count)d images; with fewer than %(enough)d, figures say little."
         ) % {"count": tested, "enough": ENOUGH}
-    yield from _contradictions(facts["agreement"] or {}, [*heads], rates)
+    yield from _contradictions(facts["agreement"] or {}, heads, rates)
+
+
+def _taught(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The heads that a version was trained with; others are as they were in the one before."""
+    trained = manifest.get("training", {}).get("recipe", {}).get("heads", manifest["heads"])
+    return {name: head for name, head in manifest["heads"].items() if name in trained}
 
 
 def _counts(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
@@ -89,7 +95,7 @@ def _class_warnings(head: str, labels: Sequence[str], classes: Mapping[str, Any]
 
 
 def _contradictions(
-    agreement: Mapping[str, Any], heads: Sequence[str], rates: Mapping[str, Any]
+    agreement: Mapping[str, Any], heads: Collection[str], rates: Mapping[str, Any]
 ) -> Iterator[str]:
     """The heads whose labels the version that serves gives half as often as those of its exam, or
     for less than half of the images where it has not sat one."""

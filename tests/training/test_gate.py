@@ -247,6 +247,15 @@ def test_labels_that_contradict_what_serves_are_told() -> None:
     assert gate.warnings(examined(OLD, manifest=labelled(agreeing)), serving) == []
 
 
+def test_heads_that_were_not_trained_have_learnt_nothing_of_the_labels() -> None:
+    races = dict.fromkeys(HEADS["race"]["labels"], 100)
+    men = {"gender": {"male": 500, "female": 0}, "race": races}
+    told = {"version": "old", "n": 300, "age": 0.7, "gender": 0.06, "race": 0.01}
+    manifest = labelled(told, train=men) | {"training": {"recipe": {"heads": {"race": {}}}}}
+    (sentence,) = gate.warnings(examined(OLD, manifest=manifest), serves())
+    assert "labels of the race" in sentence
+
+
 def test_who_is_often_wrong_is_contradicted_by_less() -> None:
     """Nor is one that tells one race of five by labels that it gives as often."""
     poor = replace(OLD, race_shares=np.tile([0.6, 0.1, 0.1, 0.1, 0.1], (len(OLD), 1)))

@@ -253,7 +253,7 @@ def test_what_something_speaks_against_waits_for_a_decision(
     assert active_version() == trunk
     assert run.waits_for_decision
     assert "It waits for your decision, because:" in run.message
-    assert "It does not estimate the age, which the present version does." in run.message
+    assert "Its own test has" in run.message
     activate_version(run.version)
     run.refresh_from_db()
     assert not run.waits_for_decision

@@ -129,7 +129,7 @@ def named_version(name: str | None) -> ModelVersion | None:
 def activation(options: dict[str, Any]) -> dict[str, bool]:
     """What `--activate` asks of `create_training`."""
     wanted = options["activate"]
-    return {"activate": wanted is not None, "even_if_worse": wanted == EVEN_IF_WORSE}
+    return {"activate": bool(wanted), "even_if_worse": wanted == EVEN_IF_WORSE}
 
 
 def _given(options: dict[str, Any]) -> set[str]:

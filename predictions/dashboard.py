@@ -27,8 +27,8 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open(kind: Any) -> list[Run]:
-    open_states = [RunState.QUEUED, RunState.RUNNING]
-    return list(kind._default_manager.filter(state__in=open_states).select_related("dataset"))
+    runs = kind._default_manager.filter(state__in=[RunState.QUEUED, RunState.RUNNING])
+    return list(runs.select_related("dataset") if hasattr(kind, "dataset") else runs)
 
 
 def _entry(run: Run) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -14,9 +13,11 @@ from vision.dataset import Example
 from vision.errors import BundleIncompatible
 
 from . import curations, lineage
+from .examinations import examine_waiting
+from .freezing import settled_exam
 from .models import Dataset, ModelVersion
-from .publishing import facts_of_data, library_versions, report_on, saved
-from .registry import bundle_path, check_name_is_free, register_bundle
+from .publishing import facts_of_data, findings_of, library_versions, registered, saved
+from .registry import bundle_path, check_name_is_free
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -41,6 +42,7 @@ def calibrate_anew(
             % {"name": version.name}
         )
     lineage.bring_up_to_date(on_progress)
+    exam = settled_exam(dataset)
     seed = bundle.manifest.get("data", {}).get("seed", 0)
     curated = curations.curated(dataset, _recipe(bundle), seed)
     on_progress("reading", 0, 1)
@@ -51,10 +53,10 @@ def calibrate_anew(
     crops, labels = _crops(curated.validation, size), [one.labels for one in curated.validation]
     read_so = replace(bundle, manifest=manifest)
     calibrated, _figures = calibrated_bundle(read_so, crops, labels)
-    report = report_on(calibrated, curated.test, dataset, on_progress)
+    found = findings_of(calibrated, curated.test, dataset, exam, on_progress)
     facts = {
         "name": name,
-        "metrics": report["metrics"],
+        "metrics": found.report["metrics"],
         "calibration": {
             "of": version.name,
             **facts_of_data(dataset, curated),
@@ -63,9 +65,10 @@ def calibrate_anew(
         "created_at": timezone.now().isoformat(),
     }
     made = replace(calibrated, manifest={**calibrated.manifest, **facts})
-    folder = saved(made, report)
-    with transaction.atomic():
-        return register_bundle(folder, name, report=report)
+    version = registered(saved(made, found.report), name, found)
+    if exam:  # with whom it is to be compared
+        examine_waiting(exam, on_progress)
+    return version
 
 
 def _recipe(bundle: Bundle) -> str:

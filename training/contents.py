@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from vision.curation import SPLITS, Split, joint_split, split_of_bucket
 
-from .models import Content, Dataset, Sample
+from .models import Content, Dataset, ExamImage, Sample
 from .revisions import move_on
 
 _BATCH = 500
@@ -62,24 +62,43 @@ def hashes_of(digests: Iterable[str]) -> list[int]:
 
 def move_towards_learning(digests: Iterable[str], split: Split) -> None:
     """Give contents, and all that show the same pictures, a split, unless they are nearer to
-    learning already. Datasets that show them have changed by it."""
+    learning already, or show what an exam does. Datasets that show them have changed by it."""
     farther = SPLITS[SPLITS.index(split) + 1 :]
     for some in _batches(digests):
         with transaction.atomic():
             found = Content.objects.filter(digest__in=some, split__in=farther)
-            mates = Content.objects.filter(group__in=list(found.values_list("group", flat=True)))
-            _change(mates.filter(split__in=farther), split=split)
+            groups = set(found.values_list("group", flat=True))
+            free = groups - _examined(groups)
+            _change(Content.objects.filter(group__in=free, split__in=farther), split=split)
 
 
 def join(pairs: Iterable[tuple[int, int]]) -> None:
-    """Put contents, by their keys, into one group, and into one split."""
+    """Put contents, by their keys, into one group, and into one split: that which is nearest to
+    learning, but for pictures of an exam, which test for ever."""
     for pair in pairs:
         groups = set(Content.objects.filter(pk__in=pair).values_list("group", flat=True))
         if len(groups) < 2:
             continue
         members = Content.objects.filter(group__in=groups)
-        split = joint_split(members.values_list("split", flat=True))
+        splits = members.values_list("split", flat=True)
+        split = "test" if _examined(groups) else joint_split(splits)
         _change(members, group=min(groups), split=split)
+
+
+def pictures(digests: Iterable[str]) -> dict[str, int]:
+    """Each content, and every other one that shows the same picture → the group of both."""
+    found: dict[str, int] = {}
+    for some in _batches(digests):
+        groups = Content.objects.filter(digest__in=some).values("group")
+        found |= Content.objects.filter(group__in=groups).values_list("digest", "group")
+    return found
+
+
+def _examined(groups: Iterable[int]) -> set[int]:
+    """The groups that have an image of an exam, present or superseded."""
+    frozen = ExamImage.objects.filter(digest=OuterRef("digest"))
+    members = Content.objects.filter(Exists(frozen), group__in=groups)
+    return set(members.values_list("group", flat=True))
 
 
 def _change(contents: QuerySet[Content], **fields: Any) -> None:

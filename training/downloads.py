@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from vision.artifacts import MANIFEST, WEIGHTS
 from vision.errors import BundleMissing
 
-from .model_cards import model_card
+from .exams import current_exam, facts_of, figures_of
+from .model_cards import exam_section, model_card, with_exam
 from .models import ModelVersion
 from .registry import bundle_path
 
@@ -19,11 +20,16 @@ _CHUNK = 2**20
 
 
 def card_of(version: ModelVersion) -> str:
-    """The model card that lies in the bundle, or else one written now."""
+    """The model card that lies in the bundle, or else one written now, with what the exam says."""
     file = bundle_path(version) / CARD
     if file.is_file():
-        return file.read_text()
-    return model_card({**version.manifest, "name": version.name}, version.report)
+        card = file.read_text()
+    else:
+        card = model_card({**version.manifest, "name": version.name}, version.report)
+    exam, figures = current_exam(), figures_of(version)
+    if exam is None or figures is None:
+        return card
+    return with_exam(card, exam_section(facts_of(exam), figures))
 
 
 def zipped_bundle(version: ModelVersion) -> Iterator[bytes]:

@@ -1,12 +1,16 @@
 """The exam that every version sits: frozen once, its outcomes kept image by image."""
 
+from typing import Any
+
 import numpy as np
+from django.db.models import OuterRef, QuerySet, Subquery
 from numpy.typing import NDArray
 
 from vision import kept_scores
-from vision.dataset import Labels
+from vision.dataset import Example, Labels
 from vision.scores import Scores, figures
 
+from .files import path_of
 from .models import Exam, ExamOutcome, ModelVersion
 
 
@@ -38,6 +42,37 @@ def paired_outcomes(a: ModelVersion, b: ModelVersion) -> tuple[Scores, Scores] |
     return one.where(neither), other.where(neither)
 
 
+def facts_of(exam: Exam) -> dict[str, Any]:
+    """What is told of an exam beside figures: whose images, since when, how many they are, and how
+    often they were looked at: the number of versions that were scored on them."""
+    return {
+        "dataset": exam.dataset_name,
+        "frozen_at": exam.created_at.isoformat(),
+        "images": exam.images.count(),
+        "versions": exam.outcomes.count(),
+    }
+
+
+def figures_by_version(exam: Exam) -> list[dict[str, Any]]:
+    """The figures of every version that was scored, in the order in which they were made."""
+    rows = exam.outcomes.order_by("version_id").values_list("version__name", "figures")
+    return [{"model_version": name, **found} for name, found in rows]
+
+
+def figures_of(version: ModelVersion) -> dict[str, Any] | None:
+    """A version's figures on the present exam, with the number `n` of images that it has not learnt
+    from; None where it has not been examined."""
+    found = ExamOutcome.objects.filter(exam=current_exam(), version=version)
+    figures: dict[str, Any] | None = found.values_list("figures", flat=True).first()
+    return figures
+
+
+def with_figures(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
+    """The versions with `exam_figures`, those on the present exam; None where not examined."""
+    outcome = ExamOutcome.objects.filter(exam=current_exam(), version=OuterRef("pk"))
+    return versions.annotate(exam_figures=Subquery(outcome.values("figures")[:1]))
+
+
 def keep_outcome(exam: Exam, version: ModelVersion, scores: Scores) -> None:
     """Keep what a version said of an exam's images, in their order, NaN where it is not asked."""
     asked = scores.where(_answered(scores))
@@ -49,6 +84,12 @@ def keep_outcome(exam: Exam, version: ModelVersion, scores: Scores) -> None:
             "figures": {"n": len(asked), **figures(asked)},
         },
     )
+
+
+def images_of(exam: Exam) -> list[Example]:
+    """The exam's images with their frozen labels, in its order."""
+    rows = exam.images.order_by("position").values_list("digest", "age", "gender", "race")
+    return [Example(digest, path_of(digest), Labels(*labels)) for digest, *labels in rows]
 
 
 def labels_of(exam: Exam) -> list[Labels]:

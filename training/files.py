@@ -3,11 +3,15 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from django.conf import settings
 
-from .models import Sample
+from vision.dataset import Example
+from vision.labelled_files import LabelledFile
+
+from .models import ExamImage, Sample
 
 
 def path_of(digest: str) -> Path:
@@ -30,10 +34,26 @@ def keep(data: bytes) -> str:
 
 
 def forget_orphans() -> int:
-    """Delete the files that no dataset shows any more; how many there were."""
+    """Delete the files that no dataset shows any more, an exam's aside; how many there were."""
     root: Path = settings.DATASET_ROOT
     used = set(Sample.objects.exclude(digest="").values_list("digest", flat=True).distinct())
+    used |= set(ExamImage.objects.values_list("digest", flat=True))
     orphans = [file for file in root.glob("??/*") if file.name not in used]
     for file in orphans:
         file.unlink(missing_ok=True)
     return len(orphans)
+
+
+class ExampleFiles:
+    """Examples as files, named by their digests, read anew whenever they are gone through.
+
+    A file that is gone is empty, and so as unreadable as a broken one.
+    """
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        self._examples = examples
+
+    def __iter__(self) -> Iterator[LabelledFile]:
+        for example in self._examples:
+            data = example.path.read_bytes() if example.path.is_file() else b""
+            yield LabelledFile(example.digest, data, example.labels)

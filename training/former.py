@@ -1,6 +1,7 @@
 """What was trained before contents had splits of their own: found out from what it recorded."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -8,14 +9,14 @@ from django.conf import settings
 from vision import trained_on as lists
 from vision.artifacts import add_trained_on, read_manifest, read_trained_on
 from vision.cleaning import COPY_REASONS, Reason
-from vision.curation import RECIPES, Selection
+from vision.curation import RECIPES, NothingLeft, Selection
 from vision.dataset import Curated, Labels
 from vision.errors import BundleError
 from vision.former_splits import FormerImage, former_selection
 from vision.trained_on import TrainedOn
 
 from . import contents, files
-from .models import Dataset, ModelVersion
+from .models import Dataset, ModelVersion, RunState, TrainingRun
 from .registry import bundle_path, trained_on
 
 
@@ -45,6 +46,14 @@ def tell_versions() -> None:
         learnt = known.get(_selection_of(version))
         if learnt is not None:
             _tell(version, learnt | _of_trunk(version, learnt))
+
+
+def keep_begun() -> None:
+    """Let the images of trainings that were begun then, and may go on, be learnt from by them."""
+    begun = TrainingRun.objects.filter(former_splits=True).exclude(state=RunState.DONE)
+    for run in begun.select_related("dataset"):
+        with suppress(NothingLeft):
+            curated(run.dataset, run.recipe["curation"])
 
 
 def _selection_of(version: ModelVersion) -> str:
@@ -95,6 +104,8 @@ def _tell(version: ModelVersion, learnt: TrainedOn) -> None:
     except BundleError:
         return  # broken in itself, which serving it would say
     ModelVersion.objects.filter(pk=version.pk).update(manifest=manifest)
+    # It may have been asked about images that it has learnt from.
+    version.outcomes.all().delete()
 
 
 def _keep_splits(selection: Selection) -> None:

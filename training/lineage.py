@@ -22,6 +22,7 @@ def bring_up_to_date(on_progress: Progress) -> None:
     """
     on_progress("copies", 0, 0)
     former.tell_versions()
+    former.keep_begun()
     for version in ModelVersion.objects.defer("report"):
         learnt = trained_on(version)
         if learnt is not None:
@@ -49,7 +50,20 @@ def of_training(curated: Curated, trunk: Bundle | None) -> TrainedOn:
 
 def without_seen(examples: Sequence[Example], learnt: TrainedOn) -> list[Example]:
     """The examples that a version has neither learnt from nor from anything that looks the same."""
-    return [example for example in examples if not _is_seen(example, learnt)]
+    known = seen(examples, learnt)
+    return [example for example, is_seen in zip(examples, known, strict=True) if not is_seen]
+
+
+def seen(examples: Sequence[Example], learnt: TrainedOn) -> list[bool]:
+    """Of each example, whether a version has learnt from it, or from what shows the same picture:
+    a content of its group, or one that looks the same and is not here."""
+    groups = contents.pictures(example.digest for example in examples)
+    held = zip(groups.values(), learnt.holds(list(groups)), strict=True)
+    learnt_groups = {group for group, is_held in held if is_held}
+    return [
+        groups.get(example.digest) in learnt_groups or _is_seen(example, learnt)
+        for example in examples
+    ]
 
 
 def _is_seen(example: Example, learnt: TrainedOn) -> bool:

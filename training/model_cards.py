@@ -12,6 +12,7 @@ from django.utils.translation import override
 from vision.fairness import ENOUGH
 
 from .edit_tables import edits_table
+from .exam_tables import exam_sentences
 from .metrics import (
     DECK_METRICS,
     figure_text,
@@ -53,6 +54,8 @@ turned away, covered or badly lit, and for pictures unlike those it learnt from.
 aligned to the template that belongs to it; FaceRoute does that.
 """
 
+_EXAM = "## The exam that all versions of its site sit"
+
 
 def model_card(manifest: Facts, report: Facts) -> str:
     """A model card in Markdown.
@@ -74,6 +77,20 @@ def model_card(manifest: Facts, report: Facts) -> str:
         }
     parts = [f"## {title}\n\n{text.strip()}\n" for title, text in sections.items() if text]
     return "\n".join([f"# The model {manifest['name']}\n", *parts])
+
+
+def exam_section(facts: Facts, figures: Facts) -> str:
+    """What a site adds to the card of a version that sat its exam: `exams.facts_of`, and the
+    figures."""
+    with override("en"):
+        table = [["images", *_COLUMNS.values()], [str(figures["n"]), *_cells(figures)]]
+        text = "\n\n".join([" ".join(exam_sentences(facts)), _table(table)])
+    return f"{_EXAM}\n\n{text}\n"
+
+
+def with_exam(card: str, section: str) -> str:
+    """A card with that section at its end, in place of one that it has."""
+    return f"{card.split(_EXAM, maxsplit=1)[0].rstrip()}\n\n{section}"
 
 
 def _facts(facts: Facts) -> str:

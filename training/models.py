@@ -375,6 +375,24 @@ class ReviewRun(Run):
         return f"{self.dataset} · {self.created_at:%Y-%m-%d %H:%M}"
 
 
+class ExamRun(Run):
+    """One scoring, on the exam, of all versions that have no outcome there yet."""
+
+    class Meta(Run.Meta):
+        verbose_name = _("examination")
+        verbose_name_plural = _("examinations")
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=models.Q(state__in=[RunState.QUEUED, RunState.RUNNING]),
+                name="one_open_examination",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M}"
+
+
 class TrainingRun(Run):
     """One training by a recipe on a dataset, and the version it made.
 

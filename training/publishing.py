@@ -1,8 +1,10 @@
 """From what was trained or calibrated to a version: tested, described, saved, registered."""
 
+import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +19,30 @@ from vision.artifacts import Bundle, load_bundle, save_bundle
 from vision.curation import EXAM
 from vision.dataset import Curated, Example
 from vision.diskspace import full_disk_in_words
-from vision.labelled_files import LabelledFile
+from vision.evaluate import score
+from vision.scores import Scores
+from vision.trained_on import TrainedOn
+from vision.types import FaceAttributes
 
 from . import curations, former, lineage, recipes
 from .eda import label_noise
+from .examinations import answers
+from .exams import keep_outcome
+from .files import ExampleFiles
+from .freezing import settled_exam
 from .journal import Journal
 from .label_facts import label_facts
 from .model_cards import model_card
-from .models import Dataset, ModelVersion, TrainingRun
+from .models import Dataset, Exam, ModelVersion, TrainingRun
 from .registry import bundle_path, free_name, register_bundle
 
 if TYPE_CHECKING:
+    from vision.engine import Engine
     from vision.fit import Fitted
+
+logger = logging.getLogger(__name__)
+
+OnProgress = Callable[[str, int, int], None]
 
 _LIBRARIES = ("keras", "numpy", "pillow")
 _HEADLINES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy", "race3_accuracy")
@@ -42,6 +56,7 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     """
     recipe = recipes.recorded(run.recipe)
     lineage.bring_up_to_date(journal.progress)
+    exam = settled_exam(run.dataset)
     curated = _images_of(run, recipe.curation)
     journal.log(
         f"{recipe.name} on {run.dataset}: {len(curated.train)} images to learn from, "
@@ -51,10 +66,9 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     fitted = recipes.carry_out(recipe, trunk, curated, folder, journal)
     learnt = lineage.of_training(curated, trunk)
     labels = label_facts(curated, journal.progress)
-    report = report_on(
-        Bundle(fitted.manifest, fitted.tensors, learnt), curated.test, run.dataset, journal.progress
-    )
-    metrics = report["metrics"]
+    untested = Bundle(fitted.manifest, fitted.tensors, learnt)
+    found = findings_of(untested, curated.test, run.dataset, exam, journal.progress)
+    metrics = found.report["metrics"]
     figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
     journal.log(f"test on {metrics['n']} images: {', '.join(figures)}")
     manifest = {
@@ -67,9 +81,9 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
         "created_at": timezone.now().isoformat(),
         "trained_on": learnt.about(),
     }
-    folder = saved(Bundle(manifest, fitted.tensors, learnt), report)
+    folder = saved(Bundle(manifest, fitted.tensors, learnt), found.report)
     with transaction.atomic():
-        version = register_bundle(folder, manifest["name"], report=report)
+        version = registered(folder, manifest["name"], found)
         journal.log(f"made the model {version.name}", version=version)
     run.version = version
     return version
@@ -84,22 +98,32 @@ def _images_of(run: TrainingRun, recipe: str) -> Curated:
     return replace(begun_with, test=curations.curated(run.dataset, EXAM.name).test)
 
 
-def report_on(
+@dataclass(frozen=True)
+class Findings:
+    """`report`: on a dataset's own test, by `vision.report`. `outcome`: an exam and what was said
+    of its images, for `exams.keep_outcome`; None without an exam, or where its images are lost."""
+
+    report: dict[str, Any]
+    outcome: tuple[Exam, Scores] | None
+
+
+def findings_of(
     bundle: Bundle,
     examples: Sequence[Example],
     dataset: Dataset,
-    on_progress: Callable[[str, int, int], None],
-) -> dict[str, Any]:
-    """The report on a dataset's test, less what the bundle was trained on and near copies of it.
+    exam: Exam | None,
+    on_progress: OnProgress,
+) -> Findings:
+    """Test a bundle on a dataset's test and on the exam, less what it was trained on and near
+    copies of it. It is asked once about an image that is in both.
 
-    Raises ExampleUnreadable. Imports TensorFlow.
+    Raises ExampleUnreadable where images of the dataset are lost. Imports TensorFlow.
     """
     from vision.engine import Engine
-    from vision.features import ExampleUnreadable
-    from vision.report import readings, report
+    from vision.report import readings, report_on
 
-    exam = lineage.without_seen(examples, bundle.trained_on) if bundle.trained_on else examples
-    done, total = 0, readings(len(exam))
+    own = lineage.without_seen(examples, bundle.trained_on) if bundle.trained_on else examples
+    done, total = 0, readings(len(own))
 
     def count(more: int) -> None:
         nonlocal done
@@ -107,8 +131,41 @@ def report_on(
         on_progress("test", done, total)
 
     count(0)
-    found = report(Engine(bundle), _Files(exam), on_progress=count)
-    if lost := sum(found["metrics"]["skipped"].values()):
+    engine, files = Engine(bundle), ExampleFiles(own)
+    evaluation = score(engine, files, on_progress=count)
+    _refuse_lost(evaluation.skipped)
+    report = {
+        **report_on(evaluation, engine, files, on_progress=count),
+        "left_out": len(examples) - len(own),
+        "label_noise": label_noise(dataset),
+    }
+    if exam is None:
+        return Findings(report, None)
+    scores = _answers(engine, bundle.trained_on, exam, evaluation.said, on_progress)
+    return Findings(report, None if scores is None else (exam, scores))
+
+
+def _answers(
+    engine: "Engine",
+    learnt: TrainedOn | None,
+    exam: Exam,
+    said: Mapping[str, FaceAttributes],
+    on_progress: OnProgress,
+) -> Scores | None:
+    """What is made at such cost is not lost where the exam's images are: it is examined later."""
+    from vision.features import ExampleUnreadable
+
+    try:
+        return answers(engine, exam, learnt, said, partial(on_progress, "exam"))
+    except ExampleUnreadable as error:
+        logger.warning("Not examined: %s", error)
+        return None
+
+
+def _refuse_lost(skipped: Mapping[str, int]) -> None:
+    from vision.features import ExampleUnreadable
+
+    if lost := sum(skipped.values()):
         raise ExampleUnreadable(
             _(
                 "%(count)d images of the test split cannot be read any more. Please import the "
@@ -116,26 +173,6 @@ def report_on(
             )
             % {"count": lost}
         )
-    return {
-        **found,
-        "left_out": len(examples) - len(exam),
-        "label_noise": label_noise(dataset),
-    }
-
-
-class _Files:
-    """Examples as files, read anew whenever they are gone through.
-
-    A file that is gone is empty, and so as unreadable as a broken one.
-    """
-
-    def __init__(self, examples: Sequence[Example]) -> None:
-        self._examples = examples
-
-    def __iter__(self) -> Iterator[LabelledFile]:
-        for example in self._examples:
-            data = example.path.read_bytes() if example.path.is_file() else b""
-            yield LabelledFile(example.digest, data, example.labels)
 
 
 def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:
@@ -190,3 +227,13 @@ def saved(bundle: Bundle, report: dict[str, Any]) -> Path:
             trained_on=bundle.trained_on,
         )
     return folder
+
+
+def registered(folder: Path, name: str, found: Findings) -> ModelVersion:
+    """Make a version of a saved bundle, with all that was found of it. Raises BundleError."""
+    with transaction.atomic():
+        version = register_bundle(folder, name, report=found.report)
+        if found.outcome:
+            exam, scores = found.outcome
+            keep_outcome(exam, version, scores)
+    return version

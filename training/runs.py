@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from vision.errors import VisionError
 
-from .models import ImportRun, ReviewRun, Run, RunState, TrainingRun
+from .models import ExamRun, ImportRun, ReviewRun, Run, RunState, TrainingRun
 from .pulse import pulse
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 SILENCE = timedelta(seconds=60)
 _PROGRESS_SECONDS = 1.0
 
-KINDS: tuple[type[Run], ...] = (ImportRun, ReviewRun, TrainingRun)
+KINDS: tuple[type[Run], ...] = (ImportRun, ReviewRun, ExamRun, TrainingRun)
 # How a run may have ended that can go on.
 RESUMABLE = (RunState.INTERRUPTED, RunState.FAILED, RunState.CANCELLED)
 

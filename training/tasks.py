@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from . import imports, reviews, runs, trainings
+from . import exam_runs, imports, reviews, runs, trainings
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,12 @@ def importrun(pk: int) -> None:
 def reviewrun(pk: int) -> None:
     """Look for label errors as an administrator asked for."""
     reviews.work(pk)
+
+
+@shared_task
+def examrun(pk: int) -> None:
+    """Score versions on the exam, after an upgrade or as an administrator asked for."""
+    exam_runs.work(pk)
 
 
 @shared_task

@@ -15,6 +15,8 @@ from vision.curation import NothingLeft
 from vision.diskspace import DiskFull
 
 from . import curations, gate, recipes, runs
+from .examinations import examine_waiting
+from .exams import current_exam
 from .journal import Journal, Say, logger
 from .models import Dataset, ModelVersion, RunState, TrainingRun
 from .publishing import make_version
@@ -140,6 +142,8 @@ def _train(run: TrainingRun, journal: Journal) -> str:
     _forget_leftovers()
     folder = _root() / str(run.pk)
     version = run.version or make_version(run, folder, journal)
+    if exam := current_exam():  # the versions that it is to be compared with
+        examine_waiting(exam, journal.progress)
     sentences = [_("The model “%(name)s” is made.") % {"name": version.name}]
     if run.activate and version.activated_at is None:
         sentences += _activated(version, even_if_worse=run.even_if_worse)

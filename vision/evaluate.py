@@ -33,6 +33,7 @@ class Predictor(Protocol):
 class Crop:
     """One labelled crop, resized to the model's input: uint8 (S, S, 3) RGB."""
 
+    name: str
     labels: Labels
     pixels: Image
 
@@ -53,9 +54,10 @@ def read_crop(data: bytes, size: int) -> Image:
 @dataclass(frozen=True)
 class Evaluation:
     """What an engine said of every usable crop, how many were skipped for which reason, and the
-    seconds it took."""
+    seconds it took. `said` has it by the crops' names, whatever their labels are."""
 
     scores: Scores
+    said: dict[str, FaceAttributes]
     skipped: dict[str, int]
     seconds: float
 
@@ -95,14 +97,17 @@ def score(
     """What `evaluate` computes its figures from: every crop goes through the engine once."""
     started = time.monotonic()
     skipped: Counter[str] = Counter()
-    labels: list[Labels] = []
+    crops: list[tuple[str, Labels]] = []
     estimates: list[FaceAttributes] = []
     for batch in _batches(files, engine.input_size, skipped):
-        labels += [crop.labels for crop in batch]
+        crops += [(crop.name, crop.labels) for crop in batch]
         estimates += engine.predict(np.stack([crop.pixels for crop in batch]))
         if on_progress:
             on_progress(len(batch))
-    return Evaluation(collect(labels, estimates), dict(skipped), time.monotonic() - started)
+    names, labels = [name for name, _ in crops], [one for _, one in crops]
+    said = dict(zip(names, estimates, strict=True))
+    seconds = time.monotonic() - started
+    return Evaluation(collect(labels, estimates), said, dict(skipped), seconds)
 
 
 def _batches(
@@ -114,7 +119,7 @@ def _batches(
         if file.labels is None:
             return file.refusal
         try:
-            return Crop(file.labels, read_crop(file.data, size))
+            return Crop(file.name, file.labels, read_crop(file.data, size))
         except OSError:
             return "unreadable"
 

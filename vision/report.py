@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .edits import EDITS, SAMPLE, edit_figures
-from .evaluate import Predictor, score
+from .evaluate import Evaluation, Predictor, score
 from .fairness import gaps
 from .labelled_files import LabelledFile
 from .labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES
@@ -42,6 +42,18 @@ def report(
     `vision.edits.edit_figures` finds on a sample. What a silent head leaves unknown is None.
     """
     evaluation = score(engine, files, on_progress=on_progress)
+    return report_on(evaluation, engine, files, on_progress=on_progress)
+
+
+def report_on(
+    evaluation: Evaluation,
+    engine: Predictor,
+    files: Iterable[LabelledFile],
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """As `report`, of an engine that has been scored on the files already; only a sample of them is
+    read again, for `edits`."""
 
     def edited(_name: str, count: int) -> None:
         if on_progress:

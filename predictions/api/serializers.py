@@ -173,19 +173,27 @@ class BatchUploadSerializer(serializers.Serializer[Any]):
 
 
 class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
-    """A version and its figures on the held-back test split."""
+    """A version and its figures on the held-back test split of its dataset and on the exam."""
 
     input_size = serializers.IntegerField(
         source="manifest.input_size", default=None, allow_null=True, read_only=True
     )
     heads = serializers.SerializerMethodField()
     metrics = serializers.DictField()
+    exam = serializers.SerializerMethodField(
+        help_text="On the frozen images that every version is scored on; null: not examined."
+    )
 
     class Meta:
         model = ModelVersion
-        fields = ("name", "is_active", "created_at", "input_size", "heads", "metrics")
+        fields = ("name", "is_active", "created_at", "input_size", "heads", "metrics", "exam")
         read_only_fields = fields
 
     @extend_schema_field({"type": "array", "items": {"type": "string"}})
     def get_heads(self, version: ModelVersion) -> list[str]:
         return list(version.manifest.get("heads", {}))
+
+    @extend_schema_field({"type": "object", "nullable": True})
+    def get_exam(self, version: Any) -> dict[str, Any] | None:
+        figures: dict[str, Any] | None = version.exam_figures
+        return figures and {**self.context["exam"], **figures}

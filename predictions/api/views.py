@@ -24,8 +24,8 @@ from predictions.access import Owner
 from predictions.images import face_crop_response, photo_response
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
+from training import exams
 from training.models import ModelVersion
-from training.registry import active_version
 from vision.errors import PhotoError
 
 from . import schema
@@ -187,11 +187,18 @@ class ModelVersionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[ModelVe
     pagination_class = NewestFirst
     filter_backends = ()
 
+    def get_queryset(self) -> QuerySet[ModelVersion]:
+        return exams.with_figures(super().get_queryset())
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        exam = exams.current_exam()
+        return {**super().get_serializer_context(), "exam": exams.facts_of(exam) if exam else {}}
+
     @extend_schema(responses={200: ModelVersionSerializer, **schema.errors(401, 404)})
     @action(detail=False, pagination_class=None)
     def active(self, request: Request) -> Response:
         """The version that serves now."""
-        version = active_version()
+        version = self.get_queryset().filter(is_active=True).first()
         if version is None:
             raise NotFound(_("No model version is active yet."))
         return Response(self.get_serializer(version).data)

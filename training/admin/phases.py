@@ -20,6 +20,7 @@ _NAMES = {
     "block5": gettext_lazy("Last block of the trunk"),
     "calibration": gettext_lazy("Calibration"),
     "test": gettext_lazy("Test"),
+    "exam": gettext_lazy("Exam"),
 }
 
 

@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from .. import runs
-from ..models import ImportRun, ReviewRun, Run, RunState
+from ..models import ExamRun, ImportRun, ReviewRun, Run, RunState
 from .phases import phase_name
 
 _COLOURS = {
@@ -163,3 +163,9 @@ class ReviewRunAdmin(RunAdmin):
         assert isinstance(run, ReviewRun)  # noqa: S101
         doubtful = reverse("admin:training_gallery", args=[run.dataset_id]) + "?show=doubts"
         return [Fact(_("Found"), _("Where the model disagrees"), doubtful)]
+
+
+@admin.register(ExamRun)
+class ExamRunAdmin(RunAdmin):
+    list_display = ("created_at", "colored_state", "progress", "took", "requested_by")
+    list_select_related = ("requested_by",)

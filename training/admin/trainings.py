@@ -25,7 +25,7 @@ from .phases import steps
 from .runs import Fact, RunAdmin
 
 # What comes before and after what the recipe itself names.
-_FIRST_PHASES, _LAST_PHASES = ("copies",), ("labels", "test")
+_FIRST_PHASE, _LAST_PHASES = "copies", ("labels", "test", "exam")
 _SHOWN_LINES = 200
 
 
@@ -169,7 +169,7 @@ def _steps(run: TrainingRun) -> list[Any]:
         recipe = recipes.recorded(run.recipe)
     except RecipeInvalid:
         return []
-    return steps([*_FIRST_PHASES, *recipe.phases, *_LAST_PHASES], run.phase)
+    return steps([_FIRST_PHASE, *recipe.phases, *_LAST_PHASES], run.phase)
 
 
 def _decision(run: TrainingRun) -> dict[str, Any] | None:

@@ -20,9 +20,10 @@ from unfold.decorators import action, display
 
 from vision.errors import BundleError
 
-from .. import downloads, gate, report_charts
+from .. import downloads, exam_tables, gate, report_charts
 from ..charts import as_csv
 from ..edit_tables import edits_table
+from ..exam_runs import is_needed, request_examination
 from ..metrics import comparison, figure_text, gap_sentences, metrics_of, test_sentences
 from ..models import ModelVersion
 from ..paired_tables import paired_tables
@@ -88,6 +89,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     def get_urls(self) -> list[URLPattern]:
         pages = {
             "activate/": (self.activate, "activate"),
+            "examine/": (self.examine, "examine"),
             "charts/<slug:key>.csv": (self.chart_csv, "chart_csv"),
             "bundle.zip": (self.bundle, "bundle"),
             "model-card.md": (self.card, "card"),
@@ -114,6 +116,14 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
                     % {"name": starter.name},
                 ),
             )
+        if request.method == "GET" and is_needed():
+            messages.info(
+                request,
+                _(
+                    "Some versions are not examined yet, so that they cannot be compared. A worker "
+                    "does it after an upgrade; the page of any version has a button for it."
+                ),
+            )
         page: HttpResponse = super().changelist_view(request, extra_context)
         return page
 
@@ -126,6 +136,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         context = {
             "measured_on": metrics_of(version).get("n"),
             "comparison": comparison(version, serving),
+            **_exam(version, serving),
             "edits": edits_table(version.report),
             "test_notes": list(test_sentences(version.manifest, version.report)),
             "gaps": gap_sentences(version.report.get("gaps", ())),
@@ -147,6 +158,8 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         context = {
             "serving": serving,
             "comparison": comparison(version, serving),
+            **_exam(version, serving),
+            "may_change": True,
             "warnings": gate.warnings(version, serving),
             "remarks": gate.remarks(version, serving),
             "paired_tables": list(paired_tables(version, serving)),
@@ -162,6 +175,16 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             self.log_change(request, version, ACTIVATED)
             messages.success(request, _("%(name)s serves from now on.") % {"name": version.name})
         return redirect("admin:training_modelversion_change", version.pk)
+
+    def examine(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Start scoring all versions on the exam, or go to the examination under way."""
+        version = self._version(request, pk)
+        if request.method != "POST":
+            return redirect("admin:training_modelversion_change", version.pk)
+        if not self.has_change_permission(request, version):
+            raise PermissionDenied
+        run = request_examination(request.user)
+        return redirect("admin:training_examrun_change", run.pk)
 
     @action(
         description=gettext_lazy("Go back to the version that served before"),
@@ -228,6 +251,14 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             **context,
         }
         return TemplateResponse(request, template, whole)
+
+
+def _exam(version: ModelVersion, serving: ModelVersion | None) -> dict[str, Any]:
+    return {
+        "exam": exam_tables.table(version, serving),
+        "exam_notes": list(exam_tables.sentences(version, serving)),
+        "to_examine": is_needed(),
+    }
 
 
 def _without_history(manifest: Mapping[str, Any]) -> dict[str, Any]:

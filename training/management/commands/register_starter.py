@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from training.exam_runs import queue_where_due
 from training.starter import register_starter
 from vision.errors import BundleError
 
@@ -11,7 +12,8 @@ from vision.errors import BundleError
 class Command(BaseCommand):
     help = (
         "Register the starter model. It serves where no other model does, or where an older "
-        "starter does that nobody has chosen."
+        "starter does that nobody has chosen. Versions without a score on the exam get one in the "
+        "background."
     )
 
     def handle(self, **_options: Any) -> None:
@@ -21,3 +23,5 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The starter model cannot be registered, nothing has changed. {error}"
             ) from error
+        if queue_where_due():
+            self.stdout.write("Versions wait to be scored on the exam; a worker does it.")

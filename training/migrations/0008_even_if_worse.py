@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("training", "0006_exams")]
+    dependencies = [("training", "0007_examinations")]
 
     operations = [
         migrations.AddField(

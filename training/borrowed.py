@@ -19,6 +19,7 @@ from vision.errors import VisionError
 from vision.pretrain_recipe import PretrainRecipe
 
 from . import curations, lineage
+from .examinations import examine_waiting
 from .freezing import settled_exam
 from .models import Dataset, ModelVersion
 from .publishing import registered, tested_on
@@ -213,8 +214,12 @@ def bring_home(
         manifest={**bundle.manifest, "training": _training(about, result.about, result.history)},
         trained_on=lineage.of_training(curated, None),
     )
-    tested = tested_on(made, curated, dataset, settled_exam(dataset), on_progress)
-    return registered(tested.saved(name), name, tested.findings)
+    exam = settled_exam(dataset)
+    tested = tested_on(made, curated, dataset, exam, on_progress)
+    version = registered(tested.saved(name), name, tested.findings)
+    if exam:  # with whom it is to be compared
+        examine_waiting(exam, on_progress)
+    return version
 
 
 def _found_again(data: dict[str, Any]) -> tuple[Dataset, Curated]:

@@ -189,7 +189,9 @@ class TrainingForm(forms.Form):
     activate = forms.BooleanField(
         label=gettext_lazy("Let the new version serve when it is done"),
         required=False,
-        help_text=gettext_lazy("Otherwise it waits for your word, with its report."),
+        help_text=gettext_lazy(
+            "Unless something speaks against it: then it waits for your word, with its report."
+        ),
         widget=UnfoldBooleanSwitchWidget,
     )
 

@@ -1,127 +1,187 @@
 """What speaks against letting a version serve instead of the one that does now."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from django.utils.translation import gettext as _
 
-from vision.fairness import ENOUGH, lower_is_better
+from vision.paired import ENOUGH, GROUP_LIMITS, MARGINS, GroupLoss, Loss, by_group, overall
+from vision.scores import Scores, figures
 
+from .exams import outcomes, paired_outcomes
+from .label_facts import label_warnings
 from .metrics import as_text, group_name, metric_names, metrics_of
 from .models import ModelVersion
 
-Metrics = Mapping[str, Any]  # a document of `vision.evaluate.evaluate`
-
-# Some 2,400 test images leave an age error uncertain by about 0.2 years and an accuracy of 0.9 by
-# 0.012 (95 %); what is worse by more than about that is hardly chance.
-MARGINS: dict[str, float] = {
-    "age_mae": 0.2,
-    "gender_accuracy": 0.01,
-    "race_accuracy": 0.015,
-    "race3_accuracy": 0.01,
-}
-# The same for a group of 50 images: about one and a half standard errors of a difference, or
-# three where both versions saw the same images. Narrower, and some group always warns.
-GROUP_MARGINS: dict[str, float] = {
-    "age_mae": 1.5,
-    "gender_accuracy": 0.1,
-    "race_accuracy": 0.1,
-}
-
 
 def warnings(candidate: ModelVersion, serving: ModelVersion | None) -> list[str]:
-    """What would get worse, a sentence each; without any, the candidate may take over by itself.
+    """What speaks against it, a sentence each; without any, the candidate may take over by itself.
 
-    Where nothing serves yet, there is nothing to compare with and no warning.
+    It has to be shown to be no worse, by `vision.paired`, than the version that serves and than
+    the `reference`, by which losses too small to be seen cannot add up. Where nothing serves yet,
+    there is nothing to compare with.
     """
-    if serving is None or candidate.pk == serving.pk:
+    if serving is None:
+        return list(label_warnings(candidate, {}))
+    if candidate.pk == serving.pk:
         return []
-    new, old = metrics_of(candidate), metrics_of(serving)
-    lost = _lost(candidate.manifest, serving.manifest)
-    if _race_labels(candidate.manifest) != _race_labels(serving.manifest):
-        # Fewer labels are easier to tell apart: only the three that both know compare.
-        new, old = _without_five_races(new), _without_five_races(old)
-    return [*lost, *_unmeasured(new), *worse_overall(new, old), *worse_groups(new, old)]
+    found = [
+        *label_warnings(candidate, _rates(serving)),
+        *_lost(candidate.manifest, serving.manifest),
+        *_worse(candidate, serving),
+    ]
+    fixed = reference()
+    if fixed and fixed.pk not in {candidate.pk, serving.pk}:
+        found += _worse(candidate, fixed)
+    return found
 
 
 def remarks(candidate: ModelVersion, serving: ModelVersion | None) -> list[str]:
     """What limits the comparison, a sentence each."""
     if serving is None or candidate.pk == serving.pk:
         return []
-    new, old = metrics_of(candidate), metrics_of(serving)
-    found = []
-    for name, metrics in ((candidate.name, new), (serving.name, old)):
-        if not metrics.get("groups"):
-            found.append(
-                _("“%(name)s” has no figures by group; only the overall figures were compared.")
-                % {"name": name}
-            )
-    if _composition(new) != _composition(old):
+    found: list[str] = []
+    if (pair := _comparable(candidate, serving)) is not None:
+        found += _too_small(by_group(*pair, _figures(candidate, serving)))
+    if _composition(metrics_of(candidate)) != _composition(metrics_of(serving)):
         found.append(
             _(
-                "The two versions were measured on different images, so small differences "
-                "between their figures mean little."
+                "The two versions’ own tests have different images, so small differences "
+                "between those figures mean little."
             )
         )
     return found
 
 
-def worse_overall(new: Metrics, old: Metrics) -> list[str]:
-    """The overall figures that are worse by more than their margin."""
-    names = metric_names()
-    return [
-        _("%(figure)s: %(new)s instead of %(old)s, worse by more than %(margin)s.")
-        % {
-            "figure": names[figure],
-            "new": as_text(new[figure]),
-            "old": as_text(old[figure]),
-            "margin": f"{margin:g}",
-        }
-        for figure, margin in MARGINS.items()
-        if _loss(figure, new, old) > margin
-    ]
+def reference() -> ModelVersion | None:
+    """The version that losses are counted from, whichever serves: the first that ever served, until
+    another is shown to be better in some figure and no worse in any.
 
-
-def worse_groups(new: Metrics, old: Metrics) -> list[str]:
-    """For each figure, the groups of race × gender × decade that lose more than the margin.
-
-    Only groups with at least 50 images in both count.
+    What has not been examined, or has learnt from most of the exam, is passed over.
     """
-    before = {_key(group): group for group in old.get("groups", ()) if group["n"] >= ENOUGH}
-    pairs = [
-        (group, before[_key(group)])
-        for group in new.get("groups", ())
-        if group["n"] >= ENOUGH and _key(group) in before
-    ]
-    names = metric_names()
-    found = []
-    for figure, margin in GROUP_MARGINS.items():
-        losers = [
-            f"{group_name(now)} ({as_text(now[figure])}; {as_text(then[figure])})"
-            for now, then in pairs
-            if _loss(figure, now, then) > margin
+    served = ModelVersion.objects.filter(activated_at__isnull=False).defer("report")
+    best: ModelVersion | None = None
+    for version in served.order_by("created_at", "pk"):
+        if _is_examined(version) and (best is None or _is_better(version, best)):
+            best = version
+    return best
+
+
+def losses(candidate: ModelVersion, other: ModelVersion) -> list[Loss]:
+    """What a version loses against another on the same images; empty where they cannot be
+    compared."""
+    pair = _comparable(candidate, other)
+    return [] if pair is None else overall(*pair, _figures(candidate, other))
+
+
+def _is_examined(version: ModelVersion) -> bool:
+    scores = outcomes(version)
+    if scores is None or not len(scores):
+        return False
+    said = np.stack([scores.outcomes[figure] for figure in MARGINS])
+    return bool((~np.isnan(said)).any(axis=0).mean() > 0.5)
+
+
+def _is_better(version: ModelVersion, other: ModelVersion) -> bool:
+    found = losses(version, other)
+    return any(loss.high < 0 for loss in found) and all(loss.is_no_worse for loss in found)
+
+
+def _comparable(one: ModelVersion, other: ModelVersion) -> tuple[Scores, Scores] | None:
+    """What both said of enough images that neither has learnt from."""
+    pair = paired_outcomes(one, other)
+    return None if pair is None or len(pair[0]) < ENOUGH else pair
+
+
+def _figures(one: ModelVersion, other: ModelVersion) -> Sequence[str]:
+    """What is compared. Fewer race labels are easier to tell apart: where the two know different
+    ones, only the three that all know."""
+    same = _race_labels(one.manifest) == _race_labels(other.manifest)
+    return ("age_mae", "gender_accuracy", "race_accuracy" if same else "race3_accuracy")
+
+
+def _rates(serving: ModelVersion) -> Mapping[str, Any]:
+    scores = outcomes(serving)
+    return metrics_of(serving) if scores is None else figures(scores)
+
+
+def _worse(candidate: ModelVersion, other: ModelVersion) -> Iterator[str]:
+    pair = paired_outcomes(candidate, other)
+    if pair is None:
+        yield _(
+            "It could not be compared with “%(name)s”: not examined. `manage.py examine` lets all "
+            "versions sit the exam."
+        ) % {"name": other.name}
+        return
+    if len(pair[0]) < ENOUGH:
+        yield _(
+            "It could not be compared with “%(name)s”: the exam has %(count)d images that neither "
+            "has learnt from; %(enough)d are needed."
+        ) % {"name": other.name, "count": len(pair[0]), "enough": ENOUGH}
+        return
+    compared = _figures(candidate, other)
+    for loss in overall(*pair, compared):
+        if not loss.is_no_worse:
+            yield _in_words(loss, other)
+    yield from _worse_groups(by_group(*pair, compared), other)
+
+
+def _in_words(loss: Loss, other: ModelVersion) -> str:
+    if loss.low > 0:
+        sentence = _(
+            "%(figure)s: %(new)s instead of the %(old)s of “%(name)s” on the same %(count)d "
+            "images; it is worse, by %(low)s to %(high)s."
+        )
+    else:
+        sentence = _(
+            "%(figure)s: %(new)s, and %(old)s of “%(name)s” on the same %(count)d images; it may "
+            "be worse by up to %(high)s, and %(margin)s are allowed."
+        )
+    return sentence % {
+        "figure": metric_names()[loss.figure],
+        "new": as_text(loss.new),
+        "old": as_text(loss.old),
+        "name": other.name,
+        "count": loss.n,
+        "low": as_text(loss.low),
+        "high": as_text(loss.high),
+        "margin": as_text(MARGINS[loss.figure]),
+    }
+
+
+def _worse_groups(found: Sequence[GroupLoss], other: ModelVersion) -> Iterator[str]:
+    """One sentence for each figure that groups lose in."""
+    for figure, groups in _by_figure([group for group in found if group.is_worse]):
+        named = [
+            f"{group_name(group.group)} ({as_text(group.loss.new)}; {as_text(group.loss.old)}; "
+            f"{group.loss.n})"
+            for group in groups
         ]
-        if losers:
-            found.append(
-                _(
-                    "%(figure)s is worse by more than %(margin)s for these groups (now; "
-                    "before): %(groups)s."
-                )
-                % {
-                    "figure": names[figure],
-                    "margin": f"{margin:g}",
-                    "groups": ", ".join(losers),
-                }
-            )
-    return found
+        yield _(
+            "%(figure)s is worse than that of “%(name)s” for these groups (now; before; images): "
+            "%(groups)s."
+        ) % {"figure": figure, "name": other.name, "groups": ", ".join(named)}
 
 
-def _loss(figure: str, new: Metrics, old: Metrics) -> float:
-    """By how much a figure is worse; 0 where either is unknown."""
-    now, then = new.get(figure), old.get(figure)
-    if now is None or then is None:
-        return 0.0
-    return float(now - then if lower_is_better(figure) else then - now)
+def _too_small(found: Sequence[GroupLoss]) -> Iterator[str]:
+    for figure, groups in _by_figure([group for group in found if group.cannot_be_told]):
+        yield _(
+            "%(figure)s: these groups have too few images to tell whether they lose more than "
+            "%(limit)s (images): %(groups)s."
+        ) % {
+            "figure": figure,
+            "limit": f"{GROUP_LIMITS[groups[0].loss.figure]:g}",
+            "groups": ", ".join(f"{group_name(one.group)} ({one.loss.n})" for one in groups),
+        }
+
+
+def _by_figure(groups: Sequence[GroupLoss]) -> Iterator[tuple[str, list[GroupLoss]]]:
+    """The name of each figure, with its groups."""
+    names = metric_names()
+    for figure in MARGINS:
+        if of_figure := [group for group in groups if group.loss.figure == figure]:
+            yield names[figure], of_figure
 
 
 def _lost(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[str]:
@@ -139,28 +199,12 @@ def _lost(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[str]:
         }
 
 
-def _unmeasured(new: Metrics) -> list[str]:
-    if any(new.get(figure) is not None for figure in MARGINS):
-        return []
-    return [_("It was not measured on held-back images, so nobody knows how well it does.")]
-
-
 def _race_labels(manifest: Mapping[str, Any]) -> set[str]:
     return set(manifest.get("heads", {}).get("race", {}).get("labels", ()))
 
 
-def _without_five_races(metrics: Metrics) -> Metrics:
-    def without(figures: Metrics) -> dict[str, Any]:
-        return {key: value for key, value in figures.items() if key != "race_accuracy"}
-
-    return without(metrics) | {"groups": [without(group) for group in metrics.get("groups", ())]}
-
-
-def _composition(metrics: Metrics) -> tuple[Any, ...]:
+def _composition(metrics: Mapping[str, Any]) -> tuple[Any, ...]:
     """How many images of which group the figures come from."""
     groups = metrics.get("groups", ())
-    return metrics.get("n"), sorted((_key(group), group["n"]) for group in groups)
-
-
-def _key(group: Mapping[str, Any]) -> tuple[str, str, str]:
-    return group["race"], group["gender"], group["age"]
+    keys = [(group["race"], group["gender"], group["age"], group["n"]) for group in groups]
+    return metrics.get("n"), sorted(keys)

@@ -405,6 +405,11 @@ class TrainingRun(Run):
     recipe = models.JSONField(_("recipe"))
     trunk = models.ForeignKey(ModelVersion, models.PROTECT, null=True, related_name="+")
     activate = models.BooleanField(_("activate when done"), default=False)
+    even_if_worse = models.BooleanField(
+        _("whatever speaks against it"),
+        default=False,
+        help_text=_("Whether what the gate warns of is activated too."),
+    )
     former_splits = models.BooleanField(
         default=False,
         editable=False,
@@ -430,3 +435,9 @@ class TrainingRun(Run):
 
     def __str__(self) -> str:
         return f"{self.recipe.get('name', '?')} · {self.dataset} · {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def waits_for_decision(self) -> bool:
+        """Whether its version was to serve, and something speaks against that."""
+        made = self.version if self.state == RunState.DONE and self.activate else None
+        return made is not None and made.activated_at is None

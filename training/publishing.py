@@ -31,6 +31,7 @@ from .exams import keep_outcome
 from .files import ExampleFiles
 from .freezing import settled_exam
 from .journal import Journal
+from .label_facts import label_facts
 from .model_cards import model_card
 from .models import Dataset, Exam, ModelVersion, TrainingRun
 from .registry import bundle_path, free_name, register_bundle
@@ -125,11 +126,13 @@ def tested_on(
 ) -> Tested:
     """Test what was trained on a selection of a dataset; its list of what it has learnt from is
     with it. Raises as `findings_of` does. Imports TensorFlow."""
+    labels = label_facts(curated, on_progress)
     found = findings_of(bundle, curated.test, dataset, exam, on_progress)
     manifest = {
         **bundle.manifest,
         "metrics": found.report["metrics"],
         "data": facts_of_data(dataset, curated),
+        "labels": labels,
         "created_at": timezone.now().isoformat(),
     }
     if bundle.trained_on is not None:

@@ -32,21 +32,37 @@ class TrainingRefused(RunRefused):
 
 
 def request_training(
-    dataset: Dataset, recipe: AnyRecipe, *, trunk: ModelVersion | None, activate: bool, user: Any
+    dataset: Dataset,
+    recipe: AnyRecipe,
+    *,
+    trunk: ModelVersion | None,
+    activate: bool,
+    user: Any,
+    even_if_worse: bool = False,
 ) -> TrainingRun:
     """Queue a training of heads on a version's trunk, or of a trunk from a version's weights.
 
     Without a version it is the active one, or random weights where the recipe can do with them.
+    With `activate` the new version serves where `training.gate` has nothing against it, and with
+    `even_if_worse` whatever that has.
 
     Raises TrainingRefused.
     """
-    run = create_training(dataset, recipe, trunk=trunk, activate=activate, user=user)
+    run = create_training(
+        dataset, recipe, trunk=trunk, activate=activate, even_if_worse=even_if_worse, user=user
+    )
     runs.start(run)
     return run
 
 
 def create_training(
-    dataset: Dataset, recipe: AnyRecipe, *, trunk: ModelVersion | None, activate: bool, user: Any
+    dataset: Dataset,
+    recipe: AnyRecipe,
+    *,
+    trunk: ModelVersion | None,
+    activate: bool,
+    user: Any,
+    even_if_worse: bool = False,
 ) -> TrainingRun:
     """The waiting run of a training, which no worker is told of. Raises TrainingRefused."""
     runs.interrupt_lost(TrainingRun, timezone.now())
@@ -63,6 +79,7 @@ def create_training(
             recipe=recipe.as_json(),
             trunk=trunk,
             activate=activate,
+            even_if_worse=even_if_worse,
             requested_by=user,
         )
 
@@ -129,18 +146,20 @@ def _train(run: TrainingRun, journal: Journal) -> str:
         examine_waiting(exam, journal.progress)
     sentences = [_("The model “%(name)s” is made.") % {"name": version.name}]
     if run.activate and version.activated_at is None:
-        sentences += activated(version)
+        sentences += activated(version, even_if_worse=run.even_if_worse)
     shutil.rmtree(folder, ignore_errors=True)
     return " ".join(sentences)
 
 
-def activated(version: ModelVersion) -> list[str]:
-    """Let a version serve, as was asked for before its figures were known; what gets worse by it
-    is said, and one click takes it back."""
-    worse = gate.warnings(version, active_version())
+def activated(version: ModelVersion, *, even_if_worse: bool) -> list[str]:
+    """Let a version serve, as was asked for before its figures were known, unless something speaks
+    against it and nobody said to do it even so."""
+    against = gate.warnings(version, active_version())
+    if against and not even_if_worse:
+        return [_("It waits for your decision, because:"), *against]
     activate_version(version)
     serves = _("It serves from now on.")
-    return [serves, _("Worse than the one before:"), *worse] if worse else [serves]
+    return [serves, _("What spoke against it:"), *against] if against else [serves]
 
 
 def _root() -> Path:

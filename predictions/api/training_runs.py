@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import IsAdminUser
@@ -16,6 +16,9 @@ from vision.labels import HEADS
 
 from . import schema
 from .pagination import NewestFirst
+
+# Asks for a version to serve whatever the gate says.
+EVEN_IF_WORSE = "even-if-worse"
 
 
 class ProgressSerializer(serializers.Serializer[TrainingRun]):
@@ -43,6 +46,9 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
     trunk = serializers.CharField(source="trunk.name", default=None, allow_null=True)
     history = HistoryField()
     model_version = serializers.CharField(source="version.name", default=None, allow_null=True)
+    waits_for_decision = serializers.BooleanField(
+        help_text="It was to serve, and something speaks against it, which the message says."
+    )
 
     class Meta:
         model = TrainingRun
@@ -57,11 +63,20 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "history",
             "message",
             "model_version",
+            "waits_for_decision",
             "created_at",
             "started_at",
             "finished_at",
         )
         read_only_fields = fields
+
+
+@extend_schema_field({"oneOf": [{"type": "boolean"}, {"type": "string", "enum": [EVEN_IF_WORSE]}]})
+class ActivationField(serializers.BooleanField):
+    """true, false or "even-if-worse", which stays as it is."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data if data == EVEN_IF_WORSE else super().to_internal_value(data)
 
 
 class NewTrainingRunSerializer(serializers.Serializer[Any]):
@@ -79,8 +94,10 @@ class NewTrainingRunSerializer(serializers.Serializer[Any]):
     learning_rate = serializers.FloatField(required=False)
     unfreeze = serializers.ChoiceField(choices=["none", "block5"], required=False)
     seed = serializers.IntegerField(required=False)
-    activate = serializers.BooleanField(
-        default=False, help_text="Let the new version serve as soon as it is made."
+    activate = ActivationField(
+        default=False,
+        help_text="Let the new version serve as soon as it is made, unless something speaks "
+        f"against it; with {EVEN_IF_WORSE!r}, whatever does.",
     )
 
 
@@ -124,7 +141,8 @@ class TrainingRunViewSet(
             wanted["dataset"],
             recipes.chosen(wanted["recipe"], **changes),
             trunk=wanted.get("trunk"),
-            activate=wanted["activate"],
+            activate=bool(wanted["activate"]),
+            even_if_worse=wanted["activate"] == EVEN_IF_WORSE,
             user=request.user,
         )
         location = self.reverse_action("detail", args=[run.pk])

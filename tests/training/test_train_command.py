@@ -13,6 +13,8 @@ from django.core.management import CommandError, call_command
 
 from tests.factories import DatasetFactory
 from tests.training.utkface import random_files, write_zip
+from training.management.commands import pretrain, train
+from training.management.commands._training import TrainingCommand, activation
 
 ROOT = Path(__file__).parents[2]
 TRAIN = ("train", "--recipe", "full", "--heads", "age,gender", "--epochs", "4", "--seed", "3")
@@ -147,3 +149,30 @@ def test_a_run_goes_on_as_it_was_asked_for() -> None:
         call_command("train", "--resume", "1", "--heads", "age")
     with pytest.raises(CommandError, match="no training run 1 that could go on"):
         call_command("train", "--resume", "1")
+
+
+@pytest.mark.parametrize(
+    ("words", "activate", "even_if_worse"),
+    [
+        ([], False, False),
+        (["--activate"], True, False),
+        (["--activate", "--json"], True, False),
+        (["--activate=if-no-worse"], True, False),
+        (["--activate=even-if-worse"], True, True),
+    ],
+)
+@pytest.mark.parametrize("command", [train.Command, pretrain.Command])
+def test_activate_by_itself_asks_the_gate_and_a_word_does_not(
+    command: type[TrainingCommand], words: list[str], activate: bool, even_if_worse: bool
+) -> None:
+    parser = command().create_parser("manage.py", "train")
+    recipe = next(iter(command.choices))
+    options = vars(parser.parse_args(["--recipe", recipe, *words]))
+    assert activation(options) == {"activate": activate, "even_if_worse": even_if_worse}
+
+
+def test_another_word_for_it_is_no_option() -> None:
+    with pytest.raises(CommandError, match="invalid choice"):
+        train.Command().create_parser("manage.py", "train").parse_args(
+            ["--recipe", "full", "--activate=whatever"]
+        )

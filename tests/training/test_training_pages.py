@@ -5,14 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db.models import ProtectedError
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tests.factories import DatasetFactory, ModelVersionFactory, SampleFactory
+from tests.training.examined import examined
 from tests.training.training_runs import age_epochs, gender_epochs, training_run
+from tests.vision.answers import older, two_models
 from training.learning_curves import learning_curves
 from training.models import Dataset, ModelVersion, ReviewRun, RunState, TrainingRun
 from vision.pretrain_recipe import pretrain_recipe
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 RUNS = "/admin/training/trainingrun/"
 FORM = f"{RUNS}train/"
+OLD, _other = two_models()
 
 
 @pytest.fixture
@@ -234,6 +237,34 @@ def test_a_finished_training_leads_to_its_version(office: Client, trunk: ModelVe
     assert "age error 4.2 years, age bias -0.3 years, gender accuracy 0.92</dd>" in page
     assert "every 1s" not in page
     assert "Resume" not in page
+
+
+def test_a_version_that_waits_is_let_serve_by_one_click(office: Client) -> None:
+    """With all that speaks against it, in the reader's language."""
+    now = timezone.now()
+    serving = examined(OLD, name="old", is_active=True, activated_at=now)
+    made = examined(older(OLD, 0.5), name="full-1")
+    said = "The model “full-1” is made. It waits for your decision, because: …"
+    run = training_run(RunState.DONE, version=made, trunk=serving, activate=True, message=said)
+    url = f"{RUNS}{run.pk}/change/"
+    page = office.get(url).content.decode()
+    assert "Done · waits for your decision" in page
+    assert "it is worse, by 0.500 to 0.500" in page
+    assert said not in page
+    button = re.search(r'<form method="post" action="([^"]+)" class="fr-buttons">', page)
+    assert button
+    assert button[1] == f"/admin/training/modelversion/{made.pk}/activate/"
+    assert "Let full-1 serve all the same" in page
+    korean = office.get(url, headers={"accept-language": "ko"}).content.decode()
+    assert "결정을 기다립니다" in korean
+    assert "worse" not in korean
+
+    watching = User.objects.create_user("watching", is_staff=True)
+    watching.user_permissions.add(Permission.objects.get(codename="view_trainingrun"))
+    other = Client()
+    other.force_login(watching)
+    assert "it is worse, by" in other.get(url).content.decode()
+    assert "all the same" not in other.get(url).content.decode()
 
 
 def test_what_stopped_says_why_and_can_be_resumed(office: Client) -> None:

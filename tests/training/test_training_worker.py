@@ -38,7 +38,8 @@ def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
     redis: Stack, tmp_path: Path
 ) -> None:
     small_version(tmp_path / "small")
-    run = request_training(small_dataset(), LONG, trunk=None, activate=True, user=None)
+    even_so = {"activate": True, "even_if_worse": True}
+    run = request_training(small_dataset(), LONG, trunk=None, user=None, **even_so)
     first = start_trainer(redis)
     wait_until(lambda: epochs(run) >= 5, "it is in the middle", first, seconds=120)
     first.kill()

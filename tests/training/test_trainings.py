@@ -18,7 +18,7 @@ from tests.training.trainable import quick, small_dataset, small_version
 from training import files, runs
 from training.curations import curated
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
-from training.registry import active_version, bundle_path
+from training.registry import activate_version, active_version, bundle_path
 from training.trainings import TrainingRefused, create_training, execute, request_training, take
 from vision.artifacts import WEIGHTS, load_bundle
 from vision.features import PLAIN, open_features
@@ -182,7 +182,9 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
     told: list[str] = []
     assert go_on(run, lambda phase, _done, _total: told.append(phase)) == RunState.DONE
 
-    assert list(dict.fromkeys(told)) == ["copies", "features", "gender", "calibration", "test"]
+    assert list(dict.fromkeys(told)) == [
+        "copies", "features", "gender", "calibration", "labels", "test",
+    ]  # fmt: skip
     assert [set(epoch["gender"]) for epoch in run.history["gender"]] == 3 * [
         {"loss", "validation_loss", "validation_accuracy"}
     ]
@@ -242,20 +244,29 @@ def test_the_log_keeps_its_last_lines(dataset: Dataset, trunk: ModelVersion) -> 
     assert lines[0] > "line 1"
 
 
-def test_it_serves_when_that_was_asked_for(dataset: Dataset, trunk: ModelVersion) -> None:
+def test_what_something_speaks_against_waits_for_a_decision(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
     run = create(dataset, activate=True)
+    assert go_on(run) == RunState.DONE
+    assert run.version is not None
+    assert active_version() == trunk
+    assert run.waits_for_decision
+    assert "It waits for your decision, because:" in run.message
+    assert "Its own test has" in run.message
+    activate_version(run.version)
+    run.refresh_from_db()
+    assert not run.waits_for_decision
+
+
+def test_who_says_so_beforehand_lets_it_serve_even_so(
+    dataset: Dataset, trunk: ModelVersion
+) -> None:
+    run = create(dataset, activate=True, even_if_worse=True)
     go_on(run)
     assert active_version() == run.version
-
-
-def test_what_gets_worse_by_serving_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
-    trunk.manifest["metrics"] = {"age_mae": 0.5, "gender_accuracy": 0.5}
-    trunk.save()
-    run = create(dataset, activate=True)
-    go_on(run)
-    assert run.version is not None
-    assert run.version.is_active
-    assert "worse by more than 0.2" in run.message
+    assert not run.waits_for_decision
+    assert "It serves from now on. What spoke against it: Its own test has" in run.message
 
 
 def test_a_name_that_is_taken_gets_a_number(dataset: Dataset, trunk: ModelVersion) -> None:
@@ -346,7 +357,7 @@ class Killed(BaseException):
 def test_killed_around_any_step_it_ends_with_one_whole_version(
     dataset: Dataset, trunk: ModelVersion, monkeypatch: pytest.MonkeyPatch, step: str, when: str
 ) -> None:
-    run = create(dataset, activate=True)
+    run = create(dataset, activate=True, even_if_worse=True)
     real = resolve_name(step)
 
     def die(*arguments: Any, **options: Any) -> None:

@@ -15,7 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.factories import DatasetFactory, ModelVersionFactory, UserFactory
+from tests.training.examined import sat
 from tests.training.reports import HEADS, made_report, metrics
+from tests.vision.answers import older, two_models
 from training.metrics import DECK_METRICS
 from training.models import ModelVersion, RunState, TrainingRun
 from training.registry import active_version, bundle_path, register_bundle
@@ -203,13 +205,30 @@ def test_asking_activates_nothing_and_a_post_does(admin: Client, version: ModelV
     assert "Activated." in admin.get(url("history", version)).content.decode()
 
 
-def test_what_would_get_worse_stands_on_the_page_that_asks(
+def test_what_speaks_against_it_stands_on_the_page_that_asks(
     admin: Client, version: ModelVersion, serving: ModelVersion
 ) -> None:
     page = admin.get(url("activate", version)).content.decode()
-    assert "3.000 instead of 1.000" in page
+    assert "not examined" in page
+    assert "<td>3.000</td><td>1.000</td>" in page
     assert "Let it serve all the same" in page
     assert "different images" in page
+
+
+def test_versions_that_were_examined_are_shown_image_by_image(
+    admin: Client, version: ModelVersion, serving: ModelVersion
+) -> None:
+    new, old = two_models()
+    sat(serving, old)
+    sat(version, old)
+    page = admin.get(url("activate", version)).content.decode()
+    assert "“serving-1” and it on the same 1127 images" in page
+    assert "<td>+0.000</td><td>+0.000 … +0.000</td><td>0.100</td>" in page
+    assert "it is shown to be no worse" in page
+    sat(version, older(new, 1.0))
+    page = admin.get(url("activate", version)).content.decode()
+    assert "What speaks against it" in page
+    assert "it is worse, by" in page
 
 
 def test_going_back_asks_about_the_version_before(

@@ -15,16 +15,17 @@ from unfold.decorators import action
 
 from vision.recipes import RecipeInvalid
 
-from .. import recipes
+from .. import gate, recipes
 from ..forms import TrainingForm
 from ..learning_curves import epochs_of, learning_curves
 from ..models import ModelVersion, Run, RunState, TrainingRun
+from ..registry import active_version
 from ..trainings import TrainingRefused, request_training
 from .phases import steps
 from .runs import Fact, RunAdmin
 
 # What comes before and after what the recipe itself names.
-_FIRST_PHASE, _LAST_PHASES = "copies", ("test", "exam")
+_FIRST_PHASE, _LAST_PHASES = "copies", ("labels", "test", "exam")
 _SHOWN_LINES = 200
 
 
@@ -119,6 +120,7 @@ class TrainingRunAdmin(RunAdmin):
             **context,
             "progress_url": f"{context['progress_url']}?seen={_growth(run)}",
             "steps": _steps(run),
+            "decision": _decision(run),
             "growth_template": self.growth_template,
             "recipe": json.dumps(run.recipe, indent=2, ensure_ascii=False),
             **_grown(run),
@@ -130,7 +132,9 @@ class TrainingRunAdmin(RunAdmin):
         if run.trunk:
             facts.append(Fact(_("Trunk"), run.trunk.name, _version_url(run.trunk_id)))
         if run.activate:
-            facts.append(Fact(_("When done"), _("serves from then on")))
+            serves = _("serves from then on, unless something speaks against it")
+            even_so = _("serves from then on, whatever speaks against it")
+            facts.append(Fact(_("When done"), even_so if run.even_if_worse else serves))
         if run.version:
             facts.append(Fact(_("Made"), run.version.name, _version_url(run.version_id)))
             facts.append(Fact(_("On its test images"), _figures_in_words(run.version)))
@@ -166,6 +170,17 @@ def _steps(run: TrainingRun) -> list[Any]:
     except RecipeInvalid:
         return []
     return steps([_FIRST_PHASE, *recipe.phases, *_LAST_PHASES], run.phase)
+
+
+def _decision(run: TrainingRun) -> dict[str, Any] | None:
+    """What a run that waits for a decision has to be decided by, as of now."""
+    if run.version is None or not run.waits_for_decision:
+        return None
+    return {
+        "version": run.version,
+        "warnings": gate.warnings(run.version, active_version()),
+        "url": reverse("admin:training_modelversion_activate", args=[run.version_id]),
+    }
 
 
 def _figure(run: TrainingRun, key: str) -> Any:

@@ -26,6 +26,7 @@ from ..edit_tables import edits_table
 from ..exam_runs import is_needed, request_examination
 from ..metrics import comparison, figure_text, gap_sentences, metrics_of, test_sentences
 from ..models import ModelVersion
+from ..paired_tables import paired_tables
 from ..registry import ACTIVATED, activate_version, active_version, previous_version
 from ..starter import waiting_starter
 
@@ -161,6 +162,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             "may_change": True,
             "warnings": gate.warnings(version, serving),
             "remarks": gate.remarks(version, serving),
+            "paired_tables": list(paired_tables(version, serving)),
         }
         return self._page(request, "admin/training/activate.html", version, **context)
 

@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from tests.factories import ModelVersionFactory
 from tests.predictions.api.conftest import client_of
 from tests.training.trainable import quick, small_dataset, small_version
+from tests.training.training_runs import training_run
 from training.models import Dataset, RunState, TrainingRun
 from training.trainings import execute, take
 from vision.recipes import recipe
@@ -74,9 +76,42 @@ def test_what_is_asked_for_is_what_waits(administrator_api: APIClient, ready: No
         "history": {},
         "message": "",
         "model_version": None,
+        "waits_for_decision": False,
         "started_at": None,
         "finished_at": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "activate", "even_if_worse"),
+    [(True, True, False), (False, False, False), ("even-if-worse", True, True)],
+)
+def test_a_version_may_be_wanted_to_serve_even_if_it_is_worse(
+    administrator_api: APIClient,
+    ready: None,
+    wanted: bool | str,
+    activate: bool,
+    even_if_worse: bool,
+) -> None:
+    assert ask(administrator_api, activate=wanted).status_code == 202
+    run = TrainingRun.objects.get()
+    assert (run.activate, run.even_if_worse) == (activate, even_if_worse)
+
+
+@pytest.mark.parametrize("wanted", ["whatever", "if-worse", 7, None, ["even-if-worse"], {}])
+def test_any_other_word_for_it_is_refused(
+    administrator_api: APIClient, ready: None, wanted: Any
+) -> None:
+    response = ask(administrator_api, activate=wanted)
+    assert response.status_code == 400
+    assert "activate" in str(response.json())
+    assert not TrainingRun.objects.exists()
+
+
+def test_a_run_whose_version_waits_says_so(administrator_api: APIClient, ready: None) -> None:
+    version = ModelVersionFactory.create(name="made")
+    run = training_run(RunState.DONE, activate=True, version=version)
+    assert administrator_api.get(f"{RUNS}{run.pk}/").json()["waits_for_decision"]
 
 
 def test_what_is_left_out_is_as_the_recipe_has_it(

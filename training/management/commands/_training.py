@@ -20,6 +20,9 @@ from ._progress import ProgressLine
 
 _STOPPED_BY_HAND = 130  # as shells have it
 
+# What `--activate` means by itself, and the word for those who mean it.
+IF_NO_WORSE, EVEN_IF_WORSE = "if-no-worse", "even-if-worse"
+
 
 class TrainingCommand(BaseCommand):
     """Creates a run, or takes one that was cut off, executes it and prints what it made."""
@@ -35,7 +38,7 @@ class TrainingCommand(BaseCommand):
         what.add_argument("--recipe", choices=self.choices)
         what.add_argument("--resume", type=int, metavar="RUN", help="Go on with a run cut off.")
         parser.add_argument("--dataset", help="Its name; the newest if not given.")
-        parser.add_argument("--activate", action="store_true", help="Let the new version serve.")
+        add_activate(parser)
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
@@ -58,6 +61,8 @@ class TrainingCommand(BaseCommand):
         if options["json"]:
             metrics = version.metrics
             report = {"run": run.pk, "model_version": version.name, "metrics": metrics}
+            if run.activate:
+                report |= {"serves": not run.waits_for_decision, "message": run.message}
             self.stdout.write(json.dumps(report))
         else:
             self.stdout.write(run.message)
@@ -112,6 +117,24 @@ def named_version(name: str | None) -> ModelVersion | None:
     if version is None:
         raise CommandError(f"There is no model version called {name!r}.")
     return version
+
+
+def add_activate(parser: ArgumentParser) -> None:
+    """The option that `activation` reads."""
+    parser.add_argument(
+        "--activate",
+        nargs="?",
+        const=IF_NO_WORSE,
+        choices=[IF_NO_WORSE, EVEN_IF_WORSE],
+        help="Let the new version serve, unless something speaks against it; with "
+        f"={EVEN_IF_WORSE}, whatever does.",
+    )
+
+
+def activation(options: dict[str, Any]) -> dict[str, bool]:
+    """What `--activate` asks of `create_training`."""
+    wanted = options["activate"]
+    return {"activate": bool(wanted), "even_if_worse": wanted == EVEN_IF_WORSE}
 
 
 def _given(options: dict[str, Any]) -> set[str]:

@@ -15,6 +15,7 @@ from vision.errors import VisionError
 
 from ._database import ready_database
 from ._progress import ProgressLine
+from ._training import activation, add_activate
 
 
 class Command(BaseCommand):
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path, help="What came back.")
         parser.add_argument("--parcel", type=Path, required=True, help="What had been packed.")
         parser.add_argument("--name", help="What the version is called; else after the folder.")
-        parser.add_argument("--activate", action="store_true", help="Let the new version serve.")
+        add_activate(parser)
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
     def handle(self, **options: Any) -> None:
@@ -39,7 +40,9 @@ class Command(BaseCommand):
         try:
             name = options["name"] or free_name(folder.name)
             version = bring_home(folder, options["parcel"].resolve(), name, progress)
-            serves = activated(version) if options["activate"] else []
+            wanted = activation(options)
+            even_if_worse = wanted["even_if_worse"]
+            serves = activated(version, even_if_worse=even_if_worse) if wanted["activate"] else []
         except VisionError as error:
             raise CommandError(str(error)) from error
         if options["json"]:

@@ -8,7 +8,7 @@ from training.models import Dataset, TrainingRun
 from training.trainings import create_training
 from vision.pretrain_recipe import PRETRAIN_RECIPES
 
-from ._training import TrainingCommand, named_version
+from ._training import TrainingCommand, activation, named_version
 
 _GO_ON = ", ".join(name for name, recipe in PRETRAIN_RECIPES.items() if recipe.goes_on)
 
@@ -35,6 +35,4 @@ class Command(TrainingCommand):
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
         recipe = recipes.chosen(options["recipe"], seed=options["seed"])
         trunk = named_version(options["start"])
-        return create_training(
-            dataset, recipe, trunk=trunk, activate=options["activate"], user=None
-        )
+        return create_training(dataset, recipe, trunk=trunk, user=None, **activation(options))

@@ -52,5 +52,5 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"Registered the model {NAME}, a trunk without heads. "
-            f"`manage.py train --recipe classic --model {NAME} --activate` trains the deck's."
+            f"`manage.py train --recipe classic --model {NAME}` trains the deck's."
         )

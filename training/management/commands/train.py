@@ -11,7 +11,7 @@ from training.registry import active_version
 from training.trainings import create_training
 from vision.recipes import RECIPES
 
-from ._training import TrainingCommand, named_version
+from ._training import TrainingCommand, activation, named_version
 
 
 class Command(TrainingCommand):
@@ -35,9 +35,7 @@ class Command(TrainingCommand):
         trunk = named_version(options["model"])
         if trunk is None and active_version() is None:
             call_command("register_starter", stdout=self.stderr)
-        return create_training(
-            dataset, recipe, trunk=trunk, activate=options["activate"], user=None
-        )
+        return create_training(dataset, recipe, trunk=trunk, user=None, **activation(options))
 
 
 def _names(text: str) -> list[str]:

@@ -1,0 +1,53 @@
+"""An exam without files, and what versions are said to have answered there."""
+
+from typing import Any
+
+import numpy as np
+
+from tests.factories import ModelVersionFactory
+from tests.training.reports import HEADS
+from training.exams import current_exam, keep_outcome
+from training.models import Exam, ExamImage, ModelVersion
+from vision.scores import Scores
+
+
+def exam_of(scores: Scores) -> Exam:
+    """An exam with the labels of some scores."""
+    exam = Exam.objects.create(dataset_name="many", of_utkface=True)
+    labels = zip(scores.age, scores.gender, scores.race, strict=True)
+    ExamImage.objects.bulk_create(
+        ExamImage(
+            exam=exam,
+            position=position,
+            digest=f"{position:064}",
+            age=int(age),
+            gender=int(gender),
+            race=int(race),
+        )
+        for position, (age, gender, race) in enumerate(labels)
+    )
+    return exam
+
+
+def examined(scores: Scores, **fields: Any) -> ModelVersion:
+    """A version that gave these answers on the present exam."""
+    fields = {"manifest": {"heads": HEADS}} | fields
+    version: ModelVersion = ModelVersionFactory.create(**fields)
+    sat(version, scores)
+    return version
+
+
+def sat(version: ModelVersion, scores: Scores) -> None:
+    """Keep these answers of a version on the present exam, which is made if there is none."""
+    exam = current_exam() or exam_of(scores)
+    keep_outcome(exam, version, scores)
+
+
+def without(scores: Scores, seen: Any) -> Scores:
+    """The scores, silent about images that were learnt from."""
+    said = ("years", "low", "high", "promised", "gender_shares", "race_shares")
+    columns = {name: getattr(scores, name).copy() for name in said}
+    for column in columns.values():
+        column[seen] = np.nan
+    labels = {name: getattr(scores, name) for name in ("age", "gender", "race")}
+    return Scores(**labels, **columns)

@@ -96,7 +96,8 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         except (OSError, PhotoError):
             raise Http404 from None
         response = HttpResponse(data, content_type="image/jpeg")
-        response["Cache-Control"] = "private, max-age=3600"
+        # A correction may be withdrawn at any time, and then no browser shall have it.
+        response["Cache-Control"] = "no-store" if sample.sender else "private, max-age=3600"
         return response
 
     def has_add_permission(self, _request: HttpRequest) -> bool:

@@ -22,8 +22,16 @@ from vision.errors import BundleError
 
 from .. import downloads, gate, report_charts
 from ..charts import as_csv
+from ..corrections import withdrawn_from
 from ..edit_tables import edits_table
-from ..metrics import comparison, figure_text, gap_sentences, metrics_of, test_sentences
+from ..metrics import (
+    comparison,
+    figure_text,
+    gap_sentences,
+    metrics_of,
+    test_sentences,
+    withdrawn_sentences,
+)
 from ..models import ModelVersion
 from ..registry import ACTIVATED, activate_version, active_version, previous_version
 from ..starter import waiting_starter
@@ -126,7 +134,10 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             "measured_on": metrics_of(version).get("n"),
             "comparison": comparison(version, serving),
             "edits": edits_table(version.report),
-            "test_notes": list(test_sentences(version.manifest, version.report)),
+            "test_notes": [
+                *test_sentences(version.manifest, version.report),
+                *withdrawn_sentences(withdrawn_from(version)),
+            ],
             "gaps": gap_sentences(version.report.get("gaps", ())),
             "sections": report_charts.sections(version.report),
             "manifest": json.dumps(_without_history(version.manifest), indent=2),

@@ -52,6 +52,11 @@ def of_sample(field: str, otherwise: Any) -> Coalesce:
     return Coalesce(Subquery(found), otherwise)
 
 
+def is_test(sample: Sample) -> bool:
+    """Whether versions are examined on an image."""
+    return Content.objects.filter(digest=sample.digest, split="test").exists()
+
+
 def hashes_of(digests: Iterable[str]) -> list[int]:
     """The perceptual hashes of contents, in no order."""
     found: list[int] = []

@@ -188,9 +188,11 @@ class Sample(models.Model):
     face_confidence = models.FloatField(
         null=True, editable=False, help_text=_("0: no face was found; empty: nobody looked.")
     )
-    doubt = models.FloatField(_("doubt"), null=True, editable=False)
-    doubtful_label = models.CharField(max_length=6, blank=True, editable=False)
-    suggestion = models.CharField(_("model's estimate"), max_length=20, blank=True, editable=False)
+    to_check = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="A test image that somebody who sees no estimate is to look at.",
+    )
 
     class Meta:
         verbose_name = _("image")
@@ -202,11 +204,79 @@ class Sample(models.Model):
         indexes = [
             # The cube that every chart is made of.
             models.Index(fields=["dataset", "reason", "race", "gender", "age"], name="sample_cube"),
-            models.Index(fields=["dataset", "-doubt"], name="sample_doubt"),
+            models.Index(
+                fields=["dataset"], condition=models.Q(to_check=True), name="sample_to_check"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class LabelName(models.TextChoices):
+    AGE = "age", _("Age")
+    GENDER = "gender", _("Gender")
+    RACE = "race", _("Race")
+
+
+class Doubt(models.Model):
+    """A label that a model which had not seen it would not give. Of test images there is none.
+
+    `doubt` is in 0..1 and compares with others of the same label alone. `suggestion` is what the
+    model would have said: years, or the name of a gender or a race.
+    """
+
+    sample = models.ForeignKey(Sample, models.CASCADE, related_name="doubts")
+    label = models.CharField(max_length=6, choices=LabelName)
+    doubt = models.FloatField(_("doubt"))
+    suggestion = models.CharField(_("model's estimate"), max_length=20)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sample", "label"], name="one_doubt_per_label")
+        ]
+        indexes = [models.Index(fields=["label", "-doubt"], name="doubt_by_label")]
+
+    def __str__(self) -> str:
+        return f"{self.sample}: {self.label}"
+
+    @property
+    def value(self) -> int:
+        """The number that stands for the suggestion."""
+        return int(self.suggestion if self.label == LabelName.AGE else self._choice.value)
+
+    @property
+    def in_words(self) -> str:
+        """The suggestion as people say it."""
+        return str(self.suggestion if self.label == LabelName.AGE else self._choice.label)
+
+    @property
+    def _choice(self) -> GenderLabel | RaceLabel:
+        choices = GenderLabel if self.label == LabelName.GENDER else RaceLabel
+        return choices[self.suggestion.upper()]
+
+
+class Annotation(models.Model):
+    """What one person says the labels of an image are; a label is null where they say nothing."""
+
+    sample = models.ForeignKey(Sample, models.CASCADE, related_name="annotations")
+    annotator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    age = models.PositiveSmallIntegerField(_("age"), null=True)
+    gender = models.PositiveSmallIntegerField(_("gender"), null=True, choices=GenderLabel)
+    race = models.PositiveSmallIntegerField(_("race"), null=True, choices=RaceLabel)
+    said_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sample", "annotator"], name="one_annotation_each")
+        ]
+
+    def __str__(self) -> str:
+        labels = [self.age, self.get_gender_display(), self.get_race_display()]
+        words = " · ".join("–" if label is None else str(label) for label in labels)
+        return f"{self.annotator or '–'}: {words}"
 
 
 class Curation(models.Model):

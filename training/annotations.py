@@ -25,7 +25,7 @@ def annotate(sample: Sample, annotator: Any, said: Mapping[str, int]) -> list[st
     """
     with transaction.atomic():
         kept = Sample.objects.select_for_update().get(pk=sample.pk)
-        kept.to_check = False
+        before, kept.to_check = labels_of(kept), False
         Annotation.objects.update_or_create(sample=kept, annotator=annotator, defaults={**said})
         Doubt.objects.filter(sample=kept, label__in=said).delete()
         everybody = list(kept.annotations.all())
@@ -36,7 +36,10 @@ def annotate(sample: Sample, annotator: Any, said: Mapping[str, int]) -> list[st
                 disputed.append(label)
             else:
                 setattr(kept, label, values.pop())
-        relabel(kept)
+        if labels_of(kept) == before:
+            kept.save(update_fields=["to_check"])
+        else:
+            relabel(kept)
     return disputed
 
 

@@ -74,7 +74,10 @@ def add(dataset: Dataset, on_progress: Progress) -> int:
     Raises whatever `on_progress` raises. Run again, it goes on where it was cut off.
     """
     [source] = _sources
-    return bring_in(dataset, source, on_progress, source.hold)
+    added = bring_in(dataset, source, on_progress, source.hold)
+    given = dataset.samples.exclude(sender="")
+    Withdrawal.objects.filter(digest__in=given.values("digest")).delete()
+    return added
 
 
 def samples_of(names: Collection[str]) -> QuerySet[Sample]:

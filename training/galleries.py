@@ -56,9 +56,10 @@ def page_of(dataset: Dataset, show: str, number: int = 1) -> Page:
 
 def _single(dataset: Dataset, samples: QuerySet[Any], show: str) -> QuerySet[Any]:
     if label := doubted_in(show):
-        doubted: QuerySet[Any] = samples.filter(doubts__label=label).exclude(split=SplitName.TEST)
+        doubted = samples.filter(doubts__label=label).exclude(split=SplitName.TEST)
         doubted = doubted.order_by("-doubts__doubt", "pk")
-        return doubted.annotate(suggestion=F("doubts__suggestion"))
+        ranked: QuerySet[Any] = doubted.annotate(suggestion=F("doubts__suggestion"))
+        return ranked
     if show == TO_CHECK:
         # In an order that tells nothing of which the model doubts.
         return samples.filter(to_check=True).order_by("digest", "pk")

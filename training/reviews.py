@@ -89,16 +89,16 @@ def review(dataset: Dataset, on_progress: Progress) -> str:
 
     Raises TooFewImages, and what computing features may raise. Imports TensorFlow.
     """
-    samples = list(dataset.samples.filter(reason="").order_by("digest", "pk"))
+    samples = in_use(dataset)
     if len(samples) < _FEWEST:
         raise TooFewImages(
             _("The dataset has fewer than %(least)d images in use.") % {"least": _FEWEST}
         )
-    features = _features(samples, on_progress)
+    features = features_of(samples, on_progress)
     groups = np.array([sample.group for sample in samples])
     found: list[Found] = []
-    for step, find in enumerate((_gender_doubts, _race_doubts, _age_doubts)):
-        on_progress("labels", step, 3)
+    for step, find in enumerate(SEARCHES.values()):
+        on_progress("labels", step, len(SEARCHES))
         found += find(samples, features, groups)
     _write(dataset, samples, found)
     return _("%(count)d of %(total)d labels look doubtful; please look at them.") % {
@@ -107,7 +107,12 @@ def review(dataset: Dataset, on_progress: Progress) -> str:
     }
 
 
-def _features(samples: list[Sample], on_progress: Progress) -> NDArray[np.float32]:
+def in_use(dataset: Dataset) -> list[Sample]:
+    """The images that are searched, in the order that `Found.index` counts in."""
+    return list(dataset.samples.filter(reason="").order_by("digest", "pk"))
+
+
+def features_of(samples: list[Sample], on_progress: Progress) -> NDArray[np.float32]:
     """Maximum and mean of `pool5` over its positions: (N, 1024)."""
     from vision.features import PLAIN, open_features
 
@@ -183,6 +188,10 @@ def _age_doubts(
     doubts = doubts_of_ages(ages, years)
     for index in np.flatnonzero(doubts > _doubt_at(_DOUBTFUL_SPREADS)):
         yield Found(int(index), "age", float(doubts[index]), str(max(0, round(years[index]))))
+
+
+SEARCHES = {"gender": _gender_doubts, "race": _race_doubts, "age": _age_doubts}
+"""Label → what finds doubtful ones among samples, given their features and groups."""
 
 
 def doubts_of_ages(ages: NDArray[np.float64], years: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -120,6 +120,17 @@ def test_however_a_correction_goes_it_leaves_the_dataset_and_the_disk(
     assert Withdrawal.objects.get().digest == digest
 
 
+def test_what_was_rejected_and_is_accepted_again_is_withdrawn_no_more(
+    face: Face, dataset: Dataset, stranger: User
+) -> None:
+    add(dataset)
+    for verdict in (Review.REJECTED, Review.ACCEPTED):
+        review(Correction.objects.all(), verdict, stranger)
+    assert Withdrawal.objects.exists()
+    add(dataset)
+    assert not Withdrawal.objects.exists()
+
+
 def test_what_came_by_an_export_of_this_site_leaves_too(
     face: Face, tmp_path: Path, django_capture_on_commit_callbacks: Any
 ) -> None:

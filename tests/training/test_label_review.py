@@ -103,6 +103,9 @@ def test_test_images_to_check_are_shown_without_estimate_and_confirmed(
     assert page.count('name="image"') == 3
     said = Annotation.objects.get()
     assert (said.sample, said.annotator, said.age, said.gender) == (samples[0], boss, 30, 0)
+    revision = dataset.revision
+    dataset.refresh_from_db()
+    assert dataset.revision == revision  # nothing is in it that was not
 
 
 def test_a_gallery_ranks_one_label_and_tells_the_split(dataset: Dataset, office: Client) -> None:

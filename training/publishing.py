@@ -209,7 +209,10 @@ def _refuse_lost(skipped: Mapping[str, int]) -> None:
 
 
 def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:
-    """Which images, for a manifest: enough to select the same again."""
+    """Which images, for a manifest: enough to select the same again; of corrections, how many of
+    how many senders train."""
+    senders = [example.sender for example in curated.train if example.sender]
+    corrections = {"count": len(senders), "senders": len(set(senders))}
     return {
         "dataset": dataset.name,
         "recipe": curated.recipe,
@@ -218,6 +221,7 @@ def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:
         "counts": {
             split: len(getattr(curated, split)) for split in ("train", "validation", "test")
         },
+        "corrections": corrections,
     }
 
 

@@ -59,6 +59,10 @@ class ResultFolder:
         self._history: dict[str, list[Metrics]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
+    @property
+    def has_result(self) -> bool:
+        return (self._folder / RESULT).exists()
+
     def log(self, line: str) -> None:
         with (self._folder / LOG).open("a") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {line}\n")

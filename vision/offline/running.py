@@ -69,7 +69,7 @@ def run(parcel: Parcel, out: Path, work: Path, clock: Clock, say: Say) -> None:
         folder.log(line)
         say(line)
 
-    _end_with(clock, tell)
+    _end_with(clock, folder, tell)
     tell(f"{_device()}; {clock.left:.0f} of {clock.total:.0f} s are left.")
     if work.joinpath("done").exists():
         tell("This training is done: what it made lies there. Another needs another --out.")
@@ -182,12 +182,15 @@ class _Watcher:
             self._better, self._written_at = None, time.monotonic()
 
 
-def _end_with(clock: Clock, tell: Say) -> None:
+def _end_with(clock: Clock, folder: ResultFolder, tell: Say) -> None:
     """End the process with the clock, should anything keep it longer; what is on disk is whole."""
 
     def end() -> None:
-        tell("The time is over; what is written so far is the result.")
-        os._exit(0)
+        if folder.has_result:
+            tell("The time is over; what is written so far is the result.")
+            os._exit(0)
+        tell("The time is over before the first epoch was through: there is no result.")
+        os._exit(1)
 
     timer = threading.Timer(max(clock.left, 0), end)
     timer.daemon = True

@@ -4,12 +4,12 @@ After Mitchell et al., "Model cards for model reporting", FAT* 2019. A card goes
 goes, so it is in English whatever language the site is read in.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import override
 
-from vision.fairness import ENOUGH
+from vision.fairness import ENOUGH, GROUP_FIGURES
 
 from .edit_tables import edits_table
 from .exam_tables import exam_sentences
@@ -35,7 +35,6 @@ _COLUMNS: dict[str, str] = {
     "race_accuracy": "race (5 labels)",
     "age_interval_coverage": "ages in interval",
 }
-_GROUP_FIGURES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy")
 _OUTPUTS = {
     "distribution": "a distribution over years, whose expectation is the estimate",
     "scalar": "a number of years",
@@ -175,22 +174,36 @@ def _by_group(report: Facts) -> str:
     if not groups:
         return "No figures by group were recorded."
     enough = [group for group in groups if group["n"] >= ENOUGH]
-    table = [["labelled", "images", *(_COLUMNS[figure] for figure in _GROUP_FIGURES)]]
+    table = [["labelled", "images", *(_COLUMNS[figure] for figure in GROUP_FIGURES)]]
     table += [
         [
             group_name(group),
             str(group["n"]),
-            *(figure_text(group, figure) for figure in _GROUP_FIGURES),
+            *(_with_interval(group, figure) for figure in GROUP_FIGURES),
         ]
-        for group in (*marginal_groups(groups, _GROUP_FIGURES), *enough)
+        for group in (*_marginal(report), *enough)
     ]
     text = (
         f"By race, by gender, by decade, and by all three where {ENOUGH} images or more have them; "
-        f"figures of fewer say more of chance than of the group.\n\n{_table(table)}"
+        "figures of fewer say more of chance than of the group. In brackets how far a figure may "
+        f"be off (95 %), where that is known.\n\n{_table(table)}"
     )
     if gaps := "\n".join(f"- {sentence}" for sentence in gap_sentences(report.get("gaps", ()))):
         text += f"\n\nThe largest gaps between groups of at least {ENOUGH} images:\n\n{gaps}"
     return text
+
+
+def _marginal(report: Facts) -> Iterable[Facts]:
+    """Groups by one label; reports of before have them without intervals."""
+    known: Iterable[Facts] | None = report.get("by_group")
+    return known or marginal_groups(report["metrics"]["groups"], GROUP_FIGURES)
+
+
+def _with_interval(group: Facts, figure: str) -> str:
+    text = figure_text(group, figure)
+    if not group.get("intervals", {}).get(figure):
+        return text
+    return f"{text} ({figure_text(group['intervals'], figure)})"
 
 
 def _edits(report: Facts) -> str:

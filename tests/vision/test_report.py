@@ -161,6 +161,22 @@ def test_reliability_sets_confidence_against_accuracy() -> None:
     assert reliability["race"]["bins"][9]["n"] == 3
 
 
+def test_figures_by_group_come_with_how_far_they_may_be_off() -> None:
+    def people(count: int, race: int, years: float) -> list[Any]:
+        return [(Labels(30, 0, race), says(years, 0.0, white=1.0))] * count
+
+    groups = described(*people(40, 0, 32), *people(40, 0, 36), *people(10, 1, 33))["by_group"]
+    found = {(*(set(group) & {"race", "gender", "age"}), group["n"]): group for group in groups}
+    white, black = found["race", 80], found["race", 10]
+    assert (white["race"], white["age_mae"], white["race_accuracy"]) == ("white", 4.0, 1.0)
+    low, high = white["intervals"]["age_mae"]
+    # Of 80 errors, half 2 and half 6, the mean is uncertain by 1.96 · 2 / √80 = 0.44.
+    assert (low, high) == (pytest.approx(3.56, abs=0.1), pytest.approx(4.44, abs=0.1))
+    assert black["intervals"]["age_mae"] == [3.0, 3.0]
+    assert [group["age"] for group in groups if "age" in group] == ["30-39"]
+    assert sum(group["n"] for group in groups if "gender" in group) == 90
+
+
 def test_gaps_name_the_groups_that_fare_best_and_worst() -> None:
     def people(count: int, gender: int, race: int, years: float) -> list[Any]:
         right = {"white": 1.0} if race == 0 else {"black": 1.0}

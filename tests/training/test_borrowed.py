@@ -117,7 +117,7 @@ def test_packed_trained_killed_resumed_cut_off_by_the_clock_and_brought_home(
     assert 2 < made < planned
     assert ended.history["1: 48 px"][:2] == killed.history["1: 48 px"][:2]
 
-    bring_home(out, parcel, "--name", "travelled", "--activate", "--json")
+    bring_home(out, parcel, "--name", "travelled", "--activate=even-if-worse", "--json")
     told = json.loads(capfd.readouterr().out.splitlines()[-1])
     version = ModelVersion.objects.get(name="travelled")
     assert version == active_version()

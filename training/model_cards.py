@@ -202,7 +202,7 @@ def _honesty(report: Facts) -> str:
         lines.append(
             f"- The age interval claims to hold {interval['promised']:.0%} of the labelled ages "
             f"and holds {interval['coverage']:.1%}; it is {interval['mean_width']:.1f} years wide "
-            "on average."
+            f"on average.{_by_estimated_decade(interval)}"
         )
     for head, reliability in report.get("reliability", {}).items():
         if reliability:
@@ -212,6 +212,13 @@ def _honesty(report: Facts) -> str:
                 f"{reliability['expected_calibration_error']:.3f}."
             )
     return "\n".join(lines)
+
+
+def _by_estimated_decade(interval: Facts) -> str:
+    """A sentence for reports that tell it; decades with too few images are left out."""
+    decades = interval.get("by_estimated_decade", [])
+    held = [f"{one['age']}: {one['coverage']:.1%}" for one in decades if one["n"] >= ENOUGH]
+    return f" By estimated decade it holds {', '.join(held)}." if held else ""
 
 
 def _cells(figures: Facts) -> list[str]:

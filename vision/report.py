@@ -117,7 +117,6 @@ def _ages(scores: Scores) -> dict[str, Any] | None:
     known = scores.where(~np.isnan(scores.years))
     if not len(known):
         return None
-    estimated = np.clip(known.years // 10, 0, len(AGE_BINS) - 1).astype(np.int64)
     return {
         "by_decade": [
             {
@@ -130,7 +129,7 @@ def _ages(scores: Scores) -> dict[str, Any] | None:
             for of_decade in [known.decade == decade]
         ],
         "points": _points(known),
-        "counts": _counts(known.decade, estimated, len(AGE_BINS)),
+        "counts": _counts(known.decade, known.estimated_decade, len(AGE_BINS)),
     }
 
 

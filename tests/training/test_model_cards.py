@@ -70,6 +70,7 @@ def test_it_tells_errors_by_group_and_whether_it_keeps_its_word(manifest: dict[s
     assert "| White, male, 20-29 | 100 | 3.000 | +3.000 | 1.000 | 1.000 |" in card
     assert "best for White (3.000; 400 images)" in card
     assert "claims to hold 80% of the labelled ages and holds 100.0%" in card
+    assert "By estimated decade it holds 20-29: 100.0%, 30-39: 100.0%" in card
     assert "gender: mean confidence 0.900, accuracy 1.000, expected calibration error 0.100" in card
 
 

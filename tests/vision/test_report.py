@@ -139,6 +139,9 @@ def test_intervals_are_held_to_their_promise() -> None:
     assert by_decade["30-39"]["coverage"] == 0.5
     assert by_decade["40-49"]["coverage"] == 1.0
     assert by_decade["50-59"]["coverage"] is None
+    estimated = {decade.pop("age"): decade for decade in interval["by_estimated_decade"]}
+    assert estimated["30-39"] == {"n": 3, "coverage": 0.6667, "mean_width": 10.0}
+    assert estimated["40-49"] == {"n": 0, "coverage": None, "mean_width": None}
 
 
 def test_reliability_sets_confidence_against_accuracy() -> None:

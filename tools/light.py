@@ -112,7 +112,10 @@ def print_photos(by_reading: dict[str, Any], folder: Path) -> None:
     from vision.detection import load_detector
     from vision.photos import decode_upright
 
-    photos = [decode_upright(path.read_bytes(), 1800)[0] for path in sorted(folder.glob("*.jpg"))]
+    photos = [
+        decode_upright(path.read_bytes(), least_side=1800)[0]
+        for path in sorted(folder.glob("*.jpg"))
+    ]
     faces = load_detector().detect(photos)
     before: dict[str, Any] = {}
     for share in SHARES:

@@ -7,7 +7,7 @@ import numpy as np
 
 from .types import LUMA, Image
 
-_BRIGHTEST = 0.99  # the quantile that one lamp or one spot of glare does not decide
+BRIGHTEST = 0.99  # the quantile that one lamp or one spot of glare does not decide
 _SAMPLES = 50_000  # pixels are enough to know it by; a crop of 224 pixels has about as many
 
 
@@ -17,7 +17,7 @@ def highlights(picture: Image) -> float:
     Of a large picture only every n-th row and column is read.
     """
     step = max(1, int(np.sqrt(picture.shape[0] * picture.shape[1] / _SAMPLES)))
-    return float(np.quantile(picture[::step, ::step] @ LUMA, _BRIGHTEST))
+    return float(np.quantile(picture[::step, ::step] @ LUMA, BRIGHTEST))
 
 
 def brighten(picture: Image, target: float) -> Image:

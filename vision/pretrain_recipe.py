@@ -38,6 +38,10 @@ _AUGMENTATION_LIMITS: Limits = (
     ("grey", _NUMBER, 0, 1),
     ("erase", _NUMBER, 0, 1),
     ("mixup", _NUMBER, 0, 10),
+    ("blur", _NUMBER, 0, 1),
+    ("sharpen", _NUMBER, 0, 1),
+    ("noise", _NUMBER, 0, 1),
+    ("jpeg", _NUMBER, 0, 1),
 )
 _LIMITS: Limits = (
     ("learning_rate", _NUMBER, 1e-7, 1),
@@ -71,7 +75,9 @@ class Augmentation:
     crop's side and stretched by up to `stretch`; half of them are mirrored where `mirror` is set.
     Brightness, contrast and saturation change by up to the shares given; a share `grey` loses
     its colour, a share `erase` a rectangle. `mixup` is the parameter of the Beta distribution
-    that shares of two blended images are drawn from; 0 blends none.
+    that shares of two blended images are drawn from; 0 blends none. Shares `blur`, `sharpen`,
+    `noise` and `jpeg` of the views get some of what cameras and editors do to photos; how much at
+    most, `training.views` says.
     """
 
     smallest: float = 0.75
@@ -86,6 +92,10 @@ class Augmentation:
     grey: float = 0.08
     erase: float = 0.2
     mixup: float = 0.0
+    blur: float = 0.0
+    sharpen: float = 0.0
+    noise: float = 0.0
+    jpeg: float = 0.0
 
     def __post_init__(self) -> None:
         check_numbers(self, _AUGMENTATION_LIMITS)

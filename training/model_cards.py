@@ -116,8 +116,9 @@ def _training(manifest: Facts) -> str:
     text = _facts(facts)
     if calibration := manifest.get("calibration"):
         text += (
-            f"\n\nIts weights are those of `{calibration['of']}`. How soft its crops are, its "
-            f"temperatures and its interval were measured anew.\n\n{_facts(calibration)}"
+            f"\n\nIts weights are those of `{calibration['of']}`. How soft and how dark its crops "
+            "may be, its temperatures and its interval were measured anew.\n\n"
+            f"{_facts(calibration)}"
         )
     return text
 
@@ -136,14 +137,21 @@ def _what_it_is(manifest: Facts) -> str:
             f"- {name}: {output}{f' ({labels})' if labels else ''}"
             + (f"; unsure ones (under {again:g}) get a second look, mirrored" if again else "")
         )
-    if reading := manifest.get("reading"):
-        lines.append(
-            "\nCrops sharper than most that it learnt from are softened before it sees them, to "
-            f"{reading['softness']:g} (docs/softness.md)."
-        )
+    lines += _reading(manifest.get("reading", {}))
     if made := manifest.get("created_at"):
         lines.append(f"\nMade on {str(made)[:10]}.")
     return "\n".join(lines)
+
+
+def _reading(reading: Facts) -> list[str]:
+    """What is done to crops before the network sees them."""
+    said = {
+        "softness": "Crops sharper than most that it learnt from are softened before it sees them, "
+        "to {:g} (docs/softness.md).",
+        "highlights": "Crops darker than nearly all that it learnt from are brightened before it "
+        "sees them, to highlights of {:g} of 255 (docs/light.md).",
+    }
+    return ["\n" + words.format(reading[name]) for name, words in said.items() if name in reading]
 
 
 def _figures(manifest: Facts, report: Facts) -> str:

@@ -47,7 +47,9 @@ def test_the_portrait_has_one_face(outcome: Outcome) -> None:
     assert face["gender"]["label"] == "female"
     assert 25 <= face["age"]["years"] <= 42
     assert face["age"]["low"] < face["age"]["high"]
-    assert set(face) == {"index", "box", "detection_confidence", "age", "gender", "race"}
+    assert set(face) == {"index", "box", "detection_confidence", "quality", "age", "gender", "race"}
+    assert face["quality"]["size"] == pytest.approx(face["box"]["width"], rel=0.15)
+    assert face["quality"]["reliable"] is True
 
 
 def test_the_cat_has_none(outcome: Outcome) -> None:

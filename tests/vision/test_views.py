@@ -26,7 +26,7 @@ from tests.vision.rendered_here import (
     rendered,
     still,
 )
-from vision.edits import EDITS
+from vision.edits import EDITS, darkened
 from vision.labelled_files import LabelledFiles
 from vision.precision import computing_in
 from vision.pretrain_recipe import Augmentation
@@ -289,6 +289,18 @@ def test_views_are_read_as_crops_are_for_an_estimate(size: int, target: float) -
     assert difference.max() <= 1
     assert (difference > 0).mean() < 0.001
     assert target == -2.5 or apart(plain, expected).mean() > 0.5
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.125])
+def test_dark_views_are_read_as_dark_crops_are_for_an_estimate(share: float) -> None:
+    dark = darkened(faces(12, 147), share)
+    plain = rendered(dark, still(12))
+    for reading in (Reading(highlights=180.0), Reading(softness=-3.5, highlights=180.0)):
+        expected = reading.read_all(plain)
+        difference = apart(rendered(dark, still(12), reading=reading), expected)
+        assert difference.max() <= 1
+        assert (difference > 0).mean() < 0.001
+        assert share == 1 or apart(plain, expected).mean() > 5
 
 
 def test_a_crop_of_one_colour_stays_itself_however_soft_crops_shall_be() -> None:

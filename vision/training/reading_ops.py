@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from ..light import BRIGHTEST
 from ..reading import Reading
 from ..softness import COARSE, FINE, LEAST_POWER, SIGMAS, SLICES, spectrum_plan
 from ..types import LUMA
@@ -20,9 +21,19 @@ Step = Callable[[Any], Any]
 def reading_steps(reading: Reading) -> Sequence[Step]:
     """What `reading.read_all` does, in its order; nothing of what stays as it is."""
     steps: list[Step] = []
+    if reading.highlights is not None:
+        steps.append(partial(brightened, target=reading.highlights))
     if reading.softness is not None:
         steps.append(partial(softened, target=reading.softness))
     return steps
+
+
+def brightened(levels: Any, target: float) -> Any:
+    """Each image with highlights no darker than `target`: `light.brighten`."""
+    luminance = ops.matmul(levels, LUMA.astype(np.float32))
+    found = ops.quantile(ops.reshape(luminance, (-1, luminance.shape[1] ** 2)), BRIGHTEST, axis=1)
+    gain = ops.maximum(target / ops.maximum(found, 1.0), 1.0)
+    return clipped(ops.round(levels * ops.reshape(gain, (-1, 1, 1, 1))))
 
 
 def softened(levels: Any, target: float) -> Any:

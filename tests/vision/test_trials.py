@@ -35,7 +35,7 @@ def test_what_is_told_of_faces_is_counted(pipeline: Pipeline, files: list[Labell
     told: list[tuple[str, int]] = []
     trials = {
         "good": Trial(),
-        "small": Trial(20),
+        "small": Trial(25),
         "blurred": Trial(change=partial(blurred, sigma=7)),
         "black": Trial(brightness=0.0),
     }

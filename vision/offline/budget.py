@@ -21,10 +21,12 @@ Train = Callable[[PretrainRecipe, OnProgress], object]
 @dataclass(frozen=True)
 class Pace:
     """How fast a stage trains: seconds until its first step is made, most of which compile, and
-    seconds an epoch, validation included; infinite where it has made no second step."""
+    seconds an epoch, validation included; infinite where it has made no second step. `validated`:
+    whether it has come to its first validation, which compiles too."""
 
     start: float
     epoch: float
+    validated: bool = True
 
 
 def measure(
@@ -59,11 +61,13 @@ def fitted_to(recipe: PretrainRecipe, paces: Sequence[Pace], seconds: float) -> 
 
 def reserve(recipe: PretrainRecipe, pace: Pace, train: int, validation: int) -> float:
     """Seconds that the last stage needs after its last step: two steps that were under way, a
-    validation of so many images (here as dear as training on them), and what is written."""
+    validation of so many images (here as dear as training on them; where none was seen, its
+    compilation as dear as that of the training), and what is written."""
+    compiling = 0.0 if pace.validated or math.isinf(pace.start) else pace.start
     if math.isinf(pace.epoch):
-        return _LAST_WRITES
+        return _LAST_WRITES + compiling
     steps = max(train // recipe.stages[-1].batch, 1)
-    return _LAST_WRITES + pace.epoch * (2 / steps + validation / train)
+    return _LAST_WRITES + compiling + pace.epoch * (2 / steps + validation / train)
 
 
 class _Measured(Exception):
@@ -99,8 +103,9 @@ class _Meter:
     def pace(self) -> Pace:
         start = self._heard[0][0] - self._begun if self._heard else math.inf
         if not self._made():
-            return Pace(start, math.inf)
-        return Pace(start, self._took() / self._made() * self._steps)
+            return Pace(start, math.inf, self._epoch_through)
+        epoch = self._took() / self._made() * self._steps
+        return Pace(start, epoch, self._epoch_through)
 
     def _made(self) -> int:
         heard = self._heard

@@ -71,6 +71,7 @@ def test_neither_compiling_nor_the_first_validation_count(clock: Clock) -> None:
 def test_of_long_epochs_the_steps_are_enough(clock: Clock) -> None:
     pace = measured(clock, trains(clock, 0.1), seconds=0.15)
     assert pace.epoch == pytest.approx(0.1 * STEPS)
+    assert not pace.validated
 
 
 def test_what_makes_no_second_step_in_time_has_no_pace(clock: Clock) -> None:
@@ -99,3 +100,9 @@ def test_epochs_fill_the_time_in_the_proportions_of_the_recipe(
 def test_what_is_kept_in_reserve_lasts_for_a_validation() -> None:
     pace = Pace(3, 60)  # 100 steps of 0.6 s
     assert reserve(ONE, pace, train=1600, validation=160) == pytest.approx(3 + 2 * 0.6 + 6)
+
+
+def test_a_validation_that_was_never_compiled_is_given_the_time_for_it() -> None:
+    pace = Pace(40, 60, validated=False)
+    assert reserve(ONE, pace, train=1600, validation=160) == pytest.approx(43 + 2 * 0.6 + 6)
+    assert reserve(ONE, Pace(40, math.inf, validated=False), 1600, 160) == 43

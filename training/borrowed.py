@@ -274,7 +274,6 @@ def _training(
     about: dict[str, Any], result: dict[str, Any], history: dict[str, Any]
 ) -> dict[str, Any]:
     return {
-        "run": None,
         "recipe": about["recipe"],
         "seed": about["recipe"]["seed"],
         "trunk": None,

@@ -12,8 +12,6 @@ from .labels import AGE_BINS
 from .losses import Truth
 
 _TEMPERATURES: NDArray[np.float64] = np.geomspace(0.1, 10, 461)  # steps of 1 %
-_FOLDS = 5
-_ROUNDS, _STEPS = 3, 20  # by then biases move by less than a thousandth
 _ENOUGH = 50  # with as many, the coverage of a band is uncertain by 5.7 points (one deviation)
 
 
@@ -23,10 +21,10 @@ def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Hea
     `outputs` are the head's raw outputs, float32 (N, units), for examples it was not trained on;
     `truth` (N,) as `losses.head_truth` gives it. Probabilities get the temperature of the lowest
     negative log-likelihood (Guo et al., "On calibration of modern neural networks", ICML 2017),
-    and biases where these are worth it, as after a training that weighted rare labels more. An age
-    gets, of mean and median, the estimate of the lower mean absolute error, and bands in
-    each of which its interval holds `spec.coverage` of the true ages. A distribution of ages is
-    sharpened only: to flatten it would draw its expectation to the middle of all ages.
+    and biases that undo the head's `label_weights`. An age gets, of mean and median, the estimate
+    of the lower mean absolute error, and bands in each of which its interval holds `spec.coverage`
+    of the true ages. A distribution of ages is sharpened only: to flatten it would draw its
+    expectation to the middle of all ages.
     """
     spec = replace(spec, point="mean", bands=(), biases=())
     if spec.output == "scalar":
@@ -68,47 +66,23 @@ def log_losses(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> ND
 
 
 def _labels(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
-    fit = _biased if _biases_are_worth_it(spec, outputs, truth) else _tempered
-    return fit(spec, outputs, truth)
+    """A head of labels with a temperature; and where training weighted labels, with as much of
+    these weights undone as makes the likelihood highest.
 
-
-def _biases_are_worth_it(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> bool:
-    """Whether examples that they were not fitted to gain by them: log-likelihood, by two standard
-    errors, and no less right."""
-    if len(truth) < _ENOUGH:
-        return False
-    fold = np.random.default_rng(0).permutation(len(truth)) % _FOLDS
-    losses, right = np.zeros((2, 2, len(truth)))
-    for held in (fold == number for number in range(_FOLDS)):
-        for row, fit in enumerate((_tempered, _biased)):
-            fitted = fit(spec, outputs[~held], truth[~held])
-            shares = class_probabilities(fitted, outputs[held])
-            losses[row, held] = log_losses(fitted, outputs[held], truth[held])
-            right[row, held] = shares.argmax(axis=1) == truth[held]
-    gain = losses[0] - losses[1]
-    clear = gain.mean() > 2 * gain.std() / len(gain) ** 0.5
-    return bool(clear and right[1].sum() >= right[0].sum())
-
-
-def _tempered(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
-    return replace(spec, temperature=_temperature(spec, outputs, truth))
-
-
-def _biased(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
-    """Temperature and biases by turns (Alexandari et al., ICML 2020).
-
-    The biases of the greatest likelihood are those by which each label's mean probability is its
-    share of the examples; one more of each is counted, so that none has no share.
+    Who learns with the weights w gives probabilities ∝ w p; -log w added to the logits makes them p
+    again (Elkan, "The foundations of cost-sensitive learning", IJCAI 2001). A network that knows
+    its training images by heart is moved less by weights than that.
     """
-    counts = np.bincount(truth, minlength=len(spec.labels)) + 1.0
-    biases = np.zeros(len(counts))
-    for _ in range(_ROUNDS):
-        spec = _tempered(spec, outputs, truth)
-        for _ in range(_STEPS):
-            given = class_probabilities(spec, outputs).mean(axis=0)
-            biases += np.log(counts / counts.sum() / given)
-            spec = replace(spec, biases=tuple((biases - biases.mean()).round(4).tolist()))
-    return spec
+    undone = -np.log(spec.label_weights) if spec.label_weights else np.zeros(len(spec.labels))
+    undone -= undone.mean()
+    shares = np.linspace(0, 1, 11) if undone.any() else (0,)
+
+    def fitted(share: float) -> HeadSpec:
+        biases = tuple((share * undone).round(4).tolist()) if share else ()
+        biased = replace(spec, biases=biases)
+        return replace(biased, temperature=_temperature(biased, outputs, truth))
+
+    return min(map(fitted, shares), key=lambda one: log_losses(one, outputs, truth).mean())
 
 
 def _point(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Point:

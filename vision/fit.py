@@ -34,7 +34,7 @@ from .stage import (
     train_stage,
     validation_figures,
 )
-from .targets import targets
+from .targets import targets, weighted_head
 
 _BLOCK5 = ("conv5_1", "conv5_2", "conv5_3", "pool5")
 _BLOCK5_SHARE = 0.1  # of the heads' learning rate, for weights that are good already
@@ -178,13 +178,15 @@ class _Job:
     def calibrated(self) -> Fitted:
         """Temperatures and intervals by the validation split, and everything put together."""
         self._report(FitProgress("calibration", 0, 1))
+        learnt = [example.labels for example in self._curated.train]
         labels = [example.labels for example in self._curated.validation]
         heads: dict[str, HeadSpec] = {}
         validation: Metrics = {}
         for spec in self._recipe.heads:
             truth, known = head_truth(spec, labels)
             outputs, truth = self._outputs[spec.name][known], truth[known]
-            heads[spec.name] = calibrate(spec, outputs, truth)
+            weighted = weighted_head(spec, learnt, self._recipe.balance)
+            heads[spec.name] = calibrate(weighted, outputs, truth)
             validation[spec.name] = validation_figures(heads[spec.name], outputs, truth)
             self._tensors |= head_tensors(self._heads[spec.name], spec)
         if self._recipe.unfreeze == "none":

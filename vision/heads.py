@@ -20,6 +20,7 @@ _OUTPUTS: dict[str, tuple[Output, ...]] = {
     "gender": ("binary",),
     "race": ("classes",),
 }
+_ONLY_WHERE_SET = {"point", "bands", "biases", "label_weights"}
 _ACTIVATIONS = {"linear", "relu", "sigmoid", "softmax"}
 
 
@@ -31,13 +32,13 @@ class HeadSpec:
     1,024 wide). `layers`: dicts, either {"dense": units, "activation": …, "name": …} or
     {"dropout": rate}. `output`: "distribution" (softmax over the ages 0, 1, 2, …), "scalar"
     (years), "binary" (probability of `labels[1]`) or "classes" (softmax over `labels`).
-    `temperature` divides the logits; `biases`, one a label, are added to them then. `coverage` is
-    the share of true ages the interval claims to hold; it lies between the `quantiles` of a
-    distribution, or `residuals` years (low, high) around a scalar. With `bands`, of rising
-    estimated ages from 0 on, interval and distribution are stretched about the estimate by its
-    band's factor, and the estimate of a distribution is its `point`, else its mean. A head of
-    labels whose largest share is under `second_look` looks at the mirrored face as well; see
-    `unsure`.
+    `temperature` divides the logits; `biases`, one a label, are then added, to undo the
+    `label_weights` that training gave an example of each. `coverage` is the share of true ages the
+    interval claims to hold; it lies between the `quantiles` of a distribution, or `residuals` years
+    (low, high) around a scalar. With `bands`, of rising estimated ages from 0 on, interval and
+    distribution are stretched about the estimate, the `point` of a distribution, by its band's
+    factor; without, the estimate is the mean. A head of labels whose largest share is under
+    `second_look` looks at the mirrored face as well; see `unsure`.
     """
 
     name: str
@@ -53,19 +54,19 @@ class HeadSpec:
     point: Point = "mean"
     bands: tuple[AgeBand, ...] = ()
     biases: tuple[float, ...] = ()
+    label_weights: tuple[float, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads: plain lists, so that it is the same before and after storing.
 
-        Without what only calibration gives a head: recipes are written as they always were.
+        Recipes, whose heads nothing has been measured of, are written as they always were.
         """
         spec = asdict(self)
         spec.pop("name")
-        for key, default in (("point", "mean"), ("bands", ()), ("biases", ())):
-            if spec[key] == default:
-                del spec[key]
         return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in spec.items()
+            if key not in _ONLY_WHERE_SET or value != getattr(HeadSpec, key)
         }
 
     @classmethod
@@ -85,7 +86,8 @@ class HeadSpec:
                 second_look=float(spec.get("second_look", 0.0)),
                 point=spec.get("point", "mean"),
                 bands=tuple(AgeBand(**band) for band in spec.get("bands", ())),
-                biases=tuple(float(bias) for bias in spec.get("biases", ())),
+                biases=tuple(map(float, spec.get("biases", ()))),
+                label_weights=tuple(map(float, spec.get("label_weights", ()))),
             )
             head._check()
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -106,8 +108,9 @@ class HeadSpec:
             raise ValueError("coverage or temperature out of range")
         if not 0 <= self.second_look <= (1 if self.labels else 0):
             raise ValueError("no such second look")
-        if len(self.biases) not in {0, len(self.labels)}:
-            raise ValueError("as many biases as labels are needed")
+        counts = {len(self.biases), len(self.label_weights)}
+        if not counts <= {0, len(self.labels)} or min(self.label_weights, default=1) <= 0:
+            raise ValueError("biases or weights that do not fit the labels")
         self._check_ages()
         if "dense" not in (last := self.layers[-1]) or not self._fits(int(last["dense"])):
             raise ValueError("the last layer does not fit the labels")
@@ -120,10 +123,9 @@ class HeadSpec:
                 raise ValueError("a median without bands")
             return
         starts = [band.start for band in self.bands]
-        if starts[0] != 0 or starts != sorted(set(starts)):
-            raise ValueError("bands must begin at 0 and rise")
-        if min(band.stretch for band in self.bands) < 0:
-            raise ValueError("no band can be stretched so")
+        narrowest = min(band.stretch for band in self.bands)
+        if starts[0] != 0 or starts != sorted(set(starts)) or narrowest < 0:
+            raise ValueError("bands must rise from 0 and be stretched by no less than 0")
         if self.output == "scalar" and self.residuals is None:
             raise ValueError("bands without residuals")
 

@@ -23,7 +23,7 @@ from vision.heads import parse_heads
 from vision.labels import GENDERS
 from vision.recipes import Recipe, recipe
 from vision.stage import FitProgress, LossDiverged
-from vision.targets import NothingToLearn
+from vision.targets import NothingToLearn, weighted_head
 from vision.types import FaceAttributes
 
 QUICK = recipe("full").with_changes(
@@ -99,6 +99,9 @@ def test_what_is_saved_serves_and_is_as_good_as_the_training_said(
     train: Train, curated: Curated, tmp_path: Path
 ) -> None:
     fitted = train()
+    labels = [one.labels for one in curated.train]
+    for spec in parse_heads(fitted.manifest):
+        assert spec.label_weights == weighted_head(spec, labels, QUICK.balance).label_weights
     faces = estimates(served(fitted, tmp_path / "model"), curated)
     error = np.mean([abs(face.age.years - labels.age) for labels, face in faces if face.age])
     gender = np.mean(

@@ -73,6 +73,8 @@ def test_a_spec_survives_its_json() -> None:
         {"second_look": -0.1},
         {"biases": [0.1]},
         {"biases": 0.1},
+        {"label_weights": [1.0]},
+        {"label_weights": [1.0, 0.0]},
     ],
 )
 def test_a_head_that_cannot_be_built_is_incompatible(change: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ def dataset_of(name: str, pictures: Iterable[Example], gender: Callable[[Labels]
 
 def trained(dataset: Dataset) -> TrainingRun:
     """A head for the gender that was to serve."""
-    recipe = quick(epochs=40, learning_rate=0.05)
+    recipe = quick(epochs=80, patience=80, learning_rate=0.05)
     run = create_training(dataset, recipe, trunk=None, activate=True, user=None)
     assert execute(take(run.pk)) == RunState.DONE, run.message
     run.refresh_from_db()

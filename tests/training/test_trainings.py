@@ -183,7 +183,7 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
     assert go_on(run, lambda phase, _done, _total: told.append(phase)) == RunState.DONE
 
     assert list(dict.fromkeys(told)) == [
-        "copies", "features", "gender", "calibration", "labels", "test",
+        "copies", "features", "gender", "calibration", "labels", "test", "exam",
     ]  # fmt: skip
     assert [set(epoch["gender"]) for epoch in run.history["gender"]] == 3 * [
         {"loss", "validation_loss", "validation_accuracy"}

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from . import learning
 from .models import Photo, Prediction
 
 _SESSION_KEY = "visitor"
@@ -66,3 +67,4 @@ def adopt(request: HttpRequest, user: User, **_: object) -> None:
     with transaction.atomic():
         for model in (Photo, Prediction):
             model._default_manager.filter(visitor=visitor).update(visitor=None, owner_id=user.pk)
+        learning.now_sent_by(user)

@@ -1,7 +1,8 @@
 """What administrators see of predictions: states and figures, never a photo or an estimate.
 
 Photos belong to the people who sent them; running the site gives nobody a reason to look. The
-exception are faces whose sender corrected them and agreed that they are looked at.
+exception are faces whose sender corrected them and agreed that they are looked at. Who sent one is
+told by a word that is the same for all of theirs, and names nobody.
 """
 
 import tempfile
@@ -14,13 +15,16 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from training.imports import ImportRefused, request_corrections
+from training.models import Dataset
 
 from . import corrections
 from .models import Correction, Prediction, Review
@@ -84,7 +88,7 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
 
     list_display = (
         "face_crop", "compared_age", "compared_gender", "compared_race",
-        "state", "consented_at", "expires",
+        "state", "sent_by", "consented_at", "expires",
     )  # fmt: skip
     list_display_links = None
     list_filter = (ReviewFilter,)
@@ -92,6 +96,7 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
     list_per_page = 25
     actions = ("accept", "reject")
     actions_list = ("download",)
+    list_before_template = "admin/predictions/correction/add.html"
 
     @admin.display(description=gettext_lazy("Face"))
     def face_crop(self, correction: Correction) -> str:
@@ -120,6 +125,10 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
     def state(self, correction: Correction) -> tuple[str, str]:
         return correction.review, correction.get_review_display()
 
+    @admin.display(description=gettext_lazy("Sender"))
+    def sent_by(self, correction: Correction) -> str:
+        return corrections.sender_of(correction.face.prediction.photo)[:8]
+
     @admin.display(description=gettext_lazy("Deleted on"))
     def expires(self, correction: Correction) -> Any:
         return correction.face.prediction.photo.expires_at.date()
@@ -127,7 +136,36 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
     def get_urls(self) -> list[URLPattern]:
         crop = self.admin_site.admin_view(self.crop)
         urls: list[URLPattern] = super().get_urls()
-        return [path("<int:pk>/crop.jpg", crop, name="predictions_correction_crop"), *urls]
+        add = self.admin_site.admin_view(self.add_to_dataset)
+        return [
+            path("<int:pk>/crop.jpg", crop, name="predictions_correction_crop"),
+            path("add-to/", add, name="predictions_correction_add_to"),
+            *urls,
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        shown = {"datasets": Dataset.objects.all(), "may_add": self._may_add(request)}
+        page: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **shown})
+        return page
+
+    def _may_add(self, request: HttpRequest) -> bool:
+        may_change: bool = self.has_change_permission(request)
+        return may_change and request.user.has_perm("training.change_dataset")
+
+    def add_to_dataset(self, request: HttpRequest) -> HttpResponse:
+        """Queue bringing everything accepted into the training of a dataset."""
+        if request.method != "POST":
+            return redirect("admin:predictions_correction_changelist")
+        if not self._may_add(request):
+            raise PermissionDenied
+        key = request.POST.get("dataset", "")
+        dataset = get_object_or_404(Dataset, pk=key if key.isdecimal() else 0)
+        try:
+            run = request_corrections(dataset.name, request.user)
+        except ImportRefused as refused:
+            messages.error(request, str(refused))
+            return redirect("admin:predictions_correction_changelist")
+        return redirect("admin:training_importrun_change", run.pk)
 
     def crop(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The corrected face, which no browser keeps: consent may be taken back at any time.
@@ -155,8 +193,8 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
         messages.success(request, words % {"count": count})
         if incomplete:
             words = ngettext(
-                "%(count)d of them leaves out a label and will not be exported.",
-                "%(count)d of them leave out a label and will not be exported.",
+                "%(count)d of them leaves out a label and will not be learnt from.",
+                "%(count)d of them leave out a label and will not be learnt from.",
                 incomplete,
             )
             messages.warning(request, words % {"count": incomplete})

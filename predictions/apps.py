@@ -7,5 +7,10 @@ class PredictionsConfig(AppConfig):
     verbose_name = _("Predictions")
 
     def ready(self) -> None:
-        # Connects the receivers: log-in adopts a browser's photos, files go with their rows.
-        from . import access, uploads  # noqa: F401
+        # Connects the receivers: log-in adopts a browser's photos, files go with their rows, and
+        # samples with corrections.
+        from training import corrections
+
+        from . import access, learning, uploads  # noqa: F401
+
+        corrections.come_from(learning.AcceptedCorrections())

@@ -158,6 +158,7 @@ def _rows(prediction: Prediction, faces: Sequence[FaceResult]) -> list[Face]:
             **face.detection.box.as_json(),
             detection_confidence=round(face.detection.confidence, 4),
             landmarks=[[round(float(v), 2) for v in point] for point in face.detection.landmarks],
+            quality=face.quality.as_json(),
             **face.attributes.as_json(),
         )
         for index, face in enumerate(faces)

@@ -1,17 +1,20 @@
 """Corrections: what the sender of a photo says a face's labels are, given to be learnt from.
 
 A correction belongs to a face of a kept photo and goes with it. Administrators accept or reject
-it; what is accepted is exported as aligned crops, named as UTKFace names them, which
+it; what is accepted can be added to datasets (`predictions.learning`), or exported as aligned
+crops, named as UTKFace names them, with a table of their labels and senders, which
 `import_dataset` takes. A crop needs all three labels. One that the sender left out is not filled
 in: not by others, who were not asked, and not by the model, which would learn what it believes
-already. Such a correction says how wrong the model is, and is left out of the export.
+already. Such a correction says how wrong the model is, and is left out.
 """
 
+import csv
+import io
 import logging
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,9 +22,13 @@ import numpy as np
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from PIL import Image
 
+from training import corrections as datasets
+from vision.dataset import Labels
 from vision.errors import PhotoError
+from vision.labelled_files import LabelledFile
 from vision.photos import encode_jpeg
 from vision.pipeline import align_again
 from vision.types import Box, Detection
@@ -32,8 +39,10 @@ logger = logging.getLogger(__name__)
 
 CROP_SIDE = 200  # pixels, as UTKFace's
 _CROP_QUALITY = 95
+_CHUNK = 100  # corrections read from the database at a time
 INCOMPLETE = Q(age=None) | Q(gender=None) | Q(race=None)
-_OUR_NAME = re.compile(r"\d+_\d_\d_\d{17}_\d+\.jpg\.chip\.jpg")
+_OUR_NAME = re.compile(r"\d+_\d_\d_\d{17}_(\d+)\.jpg\.chip\.jpg")
+_TABLE = "corrections.csv"
 
 
 class PhotoGone(Exception):
@@ -51,7 +60,8 @@ class Export:
 
 
 def correct(face: Face, labels: Mapping[str, int | None]) -> Correction:
-    """Keep what the sender says of a face; what was said and reviewed before is forgotten.
+    """Keep what the sender says of a face; what was said and reviewed before is forgotten, and
+    taken out of datasets.
 
     `labels`: numbers as in UTKFace's names, by head; None for nothing said. Heads that are not
     in it stay as they were. Raises Face.DoesNotExist where the face was deleted meanwhile.
@@ -60,6 +70,8 @@ def correct(face: Face, labels: Mapping[str, int | None]) -> Correction:
         # Whoever deletes a prediction locks its photo first: its faces stay for as long as this.
         photo = Photo.objects.select_for_update().filter(pk=face.prediction.photo_id)
         list(photo.values_list("pk"))
+        if former := Correction.objects.select_for_update().filter(face=face).first():
+            datasets.withdraw([name_of(former)])
         said = {**labels, "consented_at": timezone.now()}
         unreviewed = {"review": Review.PENDING, "reviewed_by": None, "reviewed_at": None}
         correction, _new = Correction.objects.update_or_create(
@@ -74,8 +86,28 @@ def take_back(face: Face) -> None:
 
 
 def review(chosen: QuerySet[Correction], verdict: Review, user: Any) -> int:
-    """Record what an administrator makes of corrections; how many there are."""
-    return chosen.order_by().update(review=verdict, reviewed_by=user, reviewed_at=timezone.now())
+    """Record what an administrator makes of corrections; how many there are.
+
+    What is not accepted any more is taken out of datasets.
+    """
+    with transaction.atomic():
+        if verdict != Review.ACCEPTED:
+            before = chosen.order_by("pk").filter(review=Review.ACCEPTED)
+            datasets.withdraw([name_of(one) for one in before.select_for_update(of=("self",))])
+        return chosen.order_by().update(
+            review=verdict, reviewed_by=user, reviewed_at=timezone.now()
+        )
+
+
+def usable() -> QuerySet[Correction]:
+    """What may be learnt from: accepted corrections that have all labels."""
+    return Correction.objects.filter(review=Review.ACCEPTED).exclude(INCOMPLETE).order_by("pk")
+
+
+def sender_of(photo: Photo) -> str:
+    """A word for whoever sent a photo, the same for all of theirs; it tells nobody who that is."""
+    who = f"account {photo.owner_id}" if photo.owner_id else f"visitor {photo.visitor}"
+    return salted_hmac("predictions.corrections.sender", who).hexdigest()[:16]
 
 
 def crop_of(correction: Correction) -> bytes:
@@ -100,7 +132,7 @@ def crop_of(correction: Correction) -> bytes:
 def export_to_folder(
     folder: Path, on_progress: Callable[[int, int], None] = lambda *_: None
 ) -> Export:
-    """Write a crop for every accepted correction that has all labels into a folder.
+    """Write a crop for every accepted correction that has all labels into a folder, and a table.
 
     The folder then holds what is accepted now: crops of an earlier export whose correction was
     changed or taken back are deleted from it, other files are left alone.
@@ -125,30 +157,65 @@ def export_to_zip(file: IO[bytes]) -> Export:
 
 
 def _export(write: Callable[[str, bytes], None], on_progress: Callable[[int, int], None]) -> Export:
-    accepted = Correction.objects.filter(review=Review.ACCEPTED)
-    complete = accepted.exclude(INCOMPLETE).select_related("face__prediction__photo")
-    total, written = complete.count(), 0
-    for done, (name, data) in enumerate(_crops(complete.order_by("pk").iterator(100)), 1):
-        if data:
-            write(name, data)
-            written += 1
+    total, files = usable().count(), []
+    for done, file in enumerate(labelled_files(usable()), 1):
+        if file.data:
+            write(file.name, file.data)
+            files.append(replace(file, data=b""))
         on_progress(done, total)
-    return Export(written, accepted.filter(INCOMPLETE).count(), total - written)
+    write(_TABLE, _table(files).encode())
+    incomplete = Correction.objects.filter(INCOMPLETE, review=Review.ACCEPTED).count()
+    return Export(len(files), incomplete, total - len(files))
 
 
-def _crops(corrections: Iterable[Correction]) -> Iterator[tuple[str, bytes]]:
-    """The name and the crop of each; no crop where the photo cannot be read."""
-    for correction in corrections:
-        try:
-            yield _name(correction), crop_of(correction)
-        except PhotoGone as error:
-            logger.warning("Correction %s is not exported: %s", correction.pk, error)
-            yield _name(correction), b""
+def _table(files: Iterable[LabelledFile]) -> str:
+    """The labels and the sender of every crop: by its sender an import knows a correction."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "age", "gender", "race", "sender"])
+    for file in files:
+        if file.labels:
+            age, gender, race = file.labels.age, file.labels.gender, file.labels.race
+            writer.writerow([file.name, age, gender, race, file.sender])
+    return text.getvalue()
 
 
-def _name(correction: Correction) -> str:
-    """`[age]_[gender]_[race]_[timestamp]_[number].jpg.chip.jpg`, the timestamp in milliseconds."""
+def labelled_files(corrections: QuerySet[Correction]) -> Iterator[LabelledFile]:
+    """Usable corrections as crops with labels; without data where the photo cannot be read."""
+    keys = list(corrections.values_list("pk", flat=True))
+    rows = Correction.objects.select_related("face__prediction__photo").order_by("pk")
+    for start in range(0, len(keys), _CHUNK):
+        for correction in rows.filter(pk__in=keys[start : start + _CHUNK]):
+            yield _labelled(correction)
+
+
+def _labelled(correction: Correction) -> LabelledFile:
+    try:
+        data = crop_of(correction)
+    except PhotoGone as error:
+        logger.warning("Correction %s cannot be learnt from: %s", correction.pk, error)
+        data = b""
+    if correction.age is None or correction.gender is None or correction.race is None:
+        raise ValueError(f"Correction {correction.pk} leaves a label out.")
+    return LabelledFile(
+        name_of(correction),
+        data,
+        Labels(correction.age, correction.gender, correction.race),
+        sender=sender_of(correction.face.prediction.photo),
+    )
+
+
+def name_of(correction: Correction) -> str:
+    """What a correction as it is now is called in datasets, and no other:
+
+    `[age]_[gender]_[race]_[timestamp]_[number].jpg.chip.jpg`, the timestamp in milliseconds."""
     moment = correction.consented_at
     stamp = f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03}"
     labels = f"{correction.age}_{correction.gender}_{correction.race}"
     return f"{labels}_{stamp}_{correction.pk}.jpg.chip.jpg"
+
+
+def key_of(name: str) -> int:
+    """The correction that a name of `name_of` is of; 0 for any other name."""
+    match = _OUR_NAME.fullmatch(name)
+    return int(match[1]) if match else 0

@@ -134,7 +134,8 @@ class Prediction(models.Model):
 class Face(models.Model):
     """One face of a finished prediction; estimates in the JSON form of `vision.types`.
 
-    An estimate is null where its head is switched off or absent from the model.
+    An estimate is null where its head is switched off or absent from the model, or where the photo
+    cannot tell, which the quality's warnings then say.
     """
 
     prediction = models.ForeignKey(
@@ -147,6 +148,8 @@ class Face(models.Model):
     height = models.PositiveIntegerField(_("height"))
     detection_confidence = models.FloatField(_("detection confidence"))
     landmarks = models.JSONField()
+    # Of faces found before it was measured it is null; its warnings are codes of `.warnings`.
+    quality = models.JSONField(_("quality"), null=True)
     age = models.JSONField(_("age"), null=True)
     gender = models.JSONField(_("gender"), null=True)
     race = models.JSONField(_("race"), null=True)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from vision.labels import GENDERS, RACES
 
 from .models import Correction, Face, Photo
+from .warnings import explained_quality
 
 # Below this probability a label is shown as uncertain.
 CONFIDENT = 0.7
@@ -67,6 +68,7 @@ class FaceCard:
     bars: Sequence[Bar]
     gender: Estimate | None
     race: Estimate | None
+    quality: dict[str, Any] | None
 
     @property
     def summary(self) -> str:
@@ -75,6 +77,8 @@ class FaceCard:
         if self.age:
             parts.append(_("about %(years)d") % {"years": round(self.age["years"])})
         parts += [str(one.label) for one in (self.gender, self.race) if one]
+        if not parts and self.quality and self.quality["warnings"]:
+            return _("cannot be told from this photo")
         return ", ".join(parts)
 
 
@@ -97,6 +101,7 @@ def face_cards(faces: Sequence[Face]) -> list[FaceCard]:
             bars=_bars(face.estimate("age")),
             gender=_estimate(face.estimate("gender")),
             race=_estimate(face.estimate("race")),
+            quality=explained_quality(face.quality),
         )
         for face in faces
     ]

@@ -1,10 +1,12 @@
-"""What senders should know of a photo: a code for programs and a sentence for people."""
+"""What senders should know of a photo or a face: a code for programs and a sentence for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from vision import quality
 from vision.photos import CUT_SHORT
 
 
@@ -20,10 +22,37 @@ class WarningCode(TextChoices):
     )
 
 
-def explained(codes: Iterable[str]) -> list[dict[str, str]]:
+class FaceWarningCode(TextChoices):
+    """Every code in the `warnings` of a face's quality. With `too_…` nothing is estimated."""
+
+    TOO_SMALL = (
+        quality.TOO_SMALL,
+        _("Too small to tell: the face has too few pixels. A larger photo may help."),
+    )
+    TOO_BLURRED = (
+        quality.TOO_BLURRED,
+        _("Too blurred to tell: the face shows no detail. A sharper photo may help."),
+    )
+    TOO_DARK = (
+        quality.TOO_DARK,
+        _("Too dark to tell: the face is nearly black. A brighter photo may help."),
+    )
+    SMALL = quality.SMALL, _("The face is small, so the estimates are less sure.")
+    BLURRED = quality.BLURRED, _("The face is blurred, so the estimates are less sure.")
+    DARK = quality.DARK, _("The face is very dark, so the estimates are less sure.")
+    TURNED = quality.TURNED, _("The head is turned to the side, so the estimates are less sure.")
+    CUT = quality.CUT, _("The photo shows only a part of the face, so the estimates are less sure.")
+
+
+def explained(codes: Iterable[str], known: type[TextChoices] = WarningCode) -> list[dict[str, str]]:
     """Each code with its sentence, in the reader's language; unknown codes are left out."""
     return [
-        {"code": code, "message": str(WarningCode(code).label)}
-        for code in codes
-        if code in WarningCode.values
+        {"code": code, "message": str(known(code).label)} for code in codes if code in known.values
     ]
+
+
+def explained_quality(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The quality of a face, its warnings with their sentences; None of a face from before."""
+    if stored is None:
+        return None
+    return {**stored, "warnings": explained(stored["warnings"], FaceWarningCode)}

@@ -104,6 +104,17 @@ class FaceFactory(factory.django.DjangoModelFactory[Face]):
     landmarks = factory.LazyFunction(
         lambda: [[150.0, 150.0], [230.0, 150.0], [190.0, 190.0], [155.0, 240.0], [225.0, 240.0]]
     )
+    quality = factory.LazyFunction(
+        lambda: {
+            "size": 182,
+            "sharpness": 0.7,
+            "exposure": 0.6,
+            "turn": 12,
+            "cut": False,
+            "reliable": True,
+            "warnings": [],
+        }
+    )
     age = factory.LazyFunction(
         lambda: {
             "years": 34.2,

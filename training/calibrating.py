@@ -1,7 +1,8 @@
 """A version from another: the same weights, told anew how to read crops and how sure to be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from django.utils import timezone
@@ -9,8 +10,10 @@ from django.utils.translation import gettext as _
 
 from vision.artifacts import Bundle, load_bundle
 from vision.curation import RECIPES
-from vision.dataset import Example
+from vision.dataset import Example, Labels
 from vision.errors import BundleIncompatible
+from vision.heads import HeadSpec
+from vision.targets import weighted_head
 
 from . import curations, lineage
 from .examinations import examine_waiting
@@ -48,7 +51,8 @@ def calibrate_anew(
     on_progress("reading", 0, 1)
     size = bundle.manifest["input_size"]
     reading = measured_reading(curated.train, size)
-    manifest = {**bundle.manifest, "reading": reading.as_json()}
+    heads = _weighted_heads(bundle.manifest, [one.labels for one in curated.train])
+    manifest = {**bundle.manifest, "reading": reading.as_json(), "heads": heads}
     on_progress("calibration", 0, 1)
     crops, labels = _crops(curated.validation, size), [one.labels for one in curated.validation]
     read_so = replace(bundle, manifest=manifest)
@@ -75,6 +79,18 @@ def _recipe(bundle: Bundle) -> str:
     """What selected the images of a version; that of all labels where nothing says so."""
     recipe = bundle.manifest.get("data", {}).get("recipe")
     return recipe if recipe in RECIPES else "full"
+
+
+def _weighted_heads(manifest: Mapping[str, Any], learnt: Sequence[Labels]) -> dict[str, Any]:
+    """The heads of a manifest. Those of before weights of labels were kept get the weights that
+    their own training, by its recipe, gives to such labels as were `learnt` from."""
+    recipe = manifest.get("training", {}).get("recipe", {})
+    heads = dict(manifest["heads"])
+    for name in heads.keys() & recipe.get("heads", {}).keys():
+        spec = HeadSpec.from_json(name, heads[name])
+        if not spec.label_weights:
+            heads[name] = weighted_head(spec, learnt, recipe.get("balance", 0)).as_json()
+    return heads
 
 
 def _crops(examples: Sequence[Example], size: int) -> np.ndarray:

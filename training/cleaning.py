@@ -37,7 +37,9 @@ def judge(dataset: Dataset, group: int | None = None) -> None:
         samples.update(reason=reason_under(F("ruling")))
 
 
-_COLUMNS = ("pk", "name", "digest", "age", "gender", "race", "found", "group", "picture")
+_COLUMNS = (
+    "pk", "name", "digest", "age", "gender", "race", "found", "group", "picture", "sender",
+)  # fmt: skip
 
 
 def _is_comparable(row: Any) -> bool:
@@ -48,7 +50,7 @@ def _is_comparable(row: Any) -> bool:
 
 def _record(row: Any) -> Record:
     labels = Labels(row.age, row.gender, row.race)
-    return Record(row.pk, row.name, row.digest, labels, row.picture)
+    return Record(row.pk, row.name, row.digest, labels, row.picture, bool(row.sender))
 
 
 def reason_under(ruling: Any) -> Case:

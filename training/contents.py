@@ -1,6 +1,6 @@
 """Contents: each once, its split fixed once, and groups of those that show one picture."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -33,8 +33,9 @@ def keep(samples: Iterable[Sample]) -> None:
             Content(
                 digest=digest,
                 perceptual_hash=sample.perceptual_hash,
-                split=split_of_bucket(sample.bucket),
+                split="train" if sample.sender else split_of_bucket(sample.bucket),
                 group=0,
+                is_correction=bool(sample.sender),
             )
             for digest, sample in new.items()
         ],
@@ -51,6 +52,11 @@ def of_sample(field: str, otherwise: Any) -> Coalesce:
     return Coalesce(Subquery(found), otherwise)
 
 
+def is_test(sample: Sample) -> bool:
+    """Whether versions are examined on an image."""
+    return Content.objects.filter(digest=sample.digest, split="test").exists()
+
+
 def hashes_of(digests: Iterable[str]) -> list[int]:
     """The perceptual hashes of contents, in no order."""
     found: list[int] = []
@@ -62,27 +68,51 @@ def hashes_of(digests: Iterable[str]) -> list[int]:
 
 def move_towards_learning(digests: Iterable[str], split: Split) -> None:
     """Give contents, and all that show the same pictures, a split, unless they are nearer to
-    learning already, or show what an exam does. Datasets that show them have changed by it."""
+    learning already, or show what an exam does. Datasets that show them have changed by it.
+    Corrections stay and move none."""
     farther = SPLITS[SPLITS.index(split) + 1 :]
+    movable = Content.objects.filter(is_correction=False, split__in=farther)
     for some in _batches(digests):
         with transaction.atomic():
-            found = Content.objects.filter(digest__in=some, split__in=farther)
-            groups = set(found.values_list("group", flat=True))
-            free = groups - _examined(groups)
-            _change(Content.objects.filter(group__in=free, split__in=farther), split=split)
+            groups = set(movable.filter(digest__in=some).values_list("group", flat=True))
+            _change(movable.filter(group__in=groups - _examined(groups)), split=split)
 
 
 def join(pairs: Iterable[tuple[int, int]]) -> None:
     """Put contents, by their keys, into one group, and into one split: that which is nearest to
-    learning, but for pictures of an exam, which test for ever."""
+    learning, but for pictures of an exam, which test for ever.
+
+    A correction moves no other content and links none: beside what is held back it is held back
+    too, whatever else it resembles.
+    """
     for pair in pairs:
-        groups = set(Content.objects.filter(pk__in=pair).values_list("group", flat=True))
+        linked = Content.objects.filter(pk__in=pair)
+        groups = set(linked.values_list("group", flat=True))
         if len(groups) < 2:
             continue
-        members = Content.objects.filter(group__in=groups)
-        splits = members.values_list("split", flat=True)
-        split = "test" if _examined(groups) else joint_split(splits)
-        _change(members, group=min(groups), split=split)
+        corrections = linked.filter(is_correction=True)
+        of_archives = Content.objects.filter(group__in=groups, is_correction=False)
+        if corrections and len(set(of_archives.values_list("group", flat=True))) == 2:
+            _hold_back(corrections, of_archives)
+        else:
+            _merge(groups, of_archives)
+
+
+def _merge(groups: Collection[int], of_archives: QuerySet[Content]) -> None:
+    """Make one group of two; corrections in it are held back where the rest is."""
+    members = Content.objects.filter(group__in=groups)
+    splits = list(of_archives.values_list("split", flat=True))
+    split = joint_split(splits) if splits else "train"
+    _change(of_archives, split="test" if _examined(groups) else split)
+    _hold_back(members.filter(is_correction=True), of_archives)
+    _change(members, group=min(groups))
+
+
+def _hold_back(corrections: QuerySet[Content], beside: QuerySet[Content]) -> None:
+    """Take corrections out of training where one of the contents beside them is not in it."""
+    held_back = beside.exclude(split="train").values_list("split", flat=True).first()
+    if held_back:
+        _change(corrections, split=held_back)
 
 
 def pictures(digests: Iterable[str]) -> dict[str, int]:

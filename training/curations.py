@@ -56,7 +56,7 @@ def _curate(dataset: Dataset, seed: int) -> dict[str, Curation]:
                 made,
                 update_conflicts=True,
                 unique_fields=["dataset", "recipe", "seed"],
-                update_fields=["revision", "fingerprint", "funnel", "cells"],
+                update_fields=["revision", "fingerprint", "funnel", "cells", "corrections"],
             )
     return {curation.recipe: curation for curation in made}
 
@@ -70,23 +70,26 @@ def _curation(dataset: Dataset, chosen: Selection, fingerprint: str) -> Curation
         fingerprint=fingerprint,
         funnel=[asdict(step) for step in chosen.funnel],
         cells=_cells(chosen),
+        corrections=Counter(c.sender for c, _ in chosen.chosen if c.sender),
     )
 
 
 def split_table(chosen: Selection) -> str:
-    """A selection as CSV, for others to reuse: file, content, labels and split of every image."""
+    """A selection as CSV, for others to reuse: file, content, labels and split of every image, and
+    the sender of each correction."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "sha256", "age", "gender", "race", "split"])
+    writer.writerow(["file", "sha256", "age", "gender", "race", "split", "sender"])
     for candidate, split in sorted(chosen.chosen, key=lambda pair: pair[0].name):
         if (labels := candidate.labels) is not None:
             gender, race = GENDERS[labels.gender], RACES[labels.race]
-            writer.writerow([candidate.name, candidate.digest, labels.age, gender, race, split])
+            row = [candidate.name, candidate.digest, labels.age, gender, race, split]
+            writer.writerow([*row, candidate.sender])
     return text.getvalue()
 
 
 def _candidates(dataset: Dataset) -> list[Candidate]:
-    columns = ("name", "digest", "age", "gender", "race", "reason", "split")
+    columns = ("name", "digest", "age", "gender", "race", "reason", "split", "sender")
     # What cannot be read is in no split; it is set aside before anybody asks.
     samples = dataset.samples.annotate(split=contents.of_sample("split", Value(SplitName.TRAIN)))
     return [_candidate(row) for row in samples.values_list(*columns, named=True)]
@@ -97,7 +100,7 @@ def _candidate(row: Any) -> Candidate:
     if None not in (row.age, row.gender, row.race):
         labels = Labels(row.age, row.gender, row.race)
     reason = Reason(row.reason) if row.reason else None
-    return Candidate(row.name, row.digest, labels, reason, row.split)
+    return Candidate(row.name, row.digest, labels, reason, row.split, row.sender)
 
 
 def _cells(chosen: Selection) -> list[list[str | int]]:

@@ -33,7 +33,7 @@ DECK_FUNNEL: dict[str, int] = {
 }
 # A cell of race × gender × decade below this is too small to learn from or to judge by.
 SMALL_CELL = 50
-_CACHE = "eda-2"  # another one for another shape of `Figures`
+_CACHE = "eda-3"  # another one for another shape of `Figures`
 _CACHED_FOR = 30 * 24 * 3600
 # The edges of the bins. Sharpness spans four orders of magnitude, so its bins grow.
 _EDGES: dict[str, NDArray[np.float64]] = {
@@ -45,7 +45,8 @@ _EDGES: dict[str, NDArray[np.float64]] = {
 @dataclass(frozen=True)
 class Figures:
     """`cubes`: counts of labelled samples by reason ("" for those used), each int64 (races,
-    genders, ages). `reasons`: samples by reason, labelled or not."""
+    genders, ages). `reasons`: samples by reason, labelled or not. `senders`: corrections by who
+    gave them."""
 
     cubes: dict[str, Counts]
     reasons: dict[str, int]
@@ -53,6 +54,7 @@ class Figures:
     resolutions: dict[str, int]
     copies: dict[str, int]
     label_noise: dict[str, Any]
+    senders: dict[str, int]
 
     @cached_property
     def labelled(self) -> Counts:
@@ -89,6 +91,7 @@ def _compute(dataset: Dataset) -> Figures:
         resolutions=_resolutions(dataset),
         copies=_copies(dataset),
         label_noise=label_noise(dataset),
+        senders={sender: n for sender, n in _counts(dataset, "sender") if sender},
     )
 
 
@@ -168,7 +171,9 @@ def label_noise(dataset: Dataset) -> dict[str, Any]:
     difference of their ages in years, and the shares of pairs whose genders and races differ; None
     without pairs.
     """
-    labelled = dataset.samples.exclude(digest="").exclude(age=None).exclude(race=None)
+    # Corrections measure nothing that versions are examined on.
+    labelled = dataset.samples.filter(sender="").exclude(digest="").exclude(age=None)
+    labelled = labelled.exclude(race=None)
     several = labelled.values("group").annotate(n=Count("digest", distinct=True)).filter(n__gt=1)
     rows = labelled.filter(group__in=several.values("group")).order_by("-name")
     labels: defaultdict[int, dict[str, tuple[int | None, ...]]] = defaultdict(dict)
@@ -258,6 +263,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "reasons": {reason or "used": n for reason, n in sorted(found.reasons.items())},
         "copies": found.copies | {"not_compared": copies.waiting(dataset)},
         "label_noise": found.label_noise,
+        "corrections": corrections_of(found, known),
         "small_cells": small_cells(found.used),
         "untested_cells": untested_cells(known[EXAM.name]),
         "images": {
@@ -266,6 +272,23 @@ def summary(dataset: Dataset) -> dict[str, Any]:
                 for field, counts in found.histograms.items()
             },
             "resolutions": found.resolutions,
+        },
+    }
+
+
+def corrections_of(figures: Figures, known: Mapping[str, Curation]) -> dict[str, Any]:
+    """How many files are corrections and how many senders gave them, and what each recipe learns
+    from: how many, of how many senders, and the most of one."""
+    return {
+        "files": sum(figures.senders.values()),
+        "senders": len(figures.senders),
+        "learnt": {
+            recipe: {
+                "images": sum(chosen.corrections.values()),
+                "senders": len(chosen.corrections),
+                "most_of_one": max(chosen.corrections.values(), default=0),
+            }
+            for recipe, chosen in known.items()
         },
     }
 

@@ -142,6 +142,7 @@ def _balance_charts(figures: Figures, classic: Curation, full: Curation) -> list
             after, highest,
         ),
         _splits(classic, full),
+        *_corrections(figures, classic, full),
         _small_cells(figures.used),
         _thrown_away(before, after, _whole(full)),
     ]  # fmt: skip
@@ -190,6 +191,27 @@ def _splits(classic: Curation, full: Curation) -> Chart:
         axes=Axes(x=_("Split"), y=_("Images")),
     )
     return replace(chart, notes=tuple(_untested(eda.untested_cells(full))))
+
+
+def _corrections(figures: Figures, classic: Curation, full: Curation) -> Iterator[Chart]:
+    """What senders gave, apart from the rest; nothing where nobody gave anything."""
+    found = eda.corrections_of(figures, {"classic": classic, "full": full})
+    if not found["files"]:
+        return
+    learnt = found["learnt"]
+    columns = {_("Senders"): "senders", _("The most of one"): "most_of_one"}
+    chart = bars(
+        "corrections",
+        _("Corrections"),
+        _("%(files)d corrections of %(senders)d senders; what of them trains. None is examined on.")
+        % found,
+        list(learnt),
+        {_("Images"): [chosen["images"] for chosen in learnt.values()]},
+        axes=Axes(x=_("Recipe"), y=_("Images")),
+    )
+    yield chart.with_columns(
+        {name: [chosen[key] for chosen in learnt.values()] for name, key in columns.items()}
+    )
 
 
 def _untested(cells: list[dict[str, Any]]) -> Iterator[str]:

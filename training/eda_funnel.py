@@ -31,6 +31,7 @@ def step_names() -> dict[str, str]:
         "consistent": _("Without contradictions"),
         "distinct": _("Without copies"),
         "races": _("Of the recipe's races"),
+        "corrections": _("Corrections within bounds"),
         "balanced": _("Races of one size"),
     }
 
@@ -133,12 +134,22 @@ def _taken(reasons: dict[str, int]) -> str:
 
 
 def _reason_name(reason: str) -> str:
+    if reason in (of_corrections := _corrections_left_out()):
+        return of_corrections[reason]
     kind, _underscore, label = reason.partition("_")
     if kind in {"race", "surplus"} and label.upper() in RaceLabel.names:
         race = RaceLabel[label.upper()].label
         words = _("race %(race)s") if kind == "race" else _("surplus of %(race)s")
         return words % {"race": race}
     return str(ReasonChoice(reason).label)
+
+
+def _corrections_left_out() -> dict[str, str]:
+    """Why corrections do not train, by the reasons of `vision.curation`."""
+    return {
+        "held_back": _("corrections that show a held-back picture"),
+        "sender_bound": _("corrections beyond what one sender may give"),
+    }
 
 
 def _reasons(figures: Figures, waiting: int) -> Chart:

@@ -35,4 +35,5 @@ def _names() -> dict[str, str]:
         "noise_8": _("Noise of 8 levels of 255"),
         "jpeg_30": _("JPEG of quality 30"),
         "reduced_64": _("Reduced to 64 px of 200 and enlarged again"),
+        "darkened_4": _("Darkened to a quarter"),
     }

@@ -118,7 +118,9 @@ def _images(dataset: Dataset) -> list[FormerImage]:
     columns = (
         "name", "digest", "age", "gender", "race", "found", "ruling", "perceptual_hash", "bucket",
     )  # fmt: skip
-    return [_image(row) for row in dataset.samples.values_list(*columns, named=True)]
+    # Nothing was added by senders then.
+    samples = dataset.samples.filter(sender="")
+    return [_image(row) for row in samples.values_list(*columns, named=True)]
 
 
 def _image(row: Any) -> FormerImage:

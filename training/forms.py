@@ -103,22 +103,9 @@ _RECIPES = {
     "starter-gpu": gettext_lazy(
         "starter-gpu – the same, larger and longer: for a worker with a GPU; others take days"
     ),
-    "longer-cpu": gettext_lazy(
-        "longer-cpu – on from a version’s weights, the whole network but its first two blocks; "
-        "two hours on two cores"
-    ),
-    "finish-cpu": gettext_lazy(
-        "finish-cpu – the same at the final size alone, gender and race counting for more"
-    ),
-    "refine-cpu": gettext_lazy(
-        "refine-cpu – as finish-cpu, in smaller steps and with blended images"
-    ),
-    "polish-cpu": gettext_lazy(
-        "polish-cpu – as finish-cpu, the second block too, on images closer to what is served"
-    ),
-    "settle-cpu": gettext_lazy(
-        "settle-cpu – as polish-cpu but for the second block, and sharpness-aware: steers clear "
-        "of weights that fit the training’s images alone"
+    "continue-cpu": gettext_lazy(
+        "continue-cpu – on from a version’s weights, the whole network but its first block; two "
+        "hours on two cores"
     ),
 }
 _HEADS = {

@@ -13,7 +13,7 @@ from vision.trained_on import TrainedOn
 
 from . import curations
 from .exams import current_exam
-from .models import Dataset, Exam, ExamImage, Sample, TrainingRun
+from .models import Content, Dataset, Exam, ExamImage, Sample, TrainingRun
 
 # A dataset is UTKFace that has as large a share of what the starter has learnt from, of which so
 # many are looked for, evenly spread: no look at a dataset of any size takes longer.
@@ -65,7 +65,9 @@ def _utkface() -> Dataset | None:
         either |= Q(digest__gte=prefix, digest__lte=prefix + "f" * (64 - len(prefix)))
     if not either:
         return None
-    found = Sample.objects.filter(either).order_by().values("dataset")
+    # First which contents those are, of which an index tells: no row of a dataset is gone through.
+    digests = list(Content.objects.filter(either).values_list("digest", flat=True))
+    found = Sample.objects.filter(digest__in=digests).order_by().values("dataset")
     most = found.annotate(held=Count("digest", distinct=True)).order_by("-held", "dataset").first()
     if most is None or most["held"] < _SHARE * len(wanted):
         return None

@@ -2,10 +2,11 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from django.db import transaction
 
@@ -26,13 +27,23 @@ from .revisions import move_on
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
+Hold = Callable[[Sequence[LabelledFile]], Iterable[LabelledFile]]
+
+
+class Labelled(Protocol):
+    """Files with their labels, as many as its length says."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[LabelledFile]: ...
+
 
 # Rows are committed in batches of this many; a kill costs the work of one batch.
 _BATCH = 200
 _THREADS = 2
 _FIELDS = (
     "digest", "age", "gender", "race", "found", "bucket",
-    "width", "height", "brightness", "sharpness", "perceptual_hash", "reason",
+    "width", "height", "brightness", "sharpness", "perceptual_hash", "reason", "sender",
 )  # fmt: skip
 
 
@@ -44,14 +55,24 @@ def import_files(dataset: Dataset, path: Path, on_progress: Progress) -> int:
     vision.errors.VisionError where the path as a whole cannot be read, and whatever
     `on_progress` raises.
     """
-    changed = 0
     with LabelledFiles(path) as labelled:
-        total, done = len(labelled), 0
-        on_progress("files", 0, total)
-        for batch in _batches(labelled):
-            changed += _import_batch(dataset, batch)
-            done += len(batch)
-            on_progress("files", done, total)
+        return bring_in(dataset, labelled, on_progress)
+
+
+def bring_in(
+    dataset: Dataset, labelled: Labelled, on_progress: Progress, hold: Hold = lambda files: files
+) -> int:
+    """Import files as `import_files` does.
+
+    `hold` is asked within the transaction that writes rows which of its files may have one; what
+    it gives has to stand until that ends.
+    """
+    changed, total, done = 0, len(labelled), 0
+    on_progress("files", 0, total)
+    for batch in _batches(labelled):
+        changed += _import_batch(dataset, batch, hold)
+        done += len(batch)
+        on_progress("files", done, total)
     clean(dataset, on_progress)
     draw_all(dataset, on_progress)
     return changed
@@ -72,7 +93,7 @@ def _batches(labelled: Iterable[LabelledFile]) -> Iterator[list[LabelledFile]]:
         yield batch
 
 
-def _import_batch(dataset: Dataset, batch: list[LabelledFile]) -> int:
+def _import_batch(dataset: Dataset, batch: list[LabelledFile], hold: Hold) -> int:
     """Write a row for every file that is new or has changed; how many those are."""
     known = {
         sample.name: sample
@@ -83,19 +104,23 @@ def _import_batch(dataset: Dataset, batch: list[LabelledFile]) -> int:
         return 0
     with ThreadPoolExecutor(_THREADS) as pool:
         samples = list(pool.map(_sample_of, new))
+        # First the contents: should nothing show one in the end, its file is found by that.
+        keep(samples)
+        list(pool.map(_store, new, samples))
     with transaction.atomic():
+        held = {file.name[:500] for file in hold(new)}
+        samples = [sample for sample in samples if sample.name in held]
         for sample in samples:
             sample.dataset = dataset
             # Copies are judged at the end; until then nothing without labels passes for usable.
             sample.reason = sample.found
-        keep(samples)
         Sample.objects.bulk_create(
             samples,
             update_conflicts=True,
             unique_fields=["dataset", "name"],
             update_fields=_FIELDS,
         )
-    return len(new)
+    return len(samples)
 
 
 def _is_news(file: LabelledFile, sample: Sample | None) -> bool:
@@ -103,12 +128,13 @@ def _is_news(file: LabelledFile, sample: Sample | None) -> bool:
         return True
     if not sample.digest:  # nothing was kept of it; its reason may be gone by now
         return bool(file.data)
-    return sample.digest != hashlib.sha256(file.data).hexdigest()
+    same = sample.digest == hashlib.sha256(file.data).hexdigest()
+    return not same or sample.sender != file.sender
 
 
 def _sample_of(file: LabelledFile) -> Sample:
-    """The row of a file, unsaved; its content is kept where it can be shown."""
-    sample = Sample(name=file.name[:500], found=file.refusal)
+    """The row of a file, unsaved; it has a digest where its content can be shown."""
+    sample = Sample(name=file.name[:500], found=file.refusal, sender=file.sender)
     if file.labels:
         sample.age, sample.gender, sample.race = (
             file.labels.age, file.labels.gender, file.labels.race
@@ -120,10 +146,15 @@ def _sample_of(file: LabelledFile) -> Sample:
         sample.found = sample.found or Reason.UNREADABLE
         return sample
     _describe(sample, facts)
-    sample.digest = files.keep(file.data)
+    sample.digest = hashlib.sha256(file.data).hexdigest()
     md5 = hashlib.md5(file.data, usedforsecurity=False).hexdigest()
     sample.bucket = int(md5, 16) % 20
     return sample
+
+
+def _store(file: LabelledFile, sample: Sample) -> None:
+    if sample.digest:
+        files.keep(file.data)
 
 
 def _describe(sample: Sample, facts: Facts) -> None:

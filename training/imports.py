@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from vision.errors import VisionError
 
-from . import faces, runs
+from . import corrections, faces, runs
 from .importing import clean, import_files
 from .models import Dataset, ImportRun, RunState
 from .runs import Reporter
@@ -42,13 +42,23 @@ def request_import(dataset: str, path: Path, *, detect_faces: bool, user: Any) -
         raise ImportRefused(
             _("There is no such file or folder in the import folder of this server.")
         )
+    return _request(dataset, path=str(path), detect_faces=detect_faces, requested_by=user)
+
+
+def request_corrections(dataset: str, user: Any) -> ImportRun:
+    """Queue bringing all corrections that stand into a dataset, made if it is new.
+
+    Raises ImportRefused.
+    """
+    return _request(dataset, of_corrections=True, requested_by=user)
+
+
+def _request(dataset: str, **wanted: Any) -> ImportRun:
     with transaction.atomic():
         target, _new = Dataset.objects.select_for_update().get_or_create(name=dataset)
         if target.imports.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).exists():
             raise ImportRefused(_("An import into this dataset is under way already."))
-        run = ImportRun.objects.create(
-            dataset=target, path=str(path), detect_faces=detect_faces, requested_by=user
-        )
+        run = ImportRun.objects.create(dataset=target, **wanted)
         runs.start(run)
     return run
 
@@ -103,7 +113,10 @@ def execute(run: ImportRun, on_progress: Callable[[str, int, int], None] | None 
 
 
 def _import(run: ImportRun, reporter: Reporter) -> str:
-    changed = import_files(run.dataset, Path(run.path), reporter)
+    if run.of_corrections:
+        changed = corrections.add(run.dataset, reporter)
+    else:
+        changed = import_files(run.dataset, Path(run.path), reporter)
     if run.detect_faces and faces.look_for_faces(run.dataset, reporter):
         clean(run.dataset, reporter)
     total = run.dataset.samples.count()

@@ -11,7 +11,7 @@ from .models import TrainingRun
 from .runs import Reporter
 
 if TYPE_CHECKING:
-    from vision.stage import FitProgress
+    from vision.training.progress import FitProgress
 
 logger = logging.getLogger(__name__)
 

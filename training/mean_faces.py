@@ -34,11 +34,15 @@ def path_of(dataset: Dataset, race: int, gender: int) -> Path:
 
 
 def draw_all(dataset: Dataset, on_progress: Callable[[str, int, int], None]) -> None:
-    """Draw every group's mean face anew, of up to `MOST` of its images in the order of digests."""
+    """Draw every group's mean face anew, of up to `MOST` of its images in the order of digests.
+
+    Corrections are not in them: they may be withdrawn.
+    """
     pairs = [(race, gender) for race in RaceLabel for gender in GenderLabel]
     for done, (race, gender) in enumerate(pairs):
         on_progress("mean faces", done, len(pairs))
-        used = dataset.samples.filter(reason="", race=race, gender=gender).order_by("digest")
+        used = dataset.samples.filter(reason="", sender="", race=race, gender=gender)
+        used = used.order_by("digest")
         _draw(list(used.values_list("digest", flat=True)[:MOST]), path_of(dataset, race, gender))
 
 

@@ -145,6 +145,7 @@ def test_sentences(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> It
             "What “%(names)s”, which it goes on from, was trained on cannot be told, so some of "
             "those images may be among the ones that it was tested on."
         ) % {"names": "”, “".join(known["unknown"])}
+    yield from _correction_sentences(manifest.get("data", {}).get("corrections", {}))
     if count := report.get("left_out"):
         yield ngettext(
             "%(count)d test image was left out, because it has learnt from it or a near copy.",
@@ -152,6 +153,27 @@ def test_sentences(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> It
             count,
         ) % {"count": count}
     yield from noise_sentences(report.get("label_noise", {}))
+
+
+def _correction_sentences(corrections: Mapping[str, int]) -> Iterator[str]:
+    if count := corrections.get("count"):
+        yield ngettext(
+            "%(count)d of the images that it learnt from was a sender's correction; it was tested "
+            "on none.",
+            "%(count)d of the images that it learnt from were corrections, of %(senders)d senders; "
+            "it was tested on none.",
+            count,
+        ) % {"count": count, "senders": corrections["senders"]}
+
+
+def withdrawn_sentences(count: int) -> Iterator[str]:
+    """That a version has learnt from corrections that were withdrawn since, if it has."""
+    if count:
+        yield ngettext(
+            "%(count)d correction that it learnt from was withdrawn since.",
+            "%(count)d corrections that it learnt from were withdrawn since.",
+            count,
+        ) % {"count": count}
 
 
 def gap_sentences(gaps: Sequence[Mapping[str, Any]]) -> list[str]:

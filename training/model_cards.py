@@ -4,12 +4,12 @@ After Mitchell et al., "Model cards for model reporting", FAT* 2019. A card goes
 goes, so it is in English whatever language the site is read in.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import override
 
-from vision.fairness import ENOUGH
+from vision.fairness import ENOUGH, GROUP_FIGURES
 
 from .edit_tables import edits_table
 from .exam_tables import exam_sentences
@@ -35,7 +35,6 @@ _COLUMNS: dict[str, str] = {
     "race_accuracy": "race (5 labels)",
     "age_interval_coverage": "ages in interval",
 }
-_GROUP_FIGURES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy")
 _OUTPUTS = {
     "distribution": "a distribution over years, whose expectation is the estimate",
     "scalar": "a number of years",
@@ -117,8 +116,9 @@ def _training(manifest: Facts) -> str:
     text = _facts(facts)
     if calibration := manifest.get("calibration"):
         text += (
-            f"\n\nIts weights are those of `{calibration['of']}`. How soft its crops are, its "
-            f"temperatures and its interval were measured anew.\n\n{_facts(calibration)}"
+            f"\n\nIts weights are those of `{calibration['of']}`. How soft and how dark its crops "
+            "may be, its temperatures and its interval were measured anew.\n\n"
+            f"{_facts(calibration)}"
         )
     return text
 
@@ -137,14 +137,21 @@ def _what_it_is(manifest: Facts) -> str:
             f"- {name}: {output}{f' ({labels})' if labels else ''}"
             + (f"; unsure ones (under {again:g}) get a second look, mirrored" if again else "")
         )
-    if reading := manifest.get("reading"):
-        lines.append(
-            "\nCrops sharper than most that it learnt from are softened before it sees them, to "
-            f"{reading['softness']:g} (docs/softness.md)."
-        )
+    lines += _reading(manifest.get("reading", {}))
     if made := manifest.get("created_at"):
         lines.append(f"\nMade on {str(made)[:10]}.")
     return "\n".join(lines)
+
+
+def _reading(reading: Facts) -> list[str]:
+    """What is done to crops before the network sees them."""
+    said = {
+        "softness": "Crops sharper than most that it learnt from are softened before it sees them, "
+        "to {:g} (docs/softness.md).",
+        "highlights": "Crops darker than nearly all that it learnt from are brightened before it "
+        "sees them, to highlights of {:g} of 255 (docs/light.md).",
+    }
+    return ["\n" + words.format(reading[name]) for name, words in said.items() if name in reading]
 
 
 def _figures(manifest: Facts, report: Facts) -> str:
@@ -175,22 +182,36 @@ def _by_group(report: Facts) -> str:
     if not groups:
         return "No figures by group were recorded."
     enough = [group for group in groups if group["n"] >= ENOUGH]
-    table = [["labelled", "images", *(_COLUMNS[figure] for figure in _GROUP_FIGURES)]]
+    table = [["labelled", "images", *(_COLUMNS[figure] for figure in GROUP_FIGURES)]]
     table += [
         [
             group_name(group),
             str(group["n"]),
-            *(figure_text(group, figure) for figure in _GROUP_FIGURES),
+            *(_with_interval(group, figure) for figure in GROUP_FIGURES),
         ]
-        for group in (*marginal_groups(groups, _GROUP_FIGURES), *enough)
+        for group in (*_marginal(report), *enough)
     ]
     text = (
         f"By race, by gender, by decade, and by all three where {ENOUGH} images or more have them; "
-        f"figures of fewer say more of chance than of the group.\n\n{_table(table)}"
+        "figures of fewer say more of chance than of the group. In brackets how far a figure may "
+        f"be off (95 %), where that is known.\n\n{_table(table)}"
     )
     if gaps := "\n".join(f"- {sentence}" for sentence in gap_sentences(report.get("gaps", ()))):
         text += f"\n\nThe largest gaps between groups of at least {ENOUGH} images:\n\n{gaps}"
     return text
+
+
+def _marginal(report: Facts) -> Iterable[Facts]:
+    """Groups by one label; reports of before have them without intervals."""
+    known: Iterable[Facts] | None = report.get("by_group")
+    return known or marginal_groups(report["metrics"]["groups"], GROUP_FIGURES)
+
+
+def _with_interval(group: Facts, figure: str) -> str:
+    text = figure_text(group, figure)
+    if not group.get("intervals", {}).get(figure):
+        return text
+    return f"{text} ({figure_text(group['intervals'], figure)})"
 
 
 def _edits(report: Facts) -> str:
@@ -211,7 +232,7 @@ def _honesty(report: Facts) -> str:
         lines.append(
             f"- The age interval claims to hold {interval['promised']:.0%} of the labelled ages "
             f"and holds {interval['coverage']:.1%}; it is {interval['mean_width']:.1f} years wide "
-            "on average."
+            f"on average.{_by_estimated_decade(interval)}"
         )
     for head, reliability in report.get("reliability", {}).items():
         if reliability:
@@ -221,6 +242,13 @@ def _honesty(report: Facts) -> str:
                 f"{reliability['expected_calibration_error']:.3f}."
             )
     return "\n".join(lines)
+
+
+def _by_estimated_decade(interval: Facts) -> str:
+    """A sentence for reports that tell it; decades with too few images are left out."""
+    decades = interval.get("by_estimated_decade", [])
+    held = [f"{one['age']}: {one['coverage']:.1%}" for one in decades if one["n"] >= ENOUGH]
+    return f" By estimated decade it holds {', '.join(held)}." if held else ""
 
 
 def _cells(figures: Facts) -> list[str]:

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from vision.cleaning import Reason
+from vision.labelled_files import LONGEST_SENDER
 from vision.labels import OLDEST_AGE
 
 
@@ -116,7 +117,8 @@ class Content(models.Model):
     `split` is fixed when the content first comes, before anything is selected, and stays when all
     its samples go; it only ever moves nearer to learning. `group`: contents of one group show one
     picture and have one split; it is the lowest key among them. `compared`: whether near copies of
-    it have been looked for among the contents that datasets show.
+    it have been looked for among the contents that datasets show. `is_correction`: a sender gave
+    it; it learns, is never examined on, and moves no other content.
     """
 
     digest = models.CharField("SHA-256", max_length=64, unique=True)
@@ -124,13 +126,17 @@ class Content(models.Model):
     split = models.CharField(_("split"), max_length=10, choices=SplitName)
     group = models.BigIntegerField(db_index=True)
     compared = models.BooleanField(default=False)
+    is_correction = models.BooleanField(default=False)
 
     class Meta:
         indexes = [
             # Few are ever waiting, so that asking whether any is costs nothing.
             models.Index(
                 fields=["id"], condition=models.Q(compared=False), name="content_to_compare"
-            )
+            ),
+            models.Index(
+                fields=["id"], condition=models.Q(is_correction=True), name="content_of_correction"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -142,7 +148,8 @@ class Sample(models.Model):
 
     The content lies once under its digest, however many samples show it. `group`: samples of one
     group show one picture; that of the `Content`, as it was when the copies were last judged.
-    `bucket`: MD5 of the content modulo 20.
+    `bucket`: MD5 of the content modulo 20. `sender` names who gave it as a correction, in a word
+    that tells nobody who that is; it is empty where an archive brought it.
     """
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="samples")
@@ -170,6 +177,9 @@ class Sample(models.Model):
     )
     group = models.BigIntegerField(default=0, editable=False)
     bucket = models.PositiveSmallIntegerField(default=0, editable=False)
+    sender = models.CharField(
+        _("sender"), max_length=LONGEST_SENDER, blank=True, default="", editable=False
+    )
     width = models.PositiveIntegerField(_("width"), null=True, editable=False)
     height = models.PositiveIntegerField(_("height"), null=True, editable=False)
     brightness = models.FloatField(_("brightness"), null=True, editable=False)
@@ -178,9 +188,11 @@ class Sample(models.Model):
     face_confidence = models.FloatField(
         null=True, editable=False, help_text=_("0: no face was found; empty: nobody looked.")
     )
-    doubt = models.FloatField(_("doubt"), null=True, editable=False)
-    doubtful_label = models.CharField(max_length=6, blank=True, editable=False)
-    suggestion = models.CharField(_("model's estimate"), max_length=20, blank=True, editable=False)
+    to_check = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="A test image that somebody who sees no estimate is to look at.",
+    )
 
     class Meta:
         verbose_name = _("image")
@@ -192,17 +204,86 @@ class Sample(models.Model):
         indexes = [
             # The cube that every chart is made of.
             models.Index(fields=["dataset", "reason", "race", "gender", "age"], name="sample_cube"),
-            models.Index(fields=["dataset", "-doubt"], name="sample_doubt"),
+            models.Index(
+                fields=["dataset"], condition=models.Q(to_check=True), name="sample_to_check"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
 
+class LabelName(models.TextChoices):
+    AGE = "age", _("Age")
+    GENDER = "gender", _("Gender")
+    RACE = "race", _("Race")
+
+
+class Doubt(models.Model):
+    """A label that a model which had not seen it would not give. Of test images there is none.
+
+    `doubt` is in 0..1 and compares with others of the same label alone. `suggestion` is what the
+    model would have said: years, or the name of a gender or a race.
+    """
+
+    sample = models.ForeignKey(Sample, models.CASCADE, related_name="doubts")
+    label = models.CharField(max_length=6, choices=LabelName)
+    doubt = models.FloatField(_("doubt"))
+    suggestion = models.CharField(_("model's estimate"), max_length=20)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sample", "label"], name="one_doubt_per_label")
+        ]
+        indexes = [models.Index(fields=["label", "-doubt"], name="doubt_by_label")]
+
+    def __str__(self) -> str:
+        return f"{self.sample}: {self.label}"
+
+    @property
+    def value(self) -> int:
+        """The number that stands for the suggestion."""
+        return int(self.suggestion if self.label == LabelName.AGE else self._choice.value)
+
+    @property
+    def in_words(self) -> str:
+        """The suggestion as people say it."""
+        return str(self.suggestion if self.label == LabelName.AGE else self._choice.label)
+
+    @property
+    def _choice(self) -> GenderLabel | RaceLabel:
+        choices = GenderLabel if self.label == LabelName.GENDER else RaceLabel
+        return choices[self.suggestion.upper()]
+
+
+class Annotation(models.Model):
+    """What one person says the labels of an image are; a label is null where they say nothing."""
+
+    sample = models.ForeignKey(Sample, models.CASCADE, related_name="annotations")
+    annotator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    age = models.PositiveSmallIntegerField(_("age"), null=True)
+    gender = models.PositiveSmallIntegerField(_("gender"), null=True, choices=GenderLabel)
+    race = models.PositiveSmallIntegerField(_("race"), null=True, choices=RaceLabel)
+    said_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sample", "annotator"], name="one_annotation_each")
+        ]
+
+    def __str__(self) -> str:
+        labels = [self.age, self.get_gender_display(), self.get_race_display()]
+        words = " · ".join("–" if label is None else str(label) for label in labels)
+        return f"{self.annotator or '–'}: {words}"
+
+
 class Curation(models.Model):
     """What a recipe selects of a dataset at one revision: the funnel, and the size of each cell.
 
-    `cells` holds rows of [split, race, gender, age, count].
+    `cells` holds rows of [split, race, gender, age, count]. `corrections`: sender → how many of
+    theirs train.
     """
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="curations")
@@ -212,6 +293,7 @@ class Curation(models.Model):
     fingerprint = models.CharField(max_length=64)
     funnel = models.JSONField()
     cells = models.JSONField()
+    corrections = models.JSONField(default=dict)
 
     class Meta:
         constraints = [
@@ -294,6 +376,25 @@ class ExamOutcome(models.Model):
         return f"{self.version} · {self.exam}"
 
 
+class Withdrawal(models.Model):
+    """A correction that was taken out of datasets again: versions may have learnt from it.
+
+    `digest` is all that is kept of it, for telling which; nothing of the picture can be told from
+    that, nor who sent it.
+    """
+
+    digest = models.CharField("SHA-256", max_length=64, unique=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("withdrawn correction")
+        verbose_name_plural = _("withdrawn corrections")
+        ordering = ["-withdrawn_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.digest[:16]
+
+
 class RunState(models.TextChoices):
     QUEUED = "queued", _("Waiting")
     RUNNING = "running", _("Running")
@@ -348,10 +449,12 @@ class Run(models.Model):
 
 
 class ImportRun(Run):
-    """One import of a folder, an archive or a CSV file on this server into a dataset."""
+    """One import into a dataset: of a folder, an archive or a CSV file on this server, or of what
+    senders' corrections there are, which lie at no path."""
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="imports")
-    path = models.CharField(_("path"), max_length=1000)
+    path = models.CharField(_("path"), max_length=1000, blank=True)
+    of_corrections = models.BooleanField(default=False, editable=False)
     detect_faces = models.BooleanField(_("look for faces"), default=False)
 
     class Meta(Run.Meta):

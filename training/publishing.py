@@ -64,26 +64,17 @@ def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersi
     )
     trunk = load_bundle(bundle_path(run.trunk)) if run.trunk else None
     fitted = recipes.carry_out(recipe, trunk, curated, folder, journal)
-    learnt = lineage.of_training(curated, trunk)
-    labels = label_facts(curated, journal.progress)
-    untested = Bundle(fitted.manifest, fitted.tensors, learnt)
-    found = findings_of(untested, curated.test, run.dataset, exam, journal.progress)
-    metrics = found.report["metrics"]
-    figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
-    journal.log(f"test on {metrics['n']} images: {', '.join(figures)}")
-    manifest = {
-        **fitted.manifest,
-        "name": free_name(f"{recipe.name}-{run.pk}"),
-        "metrics": metrics,
-        "data": facts_of_data(run.dataset, curated),
-        "labels": labels,
-        "training": _training(run, trunk, fitted),
-        "created_at": timezone.now().isoformat(),
-        "trained_on": learnt.about(),
-    }
-    folder = saved(Bundle(manifest, fitted.tensors, learnt), found.report)
+    untested = Bundle(
+        {**fitted.manifest, "training": _training(run, trunk, fitted)},
+        fitted.tensors,
+        lineage.of_training(curated, trunk),
+    )
+    tested = tested_on(untested, curated, run.dataset, exam, journal.progress)
+    journal.log(tested.in_words())
+    name = free_name(f"{recipe.name}-{run.pk}")
+    folder = tested.saved(name)
     with transaction.atomic():
-        version = registered(folder, manifest["name"], found)
+        version = registered(folder, name, tested.findings)
         journal.log(f"made the model {version.name}", version=version)
     run.version = version
     return version
@@ -105,6 +96,48 @@ class Findings:
 
     report: dict[str, Any]
     outcome: tuple[Exam, Scores] | None
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What was trained, with all that its manifest says but a name, and what was found of it."""
+
+    bundle: Bundle
+    findings: Findings
+
+    def in_words(self) -> str:
+        """The figures that matter most, for a log."""
+        metrics = self.findings.report["metrics"]
+        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
+        return f"test on {metrics['n']} images: {', '.join(figures)}"
+
+    def saved(self, name: str) -> Path:
+        """As `saved`, by a name."""
+        manifest = {**self.bundle.manifest, "name": name}
+        return saved(replace(self.bundle, manifest=manifest), self.findings.report)
+
+
+def tested_on(
+    bundle: Bundle,
+    curated: Curated,
+    dataset: Dataset,
+    exam: Exam | None,
+    on_progress: OnProgress,
+) -> Tested:
+    """Test what was trained on a selection of a dataset; its list of what it has learnt from is
+    with it. Raises as `findings_of` does. Imports TensorFlow."""
+    labels = label_facts(curated, on_progress)
+    found = findings_of(bundle, curated.test, dataset, exam, on_progress)
+    manifest = {
+        **bundle.manifest,
+        "metrics": found.report["metrics"],
+        "data": facts_of_data(dataset, curated),
+        "labels": labels,
+        "created_at": timezone.now().isoformat(),
+    }
+    if bundle.trained_on is not None:
+        manifest["trained_on"] = bundle.trained_on.about()
+    return Tested(replace(bundle, manifest=manifest), found)
 
 
 def findings_of(
@@ -176,7 +209,10 @@ def _refuse_lost(skipped: Mapping[str, int]) -> None:
 
 
 def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:
-    """Which images, for a manifest: enough to select the same again."""
+    """Which images, for a manifest: enough to select the same again; of corrections, how many of
+    how many senders train."""
+    senders = [example.sender for example in curated.train if example.sender]
+    corrections = {"count": len(senders), "senders": len(set(senders))}
     return {
         "dataset": dataset.name,
         "recipe": curated.recipe,
@@ -185,6 +221,7 @@ def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:
         "counts": {
             split: len(getattr(curated, split)) for split in ("train", "validation", "test")
         },
+        "corrections": corrections,
     }
 
 

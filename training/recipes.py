@@ -21,7 +21,7 @@ from vision.recipes import RECIPES, Recipe, recipe
 
 if TYPE_CHECKING:
     from vision.fit import Fitted
-    from vision.stage import FitProgress
+    from vision.training.progress import FitProgress
 
 
 AnyRecipe = Recipe | PretrainRecipe

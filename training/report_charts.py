@@ -37,6 +37,8 @@ def _age_charts(report: Report) -> list[Chart]:
         ]
     if interval := report.get("interval"):
         charts.append(_interval(interval))
+        if "by_estimated_decade" in interval:  # reports of before tell labelled ones alone
+            charts.append(_interval_by_estimate(interval))
     return charts
 
 
@@ -111,8 +113,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _interval(interval: Mapping[str, Any]) -> Chart:
-    decades = interval["by_decade"]
-    chart = lines(
+    return _held(
         "interval",
         _("What the age interval holds"),
         _(
@@ -124,12 +125,45 @@ def _interval(interval: Mapping[str, Any]) -> Chart:
             "held": 100 * interval["coverage"],
             "width": interval["mean_width"],
         },
+        interval["by_decade"],
+        interval["promised"],
+        ages=_("Labelled age in years"),
+    )
+
+
+def _interval_by_estimate(interval: Mapping[str, Any]) -> Chart:
+    return _held(
+        "interval-estimated",
+        _("What the age interval holds, by estimated age"),
+        _(
+            "Whatever age a face is estimated to have, its interval should hold what it promises; "
+            "it is measured for the estimates of each decade on its own."
+        ),
+        interval["by_estimated_decade"],
+        interval["promised"],
+        ages=_("Estimated age in years"),
+    )
+
+
+def _held(
+    key: str,
+    title: str,
+    sentence: str,
+    decades: Sequence[Mapping[str, Any]],
+    promised: float,
+    *,
+    ages: str,
+) -> Chart:
+    chart = lines(
+        key,
+        title,
+        sentence,
         [decade["age"] for decade in decades],
         {
             _("Held"): [decade["coverage"] for decade in decades],
-            _("Promised"): [interval["promised"]] * len(decades),
+            _("Promised"): [promised] * len(decades),
         },
-        axes=Axes(x=_("Labelled age in years"), y=_("Share of images"), x_type="category"),
+        axes=Axes(x=ages, y=_("Share of images"), x_type="category"),
     )
     chart.figure["layout"]["yaxis"]["range"] = [0, 1.02]
     return chart.with_columns(

@@ -1,15 +1,11 @@
 """What administrators decide about images: it has the last word over what cleaning found."""
 
-from collections.abc import Iterable
-
 from django.db import transaction
-from django.db.models import IntegerChoices, QuerySet
+from django.db.models import QuerySet
 
 from .cleaning import judge, reason_under
-from .models import Dataset, GenderLabel, RaceLabel, Ruling, Sample
+from .models import Dataset, Ruling, Sample
 from .revisions import move_on
-
-_CHOICES: dict[str, type[IntegerChoices]] = {"gender": GenderLabel, "race": RaceLabel}
 
 
 def rule(chosen: QuerySet[Sample], ruling: Ruling) -> int:
@@ -32,38 +28,3 @@ def relabel(sample: Sample) -> None:
         sample.save()
         judge(sample.dataset, sample.group)
         move_on(sample.dataset)
-
-
-def adopt_estimates(samples: Iterable[Sample]) -> int:
-    """Give doubtful labels the value that the model estimates; how many there were."""
-    changed = 0
-    for sample in samples:
-        if not sample.suggestion:
-            continue
-        setattr(sample, sample.doubtful_label, _value(sample.doubtful_label, sample.suggestion))
-        _settle(sample)
-        relabel(sample)
-        changed += 1
-    return changed
-
-
-def confirm_labels(chosen: QuerySet[Sample]) -> int:
-    """Take the doubt off labels that somebody has looked at; how many there were."""
-    return chosen.exclude(doubt=None).update(doubt=None, doubtful_label="", suggestion="")
-
-
-def estimate_in_words(sample: Sample) -> str:
-    """What the model estimates instead of the doubtful label, as people say it."""
-    if sample.doubtful_label not in _CHOICES:
-        return sample.suggestion
-    choice = _CHOICES[sample.doubtful_label](_value(sample.doubtful_label, sample.suggestion))
-    return str(choice.label)
-
-
-def _settle(sample: Sample) -> None:
-    sample.doubt, sample.doubtful_label, sample.suggestion = None, "", ""
-
-
-def _value(label: str, suggestion: str) -> int:
-    """The number that stands for a suggestion of `training.reviews`."""
-    return int(suggestion) if label == "age" else _CHOICES[label][suggestion.upper()].value

@@ -24,6 +24,7 @@ SHIPPED: dict[str, str] = {
     "starter-5": "b93a5355bb00b2fd3be711325e305e21999b1033bbaae52cab0fdca7c9531ed3",
     "starter-6": "87a397e6f07190e58650bf04976c4a5b999b9a1109ae56ce8f2a8d6700fb4b38",
     "starter-7": "87a397e6f07190e58650bf04976c4a5b999b9a1109ae56ce8f2a8d6700fb4b38",
+    "starter-8": "87a397e6f07190e58650bf04976c4a5b999b9a1109ae56ce8f2a8d6700fb4b38",
 }
 
 

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from . import exam_runs, imports, reviews, runs, trainings
+from . import corrections, exam_runs, imports, reviews, runs, trainings
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,10 @@ def trainingrun(pk: int) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Show the runs of lost workers as interrupted, and wake workers for those that wait."""
+    """Show the runs of lost workers as interrupted, and wake workers for those that wait.
+
+    What withdrawn corrections left while a run was going is deleted too.
+    """
+    corrections.forget_withdrawn()
     if interrupted := runs.sweep(timezone.now()):
         logger.warning("%d runs have lost their worker.", interrupted)

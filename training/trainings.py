@@ -146,12 +146,12 @@ def _train(run: TrainingRun, journal: Journal) -> str:
         examine_waiting(exam, journal.progress)
     sentences = [_("The model “%(name)s” is made.") % {"name": version.name}]
     if run.activate and version.activated_at is None:
-        sentences += _activated(version, even_if_worse=run.even_if_worse)
+        sentences += activated(version, even_if_worse=run.even_if_worse)
     shutil.rmtree(folder, ignore_errors=True)
     return " ".join(sentences)
 
 
-def _activated(version: ModelVersion, *, even_if_worse: bool) -> list[str]:
+def activated(version: ModelVersion, *, even_if_worse: bool) -> list[str]:
     """Let a version serve, as was asked for before its figures were known, unless something speaks
     against it and nobody said to do it even so."""
     against = gate.warnings(version, active_version())

@@ -55,8 +55,7 @@ def align_face(image: Image, detection: Detection, size: int) -> Image:
     for the crop is filtered out, not sampled: what is turned is first brought to where no step
     of the sampling passes over a pixel.
     """
-    crop_from_photo = _framing(detection)
-    photo_from_crop = np.linalg.inv(np.vstack([crop_from_photo, [0.0, 0.0, 1.0]]))[:2]
+    photo_from_crop = framing(detection)
     wide = size * _OVERSAMPLING
     region, offset = _region(image, photo_from_crop)
     step = float(np.hypot(*photo_from_crop[:, 0])) / wide  # photo pixels between two samples
@@ -82,23 +81,28 @@ def _shrunk(picture: Pillow.Image, step: float) -> tuple[Pillow.Image, NDArray[n
     return smaller, np.divide(picture.size, size)
 
 
-def _framing(detection: Detection) -> NDArray[np.float64]:
-    """Photo pixels → shares of the crop's side."""
+def framing(detection: Detection) -> NDArray[np.float64]:
+    """Shares of the crop's side → photo pixels, (2, 3): a similarity."""
     try:
-        framing = similarity(detection.landmarks, TEMPLATE)
+        crop_from_photo = similarity(detection.landmarks, TEMPLATE)
     except ValueError:
         return _framing_of_box(detection.box)
-    side = 1 / max(float(np.hypot(*framing[:, 0])), 1e-9)
+    side = 1 / max(float(np.hypot(*crop_from_photo[:, 0])), 1e-9)
     longest = max(detection.box.width, detection.box.height)
     # A crop is some 1.1 to 1.5 boxes wide; far from that the landmarks are wrong.
-    return framing if 0.5 * longest < side < 4 * longest else _framing_of_box(detection.box)
+    if not 0.5 * longest < side < 4 * longest:
+        return _framing_of_box(detection.box)
+    photo_from_crop: NDArray[np.float64] = np.linalg.inv(
+        np.vstack([crop_from_photo, [0.0, 0.0, 1.0]])
+    )[:2]
+    return photo_from_crop
 
 
 def _framing_of_box(box: Box) -> NDArray[np.float64]:
     side = max(box.width, box.height) * (1 + 2 * _FALLBACK_MARGIN)
     left = box.x + box.width / 2 - side / 2
     top = box.y + box.height / 2 - side / 2
-    return np.array([[1 / side, 0, -left / side], [0, 1 / side, -top / side]])
+    return np.array([[side, 0, left], [0, side, top]])
 
 
 def _region(image: Image, photo_from_crop: NDArray[np.float64]) -> tuple[Image, Landmarks]:

@@ -10,8 +10,8 @@ from .artifacts import Bundle
 from .calibration import calibrate
 from .dataset import Labels
 from .engine import Engine
-from .stage import Metrics, validation_figures
 from .targets import targets
+from .training.progress import Metrics, validation_figures
 
 
 def calibrated_bundle(

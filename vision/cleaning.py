@@ -41,7 +41,7 @@ class Record:
     """A readable, labelled image: a key of the caller's, its path and what it holds.
 
     `digest` is the SHA-256 of the content. Records of one `group` show one picture, as
-    `vision.near_copies` finds out.
+    `vision.near_copies` finds out. `is_correction`: a sender gave it.
     """
 
     key: int
@@ -49,6 +49,7 @@ class Record:
     digest: str
     labels: Labels
     group: int
+    is_correction: bool = False
 
 
 def judge_copies(records: Sequence[Record]) -> dict[int, Reason | None]:
@@ -56,9 +57,9 @@ def judge_copies(records: Sequence[Record]) -> dict[int, Reason | None]:
 
     Of identical files that agree, the first (by path) is used; where their labels differ, none
     is, because nobody knows which label is true. Of images that show one picture, the first is
-    used.
+    used. Corrections come last and contradict no image of an archive.
     """
-    ordered = sorted(records, key=lambda record: (record.name, record.key))
+    ordered = sorted(records, key=lambda r: (r.is_correction, r.name, r.key))
     reasons = _judge_identical(ordered)
     taken: set[int] = set()
     for record in ordered:
@@ -83,7 +84,7 @@ def _judge_identical(ordered: Sequence[Record]) -> dict[int, Reason | None]:
 
 def _reasons_of_identical(same: Sequence[Record]) -> list[Reason | None]:
     conflict: Reason | None = None
-    labels = {record.labels for record in same}
+    labels = {r.labels for r in same if r.is_correction == same[0].is_correction}
     if len({(found.gender, found.race) for found in labels}) > 1:
         conflict = Reason.CONFLICTING_CLASSES
     elif len(labels) > 1:

@@ -14,13 +14,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from .artifacts import write_durably
 from .dataset import Curated, Example, Labels
@@ -36,6 +36,7 @@ _ARRAY, _UNFINISHED, _EXAMPLES = "crops.npy", "crops.unfinished", "examples.json
 _CHUNK = 256  # rows between two syncs
 
 OnProgress = Callable[[int, int], None]
+Read = Callable[[Example, int], Image]
 
 
 class CropsUnusable(VisionError):
@@ -59,11 +60,18 @@ def crops_folder(curated: Curated, side: int, cache: Path) -> Path:
     return cache / f"{curated.fingerprint[:32]}-{side}"
 
 
-def decode_crops(curated: Curated, side: int, cache: Path, on_progress: OnProgress) -> Crops:
+def decode_crops(
+    curated: Curated,
+    side: int,
+    cache: Path,
+    on_progress: OnProgress,
+    read: Read | None = None,
+) -> Crops:
     """The crops of a selection at `side` × `side` pixels, decoded where the cache lacks them.
 
     `on_progress` hears how many are done, of how many; what it raises stops the work, and what
-    was done is kept. Raises DiskFull, ExampleUnreadable, CropsUnusable.
+    was done is kept. `read` is `read_example` where the examples have files. Raises DiskFull,
+    ExampleUnreadable, CropsUnusable.
     """
     folder = crops_folder(curated, side, cache)
     examples = [*curated.train, *curated.validation]
@@ -71,7 +79,7 @@ def decode_crops(curated: Curated, side: int, cache: Path, on_progress: OnProgre
     if not (folder / _ARRAY).exists():
         folder.mkdir(parents=True, exist_ok=True)
         with full_disk_in_words():
-            _write(folder, examples, side, on_progress)
+            _write(folder, examples, side, on_progress, read or read_example)
             write_durably(folder / _EXAMPLES, _listed(curated, side).encode())
             (folder / _UNFINISHED).rename(folder / _ARRAY)
     on_progress(len(examples), len(examples))
@@ -101,7 +109,9 @@ def open_crops(folder: Path) -> Crops:
     return Crops(curated, pixels[:count], pixels[count:])
 
 
-def _write(folder: Path, examples: Sequence[Example], side: int, on_progress: OnProgress) -> None:
+def _write(
+    folder: Path, examples: Sequence[Example], side: int, on_progress: OnProgress, read: Read
+) -> None:
     """Raises DiskFull where there is too little room, before anything is written."""
     header, row_bytes = _header(len(examples), side), 3 * side**2
     file = folder / _UNFINISHED
@@ -116,7 +126,7 @@ def _write(folder: Path, examples: Sequence[Example], side: int, on_progress: On
         array.write(header)
         array.truncate(len(header) + done * row_bytes)
         array.seek(0, os.SEEK_END)
-        for chunk in _decoded(examples[done:], side):
+        for chunk in _decoded(examples[done:], side, read):
             array.write(chunk.tobytes())
             array.flush()
             os.fsync(array.fileno())
@@ -141,11 +151,11 @@ def _trusted_rows(file: Path, header_bytes: int, row_bytes: int) -> int:
     return max(0, rows // _CHUNK - 1) * _CHUNK
 
 
-def _decoded(examples: Sequence[Example], side: int) -> Iterator[NDArray[np.uint8]]:
+def _decoded(examples: Sequence[Example], side: int, read: Read) -> Iterator[NDArray[np.uint8]]:
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(examples), _CHUNK):
             chunk = examples[start : start + _CHUNK]
-            yield np.stack(list(pool.map(partial(read_example, size=side), chunk)))
+            yield np.stack(list(pool.map(lambda example: read(example, side), chunk)))
 
 
 def read_example(example: Example, size: int) -> Image:
@@ -165,6 +175,14 @@ def measured_reading(examples: Sequence[Example], size: int) -> Reading:
     Raises ExampleUnreadable.
     """
     return measured(read_example(examples[i], size) for i in sample(len(examples)))
+
+
+def whole(crops: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Crops (N, S, S, 3) as they are, resized to (N, size, size, 3) as for an estimate."""
+    resample = Pillow.Resampling.BILINEAR
+    return np.stack(
+        [np.asarray(Pillow.fromarray(crop).resize((size, size), resample)) for crop in crops]
+    )
 
 
 def _listed(curated: Curated, side: int) -> str:

@@ -14,6 +14,9 @@ from .labels import RACES
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+# What one sender's corrections may be of a training, as a share of what archives bring to it. One
+# who is wrong in all of them then adds fewer wrong labels than a labelled archive has anyway.
+SENDER_SHARE = 0.01
 
 
 class NothingLeft(VisionError):
@@ -50,13 +53,17 @@ EXAM = FULL
 
 @dataclass(frozen=True)
 class Candidate:
-    """One file of a dataset. `labels` is None where it has none. `split` is its content's."""
+    """One file of a dataset. `labels` is None where it has none. `split` is its content's.
+
+    `sender` names who gave it as a correction; it is empty where an archive brought it.
+    """
 
     name: str
     digest: str
     labels: Labels | None
     reason: Reason | None
     split: Split
+    sender: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,8 @@ class Selection:
         """
         parts: dict[Split, list[Example]] = {split: [] for split in SPLITS}
         for candidate, split in self.chosen:
-            digest = candidate.digest
-            parts[split].append(Example(digest, locate(digest), _labels(candidate)))
+            digest, sender = candidate.digest, candidate.sender
+            parts[split].append(Example(digest, locate(digest), _labels(candidate), sender))
         if empty := [split for split in SPLITS if not parts[split]]:
             raise NothingLeft(
                 f"The recipe “{self.recipe}” leaves no image for {' and '.join(empty)}. "
@@ -149,11 +156,15 @@ _CLEANING: dict[str, tuple[Reason, ...]] = {
 def select(recipe: CurationRecipe, candidates: Iterable[Candidate], seed: int = 0) -> Selection:
     """Apply a recipe. The same candidates and seed give the same selection, in any order.
 
-    The seed draws which images undersampling leaves out; no seed touches a split.
+    The seed draws which images undersampling leaves out, and which corrections of a sender who
+    gave too many; no seed touches a split.
     """
     remaining = sorted(candidates, key=lambda c: (c.digest, c.name))
     steps = _clean(remaining, recipe)
     steps.append(_drop(remaining, "races", lambda c: _other_race(c, recipe)))
+    if any(c.sender for c in remaining):
+        within = set(map(id, _within_bound(remaining, recipe, seed)))
+        steps.append(_drop(remaining, "corrections", lambda c: _not_learnt(c, within)))
     if recipe.undersample:
         kept = set(map(id, _undersampled(remaining, seed)))
         steps.append(_drop(remaining, "balanced", lambda c: _surplus(c, kept)))
@@ -193,6 +204,29 @@ def _drop(
 def _other_race(candidate: Candidate, recipe: CurationRecipe) -> str | None:
     race = _labels(candidate).race
     return None if race in recipe.races else f"race_{RACES[race]}"
+
+
+def _within_bound(
+    candidates: Sequence[Candidate], recipe: CurationRecipe, seed: int
+) -> Iterator[Candidate]:
+    """The corrections that may train: of each sender at most SENDER_SHARE of what archives will
+    bring, and one at least, drawn by a hash of the content."""
+    by_sender: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        if candidate.split == "train":
+            by_sender[candidate.sender].append(candidate)
+    races = Counter(_labels(c).race for c in by_sender.pop("", ()))
+    brought = len(races) * min(races.values(), default=0) if recipe.undersample else races.total()
+    for given in by_sender.values():
+        ordered = sorted(given, key=lambda c: (_draw(seed, c.digest), c.name))
+        yield from ordered[: max(1, int(SENDER_SHARE * brought))]
+
+
+def _not_learnt(candidate: Candidate, within: set[int]) -> str | None:
+    """Why a correction is left out: a near copy of it is held back, or its sender gave too many."""
+    if not candidate.sender or id(candidate) in within:
+        return None
+    return "sender_bound" if candidate.split == "train" else "held_back"
 
 
 def _surplus(candidate: Candidate, kept: set[int]) -> str | None:

@@ -30,11 +30,15 @@ class Labels:
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled crop on disk; `digest` is the SHA-256 of its content, in hexadecimal."""
+    """One labelled crop on disk; `digest` is the SHA-256 of its content, in hexadecimal.
+
+    `sender` names who gave it as a correction; it is empty where an archive brought it.
+    """
 
     digest: str
     path: Path
     labels: Labels
+    sender: str = ""
 
 
 @dataclass(frozen=True)

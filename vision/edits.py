@@ -58,6 +58,11 @@ def reduced(crop: Image, side: float) -> Image:
     return np.asarray(there.resize(image.size, Pillow.Resampling.BICUBIC))
 
 
+def darkened(crop: Image, share: float) -> Image:
+    """Every value times `share`."""
+    return (crop * share).round().astype(np.uint8)
+
+
 EDITS: dict[str, Change] = {
     "blur_1": partial(blurred, sigma=1),
     "blur_2": partial(blurred, sigma=2),
@@ -65,6 +70,7 @@ EDITS: dict[str, Change] = {
     "noise_8": partial(noisy, sigma=8),
     "jpeg_30": partial(compressed, quality=30),
     "reduced_64": partial(reduced, side=64),
+    "darkened_4": partial(darkened, share=0.25),
 }
 
 

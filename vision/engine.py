@@ -88,10 +88,17 @@ class Engine:
             for spec in self.specs
         }
 
-    def predict(self, crops: NDArray[np.uint8]) -> list[FaceAttributes]:
-        """What the heads say of each crop, uint8 (N, S, S, 3) RGB, aligned to the template."""
+    def predict(
+        self, crops: NDArray[np.uint8], widening: NDArray[np.float64] | None = None
+    ) -> list[FaceAttributes]:
+        """What the heads say of each crop, uint8 (N, S, S, 3) RGB, aligned to the template.
+
+        `widening` (N,): factors by which ages are less sure than of such crops as calibrated them.
+        """
         outputs = self.outputs(crops)
-        columns = {spec.name: read_estimates(spec, outputs[spec.name]) for spec in self.specs}
+        columns = {
+            spec.name: read_estimates(spec, outputs[spec.name], widening) for spec in self.specs
+        }
         rows: list[dict[str, Any]] = [
             {name: column[i] for name, column in columns.items()} for i in range(len(crops))
         ]

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from .labels import GENDERS, RACES
-from .scores import Scores
+from .labels import AGE_BINS, GENDERS, RACES
+from .scores import Scores, mean
+from .uncertainty import bootstrap_intervals
 
 # A figure of fewer crops than this says more of chance than of the group: at 50, an accuracy of
 # 0.9 is still uncertain by 0.08 either way.
@@ -14,6 +15,8 @@ ENOUGH = 50
 
 _GROUPINGS: tuple[tuple[str, ...], ...] = (("race",), ("gender",), ("race", "gender"))
 _FIGURES = ("age_mae", "gender_accuracy", "race_accuracy")
+# What `by_group` tells of every group.
+GROUP_FIGURES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy")
 _NAMES = {"race": RACES, "gender": GENDERS}
 
 
@@ -42,6 +45,27 @@ def gaps(scores: Scores) -> list[dict[str, Any]]:
             found.append(
                 {"by": list(by), "figure": figure, "gap": gap, "best": best, "worst": worst}
             )
+    return found
+
+
+def by_group(scores: Scores, *, seed: int) -> list[dict[str, Any]]:
+    """The figures of the crops of each race, each gender and each labelled decade.
+
+    A group has the label that it shares, under `race`, `gender` or `age`, its number `n`, figures
+    (None where no head speaks to one), and under `intervals` how far each may be off (95 %).
+    """
+    found = []
+    for name, values, labels in (
+        ("race", scores.race, RACES),
+        ("gender", scores.gender, GENDERS),
+        ("age", scores.decade, AGE_BINS),
+    ):
+        for value in np.unique(values):
+            members = scores.where(values == value)
+            outcomes = {figure: members.outcomes[figure] for figure in GROUP_FIGURES}
+            group = {figure: mean(outcome) for figure, outcome in outcomes.items()}
+            intervals = bootstrap_intervals(outcomes, seed=seed)
+            found.append({name: labels[value], "n": len(members), **group, "intervals": intervals})
     return found
 
 

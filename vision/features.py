@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from .dataset import Example
 from .diskspace import DiskFull, free_bytes, full_disk_in_words, in_words, used_bytes
 from .errors import VisionError
 from .evaluate import read_crop
+from .feature_files import ENTRY, LOCK, FeaturesBusy, flush, locked
 from .precision import choose_precision, computing_in
 from .reading import Reading
 
@@ -39,17 +40,9 @@ _PREPROCESSING = "vggface-1, bilinear"
 _BATCH = 32
 _SYNC_ROWS = 128  # rows that a crash may cost
 _LARGEST_HALF = float(np.finfo(np.float16).max)
-_ENTRY = 33  # bytes of the index: a SHA-256 and a view
-_LOCK = ".lock"
 
 Wanted = tuple[Example, int]
 """An image and a view of it."""
-
-
-class FeaturesBusy(VisionError):
-    """Another run writes features at this moment."""
-
-    code = "features_busy"
 
 
 class ExampleUnreadable(VisionError):
@@ -107,7 +100,7 @@ def open_features(
     """
     cache.mkdir(parents=True, exist_ok=True)
     extractor = Extractor(trunk, cut)
-    with _locked(cache / f"{extractor.key}{_LOCK}", fcntl.LOCK_SH) as lock:
+    with locked(cache / f"{extractor.key}{LOCK}", fcntl.LOCK_SH) as lock:
         os.utime(lock)
         yield FeatureStore(extractor, cache, cache_bytes)
 
@@ -123,13 +116,14 @@ class FeatureStore:
         self.shape = extractor.shape
         self._row_bytes = 2 * prod(extractor.shape)
         self._rows: dict[tuple[str, int], int] = {}
+        self._count = 0
         self._folder.mkdir(exist_ok=True)
         self._read_index()
 
     @property
     def values(self) -> Features:
         """Every row there is, memory-mapped: float16 (rows, s, s, 512)."""
-        shape = (len(self._rows), *self._extractor.shape)
+        shape = (self._count, *self._extractor.shape)
         return np.memmap(self._folder / "rows", np.float16, "r", shape=shape)
 
     def rows(self, examples: Sequence[Example], view: int) -> NDArray[np.int64]:
@@ -153,7 +147,7 @@ class FeatureStore:
         on_progress(done, total)
         if not missing:
             return
-        with _locked(self._cache / "filling", fcntl.LOCK_EX), full_disk_in_words():
+        with locked(self._cache / "filling", fcntl.LOCK_EX), full_disk_in_words():
             self._make_room(len(missing) * self._row_bytes)
             with _Appender(self._folder, self._row_bytes) as appender:
                 for batch, crops in _decoded(missing, self._extractor.input_size):
@@ -166,10 +160,11 @@ class FeatureStore:
         index, rows = self._folder / "index", self._folder / "rows"
         entries = _whole_entries(index, rows, self._row_bytes)
         self._rows = {(entry[:-1].hex(), entry[-1]): row for row, entry in enumerate(entries)}
+        self._count = len(entries)
 
     def _make_room(self, needed: int) -> None:
         """Raises DiskFull where even without the stores not in use there is too little."""
-        locks = sorted(self._cache.glob(f"*{_LOCK}"), key=lambda lock: lock.stat().st_mtime)
+        locks = sorted(self._cache.glob(f"*{LOCK}"), key=lambda lock: lock.stat().st_mtime)
         for lock in locks:
             if self._room() < needed:
                 _evict(lock)
@@ -192,7 +187,7 @@ class _Appender:
         index, rows = folder / "index", folder / "rows"
         count = len(_whole_entries(index, rows, row_bytes))
         self._index, self._rows = index.open("ab"), rows.open("ab")
-        self._index.truncate(count * _ENTRY)
+        self._index.truncate(count * ENTRY)
         self._rows.truncate(count * row_bytes)
         self._entries: list[bytes] = []
 
@@ -210,15 +205,10 @@ class _Appender:
             self._sync()
 
     def _sync(self) -> None:
-        _flush(self._rows)
+        flush(self._rows)
         self._index.write(b"".join(self._entries))
-        _flush(self._index)
+        flush(self._index)
         self._entries.clear()
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _whole_entries(index: Path, rows: Path, row_bytes: int) -> list[bytes]:
@@ -226,30 +216,17 @@ def _whole_entries(index: Path, rows: Path, row_bytes: int) -> list[bytes]:
     if not (index.exists() and rows.exists()):
         return []
     entries = index.read_bytes()
-    count = min(len(entries) // _ENTRY, rows.stat().st_size // row_bytes)
-    return [entries[_ENTRY * row : _ENTRY * (row + 1)] for row in range(count)]
+    count = min(len(entries) // ENTRY, rows.stat().st_size // row_bytes)
+    return [entries[ENTRY * row : ENTRY * (row + 1)] for row in range(count)]
 
 
 def _evict(lock: Path) -> None:
     """Delete a store unless somebody has it open."""
     try:
-        with _locked(lock, fcntl.LOCK_EX):
+        with locked(lock, fcntl.LOCK_EX):
             shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
     except FeaturesBusy:
         return
-
-
-@contextmanager
-def _locked(file: Path, kind: int) -> Iterator[Path]:
-    """Hold a lock that ends with the process, whatever way that ends. Raises FeaturesBusy."""
-    with file.open("a") as handle:
-        try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FeaturesBusy(
-                "Another training run is computing features. Please try again when it is done."
-            ) from None
-        yield file
 
 
 def _decoded(

@@ -10,34 +10,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from .artifacts import Bundle
 from .backbone import TRUNK_TENSORS, build_trunk, trunk_fingerprint, trunk_tensors
 from .calibration import calibrate
-from .checkpoints import claim_folder, settled_readings
 from .crops import measured_reading
 from .dataset import Curated, Example
 from .features import MIRRORED, PLAIN, Cut, FeatureStore, open_features
 from .heads import HeadSpec, build_head, head_tensors, unsure
-from .losses import head_truth
+from .losses import head_loss, head_truth
 from .precision import choose_precision, computing_in
 from .reading import AS_THEY_ARE, Reading
 from .recipes import Recipe
-from .stage import (
-    FitProgress,
-    Metrics,
-    Rows,
-    Stage,
-    predict_rows,
-    train_stage,
-    validation_figures,
-)
-from .targets import targets
+from .targets import Targets, targets, weighted_head
+from .training.batches import FeatureBatches, FeatureRows, Order
+from .training.determinism import seed_everything
+from .training.folder import claim_folder, settled_readings
+from .training.optimizer import build_optimizer
+from .training.progress import FitProgress, Metrics, validation_figures, validation_metrics
+from .training.trainer import Objective, Phase, Trainer
 
 _BLOCK5 = ("conv5_1", "conv5_2", "conv5_3", "pool5")
 _BLOCK5_SHARE = 0.1  # of the heads' learning rate, for weights that are good already
+_PREDICTION_BATCH = 256
 _INHERITED = ("architecture", "input_size", "preprocessing", "alignment", "reading", "licence")
 
 
@@ -120,12 +118,12 @@ class _Job:
 
     def claim_folder(self) -> None:
         """Raises CheckpointUnusable where the folder is that of another training."""
-        whose = {
-            "recipe": self._recipe.as_json(),
-            "data": self._curated.fingerprint,
-            "trunk": trunk_fingerprint(self._trunk.tensors),
-        }
-        claim_folder(self._folder, whose)
+        claim_folder(
+            self._folder,
+            self._recipe,
+            data=self._curated.fingerprint,
+            trunk=trunk_fingerprint(self._trunk.tensors),
+        )
 
     def settle_reading(self) -> Bundle:
         """The trunk with what is from now on said of how its crops are read."""
@@ -148,10 +146,8 @@ class _Job:
 
     def train_heads(self, store: FeatureStore) -> None:
         """Each head by itself on the trunk as it is."""
-        import keras
-
         for spec in self._recipe.heads:
-            keras.utils.set_random_seed(self._recipe.seed)
+            seed_everything(self._recipe.seed)
             head = build_head(keras.Input(store.shape), spec)
             model = keras.Model(head.input, {spec.name: head.output})
             self._heads[spec.name] = head
@@ -159,9 +155,7 @@ class _Job:
 
     def train_block5(self, store: FeatureStore) -> None:
         """All heads together with the trunk's last block, from where each has got to."""
-        import keras
-
-        keras.utils.set_random_seed(self._recipe.seed)
+        seed_everything(self._recipe.seed)
         with computing_in(choose_precision()):
             trunk = build_trunk(self._trunk.manifest["input_size"], self._trunk.tensors)
         source = x = keras.Input(store.shape)
@@ -178,13 +172,15 @@ class _Job:
     def calibrated(self) -> Fitted:
         """Temperatures and intervals by the validation split, and everything put together."""
         self._report(FitProgress("calibration", 0, 1))
+        learnt = [example.labels for example in self._curated.train]
         labels = [example.labels for example in self._curated.validation]
         heads: dict[str, HeadSpec] = {}
         validation: Metrics = {}
         for spec in self._recipe.heads:
             truth, known = head_truth(spec, labels)
             outputs, truth = self._outputs[spec.name][known], truth[known]
-            heads[spec.name] = calibrate(spec, outputs, truth)
+            weighted = weighted_head(spec, learnt, self._recipe.balance)
+            heads[spec.name] = calibrate(weighted, outputs, truth)
             validation[spec.name] = validation_figures(heads[spec.name], outputs, truth)
             self._tensors |= head_tensors(self._heads[spec.name], spec)
         if self._recipe.unfreeze == "none":
@@ -214,38 +210,75 @@ class _Job:
         store: FeatureStore,
         learning_rate: float,
     ) -> None:
-        train = _rows(store, specs, self._curated.train, self._views, self._recipe.balance)
-        validation = self._validation_rows(store, specs, PLAIN)
-        stage = Stage(phase, model, specs, train, validation, learning_rate)
-        checkpoint = self._folder / f"{phase}.safetensors"
-        self._history[phase] = train_stage(stage, self._recipe, checkpoint, self._report)
-        self._outputs |= predict_rows(model, validation)
-        if twice := [spec for spec in specs if spec.second_look]:
-            mirrored = predict_rows(model, self._validation_rows(store, specs, MIRRORED))
-            for spec in twice:
-                first = self._outputs[spec.name]
-                again = unsure(spec, first)
-                first[again] = np.mean((first[again], mirrored[spec.name][again]), axis=0)
+        recipe, train = self._recipe, self._curated.train
+        index = np.concatenate([store.rows(train, view) for view in self._views])
+        order = Order(recipe.seed, len(index), min(recipe.batch, len(index)))
+        aims = _targets(specs, train * len(self._views), recipe.balance)
+        rows = FeatureRows(store.values, index, aims)
 
-    def _validation_rows(self, store: FeatureStore, specs: Sequence[HeadSpec], view: int) -> Rows:
-        return _rows(store, specs, self._curated.validation, (view,), balance=0)
+        def batches(epoch: int, first: int) -> FeatureBatches:
+            return FeatureBatches(order, epoch, first, rows)
+
+        validation = _targets(specs, self._curated.validation, balance=0)
+
+        def validate() -> Metrics:
+            return validation_metrics(specs, self._predicted(model, store, PLAIN), validation)
+
+        trainer = Trainer(
+            model,
+            [Phase(phase, recipe.epochs, order.steps, model, batches, validate)],
+            _objective(specs, validate()),
+            build_optimizer(
+                model.trainable_variables,
+                steps=order.steps * recipe.epochs,
+                learning_rate=learning_rate,
+                weight_decay=recipe.weight_decay,
+            ),
+            self._folder / f"{phase}.safetensors",
+            patience=recipe.patience,
+        )
+        self._history[phase] = trainer.run(self._report)[phase]
+        self._outputs |= self._predicted(model, store, PLAIN)
+        self._look_twice(model, specs, store)
+
+    def _look_twice(self, model: Any, specs: Sequence[HeadSpec], store: FeatureStore) -> None:
+        if not (twice := [spec for spec in specs if spec.second_look]):
+            return
+        mirrored = self._predicted(model, store, MIRRORED)
+        for spec in twice:
+            first = self._outputs[spec.name]
+            again = unsure(spec, first)
+            first[again] = np.mean((first[again], mirrored[spec.name][again]), axis=0)
+
+    def _predicted(
+        self, model: Any, store: FeatureStore, view: int
+    ) -> dict[str, NDArray[np.float32]]:
+        """A model's outputs (N, units) for the validation split, by head."""
+        rows, size = store.rows(self._curated.validation, view), _PREDICTION_BATCH
+        parts = [
+            model.predict_on_batch(store.values[rows[i : i + size]])
+            for i in range(0, len(rows), size)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     @property
     def _views(self) -> tuple[int, ...]:
         return (PLAIN, MIRRORED) if self._recipe.mirror else (PLAIN,)
 
 
-def _rows(
-    store: FeatureStore,
-    specs: Sequence[HeadSpec],
-    examples: Sequence[Example],
-    views: Sequence[int],
-    balance: float,
-) -> Rows:
-    """Views of examples, with what each head should say of them and how much they count."""
-    by_head = {spec.name: balance for spec in specs}
-    aims = targets(specs, [example.labels for example in examples], by_head)
-    index = np.concatenate([store.rows(examples, view) for view in views])
-    truth = {name: np.tile(values, len(views)) for name, values in aims.truth.items()}
-    weights = {name: np.tile(values, len(views)) for name, values in aims.weights.items()}
-    return Rows(store.values, index, truth, weights)
+def _targets(specs: Sequence[HeadSpec], examples: Sequence[Example], balance: float) -> Targets:
+    labels = [example.labels for example in examples]
+    return targets(specs, labels, {spec.name: balance for spec in specs})
+
+
+def _objective(specs: Sequence[HeadSpec], begun_with: Metrics) -> Objective:
+    """Heads that are trained together count alike: by the losses that they begin with, of which an
+    age's is some thirty times a gender's."""
+    weights = {spec.name: 1.0 for spec in specs}
+    if len(specs) > 1:
+        weights = {name: 1 / of["validation_loss"] for name, of in begun_with.items()}
+
+    def error(metrics: Metrics) -> float:
+        return sum(weights[name] * of["validation_loss"] for name, of in metrics.items())
+
+    return Objective({spec.name: head_loss(spec) for spec in specs}, weights, error)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .ages import AgeBand, Ages, Point, mean_age, point_estimate, scalar_age, stretch_of
 from .errors import BundleIncompatible
-from .labels import AGE_BINS, GENDERS, HEADS, RACES, age_bin
+from .labels import GENDERS, HEADS, RACES
 from .types import AgeEstimate, ClassEstimate
 
 Pooling = Literal["flatten", "max_mean"]
@@ -19,6 +20,7 @@ _OUTPUTS: dict[str, tuple[Output, ...]] = {
     "gender": ("binary",),
     "race": ("classes",),
 }
+_ONLY_WHERE_SET = {"point", "bands", "biases", "label_weights"}
 _ACTIVATIONS = {"linear", "relu", "sigmoid", "softmax"}
 
 
@@ -30,10 +32,13 @@ class HeadSpec:
     1,024 wide). `layers`: dicts, either {"dense": units, "activation": …, "name": …} or
     {"dropout": rate}. `output`: "distribution" (softmax over the ages 0, 1, 2, …), "scalar"
     (years), "binary" (probability of `labels[1]`) or "classes" (softmax over `labels`).
-    `temperature` divides the logits. `coverage` is the share of true ages the interval claims to
-    hold; it lies between the `quantiles` of a distribution (which validation may set apart from
-    the nominal ones), or `residuals` years (low, high) around a scalar. A head of labels whose
-    largest share is under `second_look` looks at the mirrored face as well; see `unsure`.
+    `temperature` divides the logits; `biases`, one a label, are then added, to undo the
+    `label_weights` that training gave an example of each. `coverage` is the share of true ages the
+    interval claims to hold; it lies between the `quantiles` of a distribution, or `residuals` years
+    (low, high) around a scalar. With `bands`, of rising estimated ages from 0 on, interval and
+    distribution are stretched about the estimate, the `point` of a distribution, by its band's
+    factor; without, the estimate is the mean. A head of labels whose largest share is under
+    `second_look` looks at the mirrored face as well; see `unsure`.
     """
 
     name: str
@@ -46,13 +51,22 @@ class HeadSpec:
     quantiles: tuple[float, float] = (0.1, 0.9)
     residuals: tuple[float, float] | None = None
     second_look: float = 0.0
+    point: Point = "mean"
+    bands: tuple[AgeBand, ...] = ()
+    biases: tuple[float, ...] = ()
+    label_weights: tuple[float, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """What `from_json` reads: plain lists, so that it is the same before and after storing."""
+        """What `from_json` reads: plain lists, so that it is the same before and after storing.
+
+        Recipes, whose heads nothing has been measured of, are written as they always were.
+        """
         spec = asdict(self)
         spec.pop("name")
         return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in spec.items()
+            if key not in _ONLY_WHERE_SET or value != getattr(HeadSpec, key)
         }
 
     @classmethod
@@ -70,6 +84,10 @@ class HeadSpec:
                 quantiles=_pair(spec.get("quantiles", (0.1, 0.9))),
                 residuals=_pair(spec["residuals"]) if spec.get("residuals") else None,
                 second_look=float(spec.get("second_look", 0.0)),
+                point=spec.get("point", "mean"),
+                bands=tuple(AgeBand(**band) for band in spec.get("bands", ())),
+                biases=tuple(map(float, spec.get("biases", ()))),
+                label_weights=tuple(map(float, spec.get("label_weights", ()))),
             )
             head._check()
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -90,8 +108,26 @@ class HeadSpec:
             raise ValueError("coverage or temperature out of range")
         if not 0 <= self.second_look <= (1 if self.labels else 0):
             raise ValueError("no such second look")
+        counts = {len(self.biases), len(self.label_weights)}
+        if not counts <= {0, len(self.labels)} or min(self.label_weights, default=1) <= 0:
+            raise ValueError("biases or weights that do not fit the labels")
+        self._check_ages()
         if "dense" not in (last := self.layers[-1]) or not self._fits(int(last["dense"])):
             raise ValueError("the last layer does not fit the labels")
+
+    def _check_ages(self) -> None:
+        if self.point not in get_args(Point):
+            raise ValueError(f"no point estimate “{self.point}”")
+        if not self.bands:
+            if self.point != "mean":
+                raise ValueError("a median without bands")
+            return
+        starts = [band.start for band in self.bands]
+        narrowest = min(band.stretch for band in self.bands)
+        if starts[0] != 0 or starts != sorted(set(starts)) or narrowest < 0:
+            raise ValueError("bands must rise from 0 and be stretched by no less than 0")
+        if self.output == "scalar" and self.residuals is None:
+            raise ValueError("bands without residuals")
 
     def _fits(self, units: int) -> bool:
         known = {"gender": set(GENDERS), "race": set(RACES)}.get(self.name, set())
@@ -187,13 +223,15 @@ def parse_heads(manifest: Mapping[str, Any], wanted: Sequence[str] = HEADS) -> l
 
 
 def read_estimates(
-    spec: HeadSpec, outputs: NDArray[np.float32]
+    spec: HeadSpec, outputs: NDArray[np.float32], widening: NDArray[np.float64] | None = None
 ) -> list[AgeEstimate] | list[ClassEstimate]:
-    """A head's raw outputs (N, units) as one estimate a face."""
-    if spec.output == "distribution":
-        return [_age_of_distribution(spec, row) for row in sharpen(outputs, spec.temperature)]
-    if spec.output == "scalar":
-        return [_age_of_scalar(spec, float(row[0])) for row in outputs]
+    """A head's raw outputs (N, units) as one estimate a face.
+
+    `widening` (N,) are factors by which ages are stretched beyond their band's, where the head has
+    bands.
+    """
+    if spec.name == "age":
+        return _read_ages(spec, outputs, widening)
     return [
         ClassEstimate(dict(zip(spec.labels, map(float, row), strict=True)))
         for row in class_probabilities(spec, outputs)
@@ -204,16 +242,24 @@ def expected_years(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.f
     """Raw outputs of an age head as the years (N,) that `read_estimates` gives."""
     if spec.output == "scalar":
         return outputs[:, 0].astype(np.float64).clip(0)
-    shares = sharpen(outputs, spec.temperature)
-    years: NDArray[np.float64] = shares @ np.arange(shares.shape[1])
-    return years
+    return point_estimate(sharpen(outputs, spec.temperature), spec.point)
+
+
+def unstretched_ages(spec: HeadSpec, outputs: NDArray[np.float32]) -> Ages:
+    """Raw outputs of an age head that has quantiles or residuals, before its bands count."""
+    if spec.output == "distribution":
+        shares = sharpen(outputs, spec.temperature)
+        return Ages.of_distribution(shares, spec.point, spec.quantiles)
+    years = expected_years(spec, outputs)
+    low, high = spec.residuals or (0.0, 0.0)
+    return Ages(years, years + low, years + high)
 
 
 def class_probabilities(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Raw outputs as probabilities (N, labels or years) that sum to 1, of any head but a scalar."""
+    """Raw outputs of a head of labels as probabilities (N, labels) that sum to 1."""
     if spec.output == "binary":
         outputs = np.concatenate([1 - outputs, outputs], axis=1)
-    return sharpen(outputs, spec.temperature)
+    return sharpen(outputs, spec.temperature, spec.biases)
 
 
 def unsure(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -224,36 +270,32 @@ def unsure(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
     return found
 
 
-def sharpen(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
-    """Probabilities (N, classes) as if their logits had been divided by `temperature`.
+def sharpen(
+    probabilities: NDArray[Any], temperature: float, biases: Sequence[float] = ()
+) -> NDArray[np.float64]:
+    """Probabilities (N, classes) as if their logits had been divided by `temperature`, and
+    `biases` (classes,) added.
 
-    softmax(z / T) is p^(1/T), normalised, for p = softmax(z) (Guo et al. 2017, section 4.2).
+    softmax(z / T + b) is p^(1/T) e^b, normalised, for p = softmax(z) (Guo et al. 2017, section
+    4.2; the biases: Alexandari et al., "Maximum likelihood with bias-corrected calibration is
+    hard-to-beat at label shift adaptation", ICML 2020).
     """
     powered = np.clip(probabilities.astype(np.float64), 1e-12, 1.0) ** (1.0 / temperature)
+    if biases:
+        powered *= np.exp(biases)
     normalised: NDArray[np.float64] = powered / powered.sum(axis=1, keepdims=True)
     return normalised
 
 
-def _age_of_distribution(spec: HeadSpec, shares: NDArray[np.float64]) -> AgeEstimate:
-    """The expectation, and the interval between the two quantiles."""
-    ages = np.arange(len(shares))
-    low, high = (int(age) for age in np.searchsorted(np.cumsum(shares), spec.quantiles))
-    years = float(shares @ ages)
-    bins = dict.fromkeys(AGE_BINS, 0.0)
-    for age, share in enumerate(shares):
-        bins[age_bin(age)] += float(share)
-    return AgeEstimate(
-        years=years,
-        low=min(low, int(years)),
-        high=max(min(high, len(shares) - 1), int(np.ceil(years))),
-        coverage=spec.coverage,
-        distribution=tuple(bins.items()),
-    )
-
-
-def _age_of_scalar(spec: HeadSpec, years: float) -> AgeEstimate:
-    years = max(0.0, years)
-    if spec.residuals is None:
-        return AgeEstimate(years, None, None, None)
-    low, high = (max(0, round(years + offset)) for offset in spec.residuals)
-    return AgeEstimate(years, low, high, spec.coverage)
+def _read_ages(
+    spec: HeadSpec, outputs: NDArray[np.float32], widening: NDArray[np.float64] | None
+) -> list[AgeEstimate]:
+    if spec.bands:
+        ages = unstretched_ages(spec, outputs)
+        factors = stretch_of(spec.bands, ages.years)
+        ages = ages.stretched(factors if widening is None else factors * widening)
+        return ages.estimates(spec.coverage)
+    if spec.output == "distribution":
+        shares = sharpen(outputs, spec.temperature)
+        return [mean_age(row, spec.quantiles, spec.coverage) for row in shares]
+    return [scalar_age(float(row[0]), spec.residuals, spec.coverage) for row in outputs]

@@ -23,6 +23,7 @@ from .dataset import (
 from .labels import GENDERS, RACES
 
 _COLUMNS = ("file", "age", "gender", "race")
+LONGEST_SENDER = 64  # characters
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,23 @@ class LabelledFile:
     """One file of a dataset: its path inside, its content and its labels, or why it has none.
 
     `data` is empty for a file that is missing, damaged in its archive, or far too large for a
-    crop, so that a reader reports it like any other broken image.
+    crop, so that a reader reports it like any other broken image. `sender` names who gave it as a
+    correction; it is empty for all other files.
     """
 
     name: str
     data: bytes
     labels: Labels | None
     refusal: str = ""
+    sender: str = ""
 
 
 class LabelledFiles:
     """Every image of a dataset with its labels, whatever shape the dataset has.
 
     `path` is a folder or a zip of UTKFace-named images; or a CSV file with the columns `file`,
-    `age`, `gender` and `race` beside its images; or a folder or a zip that holds such a file.
+    `age`, `gender` and `race` beside its images; or a folder or a zip that holds such a file. A
+    row of it whose column `sender` is filled in is a correction.
     Use it as a context manager; `len()` counts the files. Raises DatasetUnreadable.
     """
 
@@ -76,7 +80,8 @@ class LabelledFiles:
                 data = b"" if unsafe else self._source.read(name)
                 yield LabelledFile(name, data, None, refused.code)
             else:
-                yield LabelledFile(name, self._source.read(name), labels)
+                data, sender = self._source.read(name), self._sender_of(name)
+                yield LabelledFile(name, data, labels, sender=sender)
 
     def _labels_of(self, name: str) -> Labels:
         if self._labels is None:
@@ -84,6 +89,10 @@ class LabelledFiles:
         if is_unsafe_name(name):
             raise UnsafeName(f"The name {name!r} points out of its folder.")
         return _labels_in_row(self._labels[name])
+
+    def _sender_of(self, name: str) -> str:
+        row = self._labels[name] if self._labels else {}
+        return row.get("sender", "").strip()[:LONGEST_SENDER]
 
 
 def _find_table(source: Source, names: list[str]) -> str | None:

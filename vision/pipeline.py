@@ -1,6 +1,6 @@
 """The way of a photo: decode, find faces, align them, one pass of the network for all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from .alignment import align_face
 from .detection import Detector
 from .errors import PhotoError
 from .photos import decode_upright
+from .quality import assess, is_withheld, widening_of
 from .types import Box, Detection, FaceAttributes, FaceResult, Image, PhotoResult
 
 # A photo is decoded at an eighth, a quarter or a half of its size where its shorter side stays
@@ -22,7 +23,9 @@ _WORKING_SIDE = 1800
 class Predictor(Protocol):
     input_size: int
 
-    def predict(self, crops: NDArray[np.uint8]) -> list[FaceAttributes]: ...
+    def predict(
+        self, crops: NDArray[np.uint8], widening: NDArray[np.float64] | None = None
+    ) -> list[FaceAttributes]: ...
 
 
 class Pipeline:
@@ -40,19 +43,25 @@ class Pipeline:
         """
         decoded = [_decode(photo) for photo in photos]
         images = [one[0] for one in decoded if not isinstance(one, PhotoError)]
-        detections = iter(self.detector.detect(images) if images else [])
-        found = [[] if isinstance(one, PhotoError) else next(detections) for one in decoded]
-        size = self.engine.input_size
-        crops = [
-            align_face(one[0], face, size)
-            for one, faces in zip(decoded, found, strict=True)
-            if not isinstance(one, PhotoError)
-            for face in faces
+        detections = self.detector.detect(images) if images else []
+        shown = [
+            (image, face) for image, faces in zip(images, detections, strict=True) for face in faces
         ]
-        attributes = iter(self.engine.predict(np.stack(crops)) if crops else [])
+        results = iter(self._estimate(shown))
+        found = iter([[next(results) for _ in faces] for faces in detections])
         return [
-            one if isinstance(one, PhotoError) else _result(one, faces, attributes)
-            for one, faces in zip(decoded, found, strict=True)
+            one if isinstance(one, PhotoError) else _result(one, next(found)) for one in decoded
+        ]
+
+    def _estimate(self, shown: Sequence[tuple[Image, Detection]]) -> list[FaceResult]:
+        """Faces, each in pixels of its image, with what their images can tell of them."""
+        crops = [align_face(image, face, self.engine.input_size) for image, face in shown]
+        qualities = [assess(*one, crop) for one, crop in zip(shown, crops, strict=True)]
+        widening = np.array([widening_of(one) for one in qualities])
+        attributes = self.engine.predict(np.stack(crops), widening) if crops else []
+        return [
+            FaceResult(face, quality, FaceAttributes() if is_withheld(quality) else said)
+            for (_image, face), quality, said in zip(shown, qualities, attributes, strict=True)
         ]
 
 
@@ -78,15 +87,16 @@ def _decode(photo: bytes) -> Decoded | PhotoError:
         return error
 
 
-def _result(
-    decoded: Decoded, faces: Sequence[Detection], attributes: Iterator[FaceAttributes]
-) -> PhotoResult:
+def _result(decoded: Decoded, faces: Sequence[FaceResult]) -> PhotoResult:
+    """The faces in pixels of the full-size photo."""
     image, (width, height) = decoded
     scale = width / image.shape[1]
     return PhotoResult(
         width,
         height,
-        tuple(FaceResult(_scaled(face, scale, width, height), next(attributes)) for face in faces),
+        tuple(
+            replace(face, detection=_scaled(face.detection, scale, width, height)) for face in faces
+        ),
     )
 
 

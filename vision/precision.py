@@ -21,9 +21,7 @@ def choose_precision(wanted: str = "auto") -> str:
 
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_precision()
-    # JAX and PyTorch alike tell where they put an array that nobody has placed.
-    device = str(keras.ops.zeros(()).device).lower()
-    return "float32" if "cpu" in device else "bfloat16"
+    return "bfloat16" if on_accelerator() else "float32"
 
 
 @contextmanager
@@ -56,3 +54,15 @@ def _cpu_has_bfloat16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def on_accelerator() -> bool:
+    """Whether what is computed is computed on a GPU, or another device than the CPU."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+    # JAX and PyTorch alike tell where they put an array that nobody has placed.
+    return "cpu" not in str(keras.ops.zeros(()).device).lower()

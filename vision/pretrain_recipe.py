@@ -38,6 +38,10 @@ _AUGMENTATION_LIMITS: Limits = (
     ("grey", _NUMBER, 0, 1),
     ("erase", _NUMBER, 0, 1),
     ("mixup", _NUMBER, 0, 10),
+    ("blur", _NUMBER, 0, 1),
+    ("sharpen", _NUMBER, 0, 1),
+    ("noise", _NUMBER, 0, 1),
+    ("jpeg", _NUMBER, 0, 1),
 )
 _LIMITS: Limits = (
     ("learning_rate", _NUMBER, 1e-7, 1),
@@ -49,9 +53,13 @@ _LIMITS: Limits = (
     ("age_sigma", _NUMBER, 0.5, 10),
     ("age_balance", _NUMBER, 0, 1),
     ("frozen_blocks", int, 0, 4),
-    ("sam_radius", _NUMBER, 0, 10),
     ("seed", int, 0, 2**32 - 1),
 )
+
+
+# What a record has beside the fields: its kind, and a setting of before. No gradient is taken off
+# the weights any more, so a training that was begun with that radius goes on without.
+_NOT_FIELDS = ("kind", "sam_radius")
 
 
 class PretrainStage(NamedTuple):
@@ -71,7 +79,9 @@ class Augmentation:
     crop's side and stretched by up to `stretch`; half of them are mirrored where `mirror` is set.
     Brightness, contrast and saturation change by up to the shares given; a share `grey` loses
     its colour, a share `erase` a rectangle. `mixup` is the parameter of the Beta distribution
-    that shares of two blended images are drawn from; 0 blends none.
+    that shares of two blended images are drawn from; 0 blends none. Shares `blur`, `sharpen`,
+    `noise` and `jpeg` of the views get some of what cameras and editors do to photos; how much at
+    most, `training.views` says.
     """
 
     smallest: float = 0.75
@@ -86,6 +96,10 @@ class Augmentation:
     grey: float = 0.08
     erase: float = 0.2
     mixup: float = 0.0
+    blur: float = 0.0
+    sharpen: float = 0.0
+    noise: float = 0.0
+    jpeg: float = 0.0
 
     def __post_init__(self) -> None:
         check_numbers(self, _AUGMENTATION_LIMITS)
@@ -105,8 +119,6 @@ class PretrainRecipe:
     `smoothing` and `age_sigma` are those of `losses.head_loss`. Rare ages count more, by their
     smoothed rarity to the power `age_balance`. `dropout` comes before every head. The first
     `frozen_blocks` of the trunk's five stay as the version has them that is begun with.
-    Gradients are those of the worst point within `sam_radius` of the weights (see `sharpness`);
-    0 takes them at the weights.
     """
 
     name: str
@@ -126,7 +138,6 @@ class PretrainRecipe:
     )
     augmentation: Augmentation = Augmentation()
     frozen_blocks: int = 0
-    sam_radius: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -189,7 +200,7 @@ class PretrainRecipe:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "PretrainRecipe":
         """Raises RecipeInvalid where the record is no recipe of this version of FaceRoute."""
-        known = {key: value for key, value in record.items() if key != "kind"}
+        known = {key: value for key, value in record.items() if key not in _NOT_FIELDS}
         with unreadable_in_words(cls, known):
             known["heads"] = read_heads(known)
             known["stages"] = tuple(PretrainStage(*stage) for stage in known["stages"])
@@ -218,7 +229,8 @@ def _check_stages(stages: Sequence[PretrainStage]) -> None:
         check_numbers(stage, _STAGE_LIMITS)
 
 
-# For two CPU cores with bfloat16 and an evening; for a GPU and its minutes. docs/starter-model.md.
+# For two CPU cores with bfloat16 and an evening; for a GPU and its minutes, which `vision.offline`
+# fits the epochs to. docs/starter-model.md.
 STARTER_CPU = PretrainRecipe(
     name="starter-cpu",
     curation="full",
@@ -229,50 +241,25 @@ STARTER_GPU = PretrainRecipe(
     name="starter-gpu",
     curation="full",
     heads=full_heads(),
-    stages=(
-        PretrainStage(96, 30, 128),
-        PretrainStage(128, 20, 128),
-        PretrainStage(160, 16, 128),
-    ),
+    stages=(PretrainStage(128, 100, 256),),
     learning_rate=1.5e-3,
     average=0.999,
     dropout=0.4,
-    augmentation=Augmentation(erase=0.3, mixup=0.2),
+    augmentation=Augmentation(erase=0.3, mixup=0.2, blur=0.15, sharpen=0.15, noise=0.15, jpeg=0.2),
 )
-# Goes on from a version. That the first two blocks stay saves a third of a step's time.
-LONGER_CPU = PretrainRecipe(
-    name="longer-cpu",
+# Goes on from a version, with views near to what is served: harder ones leave it underfitted. That
+# the first block stays saves a fifth of a step's time.
+CONTINUE_CPU = PretrainRecipe(
+    name="continue-cpu",
     curation="full",
     heads=full_heads(),
-    stages=(PretrainStage(64, 8, 64), PretrainStage(96, 6, 48)),
-    learning_rate=1e-3,
-    warm_up=0.05,
-    frozen_blocks=2,
-)
-# The same at the final size alone, with gender and race counting for more.
-FINISH_CPU = replace(
-    LONGER_CPU,
-    name="finish-cpu",
-    stages=(PretrainStage(96, 9, 48),),
-    learning_rate=8e-4,
-    age_balance=0.2,
-    loss_weights={"age": 0.6, "gender": 2.0, "race": 1.5},
-)
-# Begins with a lower rate, which undoes less of what is there, and blends images.
-REFINE_CPU = replace(
-    FINISH_CPU,
-    name="refine-cpu",
     stages=(PretrainStage(96, 8, 48),),
-    learning_rate=6e-4,
-    augmentation=Augmentation(erase=0.3, mixup=0.2),
-)
-# The second block too, and views nearer to what is served: what comes before is underfitted.
-POLISH_CPU = replace(
-    REFINE_CPU,
-    name="polish-cpu",
     learning_rate=5e-4,
+    warm_up=0.05,
     dropout=0.15,
     smoothing=0.03,
+    age_balance=0.2,
+    loss_weights={"age": 0.6, "gender": 2.0, "race": 1.5},
     augmentation=Augmentation(
         smallest=0.82,
         largest=1.18,
@@ -287,26 +274,8 @@ POLISH_CPU = replace(
     ),
     frozen_blocks=1,
 )
-# The same views, sharpness-aware: more epochs as they were would learn training's images by heart.
-SETTLE_CPU = replace(
-    POLISH_CPU,
-    name="settle-cpu",
-    stages=(PretrainStage(96, 6, 48),),
-    learning_rate=4e-4,
-    frozen_blocks=2,
-    sam_radius=1.0,
-)
 PRETRAIN_RECIPES: dict[str, PretrainRecipe] = {
-    recipe.name: recipe
-    for recipe in (
-        STARTER_CPU,
-        STARTER_GPU,
-        LONGER_CPU,
-        FINISH_CPU,
-        REFINE_CPU,
-        POLISH_CPU,
-        SETTLE_CPU,
-    )
+    recipe.name: recipe for recipe in (STARTER_CPU, CONTINUE_CPU, STARTER_GPU)
 }
 
 

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BundleIncompatible
+from .light import brighten, highlights
 from .softness import soften, softness
 from .types import Image
 
-# Of the training crops: sharper ones are softened to it. docs/softness.md tells how it was chosen.
-_PERCENTILE = 50
+# Of the training crops: sharper ones are softened to the one, darker ones brightened to the other.
+# docs/softness.md and docs/light.md tell how they were chosen.
+_SOFTNESS_PERCENTILE, _HIGHLIGHTS_PERCENTILE = 50, 5
 _MEASURED = 2000  # training crops
 
 
@@ -26,10 +28,12 @@ class Reading:
     """What crops are brought to, at a network's input size.
 
     `softness` is the most fine detail that they keep, on the scale of `softness.softness`; None
-    keeps all of it.
+    keeps all of it. `highlights` is how bright their brightest hundredth is at least, on the scale
+    of `light.highlights`; None leaves dark ones dark.
     """
 
     softness: float | None = None
+    highlights: float | None = None
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "Reading":
@@ -58,7 +62,13 @@ class Reading:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def read(self, crop: Image) -> Image:
-        """A crop (S, S, 3) as the network is to see it; the crop itself where nothing changes."""
+        """A crop (S, S, 3) as the network is to see it; the crop itself where nothing changes.
+
+        Light comes first: a gain enlarges the rounding of dark values, which is fine detail that
+        softening then takes away.
+        """
+        if self.highlights is not None:
+            crop = brighten(crop, self.highlights)
         return crop if self.softness is None else soften(crop, self.softness)
 
     def read_all(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -76,8 +86,11 @@ def measured(crops: Iterable[Image]) -> Reading:
 
     Those that `sample` tells of are enough.
     """
-    found = [softness(crop) for crop in crops]
-    return Reading(softness=round(float(np.percentile(found, _PERCENTILE)), 4))
+    found = np.array([(softness(crop), highlights(crop)) for crop in crops])
+    return Reading(
+        softness=round(float(np.percentile(found[:, 0], _SOFTNESS_PERCENTILE)), 4),
+        highlights=round(float(np.percentile(found[:, 1], _HIGHLIGHTS_PERCENTILE)), 2),
+    )
 
 
 def sample(count: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from .errors import BundleIncompatible, VisionError
 from .heads import HeadSpec, classic_heads
@@ -104,6 +104,11 @@ class AnyRecipe(Protocol):
     def name(self) -> str: ...
     @property
     def heads(self) -> tuple[HeadSpec, ...]: ...
+
+    def as_json(self) -> dict[str, Any]: ...
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self: ...
 
 
 Kind = TypeVar("Kind", bound=AnyRecipe)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .edits import EDITS, SAMPLE, edit_figures
 from .evaluate import Evaluation, Predictor, score
-from .fairness import gaps
+from .fairness import by_group, gaps
 from .labelled_files import LabelledFile
 from .labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES
 from .reliability import age_intervals, reliability
@@ -38,7 +38,9 @@ def report(
     95 % intervals. `confusion`: counts of gender, of five races and of three, labelled (rows)
     against estimated. `age`: bias and error by labelled decade, a sample of points, counts of
     labelled against estimated decade. `interval` and `reliability`: whether intervals and
-    probabilities keep their word. `gaps`: the largest differences between groups. `edits`: what
+    probabilities keep their word. `by_group`: figures by
+    race, gender and decade with their 95 % intervals. `gaps`: the largest differences between
+    groups. `edits`: what
     `vision.edits.edit_figures` finds on a sample. What a silent head leaves unknown is None.
     """
     evaluation = score(engine, files, on_progress=on_progress)
@@ -83,6 +85,7 @@ def describe(scores: Scores) -> dict[str, Any]:
             "gender": reliability(scores.gender_shares, scores.gender),
             "race": reliability(scores.race_shares, scores.race),
         },
+        "by_group": by_group(scores, seed=_SEED),
         "gaps": gaps(scores),
     }
 
@@ -129,7 +132,6 @@ def _ages(scores: Scores) -> dict[str, Any] | None:
     known = scores.where(~np.isnan(scores.years))
     if not len(known):
         return None
-    estimated = np.clip(known.years // 10, 0, len(AGE_BINS) - 1).astype(np.int64)
     return {
         "by_decade": [
             {
@@ -142,7 +144,7 @@ def _ages(scores: Scores) -> dict[str, Any] | None:
             for of_decade in [known.decade == decade]
         ],
         "points": _points(known),
-        "counts": _counts(known.decade, estimated, len(AGE_BINS)),
+        "counts": _counts(known.decade, known.estimated_decade, len(AGE_BINS)),
     }
 
 

@@ -52,6 +52,11 @@ class Scores:
         return decades
 
     @property
+    def estimated_decade(self) -> NDArray[np.int64]:
+        """The index in `AGE_BINS` of each estimated age, which no crop may lack."""
+        return np.clip(self.years // 10, 0, len(AGE_BINS) - 1).astype(np.int64)
+
+    @property
     def error(self) -> Column:
         """Estimated minus labelled age, in years."""
         return self.years - self.age

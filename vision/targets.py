@@ -1,7 +1,7 @@
 """What heads should say of labelled examples, and how much each example counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,3 +46,14 @@ def targets(
         counting[known] = balancing_weights(values[known], balance.get(spec.name, 0), sigma=sigma)
         truth[spec.name], weights[spec.name] = values, counting
     return Targets(truth, weights)
+
+
+def weighted_head(spec: HeadSpec, labels: Sequence[Labels], balance: float) -> HeadSpec:
+    """A head of labels with what `targets` weighs an example of each by, for calibration to undo;
+    1 for a label that none has. Another head, or one that is not balanced, as it is."""
+    if not (spec.labels and balance):
+        return spec
+    values, known = head_truth(spec, labels)
+    weights = np.ones(len(spec.labels))
+    weights[values[known]] = balancing_weights(values[known], balance)
+    return replace(spec, label_weights=tuple(weights.round(4).tolist()))

@@ -96,10 +96,44 @@ class FaceAttributes:
 
 
 @dataclass(frozen=True)
+class Quality:
+    """What a photo can tell of a face. `vision.quality` measures it.
+
+    `size`: the width of the face, as wide as its box if it stood upright, in pixels of the photo as
+    it was decoded. `sharpness`: how steep its edges are, 0 to 1. `exposure`: the luminance of the
+    brightest hundredth, 0 to 1. `turn`: by how many degrees the head is turned to either side,
+    roughly. `cut`: whether the photo's border cuts the face. `warnings`: codes of `vision.quality`.
+    """
+
+    size: int
+    sharpness: float
+    exposure: float
+    turn: int
+    cut: bool
+    warnings: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """`reliable`: whether nothing is warned of."""
+        return {
+            "size": self.size,
+            "sharpness": round(self.sharpness, 2),
+            "exposure": round(self.exposure, 2),
+            "turn": self.turn,
+            "cut": self.cut,
+            "reliable": not self.warnings,
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True)
 class FaceResult:
-    """One face of a photo: where it is and what the heads say of it."""
+    """One face of a photo: where it is, how much of it shows, and what the heads say of it.
+
+    Where the photo cannot tell, the heads say nothing.
+    """
 
     detection: Detection
+    quality: Quality
     attributes: FaceAttributes
 
     def as_json(self, index: int) -> dict[str, Any]:
@@ -107,6 +141,7 @@ class FaceResult:
             "index": index,
             "box": self.detection.box.as_json(),
             "detection_confidence": round(self.detection.confidence, 4),
+            "quality": self.quality.as_json(),
             **self.attributes.as_json(),
         }
 

@@ -9,7 +9,7 @@ from rest_framework.reverse import reverse
 
 from predictions.failures import explain
 from predictions.models import Face, Prediction
-from predictions.warnings import explained
+from predictions.warnings import explained, explained_quality
 from training.models import ModelVersion
 from vision.labels import AGE_BINS
 from vision.photo_files import FORMATS
@@ -59,18 +59,48 @@ class ClassificationSerializer(serializers.Serializer[Any]):
     probabilities = serializers.DictField(child=serializers.FloatField())
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    """What to know of a photo or a face: a code for programs, a sentence for people."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class QualitySerializer(serializers.Serializer[Any]):
+    """What the photo can tell of a face."""
+
+    size = serializers.IntegerField(
+        help_text="The width of the face in pixels of the photo as it was decoded."
+    )
+    sharpness = serializers.FloatField(help_text="0 to 1: how steep its edges are.")
+    exposure = serializers.FloatField(help_text="0 to 1: how bright its brightest hundredth is.")
+    turn = serializers.IntegerField(
+        help_text="By how many degrees the head is turned to either side, roughly."
+    )
+    cut = serializers.BooleanField(help_text="Whether the photo's border cuts it.")
+    reliable = serializers.BooleanField(help_text="Whether there are no warnings.")
+    warnings = WarningSerializer(many=True)
+
+
 class FaceSerializer(serializers.ModelSerializer[Face]):
-    """One face; an estimate is null where its head is switched off or absent from the model."""
+    """One face; an estimate is null where its head is switched off or absent from the model, or
+    where the photo cannot tell: `quality.warnings` says why. `quality` is null of a face that was
+    found before it was measured."""
 
     # Estimates are stored in their JSON form, so they pass through as they are.
     box = BoxSerializer(source="*")
+    quality = serializers.SerializerMethodField()
     age = serializers.SerializerMethodField()
     gender = serializers.SerializerMethodField()
     race = serializers.SerializerMethodField()
 
     class Meta:
         model = Face
-        fields = ("index", "box", "detection_confidence", "age", "gender", "race")
+        fields = ("index", "box", "detection_confidence", "quality", "age", "gender", "race")
+
+    @extend_schema_field(QualitySerializer(allow_null=True))
+    def get_quality(self, face: Face) -> Any:
+        return explained_quality(face.quality)
 
     @extend_schema_field(AgeSerializer(allow_null=True))
     def get_age(self, face: Face) -> Any:
@@ -98,13 +128,6 @@ class PhotoSerializer(serializers.Serializer[Prediction]):
 
 
 class FailureSerializer(serializers.Serializer[Prediction]):
-    code = serializers.CharField()
-    message = serializers.CharField()
-
-
-class WarningSerializer(serializers.Serializer[Any]):
-    """What to know of the photo that was sent: a code for programs, a sentence for people."""
-
     code = serializers.CharField()
     message = serializers.CharField()
 

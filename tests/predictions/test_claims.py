@@ -118,6 +118,8 @@ def test_a_result_is_written_with_its_faces() -> None:
     assert (first.x, first.y, first.width, first.height) == (10, 20, 30, 40)
     assert first.detection_confidence == 0.9877
     assert first.landmarks == [[15.12, 15.12]] * 5
+    assert first.quality == face().quality.as_json()
+    assert first.quality["warnings"] == ["small"]
     expected = face().attributes.as_json()
     assert (first.age, first.gender, first.race) == (expected["age"], expected["gender"], None)
 

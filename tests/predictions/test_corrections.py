@@ -268,7 +268,7 @@ def test_the_download_imports_too(
     response = office.get("/admin/predictions/correction/download/")
     archive = tmp_path / "corrections.zip"
     archive.write_bytes(b"".join(response.streaming_content))  # type: ignore[attr-defined]
-    assert len(zipfile.ZipFile(archive).namelist()) == 1
+    assert len(zipfile.ZipFile(archive).namelist()) == 2  # the crop and its table
     dataset = Dataset.objects.create(name="corrections")
     import_files(dataset, archive, lambda *_: None)
     assert dataset.samples.get(reason="").age == 30
@@ -280,7 +280,7 @@ def test_the_crop_is_framed_as_utkface_frames_faces(
     """The portrait's landmarks come to lie where the template has them."""
     accepted(face, stranger, age=30, gender=1, race=0)
     export_to_folder(tmp_path / "crops")
-    [crop] = (tmp_path / "crops").iterdir()
+    [crop] = (tmp_path / "crops").glob("*.jpg")
     photo = Image.open(face.prediction.photo.image.open("rb")).convert("RGB")
     landmarks = np.array(face.landmarks)
     fit = similarity(landmarks, TEMPLATE * 200)
@@ -305,7 +305,7 @@ def test_an_export_repeated_forgets_what_was_taken_back(
     assert export_to_folder(tmp_path).written == 1
     names = sorted(file.name for file in tmp_path.iterdir() if file.is_file())
     assert names[0].startswith("40_0_2_")
-    assert names[1:] == ["notes.txt"]
+    assert names[1:] == ["corrections.csv", "notes.txt"]
 
 
 def test_a_photo_whose_file_is_gone_holds_up_no_other(

@@ -55,6 +55,33 @@ def send(client: Client, *files: tuple[str, bytes], **options: Any) -> Any:
     return client.post("/", {"photos": uploads}, **options)
 
 
+def test_a_result_says_what_the_photo_cannot_tell(browser: Client, prediction: Prediction) -> None:
+    face = prediction.faces.get()
+    address = f"/predictions/{prediction.pk}/"
+    assert "Face 182 px wide" in browser.get(address).content.decode()
+    face.quality = {
+        **(face.quality or {}),
+        "size": 15,
+        "reliable": False,
+        "warnings": ["too_small"],
+    }
+    face.age = face.gender = face.race = None
+    face.save()
+    page = browser.get(address).content.decode()
+    assert "Too small to tell" in page
+    assert "years" not in page.split('class="face"')[1].split("<details")[0]
+    assert "cannot be told from this photo" in browser.get("/history/").content.decode()
+
+
+def test_a_face_of_before_is_shown_without_its_quality(
+    browser: Client, prediction: Prediction
+) -> None:
+    prediction.faces.update(quality=None)
+    page = browser.get(f"/predictions/{prediction.pk}/").content.decode()
+    assert "px wide" not in page
+    assert "About 34 years" in page
+
+
 def test_one_photo_leads_to_its_result(client: Client, photo_bytes: bytes) -> None:
     response = send(client, ("ann.jpg", photo_bytes))
     assert response.url == f"/predictions/{Prediction.objects.get().pk}/"

@@ -41,13 +41,15 @@ Outcome = tuple[int, list[dict[str, Any]]]
 def test_the_portrait_has_one_face(outcome: Outcome) -> None:
     portrait = outcome[1][0]
     assert portrait["status"] == "done"
-    assert portrait["model_version"] == "starter-7"
+    assert portrait["model_version"] == "starter-8"
     assert portrait["photo"] == {"width": 512, "height": 512, "url": None}
     [face] = portrait["faces"]
     assert face["gender"]["label"] == "female"
     assert 25 <= face["age"]["years"] <= 42
     assert face["age"]["low"] < face["age"]["high"]
-    assert set(face) == {"index", "box", "detection_confidence", "age", "gender", "race"}
+    assert set(face) == {"index", "box", "detection_confidence", "quality", "age", "gender", "race"}
+    assert face["quality"]["size"] == pytest.approx(face["box"]["width"], rel=0.15)
+    assert face["quality"]["reliable"] is True
 
 
 def test_the_cat_has_none(outcome: Outcome) -> None:

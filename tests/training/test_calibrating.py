@@ -97,6 +97,25 @@ def test_it_can_be_calibrated_once_more(dataset: Dataset, version: ModelVersion)
     assert newer["heads"] == new["heads"]
 
 
+def test_a_version_of_before_weights_were_kept_is_told_what_its_recipe_weighed(
+    dataset: Dataset, version: ModelVersion, tmp_path: Path
+) -> None:
+    bundle = load_bundle(bundle_path(version))
+    recipe = {"balance": 0.5, "heads": {"race": bundle.manifest["heads"]["race"]}}
+    save_bundle(
+        tmp_path / "full", {**bundle.manifest, "training": {"recipe": recipe}}, bundle.tensors
+    )
+    register_bundle(tmp_path / "full", "full")
+    run("--model", "full")
+    heads = ModelVersion.objects.get(name="new").manifest["heads"]
+    learnt = [one.labels.race for one in curations.curated(dataset, "full", 0).train]
+    weights = heads["race"]["label_weights"]
+    counts = np.bincount(learnt, minlength=5)
+    # The rarer by half, the heavier by its root; the gender was not trained by this recipe.
+    assert np.array(weights) / weights[0] == pytest.approx((counts / counts[0]) ** -0.5, rel=1e-3)
+    assert "label_weights" not in heads["gender"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

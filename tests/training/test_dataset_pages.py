@@ -15,7 +15,7 @@ from tests.factories import DatasetFactory, SampleFactory, UserFactory
 from tests.training.utkface import jpeg, random_files, write_folder, write_zip
 from training import curations, imports
 from training.importing import import_files
-from training.models import Dataset, ImportRun, Sample
+from training.models import Dataset, Doubt, ImportRun, Sample
 from training.revisions import move_on
 
 pytestmark = pytest.mark.django_db
@@ -274,12 +274,11 @@ def test_a_gallery_changes_no_image_of_another_dataset(boss: Client, dataset: Da
 def test_doubtful_labels_are_taken_over_or_confirmed(boss: Client, dataset: Dataset) -> None:
     first, second = dataset.samples.filter(reason="")[:2]
     for sample, doubt in ((first, 0.9), (second, 0.8)):
-        sample.doubt, sample.doubtful_label, sample.suggestion = doubt, "age", "61"
-        sample.save()
-    page = gallery(boss, dataset, "doubts")
+        Doubt.objects.create(sample=sample, label="age", doubt=doubt, suggestion="61")
+    page = gallery(boss, dataset, "doubtful-age")
     assert page.index(f'value="{first.pk}"') < page.index(f'value="{second.pk}"')
-    gallery(boss, dataset, "doubts", deed="adopt", image=[first.pk])
-    page = gallery(boss, dataset, "doubts", deed="confirm", image=[second.pk])
+    gallery(boss, dataset, "doubtful-age", deed="adopt", image=[first.pk])
+    page = gallery(boss, dataset, "doubtful-age", deed="confirm", image=[second.pk])
     assert "There is nothing to look at here." in page
     first.refresh_from_db()
     assert first.age == 61
@@ -289,7 +288,7 @@ def test_a_search_for_label_errors_is_asked_for_once_and_watched(
     boss: Client, dataset: Dataset
 ) -> None:
     address = f"/admin/training/dataset/{dataset.pk}/review/"
-    assert address in gallery(boss, dataset, "doubts")
+    assert address in gallery(boss, dataset, "doubtful-age")
     boss.get(address)
     assert not dataset.reviews.exists()
     first, second = boss.post(address), boss.post(address)

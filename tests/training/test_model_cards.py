@@ -70,11 +70,14 @@ def test_it_tells_errors_by_group_and_whether_it_keeps_its_word(manifest: dict[s
     assert "| White, male, 20-29 | 100 | 3.000 | +3.000 | 1.000 | 1.000 |" in card
     assert "best for White (3.000; 400 images)" in card
     assert "claims to hold 80% of the labelled ages and holds 100.0%" in card
+    assert "By estimated decade it holds 20-29: 100.0%, 30-39: 100.0%" in card
     assert "gender: mean confidence 0.900, accuracy 1.000, expected calibration error 0.100" in card
 
 
 def test_groups_are_told_by_each_label_alone(manifest: dict[str, Any]) -> None:
+    """In a report of before, which has no intervals of them."""
     report = made_report(20)
+    del report["by_group"]
     report["metrics"]["groups"] = [
         group(n=30, age_mae=2.0, age_bias=1.0, age="20-29"),
         group(n=10, age_mae=6.0, age_bias=-6.0, age="30-39", gender_accuracy=0.5),
@@ -87,9 +90,18 @@ def test_groups_are_told_by_each_label_alone(manifest: dict[str, Any]) -> None:
     assert "| 30-39 | 70 | 4.286 | +0.857 | 0.843 | 0.800 |" in card
 
 
+def test_groups_come_with_how_far_their_figures_may_be_off(manifest: dict[str, Any]) -> None:
+    report = made_report(20)
+    (women,) = [one for one in report["by_group"] if one.get("gender") == "female"]
+    low, high = women["intervals"]["age_mae"]
+    row = f"| female | {women['n']} | {women['age_mae']:.3f} ({low:.3f}–{high:.3f}) |"
+    assert row in model_card(manifest, report)
+
+
 def test_a_report_of_before_biases_were_told_has_a_dash(manifest: dict[str, Any]) -> None:
     report = made_report(20)
     report["metrics"]["groups"] = [group(n=30)]  # as the versions before wrote them
+    del report["by_group"]
     for protocol in report["protocols"].values():
         del protocol["age_bias"], protocol["intervals"]["age_bias"]
     card = model_card(manifest, report)

@@ -16,7 +16,7 @@ from tests.factories import DatasetFactory
 from tests.training.utkface import write_folder
 from training import files, reviews, runs
 from training.importing import import_files
-from training.models import Dataset, ReviewRun
+from training.models import Content, Dataset, Doubt, ReviewRun
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +61,7 @@ def make_dataset(tmp_path: Path, count: int) -> tuple[Dataset, dict[str, str]]:
             wrong[name] = planted
     dataset: Dataset = DatasetFactory.create(name="Planted")
     import_files(dataset, write_folder(tmp_path / "in", made), lambda *_: None)
-    # Pictures this plain look like copies of each other.
+    # Pictures this plain look like copies of each other, and so all of them train.
     dataset.samples.update(found="", reason="", group=F("pk"))
     return dataset, wrong
 
@@ -70,29 +70,46 @@ def test_planted_label_errors_are_found_with_the_right_estimate(tmp_path: Path) 
     dataset, wrong = make_dataset(tmp_path, 120)
     phases: list[str] = []
     message = reviews.review(dataset, lambda phase, *_: phases.append(phase))
-    doubted = dict(dataset.samples.exclude(doubt=None).values_list("name", "doubtful_label"))
-    assert wrong.items() <= doubted.items()
+    doubted = set(Doubt.objects.values_list("sample__name", "label"))
+    assert set(wrong.items()) <= doubted
     assert len(doubted) <= len(wrong) + 12
     assert message.startswith(f"{len(doubted)} of 360 labels look doubtful")
     assert {"features", "labels"} <= set(phases)
     for number, label in _PLANTED.items():
-        sample = dataset.samples.get(name__endswith=f"_{number:05}.png")
+        doubt = Doubt.objects.get(sample__name__endswith=f"_{number:05}.png", label=label)
         truth = ["male", "female"][number % 2] if label == "gender" else _RACES[number % 5]
-        assert sample.suggestion == truth
-        assert sample.doubt is not None
-        assert 0.5 < sample.doubt <= 1
+        assert doubt.suggestion == truth
+        assert 0.5 < doubt.doubt <= 1
 
 
 def test_the_command_lists_the_doubts_and_a_second_search_replaces_them(tmp_path: Path) -> None:
     dataset, wrong = make_dataset(tmp_path, 120)
-    dataset.samples.update(doubt=2.0, doubtful_label="age", suggestion="0")
+    former = dataset.samples.all()[0]
+    Doubt.objects.create(sample=former, label="age", doubt=2.0, suggestion="0")
     text = io.StringIO()
     call_command("find_label_errors", dataset="Planted", json=True, stdout=text)
     found = json.loads(text.getvalue())
     assert set(wrong) <= {doubt["name"] for doubt in found}
-    doubts = [doubt["doubt"] for doubt in found]
-    assert doubts == sorted(doubts, reverse=True)
-    assert max(doubts) <= 1
+    for label in ("age", "gender", "race"):
+        doubts = [doubt["doubt"] for doubt in found if doubt["doubtful_label"] == label]
+        assert doubts == sorted(doubts, reverse=True)
+        assert max(doubts, default=0) <= 1
+    labels = [doubt["doubtful_label"] for doubt in found]
+    assert set(labels[:2]) == {"gender", "race"}  # each label's likeliest first
+
+
+def test_of_test_images_no_estimate_is_kept_and_the_doubted_are_mixed_with_others(
+    tmp_path: Path,
+) -> None:
+    dataset, wrong = make_dataset(tmp_path, 120)
+    Content.objects.update(split="test")
+    reviews.review(dataset, lambda *_: None)
+    assert not Doubt.objects.exists()
+    to_check = set(dataset.samples.filter(to_check=True).values_list("name", flat=True))
+    assert set(wrong) <= to_check
+    assert len(to_check) >= 2 * len(wrong)
+    everything = [name for name in to_check if name not in wrong]
+    assert len(everything) >= len(wrong)
 
 
 def test_an_age_is_doubted_by_what_is_usual_at_that_age() -> None:
@@ -144,4 +161,4 @@ def test_an_image_whose_file_is_gone_fails_the_search_and_nothing_else(
     reviews.work(run.pk)
     ended = ReviewRun.objects.get(pk=run.pk)
     assert ended.state == "failed"
-    assert not dataset.samples.exclude(doubt=None).exists()
+    assert not Doubt.objects.exists()

@@ -11,7 +11,7 @@ from training import curations
 from training.cleaning import judge
 from training.contents import join
 from training.models import Content, Dataset, Ruling, Sample
-from training.rulings import adopt_estimates, confirm_labels, relabel, rule
+from training.rulings import relabel, rule
 
 pytestmark = pytest.mark.django_db
 
@@ -112,25 +112,6 @@ def test_mending_a_label_ends_the_contradiction_of_its_copies(dataset: Dataset) 
     two.refresh_from_db()
     assert (one.reason, two.reason) == ("", "exact_duplicate")
     assert one.group == two.group
-
-
-def test_the_models_estimate_becomes_the_label(dataset: Dataset) -> None:
-    doubts = [("gender", "female", 1), ("race", "indian", 3), ("age", "61", 61)]
-    for label, suggestion, value in doubts:
-        sample = SampleFactory.create(
-            dataset=dataset, doubt=0.9, doubtful_label=label, suggestion=suggestion
-        )
-        assert adopt_estimates(only(sample)) == 1
-        sample.refresh_from_db()
-        assert getattr(sample, label) == value
-        assert (sample.doubt, sample.doubtful_label, sample.suggestion) == (None, "", "")
-
-
-def test_a_label_found_right_is_doubted_no_more(dataset: Dataset) -> None:
-    sample = SampleFactory.create(dataset=dataset, doubt=0.9, doubtful_label="age", suggestion="61")
-    assert confirm_labels(dataset.samples.all()) == 1
-    sample.refresh_from_db()
-    assert (sample.age, sample.doubt) == (30, None)
 
 
 def test_what_was_computed_before_a_change_does_not_replace_what_came_after(

@@ -112,9 +112,9 @@ def test_every_chart_has_its_numbers_as_a_table_and_as_a_file(
     page = admin.get(url("change", version)).content.decode()
     keys = (
         "age-points", "age-decades", "age-errors", "age-errors-groups", "interval",
-        "confusion-gender", "confusion-race", "confusion-race3", "reliability-gender",
-        "reliability-race", "groups-age-mae", "groups-age-bias", "groups-gender-accuracy",
-        "groups-race-accuracy",
+        "interval-estimated", "confusion-gender", "confusion-race", "confusion-race3",
+        "reliability-gender", "reliability-race", "groups-age-mae", "groups-age-bias",
+        "groups-gender-accuracy", "groups-race-accuracy",
     )  # fmt: skip
     for key in keys:
         assert f'data-figure="chart-{key}"' in page
@@ -128,6 +128,19 @@ def test_every_chart_has_its_numbers_as_a_table_and_as_a_file(
     assert "White,3.0,3.0,400" in by_label
     assert "female,3.0,3.0,400" in by_label
     assert admin.get(url("chart_csv", version, "nothing")).status_code == 404
+
+
+def test_what_the_interval_holds_is_told_by_estimated_decade_where_it_was_measured(
+    admin: Client, version: ModelVersion
+) -> None:
+    by_estimate = admin.get(url("chart_csv", version, "interval-estimated")).content.decode()
+    # Twenty of every age from 20 to 59, each estimated three years too old.
+    assert "20-29,1.0,0.8,13.0,140" in by_estimate
+    assert "60-69,1.0,0.8,13.0,60" in by_estimate
+    del version.report["interval"]["by_estimated_decade"]
+    version.save()
+    assert admin.get(url("chart_csv", version, "interval-estimated")).status_code == 404
+    assert admin.get(url("chart_csv", version, "interval")).status_code == 200
 
 
 def test_a_report_of_before_biases_were_told_is_shown_without(

@@ -10,7 +10,7 @@ from vision.dataset import Example
 from vision.engine import Engine
 from vision.fit import Fitted
 from vision.losses import head_truth
-from vision.stage import validation_figures
+from vision.training.progress import validation_figures
 
 
 def assert_calibrated(

@@ -14,11 +14,11 @@ from vision.backbone import build_trunk, preprocess
 from vision.dataset import Example
 from vision.diskspace import DiskFull
 from vision.evaluate import read_crop
+from vision.feature_files import FeaturesBusy
 from vision.features import (
     MIRRORED,
     PLAIN,
     ExampleUnreadable,
-    FeaturesBusy,
     FeatureStore,
     Wanted,
     open_features,

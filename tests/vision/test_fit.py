@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from tests.vision.calibrated import assert_calibrated
 from tests.vision.training_set import SIZE, make_curated, small_trunk
 from vision.artifacts import Bundle, load_bundle, save_bundle
-from vision.checkpoints import CheckpointUnusable
 from vision.dataset import Curated, Labels
 from vision.diskspace import DiskFull
 from vision.engine import Engine
@@ -22,8 +22,10 @@ from vision.fit import Fitted, fit
 from vision.heads import parse_heads
 from vision.labels import GENDERS
 from vision.recipes import Recipe, recipe
-from vision.stage import FitProgress, LossDiverged
-from vision.targets import NothingToLearn
+from vision.targets import NothingToLearn, weighted_head
+from vision.training import trainer
+from vision.training.checkpoints import Checkpoint, CheckpointUnusable, load_checkpoint
+from vision.training.progress import FitProgress, LossDiverged
 from vision.types import FaceAttributes
 
 QUICK = recipe("full").with_changes(
@@ -81,9 +83,11 @@ def served(fitted: Fitted, folder: Path) -> Engine:
 
 
 def assert_same(one: Fitted, other: Fitted) -> None:
+    """To the bit."""
     assert one.tensors.keys() == other.tensors.keys()
     for name, values in one.tensors.items():
-        np.testing.assert_allclose(other.tensors[name], values, atol=1e-5, err_msg=name)
+        np.testing.assert_array_equal(other.tensors[name], values, err_msg=name)
+    assert one.history == other.history
 
 
 def validation_crops(curated: Curated) -> NDArray[np.uint8]:
@@ -99,6 +103,9 @@ def test_what_is_saved_serves_and_is_as_good_as_the_training_said(
     train: Train, curated: Curated, tmp_path: Path
 ) -> None:
     fitted = train()
+    labels = [one.labels for one in curated.train]
+    for spec in parse_heads(fitted.manifest):
+        assert spec.label_weights == weighted_head(spec, labels, QUICK.balance).label_weights
     faces = estimates(served(fitted, tmp_path / "model"), curated)
     error = np.mean([abs(face.age.years - labels.age) for labels, face in faces if face.age])
     gender = np.mean(
@@ -204,7 +211,11 @@ class Enough(Exception):
     """Whoever watches the training has seen enough of it."""
 
 
-def test_a_training_that_was_cut_off_goes_on_where_it_was(train: Train) -> None:
+def test_a_training_that_was_cut_off_goes_on_where_it_was(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "_SAVE_SHARE", float("inf"))  # a checkpoint after every epoch
+
     def watch(progress: FitProgress) -> None:
         if progress.phase == "gender" and progress.epoch == 3 and not progress.metrics:
             raise Enough
@@ -217,6 +228,46 @@ def test_a_training_that_was_cut_off_goes_on_where_it_was(train: Train) -> None:
     assert not [one for one in batches if one.phase == "age"]
     assert min(one.epoch for one in batches if one.phase == "gender") == 3
     assert_same(resumed, train(folder="undisturbed"))
+
+
+def written_as_before(file: Path) -> None:
+    """Turn a checkpoint into one of the version before this one, of heads."""
+    found = load_checkpoint(file, "gender")
+    assert isinstance(found, Checkpoint)
+    state = found.state
+    record = {key: state[key] for key in ("epoch", "best_epoch", "finished")}
+    record |= {"best_loss": state["best_error"], "history": state["history"]["gender"]}
+    noise = np.array([1, 2], np.uint32)  # a random generator's state was kept among the weights
+    groups = {
+        "best": [*found.best, noise],
+        "model": found.network,
+        "optimizer": found.optimizer,
+    }
+    tensors = {
+        f"{name}/{i}": np.asarray(values)
+        for name, group in groups.items()
+        for i, values in enumerate(group)
+    }
+    save_file(tensors, file, {"record": json.dumps(record)})
+
+
+def test_a_training_of_the_version_before_goes_on(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "_SAVE_SHARE", float("inf"))
+
+    def watch(progress: FitProgress) -> None:
+        if progress.epoch == 4 and not progress.metrics:
+            raise Enough
+
+    brief = QUICK.with_changes(heads=["gender"], epochs=6)
+    with pytest.raises(Enough):
+        train(brief, on_progress=watch)
+    written_as_before(tmp_path / "run" / "gender.safetensors")
+    told: list[FitProgress] = []
+    resumed = train(brief, on_progress=told.append)
+    assert min(one.epoch for one in told if one.epoch and not one.metrics) == 4
+    assert_same(resumed, train(brief, folder="undisturbed"))
 
 
 def test_whoever_was_killed_before_hearing_of_an_epoch_hears_of_it_later(train: Train) -> None:

@@ -1,15 +1,22 @@
 """Heads as a manifest declares them, and what their outputs mean."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from vision.ages import AgeBand
 from vision.backbone import build_trunk
 from vision.errors import BundleIncompatible
 from vision.heads import HeadSpec, build_head, classic_heads, parse_heads, read_estimates, sharpen
 from vision.labels import AGE_BINS, GENDERS, RACES
+from vision.recipes import recipe
 from vision.types import AgeEstimate, ClassEstimate
+
+REFERENCE = np.load(Path(__file__).parent / "data" / "starter_reference.npz")
+AGE = HeadSpec("age", "max_mean", ({"dense": 101, "activation": "softmax"},), "distribution")
 
 
 def dense(units: int, activation: str = "linear", name: str = "Output") -> dict[str, Any]:
@@ -64,12 +71,34 @@ def test_a_spec_survives_its_json() -> None:
         {"quantiles": [0.1]},
         {"second_look": 1.1},
         {"second_look": -0.1},
+        {"biases": [0.1]},
+        {"biases": 0.1},
+        {"label_weights": [1.0]},
+        {"label_weights": [1.0, 0.0]},
     ],
 )
 def test_a_head_that_cannot_be_built_is_incompatible(change: dict[str, Any]) -> None:
     spec = {**classic_heads()[1].as_json(), **change}
     with pytest.raises(BundleIncompatible, match="gender"):
         HeadSpec.from_json("gender", spec)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"point": "mode"},
+        {"point": "median"},  # without bands
+        {"bands": [{"start": 10, "stretch": 1.0}]},
+        {"bands": [{"start": 0, "stretch": 1.0}, {"start": 0, "stretch": 1.0}]},
+        {"bands": [{"start": 0, "stretch": -1.0}]},
+        {"bands": [{"start": 0}]},
+        {"bands": [[0, 1.0]]},
+        {"output": "scalar", "layers": [dense(1)], "bands": [{"start": 0, "stretch": 1.0}]},
+    ],
+)
+def test_an_age_that_cannot_be_read_is_incompatible(change: dict[str, Any]) -> None:
+    with pytest.raises(BundleIncompatible, match="age"):
+        HeadSpec.from_json("age", {**AGE.as_json(), **change})
 
 
 @pytest.mark.parametrize("heads", [None, {}, [], {"shoe_size": {}}])
@@ -103,6 +132,64 @@ def test_the_interval_always_holds_the_estimate() -> None:
     assert age.low <= age.years <= age.high
 
 
+def test_a_manifest_of_before_bands_is_read_as_it_was() -> None:
+    """By the starter's manifest and reference outputs, as FaceRoute read them before."""
+    spec = HeadSpec.from_json(
+        "age",
+        {
+            "pooling": "max_mean", "layers": [dense(101, "softmax")], "output": "distribution",
+            "labels": [], "temperature": 0.852, "coverage": 0.8, "quantiles": [0.131561, 0.868439],
+            "residuals": None, "second_look": 0.0,
+        },
+    )  # fmt: skip
+    found = read_estimates(spec, REFERENCE["age_distribution"])
+    ages = [one for one in found if isinstance(one, AgeEstimate)]
+    assert [one.years for one in ages] == pytest.approx(
+        [32.924405890872094, 36.28039056361902, 33.99622804114006, 70.99546311667643], abs=1e-9
+    )
+    assert [(one.low, one.high) for one in ages] == [(24, 42), (27, 47), (23, 51), (32, 96)]
+    first = [share for _, share in ages[0].distribution[1:7]]
+    assert first == pytest.approx(
+        [
+            0.024937132629972606, 0.3713069551742177, 0.419317036650788, 0.12448535691489306,
+            0.051020550257008634, 0.007958485206017631,
+        ], abs=1e-9,
+    )  # fmt: skip
+
+
+def test_recipes_are_written_as_they_always_were() -> None:
+    """Otherwise a training that was cut off under an earlier FaceRoute could not go on."""
+    for name in ("classic", "full"):
+        for spec in recipe(name).as_json()["heads"].values():
+            assert set(spec) == {
+                "pooling", "layers", "output", "labels", "temperature", "coverage", "quantiles",
+                "residuals", "second_look",
+            }  # fmt: skip
+
+
+def test_a_head_with_bands_gives_the_median_and_the_interval_of_its_band() -> None:
+    bands = (AgeBand(0, 1.0), AgeBand(30, 2.0))
+    spec = replace(AGE, point="median", bands=bands)
+    shares = np.zeros((2, 101), np.float32)
+    shares[0, 10:20], shares[1, 50:60] = 0.1, 0.1
+    found = [one for one in read_estimates(spec, shares) if isinstance(one, AgeEstimate)]
+    assert [one.years for one in found] == pytest.approx([14.5, 54.5])
+    assert [(one.low, one.high) for one in found] == [(11, 18), (47, 62)]
+    assert dict(found[1].distribution)["50-59"] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_face_can_be_given_a_wider_interval() -> None:
+    shares = np.zeros((2, 101), np.float32)
+    shares[:, 50:60] = 0.1
+    scalar = HeadSpec("age", "flatten", (dense(1),), "scalar", residuals=(-4.0, 4.0))
+    for head, outputs in ((AGE, shares), (scalar, np.full((2, 1), 54.5, np.float32))):
+        spec = replace(head, bands=(AgeBand(0, 1.0),))
+        found = read_estimates(spec, outputs, np.array([1.0, 3.0]))
+        ages = [one for one in found if isinstance(one, AgeEstimate)]
+        assert [one.years for one in ages] == pytest.approx([54.5, 54.5])
+        assert [(one.low, one.high) for one in ages] == [(51, 58), (43, 66)]
+
+
 def test_a_scalar_has_an_interval_only_where_one_was_measured() -> None:
     plain = HeadSpec("age", "flatten", (dense(1),), "scalar")
     measured = HeadSpec("age", "flatten", (dense(1),), "scalar", residuals=(-7.2, 8.4))
@@ -128,6 +215,17 @@ def test_three_races_give_three_probabilities() -> None:
     assert isinstance(estimate, ClassEstimate)
     assert estimate.label == "black"
     assert list(estimate.probabilities) == ["white", "black", "asian"]
+
+
+def test_biases_are_added_to_the_logits() -> None:
+    spec = HeadSpec(
+        "gender", "max_mean", (dense(1, "sigmoid"),), "binary", GENDERS, temperature=2.0,
+        biases=(0.5, -0.5),
+    )  # fmt: skip
+    [estimate] = read_estimates(spec, np.array([[0.9]], np.float32))
+    logit = np.log(9) / 2 - 1
+    assert isinstance(estimate, ClassEstimate)
+    assert estimate.probabilities["female"] == pytest.approx(1 / (1 + np.exp(-logit)))
 
 
 def test_temperature_divides_the_logits() -> None:

@@ -25,6 +25,14 @@ def test_a_recipe_survives_being_written_down(name: str) -> None:
     assert written["name"] == name
 
 
+def test_a_record_of_before_is_read() -> None:
+    """It may take gradients off the weights, and knows nothing of photos that editors have had."""
+    written = pretrain_recipe("continue-cpu").as_json() | {"sam_radius": 1.0}
+    for field in ("blur", "sharpen", "noise", "jpeg"):
+        del written["augmentation"][field]
+    assert PretrainRecipe.from_json(written) == pretrain_recipe("continue-cpu")
+
+
 def test_a_recipe_for_heads_is_none_for_a_trunk() -> None:
     record = recipe("full").as_json()
     assert not is_pretraining(record)
@@ -97,5 +105,5 @@ def test_a_damaged_record_is_no_recipe(damage: dict[str, Any]) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(RecipeInvalid, match="there are starter-cpu, starter-gpu"):
+    with pytest.raises(RecipeInvalid, match="there are starter-cpu, continue-cpu, starter-gpu"):
         pretrain_recipe("deluxe")

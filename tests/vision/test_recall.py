@@ -52,6 +52,15 @@ def test_the_detector_finds_every_face_the_way_up_that_it_was_pasted(
     assert {abs(place.roll) for place in pasted} == {roll}
 
 
+@pytest.mark.parametrize("brightness", [0.25, 0.125])
+def test_faces_of_a_dark_photo_are_found_as_well(detector: Detector, brightness: float) -> None:
+    cells = measure(
+        detector, CROPS * 2, pictures=1, on_progress=lambda _: None, brightness=brightness
+    )
+    assert all(cell.found == cell.upright == 12 for cell in cells if cell.size >= 40)
+    assert not any(cell.extra for cell in cells)
+
+
 def test_pictures_are_large_enough_and_hold_the_crops_at_their_sizes() -> None:
     image, pasted = picture(CROPS[:3], 24, 0, np.random.default_rng(0))
     assert image.shape == (480, 640, 3)

@@ -139,6 +139,9 @@ def test_intervals_are_held_to_their_promise() -> None:
     assert by_decade["30-39"]["coverage"] == 0.5
     assert by_decade["40-49"]["coverage"] == 1.0
     assert by_decade["50-59"]["coverage"] is None
+    estimated = {decade.pop("age"): decade for decade in interval["by_estimated_decade"]}
+    assert estimated["30-39"] == {"n": 3, "coverage": 0.6667, "mean_width": 10.0}
+    assert estimated["40-49"] == {"n": 0, "coverage": None, "mean_width": None}
 
 
 def test_reliability_sets_confidence_against_accuracy() -> None:
@@ -156,6 +159,22 @@ def test_reliability_sets_confidence_against_accuracy() -> None:
     assert gender["expected_calibration_error"] == pytest.approx(0.4167, abs=1e-4)
     # A confidence of exactly one has a bin too.
     assert reliability["race"]["bins"][9]["n"] == 3
+
+
+def test_figures_by_group_come_with_how_far_they_may_be_off() -> None:
+    def people(count: int, race: int, years: float) -> list[Any]:
+        return [(Labels(30, 0, race), says(years, 0.0, white=1.0))] * count
+
+    groups = described(*people(40, 0, 32), *people(40, 0, 36), *people(10, 1, 33))["by_group"]
+    found = {(*(set(group) & {"race", "gender", "age"}), group["n"]): group for group in groups}
+    white, black = found["race", 80], found["race", 10]
+    assert (white["race"], white["age_mae"], white["race_accuracy"]) == ("white", 4.0, 1.0)
+    low, high = white["intervals"]["age_mae"]
+    # Of 80 errors, half 2 and half 6, the mean is uncertain by 1.96 · 2 / √80 = 0.44.
+    assert (low, high) == (pytest.approx(3.56, abs=0.1), pytest.approx(4.44, abs=0.1))
+    assert black["intervals"]["age_mae"] == [3.0, 3.0]
+    assert [group["age"] for group in groups if "age" in group] == ["30-39"]
+    assert sum(group["n"] for group in groups if "gender" in group) == 90
 
 
 def test_gaps_name_the_groups_that_fare_best_and_worst() -> None:

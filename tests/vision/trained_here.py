@@ -20,7 +20,7 @@ from vision.evaluate import evaluate, read_crop
 from vision.fit import fit
 from vision.labelled_files import LabelledFile
 from vision.recipes import recipe
-from vision.stage import Metrics
+from vision.training.progress import Metrics
 
 # So many images and steps, so small, that heads of one layer come close to the best they can be,
 # whatever the seed, the backend and the precision of the trunk.

@@ -1,4 +1,4 @@
-"""The gallery of a dataset: what is behind each reason, and labels that the model doubts."""
+"""The galleries of a dataset: what is behind each reason, and labels to look at."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,25 +7,34 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
-from .. import eda, rulings
-from ..galleries import DOUBTS, page_of
-from ..models import Dataset, ReasonChoice, Ruling, Sample
+from .. import annotations, eda, rulings
+from ..galleries import DISPUTED, DOUBTS, TO_CHECK, doubted_in, page_of, sizes
+from ..models import Dataset, Doubt, ReasonChoice, Ruling, Sample, SplitName
 
-# What the buttons of the gallery do to the chosen images; each gives how many it concerned.
-DEEDS: dict[str, Callable[[QuerySet[Sample]], int]] = {
-    "keep": lambda chosen: rulings.rule(chosen, Ruling.KEEP),
-    "drop": lambda chosen: rulings.rule(chosen, Ruling.DROP),
-    "as_cleaned": lambda chosen: rulings.rule(chosen, Ruling.NONE),
-    "adopt": rulings.adopt_estimates,
-    "confirm": rulings.confirm_labels,
-}
+Deed = Callable[[QuerySet[Sample]], int]
+
+
+def _deeds(show: str, user: Any) -> dict[str, Deed]:
+    """What the buttons of a gallery do to the chosen images; each gives how many it concerned."""
+    deeds: dict[str, Deed] = {
+        "keep": lambda chosen: rulings.rule(chosen, Ruling.KEEP),
+        "drop": lambda chosen: rulings.rule(chosen, Ruling.DROP),
+        "as_cleaned": lambda chosen: rulings.rule(chosen, Ruling.NONE),
+    }
+    if show == TO_CHECK:
+        deeds["confirm"] = lambda chosen: annotations.confirm(chosen, user)
+    if label := doubted_in(show):
+        deeds["adopt"] = lambda chosen: annotations.adopt_estimates(chosen, user, label)
+        deeds["confirm"] = lambda chosen: annotations.confirm(chosen, user, (label,))
+    return deeds
 
 
 def act(dataset: Dataset, request: HttpRequest) -> str:
     """Do what the pressed button says to the ticked images; a sentence that tells what was done."""
-    deed = DEEDS.get(request.POST.get("deed", ""))
+    deeds = _deeds(request.GET.get("show", ""), request.user)
+    deed = deeds.get(request.POST.get("deed", ""))
     keys = [key for key in request.POST.getlist("image") if key.isdecimal()]
     if deed is None:
         raise Http404
@@ -40,28 +49,65 @@ def act(dataset: Dataset, request: HttpRequest) -> str:
 def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
     """What the gallery's template shows. Raises Http404 for what a gallery cannot show."""
     reasons = {r: n for r, n in eda.figures(dataset).reasons.items() if r}
-    doubts = dataset.samples.exclude(doubt=None).count()
-    show = request.GET.get("show") or next(iter(reasons), DOUBTS)
-    if show not in {*ReasonChoice.values, DOUBTS} or show == ReasonChoice.NONE:
+    others = sizes(dataset)
+    show = request.GET.get("show") or next(iter(reasons), DOUBTS["age"])
+    if show not in {*ReasonChoice.values, *others} or show == ReasonChoice.NONE:
         raise Http404
     number = request.GET.get("page", "1")
     page = page_of(dataset, show, max(1, int(number)) if number.isdecimal() else 1)
     return {
         "dataset": dataset,
         "show": show,
-        "doubted": show == DOUBTS,
+        "lead": _lead(show),
+        "deeds": _deeds(show, request.user),
+        "searchable": show == TO_CHECK or doubted_in(show),
         "page": page,
-        "clusters": [[_card(sample) for sample in cluster] for cluster in page.clusters],
-        "links": _links(reasons, doubts, show),
+        "clusters": [
+            [_card(sample, show, request.user) for sample in cluster] for cluster in page.clusters
+        ],
+        "links": _links(reasons, others, show),
         "previous": _url(show, page.number - 1) if page.number > 1 else "",
         "next": _url(show, page.number + 1) if page.has_next else "",
         "title": _("%(name)s, image by image") % {"name": dataset.name},
     }
 
 
-def _links(reasons: dict[str, int], doubts: int, show: str) -> list[dict[str, Any]]:
-    entries = [(reason, ReasonChoice(reason).label, count) for reason, count in reasons.items()]
-    entries.append((DOUBTS, gettext_lazy("Doubtful labels"), doubts))
+def _lead(show: str) -> str:
+    """What a gallery shows, in words."""
+    if doubted_in(show):
+        return _(
+            "Labels that a model which had not seen them would not give, the least likely first. "
+            "The model errs too: look before you change one."
+        )
+    if show == TO_CHECK:
+        return _(
+            "Test images, in no order: those that the model doubts among as many that it does "
+            "not. Which is which and what it estimates is not shown, because versions are examined "
+            "on what you decide. Open an image by its name to change its labels."
+        )
+    if show == DISPUTED:
+        return _(
+            "Images of which people say different things. A label stays as it was until all say "
+            "the same: open the image by its name, or leave it out."
+        )
+    return _(
+        "What is behind this reason. Images in one frame show one picture; tick images to overrule "
+        "the cleaning. What has no labels can be used once it has: open it by its name."
+    )
+
+
+def _links(reasons: dict[str, int], others: dict[str, int], show: str) -> list[dict[str, Any]]:
+    names = {
+        DOUBTS["age"]: _("Doubtful ages"),
+        DOUBTS["gender"]: _("Doubtful genders"),
+        DOUBTS["race"]: _("Doubtful races"),
+        TO_CHECK: _("Test images to check"),
+        DISPUTED: _("In dispute"),
+    }
+    entries = [
+        (reason, str(ReasonChoice(reason).label), count) for reason, count in reasons.items()
+    ]
+    entries += [(key, names[key], count) for key, count in others.items()]
     return [
         {"url": _url(key), "label": label, "count": count, "current": key == show}
         for key, label, count in entries
@@ -72,12 +118,15 @@ def _url(show: str, number: int = 1) -> str:
     return f"?show={show}&page={number}"
 
 
-def _card(sample: Sample) -> dict[str, Any]:
+def _card(sample: Any, show: str, reader: Any) -> dict[str, Any]:
+    """`sample` is one of `training.galleries.page_of`."""
     return {
         "sample": sample,
         "image": reverse("admin:training_sample_image", args=[sample.pk]) if sample.digest else "",
         "labels": _labels(sample),
-        "estimate": _estimate(sample),
+        "estimate": _estimate(sample, show),
+        "split": SplitName(sample.split).label if sample.split else "",
+        "said": annotations.said_of(sample, reader.pk) if show == DISPUTED else (),
         "file": sample.name.rpartition("/")[2],
     }
 
@@ -88,5 +137,6 @@ def _labels(sample: Sample) -> str:
     return f"{sample.age} · {sample.get_gender_display()} · {sample.get_race_display()}"
 
 
-def _estimate(sample: Sample) -> str:
-    return rulings.estimate_in_words(sample) if sample.suggestion else ""
+def _estimate(sample: Any, show: str) -> str:
+    label = doubted_in(show)
+    return Doubt(label=label, suggestion=sample.suggestion).in_words if label else ""

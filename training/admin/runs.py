@@ -16,6 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from .. import runs
+from ..galleries import DOUBTS
 from ..models import ExamRun, ImportRun, ReviewRun, Run, RunState
 from .phases import phase_name
 
@@ -161,7 +162,8 @@ class ReviewRunAdmin(RunAdmin):
 
     def facts(self, run: Run) -> list[Fact]:
         assert isinstance(run, ReviewRun)  # noqa: S101
-        doubtful = reverse("admin:training_gallery", args=[run.dataset_id]) + "?show=doubts"
+        doubtful = reverse("admin:training_gallery", args=[run.dataset_id])
+        doubtful += f"?show={DOUBTS['age']}"
         return [Fact(_("Found"), _("Where the model disagrees"), doubtful)]
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet, Value
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -16,9 +16,11 @@ from unfold.contrib.filters.admin import RangeNumericFilter
 from vision.errors import PhotoError
 from vision.inspection import as_thumbnail
 
-from .. import files
-from ..models import Ruling, Sample
-from ..rulings import estimate_in_words, relabel, rule
+from .. import annotations, files
+from ..annotations import annotate, labels_of
+from ..contents import of_sample
+from ..models import LabelName, Ruling, Sample, SplitName
+from ..rulings import relabel, rule
 from .access import for_viewers
 
 
@@ -28,20 +30,23 @@ class DoubtFilter(admin.SimpleListFilter):
     title = gettext_lazy("model disagrees")
     parameter_name = "doubtful_label"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return _doubted_labels()
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(LabelName.choices)
 
     def queryset(self, request: HttpRequest, samples: QuerySet[Sample]) -> QuerySet[Sample]:
         label = self.value()
-        return samples.filter(doubtful_label=label) if label else samples
+        return samples.filter(doubts__label=label) if label else samples
 
 
 @admin.register(Sample)
 class SampleAdmin(ModelAdmin):  # type: ignore[misc]
-    """What an administrator rules here has the last word over what cleaning found."""
+    """What an administrator rules here has the last word over what cleaning found.
+
+    Whoever labels a test image sees no estimate of it: there are doubts of other images alone.
+    """
 
     list_display = (
-        "picture", "file", "age", "gender", "race", "reason", "ruling", "doubtful",
+        "picture", "file", "age", "gender", "race", "split", "reason", "ruling", "doubtful",
     )  # fmt: skip
     list_filter = (
         "dataset",
@@ -60,8 +65,11 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     search_fields = ("name", "digest")
     search_help_text = gettext_lazy("File name or SHA-256")
-    fields = ("large_picture", "dataset", "name", "age", "gender", "race", "found", "ruling")
-    readonly_fields = ("large_picture", "dataset", "name", "found")
+    fields = (
+        "large_picture", "dataset", "name", "split", "age", "gender", "race", "said", "doubtful",
+        "found", "ruling",
+    )  # fmt: skip
+    readonly_fields = ("large_picture", "dataset", "name", "split", "said", "doubtful", "found")
     actions = ("keep", "drop", "as_cleaned")
 
     @admin.display(description=gettext_lazy("Image"))
@@ -76,12 +84,27 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def large_picture(self, sample: Sample) -> str:
         return _image(sample, 200)
 
-    @admin.display(description=gettext_lazy("Model disagrees"), ordering=F("doubt").desc())
-    def doubtful(self, sample: Sample) -> str:
-        if not sample.suggestion:
+    @admin.display(description=gettext_lazy("Model disagrees"))
+    def doubtful(self, sample: Any) -> str:
+        if sample.its_split == SplitName.TEST:
             return "–"
-        label = dict(_doubted_labels())[sample.doubtful_label]
-        return f"{label}: {estimate_in_words(sample)}"
+        doubts = [f"{doubt.get_label_display()}: {doubt.in_words}" for doubt in sample.doubts.all()]
+        return "; ".join(doubts) or "–"
+
+    @admin.display(description=gettext_lazy("Split"))
+    def split(self, sample: Any) -> str:
+        return str(SplitName(sample.its_split).label) if sample.its_split else "–"
+
+    @admin.display(description=gettext_lazy("People say"))
+    def said(self, sample: Any) -> str:
+        return "; ".join(map(str, annotations.said_of(sample, sample.reader))) or "–"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Sample]:
+        samples: QuerySet[Sample] = super().get_queryset(request).prefetch_related("doubts")
+        # The admin itself is one for all requests, so that the reader comes along with the rows.
+        return samples.annotate(
+            its_split=of_sample("split", Value("")), reader=Value(request.user.pk)
+        )
 
     def get_urls(self) -> list[URLPattern]:
         view = for_viewers(self, self.image)
@@ -96,7 +119,8 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         except (OSError, PhotoError):
             raise Http404 from None
         response = HttpResponse(data, content_type="image/jpeg")
-        response["Cache-Control"] = "private, max-age=3600"
+        # A correction may be withdrawn at any time, and then no browser shall have it.
+        response["Cache-Control"] = "no-store" if sample.sender else "private, max-age=3600"
         return response
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
@@ -106,8 +130,17 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
     def save_model(self, request: HttpRequest, sample: Sample, form: Any, change: bool) -> None:
-        if form.changed_data:
+        """Labels are what this person says; saved unchanged, that those there are right."""
+        labels = labels_of(sample)
+        said = {k: v for k, v in labels.items() if k in form.changed_data or not form.changed_data}
+        if said:
+            sample.refresh_from_db(fields=list(said))
+        if set(form.changed_data) - set(said):
             relabel(sample)
+        if disputed := annotate(sample, request.user, said) if said else []:
+            names = ", ".join(str(LabelName(label).label) for label in disputed)
+            words = _("Others have said something else of: %(labels)s. It stays until you agree.")
+            messages.warning(request, words % {"labels": names})
 
     @admin.action(description=gettext_lazy("Use these images"), permissions=["change"])
     def keep(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
@@ -128,10 +161,6 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
             ngettext("%(count)d image was ruled on.", "%(count)d images were ruled on.", count)
             % {"count": count},
         )
-
-
-def _doubted_labels() -> list[tuple[str, str]]:
-    return [("age", _("Age")), ("gender", _("Gender")), ("race", _("Race"))]
 
 
 def _image(sample: Sample, side: int) -> str:

@@ -22,9 +22,17 @@ from vision.errors import BundleError
 
 from .. import downloads, exam_tables, gate, report_charts
 from ..charts import as_csv
+from ..corrections import withdrawn_from
 from ..edit_tables import edits_table
 from ..exam_runs import is_needed, request_examination
-from ..metrics import comparison, figure_text, gap_sentences, metrics_of, test_sentences
+from ..metrics import (
+    comparison,
+    figure_text,
+    gap_sentences,
+    metrics_of,
+    test_sentences,
+    withdrawn_sentences,
+)
 from ..models import ModelVersion
 from ..paired_tables import paired_tables
 from ..registry import ACTIVATED, activate_version, active_version, previous_version
@@ -138,7 +146,10 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             "comparison": comparison(version, serving),
             **_exam(version, serving),
             "edits": edits_table(version.report),
-            "test_notes": list(test_sentences(version.manifest, version.report)),
+            "test_notes": [
+                *test_sentences(version.manifest, version.report),
+                *withdrawn_sentences(withdrawn_from(version)),
+            ],
             "gaps": gap_sentences(version.report.get("gaps", ())),
             "sections": report_charts.sections(version.report),
             "manifest": json.dumps(_without_history(version.manifest), indent=2),

@@ -1,6 +1,6 @@
 """How often a detector finds faces whose places are known, by their size and roll."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import process_time
@@ -8,6 +8,7 @@ from time import process_time
 import numpy as np
 from PIL import Image as Pillow
 
+from ..edits import darkened
 from ..types import Detection, Image
 from . import Detector
 
@@ -67,19 +68,27 @@ def measure(
     *,
     pictures: int,
     on_progress: Callable[[int], None],
+    brightness: float = 1.0,
     seed: int = 0,
 ) -> list[Recall]:
     """A detector on pictures of UTKFace's aligned crops, twelve to a picture, by every size and
     roll. All of them show the same crops, the first that fill so many `pictures`; fewer are
-    repeated. `on_progress` hears of every picture. Raises ValueError where there is no crop."""
+    repeated. Every value of the pictures is multiplied by `brightness`, 0 to 1. `on_progress` hears
+    of every picture. Raises ValueError where there is no crop."""
     if not crops:
         raise ValueError("There is no crop to paste.")
     places = COLUMNS * ROWS
     shown = [crops[index % len(crops)] for index in range(pictures * places)]
     groups = [shown[start : start + places] for start in range(0, len(shown), places)]
     rng = np.random.default_rng(seed)
+
+    def shown_at(size: int, roll: int) -> Iterator[tuple[Image, list[Pasted]]]:
+        for group in groups:
+            image, pasted = picture(group, size, roll, rng)
+            yield darkened(image, brightness), pasted
+
     return [
-        _recall(detector, [picture(group, size, roll, rng) for group in groups], on_progress)
+        _recall(detector, list(shown_at(size, roll)), on_progress)
         for size in SIZES
         for roll in ROLLS
     ]

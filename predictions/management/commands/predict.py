@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from predictions.failures import explain
 from predictions.models import Status
-from predictions.warnings import explained
+from predictions.warnings import explained, explained_quality
 from training.serving import resolve_bundle
 from vision.errors import BundleError, PhotoError, PhotoUnreadable
 from vision.photos import encode_jpeg, read_photo
@@ -79,6 +79,8 @@ class Command(BaseCommand):
             self.stdout.write(f"  {warning['message']}")
         for face in entry["faces"]:
             self.stdout.write(f"  {face['index'] + 1}. {_in_words(face)}")
+            for warning in face["quality"]["warnings"]:
+                self.stdout.write(f"     {warning['message']}")
 
 
 def _in_words(face: dict[str, Any]) -> str:
@@ -148,5 +150,6 @@ def _entry(
         entry["failure"] = {"code": outcome.code, "message": explain(outcome.code)}
     else:
         entry["photo"] = {"width": outcome.width, "height": outcome.height, "url": None}
-        entry["faces"] = [face.as_json(index) for index, face in enumerate(outcome.faces)]
+        faces = [face.as_json(index) for index, face in enumerate(outcome.faces)]
+        entry["faces"] = [{**face, "quality": explained_quality(face["quality"])} for face in faces]
     return entry

@@ -45,6 +45,15 @@ def test_a_finished_prediction_has_the_documented_shape(api: APIClient, user: Us
                 "index": 0,
                 "box": {"x": 100, "y": 80, "width": 180, "height": 210},
                 "detection_confidence": 0.998,
+                "quality": {
+                    "size": 182,
+                    "sharpness": 0.7,
+                    "exposure": 0.6,
+                    "turn": 12,
+                    "cut": False,
+                    "reliable": True,
+                    "warnings": [],
+                },
                 "age": face.age,
                 "gender": face.gender,
                 "race": face.race,
@@ -66,6 +75,34 @@ def test_a_warning_belongs_to_the_photo_in_the_reader_s_language(
     assert warning["message"].startswith("The file was cut short")
     korean = api.get(f"{URL}{prediction.pk}/", HTTP_ACCEPT_LANGUAGE="ko").json()
     assert "끊겨" in korean["warnings"][0]["message"]
+
+
+def test_what_a_photo_cannot_tell_is_null_and_says_why(api: APIClient, user: User) -> None:
+    prediction = finished(user)
+    face = prediction.faces.get()
+    face.quality = {
+        **(face.quality or {}),
+        "size": 15,
+        "reliable": False,
+        "warnings": ["too_small", "of another version"],
+    }
+    face.age = face.gender = face.race = None
+    face.save()
+    [told] = api.get(f"{URL}{prediction.pk}/").json()["faces"]
+    assert told["age"] is told["gender"] is told["race"] is None
+    assert told["quality"]["size"] == 15
+    assert told["quality"]["reliable"] is False
+    [warning] = told["quality"]["warnings"]
+    assert warning["code"] == "too_small"
+    assert warning["message"].startswith("Too small to tell")
+    korean = api.get(f"{URL}{prediction.pk}/", HTTP_ACCEPT_LANGUAGE="ko").json()
+    assert "너무 작아서" in korean["faces"][0]["quality"]["warnings"][0]["message"]
+
+
+def test_a_face_of_before_has_no_quality(api: APIClient, user: User) -> None:
+    prediction = finished(user)
+    prediction.faces.update(quality=None)
+    assert api.get(f"{URL}{prediction.pk}/").json()["faces"][0]["quality"] is None
 
 
 def test_a_waiting_prediction_has_the_same_keys(api: APIClient, user: User) -> None:

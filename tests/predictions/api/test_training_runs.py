@@ -126,7 +126,7 @@ def test_a_whole_network_can_be_asked_for(administrator_api: APIClient, ready: N
     assert told["recipe"]["stages"] == [[64, 8, 64], [96, 5, 48]]
     assert told["recipe"]["seed"] == 3
     assert told["trunk"] is None
-    for changes in ({"recipe": "starter-cpu", "trunk": "small"}, {"recipe": "finish-cpu"}):
+    for changes in ({"recipe": "starter-cpu", "trunk": "small"}, {"recipe": "continue-cpu"}):
         TrainingRun.objects.all().delete()
         assert ask(administrator_api, **changes).json()["trunk"] == "small"
 

@@ -38,14 +38,7 @@ class TrainingCommand(BaseCommand):
         what.add_argument("--recipe", choices=self.choices)
         what.add_argument("--resume", type=int, metavar="RUN", help="Go on with a run cut off.")
         parser.add_argument("--dataset", help="Its name; the newest if not given.")
-        parser.add_argument(
-            "--activate",
-            nargs="?",
-            const=IF_NO_WORSE,
-            choices=[IF_NO_WORSE, EVEN_IF_WORSE],
-            help="Let the new version serve, unless something speaks against it; with "
-            f"={EVEN_IF_WORSE}, whatever does.",
-        )
+        add_activate(parser)
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
@@ -124,6 +117,18 @@ def named_version(name: str | None) -> ModelVersion | None:
     if version is None:
         raise CommandError(f"There is no model version called {name!r}.")
     return version
+
+
+def add_activate(parser: ArgumentParser) -> None:
+    """The option that `activation` reads."""
+    parser.add_argument(
+        "--activate",
+        nargs="?",
+        const=IF_NO_WORSE,
+        choices=[IF_NO_WORSE, EVEN_IF_WORSE],
+        help="Let the new version serve, unless something speaks against it; with "
+        f"={EVEN_IF_WORSE}, whatever does.",
+    )
 
 
 def activation(options: dict[str, Any]) -> dict[str, bool]:

@@ -18,9 +18,9 @@ from ._training import named_dataset, named_version
 
 class Command(BaseCommand):
     help = (
-        "Make a version with the weights of another: how soft its crops are is measured on the "
-        "training split of a dataset, temperatures and intervals on the validation split, the "
-        "report on the test split. It does not serve until an administrator says so."
+        "Make a version with the weights of another: how soft and how dark its crops may be is "
+        "measured on the training split of a dataset, temperatures and intervals on the validation "
+        "split, the report on the test split. It does not serve until an administrator says so."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -2,11 +2,13 @@
 
 import json
 from argparse import ArgumentParser
+from itertools import zip_longest
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import OuterRef, Subquery
 
-from training.models import Dataset
+from training.models import Content, Dataset, Doubt, LabelName
 from training.reviews import review
 from vision.errors import VisionError
 
@@ -28,6 +30,28 @@ class Command(BaseCommand):
             message = review(dataset, ProgressLine(options["json"]))
         except VisionError as error:
             raise CommandError(str(error)) from error
-        columns = ("name", "doubtful_label", "doubt", "suggestion")
-        found = list(dataset.samples.exclude(doubt=None).order_by("-doubt").values(*columns))
-        self.stdout.write(json.dumps(found) if options["json"] else message)
+        self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else message)
+
+
+def _listed(dataset: Dataset) -> list[dict[str, Any]]:
+    """The likeliest errors of each label in turn: doubts of different labels do not compare."""
+    labels = [doubts_of(dataset, label) for label in LabelName.values]
+    turns = zip_longest(*labels)
+    return [doubt for turn in turns for doubt in turn if doubt]
+
+
+def doubts_of(dataset: Dataset, label: str) -> list[dict[str, Any]]:
+    """The doubts of one label, the likeliest error first."""
+    doubts = Doubt.objects.filter(sample__dataset=dataset, label=label).order_by("-doubt")
+    split = Subquery(Content.objects.filter(digest=OuterRef("sample__digest")).values("split"))
+    rows = doubts.annotate(split=split)
+    return [
+        {
+            "name": row.sample.name,
+            "split": row.split,
+            "doubtful_label": label,
+            "doubt": row.doubt,
+            "suggestion": row.suggestion,
+        }
+        for row in rows.select_related("sample")
+    ]

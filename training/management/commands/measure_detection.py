@@ -27,6 +27,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--pictures", type=int, default=4, help="How many of each size and roll (4)."
         )
+        parser.add_argument(
+            "--brightness", type=float, default=1.0, help="What every value is multiplied by (1)."
+        )
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
     def handle(self, **options: Any) -> None:
@@ -49,7 +52,13 @@ class Command(BaseCommand):
         crops = [crop for crop in map(pixels, drawn) if crop is not None]
         if not crops:
             raise CommandError(f"{options['path']} holds no image that can be read.")
-        cells = measure(load_detector(), crops, pictures=pictures, on_progress=progress)
+        cells = measure(
+            load_detector(),
+            crops,
+            pictures=pictures,
+            on_progress=progress,
+            brightness=min(1.0, max(0.0, options["brightness"])),
+        )
         report = {"crops": len(crops), "cells": [asdict(cell) for cell in cells]}
         if options["json"]:
             self.stdout.write(json.dumps(report))

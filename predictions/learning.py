@@ -1,0 +1,45 @@
+"""Accepted corrections in datasets: given to be learnt from, and taken out when they are gone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.contrib.auth.models import User
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+
+from training import corrections as datasets
+from vision.labelled_files import LabelledFile
+
+from .corrections import key_of, labelled_files, name_of, sender_of, usable
+from .models import Correction
+
+
+class AcceptedCorrections:
+    """The accepted corrections that have all labels, as `training.corrections.Source` has it."""
+
+    def __len__(self) -> int:
+        return usable().count()
+
+    def __iter__(self) -> Iterator[LabelledFile]:
+        return (file for file in labelled_files(usable()) if file.data)
+
+    def hold(self, files: Sequence[LabelledFile]) -> Iterable[LabelledFile]:
+        keys = [key_of(file.name) for file in files]
+        standing = {name_of(one) for one in usable().select_for_update().filter(pk__in=keys)}
+        return [file for file in files if file.name in standing]
+
+
+def now_sent_by(account: User) -> None:
+    """Count what datasets have of an account's corrections as that account's, and no longer as
+    those of the browser that it was sent from."""
+    theirs = Correction.objects.filter(face__prediction__photo__owner=account)
+    rows = list(theirs.select_related("face__prediction__photo"))
+    if rows:
+        names = [name_of(correction) for correction in rows]
+        sender = sender_of(rows[0].face.prediction.photo)
+        datasets.samples_of(names).update(sender=sender)
+
+
+@receiver(post_delete, sender=Correction)
+def _withdraw_with_row(instance: Correction, **_: object) -> None:
+    """However a correction goes (taken back, with its photo or its account), datasets lose it."""
+    datasets.withdraw([name_of(instance)])

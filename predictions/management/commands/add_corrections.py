@@ -1,0 +1,39 @@
+"""`add_corrections`: what is accepted of senders' corrections, into the training of a dataset."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from training import imports, runs
+from training.eda import summary
+from training.management.commands._progress import ProgressLine
+from training.models import Dataset, ImportRun, RunState
+
+
+class Command(BaseCommand):
+    help = (
+        "Add every accepted correction that has all three labels to a dataset. They train and are "
+        "never examined on. What is withdrawn later leaves the dataset by itself."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dataset", default="UTKFace", help="The dataset's name.")
+        parser.add_argument("--json", action="store_true", help="Print one JSON document.")
+
+    def handle(self, **options: Any) -> None:
+        dataset = Dataset.objects.filter(name=options["dataset"]).first()
+        if dataset is None:
+            raise CommandError(f"There is no dataset called {options['dataset']!r}.")
+        waiting = ImportRun.objects.create(dataset=dataset, of_corrections=True)
+        run = runs.hold(ImportRun, waiting.pk)
+        if run is None:
+            raise CommandError("A worker took the import before this command did.")
+        if imports.execute(run, ProgressLine(options["json"])) != RunState.DONE:
+            raise CommandError(run.message)
+        dataset.refresh_from_db()
+        if options["json"]:
+            self.stdout.write(json.dumps(summary(dataset)["corrections"]))
+        else:
+            self.stdout.write(run.message)

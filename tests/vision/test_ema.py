@@ -1,0 +1,58 @@
+"""The average of a network's weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from vision.training.ema import ExponentialMovingAverage
+
+
+def test_it_is_the_exponential_average_once_it_has_gone_on_for_a_while() -> None:
+    variable = keras.Variable(np.zeros(3, np.float32))
+    average = ExponentialMovingAverage([variable], decay=0.9)
+    expected, rng = np.zeros(3), np.random.default_rng(0)
+    for step in range(1, 65):
+        value = rng.normal(size=3)
+        variable.assign(value)
+        average.update(step)
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * value
+    assert np.asarray(average.values[0]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_later_it_looks_in_some_steps_only_and_forgets_as_fast() -> None:
+    variable = keras.Variable(np.float32(0.0))
+    average = ExponentialMovingAverage([variable], decay=0.999)
+    start = 100_000
+    average.restore([np.zeros((), np.float32)], start)
+    variable.assign(1.0)
+    for step in range(start + 1, start + 801):
+        average.update(step)
+    assert np.asarray(average.values[0]) == pytest.approx(1 - 0.999**800, abs=1e-4)
+
+
+def test_what_it_began_with_is_soon_forgotten() -> None:
+    variable = keras.Variable(np.float32(100.0))
+    average = ExponentialMovingAverage([variable], decay=0.999)
+    variable.assign(1.0)
+    for step in range(1, 41):
+        average.update(step)
+    assert np.asarray(average.values[0]) == pytest.approx(1.0, abs=0.5)
+
+
+def test_where_steps_are_told_of_by_many_it_forgets_as_fast() -> None:
+    variable = keras.Variable(np.float32(0.0))
+    average = ExponentialMovingAverage([variable], decay=0.999)
+    start = 100_000
+    average.restore([np.zeros((), np.float32)], start)
+    variable.assign(1.0)
+    for step in range(start + 32, start + 801, 32):
+        average.update(step)
+    assert np.asarray(average.values[0]) == pytest.approx(1 - 0.999**800, abs=1e-4)
+
+
+def test_it_does_not_follow_a_variable_before_it_is_told_to() -> None:
+    variable = keras.Variable(np.float32(1.0))
+    average = ExponentialMovingAverage([variable], decay=0.5)
+    variable.assign(7.0)
+    assert np.asarray(average.values[0]) == 1.0

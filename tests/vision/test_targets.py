@@ -1,0 +1,27 @@
+"""What heads learn towards, and what they keep of how it was weighted."""
+
+import pytest
+
+from vision.dataset import Labels
+from vision.recipes import recipe
+from vision.targets import targets, weighted_head
+
+HEADS = {head.name: head for head in recipe("full").heads}
+# Sixteen white men, four white women, and one of "others".
+PEOPLE = [Labels(30, 0, 0)] * 16 + [Labels(30, 1, 0)] * 4 + [Labels(30, 1, 4)]
+
+
+def test_a_head_keeps_what_an_example_of_each_label_weighed() -> None:
+    weights = targets(list(HEADS.values()), PEOPLE, {"gender": 0.5, "race": 0.5}).weights
+    gender = weighted_head(HEADS["gender"], PEOPLE, 0.5)
+    assert gender.label_weights == pytest.approx(weights["gender"][[0, 16]], abs=1e-4)
+    assert gender.label_weights[1] / gender.label_weights[0] == pytest.approx((16 / 5) ** 0.5, 1e-3)
+    race = weighted_head(HEADS["race"], PEOPLE, 0.5)
+    white, others = weights["race"][[0, 20]]
+    # Nobody is of the labels between.
+    assert race.label_weights == pytest.approx((white, 1, 1, 1, others), abs=1e-4)
+
+
+def test_ages_and_heads_that_are_not_balanced_keep_none() -> None:
+    assert weighted_head(HEADS["age"], PEOPLE, 0.5) == HEADS["age"]
+    assert weighted_head(HEADS["race"], PEOPLE, 0) == HEADS["race"]

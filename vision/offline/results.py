@@ -1,0 +1,170 @@
+"""What comes back from a borrowed machine: at most eight files in one flat folder.
+
+`result.json` says what they are: recipe, data, manifest, figures, and the sums of the weights'
+parts. `weights-N-P.safetensors` are the parts of the best weights so far, each below 16 MiB;
+`curves.json` and `curves.csv` hold the figures of every epoch, `log.txt` what happened. Each file
+is replaced whole or not at all, and a part is deleted only when `result.json` speaks of newer ones,
+so that a kill leaves the last best.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from ..artifacts import Bundle, write_durably
+from ..errors import VisionError
+from ..training.progress import FitProgress, Metrics
+
+FORMAT_VERSION = 1
+RESULT, CURVES, TABLE, LOG = "result.json", "curves.json", "curves.csv", "log.txt"
+_PART_BYTES = 15 * 2**20  # of tensors; what is around them is little
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+class ResultUnusable(VisionError):
+    """A folder that should hold a training's result does not, or not whole."""
+
+    code = "result_unusable"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came back: `about` is `result.json`, `bundle` its best weights, not calibrated,
+    `history` the figures of every epoch by phase."""
+
+    about: dict[str, Any]
+    bundle: Bundle
+    history: dict[str, list[Metrics]]
+
+
+class ResultFolder:
+    """Where a training writes as it goes on; `about` is what `result.json` says of it from the
+    beginning."""
+
+    def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._about = dict(about)
+        self._history: dict[str, list[Metrics]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def has_result(self) -> bool:
+        return (self._folder / RESULT).exists()
+
+    def log(self, line: str) -> None:
+        with (self._folder / LOG).open("a") as file:
+            file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+
+    def add_epoch(self, progress: FitProgress) -> None:
+        """Keep the figures of an epoch that a training has told of."""
+        epochs = self._history.setdefault(progress.phase, [])
+        epochs[progress.epoch - 1 :] = [progress.metrics]
+        self._replace(CURVES, json.dumps(self._history, indent=1).encode())
+        self._replace(TABLE, _table(self._history).encode())
+
+    def keep(self, bundle: Bundle, **facts: Any) -> None:
+        """Make weights the result, and `facts` what is said of them."""
+        before = self._parts()
+        number = 1 + max((int(name.split("-")[1]) for name in before), default=0)
+        parts = {}
+        for place, tensors in enumerate(_divided(bundle.tensors), start=1):
+            name, data = f"weights-{number}-{place}.safetensors", save(dict(tensors))
+            self._replace(name, data)
+            parts[name] = _recorded(data)
+        told = {"manifest": bundle.manifest, "parts": parts, **facts}
+        about = {"format_version": FORMAT_VERSION, **self._about, **told}
+        self._replace(RESULT, json.dumps(about, indent=1).encode())
+        for name in before:
+            (self._folder / name).unlink()
+
+    def _parts(self) -> list[str]:
+        return [file.name for file in self._folder.glob("weights-*-*.safetensors")]
+
+    def _replace(self, name: str, data: bytes) -> None:
+        unfinished = self._folder / f"{name}.unfinished"
+        write_durably(unfinished, data)
+        unfinished.replace(self._folder / name)
+
+
+def read_result(folder: Path) -> Result:
+    """What a training has left in a folder, verified. Raises ResultUnusable."""
+    try:
+        about = json.loads((folder / RESULT).read_text())
+        history = json.loads((folder / CURVES).read_text())
+        parts = about["parts"].items()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ResultUnusable(
+            f"The folder “{folder.name}” holds no result of a training. One that was cut off "
+            "before its first epoch was through leaves none."
+        ) from error
+    if about["format_version"] != FORMAT_VERSION:
+        raise ResultUnusable(
+            "The result was made by another version of FaceRoute. Please import it with that one."
+        )
+    tensors: dict[str, NDArray[Any]] = {}
+    for name, told in parts:
+        tensors |= _part(folder / Path(name).name, told)
+    return Result(about, Bundle(about["manifest"], tensors), history)
+
+
+def _part(file: Path, told: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    try:
+        data = file.read_bytes()
+        if _recorded(data) != told:
+            raise ValueError("The checksums differ.")
+        return dict(load(data))
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ResultUnusable(
+            f"The file {file.name} is missing, or is not the one that was written. Please copy the "
+            "whole folder again."
+        ) from error
+
+
+def _recorded(data: bytes) -> dict[str, Any]:
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _divided(tensors: Tensors) -> Iterable[dict[str, NDArray[Any]]]:
+    """Tensors in parts of at most `_PART_BYTES`, as float16 where they have several axes: what is
+    a number a channel stays as it is."""
+    part: dict[str, NDArray[Any]] = {}
+    size = 0
+    for name, values in tensors.items():
+        small = np.ascontiguousarray(values.astype(np.float16) if values.ndim > 1 else values)
+        if part and size + small.nbytes > _PART_BYTES:
+            yield part
+            part, size = {}, 0
+        part[name] = small
+        size += small.nbytes
+    yield part
+
+
+def _table(history: Mapping[str, list[Metrics]]) -> str:
+    """A line an epoch, a column a head's figure."""
+    rows = [
+        {"phase": phase, "epoch": number}
+        | {
+            f"{head}_{key}": value
+            for head, figures in one.items()
+            for key, value in figures.items()
+        }
+        for phase, epochs in history.items()
+        for number, one in enumerate(epochs, start=1)
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, dict.fromkeys(key for row in rows for key in row))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

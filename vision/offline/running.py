@@ -1,0 +1,222 @@
+"""A training on a borrowed machine, from an opened parcel to what comes back. JAX and Keras."""
+
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import keras
+
+from ..artifacts import Bundle, write_durably
+from ..crops import decode_crops
+from ..pretrain import train_network
+from ..pretrain_recipe import PretrainRecipe
+from ..training.progress import FitProgress, Metrics
+from .budget import fitted_to, measure, reserve
+from .parcel import Parcel
+from .results import ResultFolder
+
+_MEASURED_SHARE, _MEASURED_SECONDS = 0.02, 10.0  # of the budget; at most
+_GIVE_UP_SHARE = 0.4  # of the budget, where a step takes that long
+_WRITE_SECONDS = 20.0  # between two writings of the best weights
+
+Say = Callable[[str], None]
+
+
+class Clock:
+    """The seconds of a budget: `total` in all, of which earlier calls with the same `folder` have
+    spent some. `started` is when this one began, a time of `time.monotonic`."""
+
+    def __init__(self, folder: Path, total: float, started: float) -> None:
+        self._file = folder / "spent.txt"
+        self._before = float(self._file.read_text()) if self._file.exists() else 0.0
+        self._started = started
+        self._noted_at = 0.0
+        self.total = total
+        self.end = started + total - self._before
+
+    @property
+    def spent(self) -> float:
+        return self._before + time.monotonic() - self._started
+
+    @property
+    def left(self) -> float:
+        return self.end - time.monotonic()
+
+    def note(self) -> None:
+        """Write down, about once a second, what is spent."""
+        if (now := time.monotonic()) - self._noted_at > 1:
+            self._noted_at = now
+            unfinished = self._file.with_suffix(".unfinished")
+            unfinished.write_text(str(self.spent))
+            unfinished.replace(self._file)
+
+
+def run(parcel: Parcel, out: Path, work: Path, clock: Clock, say: Say) -> None:
+    """Train by a parcel's recipe until it is done or the clock has run out.
+
+    `out` gets what comes back, `work` keeps what a later call goes on with. Whatever hangs, the
+    process ends with the clock. Raises kinds of VisionError.
+    """
+    folder = ResultFolder(out, _about(parcel))
+
+    def tell(line: str) -> None:
+        folder.log(line)
+        say(line)
+
+    _end_with(clock, folder, tell)
+    tell(f"{_device()}; {clock.left:.0f} of {clock.total:.0f} s are left.")
+    if work.joinpath("done").exists():
+        tell("This training is done: what it made lies there. Another needs another --out.")
+        return
+    _decode(parcel, work, clock, tell)
+    recipe, spare = _plan(parcel, work, clock, tell)
+    watcher = _Watcher(folder, clock, tell)
+    trained = train_network(
+        recipe,
+        parcel.curated,
+        start=None,
+        cache=work,
+        folder=work / "training",
+        on_progress=watcher,
+        deadline=clock.end - spare,
+        on_best=watcher.hear_best,
+    )
+    watcher.hear_best(trained.bundle, trained.validation)
+    watcher.write(complete=True)
+    work.joinpath("done").touch()
+    tell(f"Done after {clock.spent:.0f} s. Bring home all of the folder {out.name}.")
+
+
+def _decode(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> None:
+    """Into the array that the training reads."""
+    begun = time.monotonic()
+
+    def note(_done: int, _total: int) -> None:
+        clock.note()
+
+    decode_crops(parcel.curated, parcel.about["side"], work, note, parcel.read)
+    tell(f"Crops decoded in {time.monotonic() - begun:.1f} s.")
+
+
+def _plan(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[PretrainRecipe, float]:
+    """The recipe with the epochs that fit, and the seconds to keep for what follows the last
+    step; found out once, then kept."""
+    file = work / "plan.json"
+    if not file.exists():
+        recipe, spare = _measured(parcel, work, clock, tell)
+        write_durably(file, json.dumps([recipe.as_json(), spare]).encode())
+    record, seconds = json.loads(file.read_text())
+    recipe = PretrainRecipe.from_json(record)
+    tell(
+        "The plan: " + ", ".join(f"{name}: {s.epochs} epochs" for name, s in recipe.named_stages())
+    )
+    return recipe, float(seconds)
+
+
+def _measured(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[PretrainRecipe, float]:
+    recipe, curated = parcel.recipe, parcel.curated
+
+    def train(tried: PretrainRecipe, on_progress: Callable[[FitProgress], None]) -> None:
+        def watch(progress: FitProgress) -> None:
+            clock.note()
+            on_progress(progress)
+
+        decode_crops(curated, tried.decoded_side, work, lambda _done, _total: None, parcel.read)
+        with tempfile.TemporaryDirectory(dir=work) as scratch:
+            train_network(
+                tried,
+                curated,
+                start=None,
+                cache=work,
+                folder=Path(scratch),
+                on_progress=watch,
+                deadline=clock.end,
+            )
+
+    seconds = min(_MEASURED_SECONDS, _MEASURED_SHARE * clock.total)
+    give_up_at = time.monotonic() + _GIVE_UP_SHARE * clock.left
+    paces = measure(recipe, train, seconds=seconds, give_up_at=give_up_at)
+    for (name, stage), pace in zip(recipe.named_stages(), paces, strict=True):
+        rate = len(curated.train) // stage.batch / pace.epoch
+        tell(f"{name}: first steps after {pace.start:.1f} s, then {rate:.2f} a second.")
+    spare = reserve(recipe, paces[-1], len(curated.train), len(curated.validation))
+    return fitted_to(recipe, paces, clock.left - spare), spare
+
+
+class _Watcher:
+    """Hears a training, and writes what is to come back."""
+
+    def __init__(self, folder: ResultFolder, clock: Clock, tell: Say) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._tell = tell
+        self._better: tuple[Bundle, Metrics] | None = None  # than what is written
+        self._written_at = 0.0
+
+    def __call__(self, progress: FitProgress) -> None:
+        self._clock.note()
+        if progress.metrics:
+            self._folder.add_epoch(progress)
+            self._tell(
+                f"{progress.phase}, epoch {progress.epoch} of {progress.epochs}, "
+                f"{self._clock.spent:.0f} s: {_in_words(progress.metrics)}"
+            )
+        if time.monotonic() - self._written_at > _WRITE_SECONDS:
+            self.write(complete=False)
+
+    def hear_best(self, bundle: Bundle, validation: Metrics) -> None:
+        self._better = bundle, validation
+
+    def write(self, *, complete: bool) -> None:
+        """Write the best weights, where better ones were found since they were written."""
+        if self._better:
+            bundle, validation = self._better
+            facts = {"validation": validation, "complete": complete}
+            self._folder.keep(bundle, **facts, seconds=round(self._clock.spent))
+            self._better, self._written_at = None, time.monotonic()
+
+
+def _end_with(clock: Clock, folder: ResultFolder, tell: Say) -> None:
+    """End the process with the clock, should anything keep it longer; what is on disk is whole."""
+
+    def end() -> None:
+        if folder.has_result:
+            tell("The time is over; what is written so far is the result.")
+            os._exit(0)
+        tell("The time is over before the first epoch was through: there is no result.")
+        os._exit(1)
+
+    timer = threading.Timer(max(clock.left, 0), end)
+    timer.daemon = True
+    timer.start()
+
+
+def _in_words(metrics: Metrics) -> str:
+    figures = (
+        f"{head} {key.removeprefix('validation_')} {value:.4f}"
+        for head, one in metrics.items()
+        for key, value in one.items()
+        if key in ("validation_mae", "validation_accuracy")
+    )
+    return ", ".join(figures)
+
+
+def _device() -> str:
+    device = jax.devices()[0]
+    if device.platform == "cpu":
+        return "No GPU is seen here, which is slow but works; training on the CPU"
+    return f"Training on {device.device_kind}"
+
+
+def _about(parcel: Parcel) -> dict[str, Any]:
+    return {
+        "parcel": parcel.fingerprint,
+        "device": jax.devices()[0].device_kind,
+        "libraries": {"jax": jax.__version__, "keras": keras.__version__},
+    }

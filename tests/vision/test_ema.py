@@ -51,6 +51,21 @@ def test_where_steps_are_told_of_by_many_it_forgets_as_fast() -> None:
     assert np.asarray(average.values[0]) == pytest.approx(1 - 0.999**800, abs=1e-4)
 
 
+def test_it_goes_on_after_a_kill_as_it_would_have_gone() -> None:
+    """Also where steps are told of by many, and an epoch does not end with a full count."""
+    variable = keras.Variable(np.float32(0.0))
+    average = ExponentialMovingAverage([variable], decay=0.9)
+    for step, value in ((70, 1.0), (106, 2.0), (110, 3.0)):
+        variable.assign(value)
+        average.update(step)
+    resumed = ExponentialMovingAverage([variable], decay=0.9)
+    resumed.restore(average.values, 110)
+    variable.assign(5.0)
+    average.update(142)
+    resumed.update(142)
+    assert np.asarray(resumed.values[0]) == np.asarray(average.values[0])
+
+
 def test_it_does_not_follow_a_variable_before_it_is_told_to() -> None:
     variable = keras.Variable(np.float32(1.0))
     average = ExponentialMovingAverage([variable], decay=0.5)

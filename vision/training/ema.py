@@ -26,10 +26,11 @@ class ExponentialMovingAverage:
 
     def update(self, step: int) -> None:
         """Hear that `step` steps (from 1) have been made; the variables are looked at in some."""
-        elapsed = step - self._updated_at
-        if step > _EARLY and step // _EVERY == self._updated_at // _EVERY:
+        counted = _counted(step)
+        elapsed = counted - self._updated_at
+        if not elapsed:
             return
-        self._updated_at = step
+        self._updated_at = counted
         share = 1 - min(self._decay, (1 + step) / (10 + step)) ** elapsed
         self.values = [
             average + share * (ops.convert_to_tensor(variable) - average)
@@ -39,7 +40,13 @@ class ExponentialMovingAverage:
     def restore(self, values: Sequence[Any], step: int) -> None:
         """Go on from the values that there were after a step."""
         self.values = [ops.convert_to_tensor(value) for value in values]
-        self._updated_at = step if step <= _EARLY else step // _EVERY * _EVERY
+        self._updated_at = _counted(step)
+
+
+def _counted(step: int) -> int:
+    """Up to which step the variables have been looked at when `step` have been made. It depends on
+    nothing else, so that an average that is restored goes on as it would have gone."""
+    return step if step <= _EARLY else step // _EVERY * _EVERY
 
 
 def copies(variables: Sequence[Any]) -> list[Any]:

@@ -6,20 +6,31 @@ _STARTED = time.monotonic()
 
 # ruff: noqa: E402
 import hashlib
+import json
 import os
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 
+from .clock import RESULT, Clock, Log, time_is_over
 from .wheels import WheelsUnusable, install
 
 
 def main() -> int:
     options = _options()
     out: Path = options.out.resolve()
-    work = options.work or _work_of(out)
+    parcel = _about(options.parcel)
+    if _is_of_another(out, parcel):
+        return _refuse(
+            f"The folder “{out.name}” holds what was trained by another parcel. Please bring it "
+            "home, and name another --out."
+        )
+    work = _work_of(out, parcel, options.work)
     work.mkdir(parents=True, exist_ok=True)
+    clock, log = Clock(work, 60 * options.minutes, _STARTED), Log(out)
+    clock.watch(partial(time_is_over, out, log))
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # What was compiled once is not compiled again after a kill.
@@ -28,18 +39,17 @@ def main() -> int:
         install(_wheels(options.parcel), work / "site")
     except WheelsUnusable as error:
         return _refuse(str(error))
-    return _train(options, out, work)
+    return _train(options.parcel, out, work, clock, log)
 
 
-def _train(options: Namespace, out: Path, work: Path) -> int:
+def _train(folders: list[Path], out: Path, work: Path, clock: Clock, log: Log) -> int:
     """With all that is needed installed."""
     from ..errors import VisionError
     from .parcel import open_parcel
-    from .running import Clock, run
+    from .running import run
 
-    clock = Clock(work, 60 * options.minutes, _STARTED)
     try:
-        run(open_parcel(options.parcel), out, work, clock, _say)
+        run(open_parcel(folders), out, work, clock, log)
     except VisionError as error:
         return _refuse(str(error))
     return 0
@@ -57,23 +67,32 @@ def _options() -> Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, help="The folder to bring home.")
     parser.add_argument(
-        "--work", type=Path, help="What stays there; else a temporary folder that belongs to OUT."
+        "--work", type=Path, help="Where to keep what stays there; else the temporary folder."
     )
     return parser.parse_args()
 
 
-def _work_of(out: Path) -> Path:
-    name = hashlib.sha256(str(out).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"faceroute-{name}"
+def _about(folders: list[Path]) -> bytes:
+    """The file that tells a parcel from others; nothing where there is none."""
+    files = (folder / "parcel.json" for folder in folders)
+    return next((file.read_bytes() for file in files if file.exists()), b"")
+
+
+def _is_of_another(out: Path, parcel: bytes) -> bool:
+    result = out / RESULT
+    if not result.exists():
+        return False
+    return bool(json.loads(result.read_text())["parcel"] != hashlib.sha256(parcel).hexdigest())
+
+
+def _work_of(out: Path, parcel: bytes, root: Path | None) -> Path:
+    """The folder of what stays there, one for each OUT and parcel."""
+    name = hashlib.sha256(str(out).encode() + parcel).hexdigest()[:12]
+    return (root or Path(tempfile.gettempdir())) / f"faceroute-{name}"
 
 
 def _wheels(folders: list[Path]) -> Path:
     return next((one / "wheels" for one in folders if (one / "wheels").is_dir()), folders[0])
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def _refuse(sentence: str) -> int:

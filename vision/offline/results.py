@@ -11,7 +11,6 @@ import csv
 import hashlib
 import io
 import json
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +24,10 @@ from safetensors.numpy import load, save
 from ..artifacts import Bundle, write_durably
 from ..errors import VisionError
 from ..training.progress import FitProgress, Metrics
+from .clock import RESULT
 
 FORMAT_VERSION = 1
-RESULT, CURVES, TABLE, LOG = "result.json", "curves.json", "curves.csv", "log.txt"
+CURVES, TABLE = "curves.json", "curves.csv"
 _PART_BYTES = 15 * 2**20  # of tensors; what is around them is little
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -62,10 +62,6 @@ class ResultFolder:
     @property
     def has_result(self) -> bool:
         return (self._folder / RESULT).exists()
-
-    def log(self, line: str) -> None:
-        with (self._folder / LOG).open("a") as file:
-            file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
     def add_epoch(self, progress: FitProgress) -> None:
         """Keep the figures of an epoch that a training has told of."""

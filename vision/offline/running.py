@@ -1,9 +1,7 @@
 """A training on a borrowed machine, from an opened parcel to what comes back. JAX and Keras."""
 
 import json
-import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ from ..pretrain import train_network
 from ..pretrain_recipe import PretrainRecipe
 from ..training.progress import FitProgress, Metrics
 from .budget import fitted_to, measure, reserve
+from .clock import Clock
 from .parcel import Parcel
 from .results import ResultFolder
 
@@ -28,53 +27,18 @@ _WRITE_SECONDS = 20.0  # between two writings of the best weights
 Say = Callable[[str], None]
 
 
-class Clock:
-    """The seconds of a budget: `total` in all, of which earlier calls with the same `folder` have
-    spent some. `started` is when this one began, a time of `time.monotonic`."""
-
-    def __init__(self, folder: Path, total: float, started: float) -> None:
-        self._file = folder / "spent.txt"
-        self._before = float(self._file.read_text()) if self._file.exists() else 0.0
-        self._started = started
-        self._noted_at = 0.0
-        self.total = total
-        self.end = started + total - self._before
-
-    @property
-    def spent(self) -> float:
-        return self._before + time.monotonic() - self._started
-
-    @property
-    def left(self) -> float:
-        return self.end - time.monotonic()
-
-    def note(self) -> None:
-        """Write down, about once a second, what is spent."""
-        if (now := time.monotonic()) - self._noted_at > 1:
-            self._noted_at = now
-            unfinished = self._file.with_suffix(".unfinished")
-            unfinished.write_text(str(self.spent))
-            unfinished.replace(self._file)
-
-
-def run(parcel: Parcel, out: Path, work: Path, clock: Clock, say: Say) -> None:
+def run(parcel: Parcel, out: Path, work: Path, clock: Clock, tell: Say) -> None:
     """Train by a parcel's recipe until it is done or the clock has run out.
 
-    `out` gets what comes back, `work` keeps what a later call goes on with. Whatever hangs, the
-    process ends with the clock. Raises kinds of VisionError.
+    `out` gets what comes back, `work` keeps what a later call goes on with. Raises kinds of
+    VisionError.
     """
-    folder = ResultFolder(out, _about(parcel))
-
-    def tell(line: str) -> None:
-        folder.log(line)
-        say(line)
-
-    _end_with(clock, folder, tell)
     tell(f"{_device()}; {clock.left:.0f} of {clock.total:.0f} s are left.")
-    if work.joinpath("done").exists():
+    folder = ResultFolder(out, _about(parcel))
+    if work.joinpath("done").exists() and folder.has_result:
         tell("This training is done: what it made lies there. Another needs another --out.")
         return
-    _decode(parcel, work, clock, tell)
+    _decode(parcel, work, tell)
     recipe, spare = _plan(parcel, work, clock, tell)
     watcher = _Watcher(folder, clock, tell)
     trained = train_network(
@@ -93,14 +57,10 @@ def run(parcel: Parcel, out: Path, work: Path, clock: Clock, say: Say) -> None:
     tell(f"Done after {clock.spent:.0f} s. Bring home all of the folder {out.name}.")
 
 
-def _decode(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> None:
+def _decode(parcel: Parcel, work: Path, tell: Say) -> None:
     """Into the array that the training reads."""
     begun = time.monotonic()
-
-    def note(_done: int, _total: int) -> None:
-        clock.note()
-
-    decode_crops(parcel.curated, parcel.about["side"], work, note, parcel.read)
+    decode_crops(parcel.curated, parcel.about["side"], work, _unheard, parcel.read)
     tell(f"Crops decoded in {time.monotonic() - begun:.1f} s.")
 
 
@@ -123,11 +83,7 @@ def _measured(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[Pret
     recipe, curated = parcel.recipe, parcel.curated
 
     def train(tried: PretrainRecipe, on_progress: Callable[[FitProgress], None]) -> None:
-        def watch(progress: FitProgress) -> None:
-            clock.note()
-            on_progress(progress)
-
-        decode_crops(curated, tried.decoded_side, work, lambda _done, _total: None, parcel.read)
+        decode_crops(curated, tried.decoded_side, work, _unheard, parcel.read)
         with tempfile.TemporaryDirectory(dir=work) as scratch:
             train_network(
                 tried,
@@ -135,7 +91,7 @@ def _measured(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[Pret
                 start=None,
                 cache=work,
                 folder=Path(scratch),
-                on_progress=watch,
+                on_progress=on_progress,
                 deadline=clock.end,
             )
 
@@ -160,7 +116,6 @@ class _Watcher:
         self._written_at = 0.0
 
     def __call__(self, progress: FitProgress) -> None:
-        self._clock.note()
         if progress.metrics:
             self._folder.add_epoch(progress)
             self._tell(
@@ -182,19 +137,8 @@ class _Watcher:
             self._better, self._written_at = None, time.monotonic()
 
 
-def _end_with(clock: Clock, folder: ResultFolder, tell: Say) -> None:
-    """End the process with the clock, should anything keep it longer; what is on disk is whole."""
-
-    def end() -> None:
-        if folder.has_result:
-            tell("The time is over; what is written so far is the result.")
-            os._exit(0)
-        tell("The time is over before the first epoch was through: there is no result.")
-        os._exit(1)
-
-    timer = threading.Timer(max(clock.left, 0), end)
-    timer.daemon = True
-    timer.start()
+def _unheard(_done: int, _total: int) -> None:
+    """Nobody waits for this progress."""
 
 
 def _in_words(metrics: Metrics) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.vision.training_set import small_trunk
 from vision.artifacts import Bundle
+from vision.offline.clock import Log
 from vision.offline.results import ResultFolder, ResultUnusable, read_result
 from vision.training.progress import FitProgress
 
@@ -24,7 +25,7 @@ def epoch(number: int, mae: float) -> FitProgress:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     writing = ResultFolder(tmp_path / "out", ABOUT)
-    writing.log("begun")
+    Log(tmp_path / "out")("begun")
     writing.add_epoch(epoch(1, 7.5))
     writing.keep(small_trunk(), validation=METRICS, complete=False, seconds=3)
     return tmp_path / "out"

@@ -1,11 +1,12 @@
 """What speaks against letting a version serve instead of the one that does now."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
 
+from vision.labels import HEADS
 from vision.paired import ENOUGH, GROUP_LIMITS, MARGINS, GroupLoss, Loss, by_group, overall
 from vision.scores import Scores, figures
 
@@ -14,12 +15,19 @@ from .label_facts import label_warnings
 from .metrics import as_text, group_name, metric_names, metrics_of
 from .models import ModelVersion
 
+# Head → what is compared of it; the first is known of every image.
+_FIGURES: Mapping[str, tuple[str, ...]] = {
+    "age": ("age_mae",),
+    "gender": ("gender_accuracy",),
+    "race": ("race_accuracy", "race3_accuracy"),
+}
+
 
 def warnings(candidate: ModelVersion, serving: ModelVersion | None) -> list[str]:
     """What speaks against it, a sentence each; without any, the candidate may take over by itself.
 
     It has to be shown to be no worse, by `vision.paired`, than the version that serves and than
-    the `reference`, by which losses too small to be seen cannot add up. Where nothing serves yet,
+    the `references`, by which losses too small to be seen cannot add up. Where nothing serves yet,
     there is nothing to compare with.
     """
     if serving is None:
@@ -31,9 +39,9 @@ def warnings(candidate: ModelVersion, serving: ModelVersion | None) -> list[str]
         *_lost(candidate.manifest, serving.manifest),
         *_worse(candidate, serving),
     ]
-    fixed = reference()
-    if fixed and fixed.pk not in {candidate.pk, serving.pk}:
-        found += _worse(candidate, fixed)
+    for fixed, heads in _by_version(references()):
+        if fixed.pk not in {candidate.pk, serving.pk}:
+            found += _worse(candidate, fixed, heads)
     return found
 
 
@@ -54,18 +62,20 @@ def remarks(candidate: ModelVersion, serving: ModelVersion | None) -> list[str]:
     return found
 
 
-def reference() -> ModelVersion | None:
-    """The version that losses are counted from, whichever serves: the first that ever served, until
-    another is shown to be better in some figure and no worse in any.
+def references() -> dict[str, ModelVersion]:
+    """Head → the version that losses in its figure are counted from, whichever serves: the first
+    that ever served, until another is shown to be better in that figure and no worse in any.
 
-    What has not been examined, or has learnt from most of the exam, is passed over.
+    One for each, or what is gained in one figure, time and again, would cover what is lost in
+    another. What has not been examined, or has learnt from most of the exam, is passed over.
     """
     served = ModelVersion.objects.filter(activated_at__isnull=False).defer("report")
-    best: ModelVersion | None = None
+    found: dict[str, ModelVersion] = {}
     for version in served.order_by("created_at", "pk"):
-        if _is_examined(version) and (best is None or _is_better(version, best)):
-            best = version
-    return best
+        heads = _examined_heads(version)
+        better = _better_heads(version, found)
+        found |= {head: version for head in heads if head not in found or head in better}
+    return found
 
 
 def losses(candidate: ModelVersion, other: ModelVersion) -> list[Loss]:
@@ -75,17 +85,30 @@ def losses(candidate: ModelVersion, other: ModelVersion) -> list[Loss]:
     return [] if pair is None else overall(*pair, _figures(candidate, other))
 
 
-def _is_examined(version: ModelVersion) -> bool:
+def _examined_heads(version: ModelVersion) -> list[str]:
+    """The heads that have answered most of the exam."""
     scores = outcomes(version)
     if scores is None or not len(scores):
-        return False
-    said = np.stack([scores.outcomes[figure] for figure in MARGINS])
-    return bool((~np.isnan(said)).any(axis=0).mean() > 0.5)
+        return []
+    return [
+        head
+        for head, (figure, *_) in _FIGURES.items()
+        if (~np.isnan(scores.outcomes[figure])).mean() > 0.5
+    ]
 
 
-def _is_better(version: ModelVersion, other: ModelVersion) -> bool:
-    found = losses(version, other)
-    return any(loss.high < 0 for loss in found) and all(loss.is_no_worse for loss in found)
+def _better_heads(version: ModelVersion, found: Mapping[str, ModelVersion]) -> list[str]:
+    """The heads in whose figure it is better than their reference; none if it is worse in any."""
+    against = {other: losses(version, other) for other in set(found.values())}
+    of_heads = {
+        head: loss
+        for head, other in found.items()
+        for loss in against[other]
+        if loss.figure in _FIGURES[head]
+    }
+    if not all(loss.is_no_worse for loss in of_heads.values()):
+        return []
+    return [head for head, loss in of_heads.items() if loss.high < 0]
 
 
 def _comparable(one: ModelVersion, other: ModelVersion) -> tuple[Scores, Scores] | None:
@@ -106,7 +129,15 @@ def _rates(serving: ModelVersion) -> Mapping[str, Any]:
     return metrics_of(serving) if scores is None else figures(scores)
 
 
-def _worse(candidate: ModelVersion, other: ModelVersion) -> Iterator[str]:
+def _by_version(found: Mapping[str, ModelVersion]) -> Iterator[tuple[ModelVersion, list[str]]]:
+    """Each reference, with the heads that it is one for."""
+    for version in dict.fromkeys(found.values()):
+        yield version, [head for head, other in found.items() if other == version]
+
+
+def _worse(
+    candidate: ModelVersion, other: ModelVersion, heads: Collection[str] = HEADS
+) -> Iterator[str]:
     pair = paired_outcomes(candidate, other)
     if pair is None:
         yield _(
@@ -120,7 +151,8 @@ def _worse(candidate: ModelVersion, other: ModelVersion) -> Iterator[str]:
             "has learnt from; %(enough)d are needed."
         ) % {"name": other.name, "count": len(pair[0]), "enough": ENOUGH}
         return
-    compared = _figures(candidate, other)
+    known = {figure for head in heads for figure in _FIGURES[head]}
+    compared = [figure for figure in _figures(candidate, other) if figure in known]
     for loss in overall(*pair, compared):
         if not loss.is_no_worse:
             yield _in_words(loss, other)

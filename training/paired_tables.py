@@ -21,9 +21,9 @@ class PairedTable:
 
 
 def paired_tables(candidate: ModelVersion, serving: ModelVersion | None) -> Iterator[PairedTable]:
-    """One against the version that serves, and one against `gate.reference` where that is another;
-    none where they cannot be compared."""
-    others = {other.pk: other for other in (serving, gate.reference()) if other}
+    """One against the version that serves, and one against each of `gate.references` that is
+    another; none where they cannot be compared."""
+    others = {other.pk: other for other in (serving, *gate.references().values()) if other}
     others.pop(candidate.pk, None)
     for other in others.values():
         if losses := gate.losses(candidate, other):

@@ -1,5 +1,6 @@
 """Labels are set by people who do not see estimates of test images, each keeping what they said."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,22 @@ def test_a_gallery_ranks_one_label_and_tells_the_split(dataset: Dataset, office:
     gallery(office, dataset, DOUBTS["age"], deed="confirm", image=[one.pk])
     left = set(Doubt.objects.values_list("sample", "label"))
     assert left == {(one.pk, "gender"), (other.pk, "gender"), (other.pk, "age")}
+
+
+@pytest.mark.parametrize(
+    ("show", "buttons"),
+    [
+        ("malformed_name", ["keep", "as_cleaned", "drop"]),
+        ("to-check", ["confirm", "drop"]),
+        *((doubts, ["adopt", "confirm", "drop"]) for doubts in DOUBTS.values()),
+        ("disputed", ["keep", "as_cleaned", "drop"]),
+    ],
+)
+def test_every_gallery_has_the_buttons_of_its_work(
+    dataset: Dataset, office: Client, show: str, buttons: list[str]
+) -> None:
+    page = gallery(office, dataset, show)
+    assert re.findall(r'name="deed"\s+value="(\w+)"', page) == buttons
 
 
 def test_where_two_disagree_both_are_kept_and_the_label_stays(

@@ -59,7 +59,8 @@ def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
         "dataset": dataset,
         "show": show,
         "lead": _lead(show),
-        "deeds": _deeds(show, request.user),
+        # Their names alone: a template calls what can be called, and has nothing of it then.
+        "deeds": list(_deeds(show, request.user)),
         "searchable": show == TO_CHECK or doubted_in(show),
         "page": page,
         "clusters": [

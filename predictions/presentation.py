@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from vision.labels import GENDERS, RACES
+from vision.quality import WITHHELD
 
 from .models import Correction, Face, Photo
 from .warnings import explained_quality
@@ -77,9 +78,14 @@ class FaceCard:
         if self.age:
             parts.append(_("about %(years)d") % {"years": round(self.age["years"])})
         parts += [str(one.label) for one in (self.gender, self.race) if one]
-        if not parts and self.quality and self.quality["warnings"]:
+        if self._is_withheld:
             return _("cannot be told from this photo")
         return ", ".join(parts)
+
+    @property
+    def _is_withheld(self) -> bool:
+        codes = {one["code"] for one in self.quality["warnings"]} if self.quality else set()
+        return not WITHHELD.isdisjoint(codes)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,18 @@ def test_a_result_says_what_the_photo_cannot_tell(browser: Client, prediction: P
     assert "cannot be told from this photo" in browser.get("/history/").content.decode()
 
 
+def test_a_face_whose_heads_are_switched_off_is_not_called_untellable(
+    browser: Client, prediction: Prediction, settings: Any
+) -> None:
+    """It was warned of, and told; only the head that told is off by now."""
+    face = prediction.faces.get()
+    face.quality = {**(face.quality or {}), "reliable": False, "warnings": ["turned"]}
+    face.gender = face.race = None
+    face.save()
+    settings.HEADS = ("gender",)
+    assert "cannot be told from this photo" not in browser.get("/history/").content.decode()
+
+
 def test_a_face_of_before_is_shown_without_its_quality(
     browser: Client, prediction: Prediction
 ) -> None:

@@ -86,8 +86,10 @@ def load_checkpoint(file: Path, phase: str) -> Checkpoint | None:
         raise CheckpointUnusable(
             f"The checkpoint {file.name} is damaged. Please start the run anew."
         ) from error
-    # Of before: the sums of the losses stood here, and every epoch counts from where it went on.
+    # Of before: the sums of the losses stood here, and every epoch counts from where it went on;
+    # that a training had finished was told by what was no longer there.
     record.pop("losses", None)
+    record.setdefault("finished", not groups["network"])
     return Checkpoint(record, **groups)
 
 

@@ -150,7 +150,9 @@ class Trainer:
     @property
     def best_metrics(self) -> Metrics:
         """Those of the weights that are kept, of a training that is through."""
-        *_, last = self._state.history.values()
+        if self._state.best_epoch:
+            return self._metrics_of(self._state.best_epoch)
+        *_, last = self._state.history.values()  # a checkpoint of before does not tell the epoch
         return min(last, key=self._objective.error)
 
     def _compile(self, model: Any) -> None:
@@ -252,7 +254,8 @@ class Trainer:
     def _go_on(self, found: Checkpoint) -> None:
         self._best = found.best
         if self._state.best_epoch:
-            self._state.best_error = self._error_of(self._state.best_epoch)
+            best = self._metrics_of(self._state.best_epoch)
+            self._state.best_error = self._objective.error(best)
         if self._state.finished:
             return
         assign_values(self._network.variables, found.network)
@@ -261,10 +264,10 @@ class Trainer:
             self._average.restore(found.average, self._state.steps_made)
         self._losses_before = found.losses
 
-    def _error_of(self, number: int) -> float:
-        """That of an epoch of the plan that is done, counted from 1."""
+    def _metrics_of(self, number: int) -> Metrics:
+        """Those of an epoch of the plan that is done, counted from 1."""
         epoch = self._plan[number - 1]
-        return self._objective.error(self._state.history[epoch.phase.name][epoch.place - 1])
+        return self._state.history[epoch.phase.name][epoch.place - 1]
 
     def _save(self, losses: Sequence[Any] = ()) -> None:
         """The best weights, and while the training goes on all that it goes on with."""

@@ -221,6 +221,17 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def replace_durably(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all, in place of what was there."""
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        write_durably(unfinished, content)
+        unfinished.replace(path)
+    except OSError:  # there may be just the room for saying so
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -20,7 +21,7 @@ ERRORS = (1.0, 3.0, 2.0, 4.0)  # of the validations, one after the other
 class Points(EpochBatches):
     """Points on a line."""
 
-    def _batch(self, _step: int, chosen: np.ndarray) -> Batch:
+    def _batch(self, _step: int, chosen: NDArray[np.int64]) -> Batch:
         x = chosen[:, None].astype(np.float32)
         return x, {"age": 2 * x}, {"age": np.ones(len(chosen), np.float32)}
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ..artifacts import Bundle, write_durably
+from ..artifacts import Bundle, replace_durably
+from ..diskspace import full_disk_in_words
 from ..errors import VisionError
 from ..training.progress import FitProgress, Metrics
 from .clock import RESULT
@@ -64,14 +65,14 @@ class ResultFolder:
         return (self._folder / RESULT).exists()
 
     def add_epoch(self, progress: FitProgress) -> None:
-        """Keep the figures of an epoch that a training has told of."""
+        """Keep the figures of an epoch that a training has told of. Raises DiskFull."""
         epochs = self._history.setdefault(progress.phase, [])
         epochs[progress.epoch - 1 :] = [progress.metrics]
         self._replace(CURVES, json.dumps(self._history, indent=1).encode())
         self._replace(TABLE, _table(self._history).encode())
 
     def keep(self, bundle: Bundle, **facts: Any) -> None:
-        """Make weights the result, and `facts` what is said of them."""
+        """Make weights the result, and `facts` what is said of them. Raises DiskFull."""
         before = self._parts()
         number = 1 + max((int(name.split("-")[1]) for name in before), default=0)
         parts = {}
@@ -89,9 +90,8 @@ class ResultFolder:
         return [file.name for file in self._folder.glob("weights-*-*.safetensors")]
 
     def _replace(self, name: str, data: bytes) -> None:
-        unfinished = self._folder / f"{name}.unfinished"
-        write_durably(unfinished, data)
-        unfinished.replace(self._folder / name)
+        with full_disk_in_words():
+            replace_durably(self._folder / name, data)
 
 
 def read_result(folder: Path) -> Result:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import keras
 
-from ..artifacts import Bundle, write_durably
+from ..artifacts import Bundle, replace_durably
 from ..crops import decode_crops
 from ..pretrain import train_network
 from ..pretrain_recipe import PretrainRecipe
@@ -70,7 +70,7 @@ def _plan(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[Pretrain
     file = work / "plan.json"
     if not file.exists():
         recipe, spare = _measured(parcel, work, clock, tell)
-        write_durably(file, json.dumps([recipe.as_json(), spare]).encode())
+        replace_durably(file, json.dumps([recipe.as_json(), spare]).encode())
     record, seconds = json.loads(file.read_text())
     recipe = PretrainRecipe.from_json(record)
     tell(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ..artifacts import write_durably
-from ..diskspace import DiskFull, full_disk_in_words
+from ..artifacts import replace_durably
+from ..diskspace import full_disk_in_words
 from ..errors import VisionError
 
 Tensors = dict[str, NDArray[Any]]
@@ -57,14 +57,8 @@ def save_checkpoint(file: Path, checkpoint: Checkpoint) -> None:
         for i, values in enumerate(getattr(checkpoint, name))
     }
     data = save(tensors, {"record": json.dumps(checkpoint.state)})
-    unfinished = file.with_suffix(".unfinished")
-    try:
-        with full_disk_in_words():
-            write_durably(unfinished, data)
-            unfinished.replace(file)
-    except DiskFull:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with full_disk_in_words():
+        replace_durably(file, data)
 
 
 def load_checkpoint(file: Path, phase: str) -> Checkpoint | None:

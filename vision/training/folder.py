@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..artifacts import write_durably
+from ..artifacts import replace_durably
 from ..diskspace import full_disk_in_words
 from ..reading import AS_THEY_ARE, Reading
 from ..recipes import AnyRecipe, RecipeInvalid
@@ -21,7 +21,7 @@ def claim_folder(folder: Path, recipe: AnyRecipe, **others: str) -> None:
     if not file.exists():
         text = json.dumps({"recipe": recipe.as_json(), **others}, sort_keys=True, indent=2)
         with full_disk_in_words():
-            write_durably(file, text.encode())
+            replace_durably(file, text.encode())
     elif not _is_of(file, recipe, others):
         raise CheckpointUnusable(
             "The folder holds a training with another recipe, other images or another trunk. "
@@ -55,7 +55,5 @@ def settled_readings(
     readings = {size: measure(size) for size in sizes}
     text = json.dumps({size: reading.as_json() for size, reading in readings.items()})
     with full_disk_in_words():
-        unfinished = file.with_suffix(".unfinished")
-        write_durably(unfinished, text.encode())
-        unfinished.replace(file)
+        replace_durably(file, text.encode())
     return readings

@@ -1,7 +1,9 @@
 """What comes back is small, is known again, and is whole whenever the writing was cut off."""
 
 import csv
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from tests.vision.training_set import small_trunk
 from vision.artifacts import Bundle
+from vision.diskspace import DiskFull
 from vision.offline.clock import Log
 from vision.offline.results import ResultFolder, ResultUnusable, read_result
 from vision.training.progress import FitProgress
@@ -92,6 +95,21 @@ def test_a_part_that_is_not_whole_is_said(folder: Path, harm: str) -> None:
     part.write_bytes(part.read_bytes()[:-1]) if harm == "cut" else part.unlink()
     with pytest.raises(ResultUnusable, match=f"{part.name} is missing, or is not the one"):
         read_result(folder)
+
+
+def test_a_full_disk_is_said_and_leaves_those_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    files = sorted(folder.iterdir())
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(DiskFull):
+            ResultFolder(folder, ABOUT).keep(small_trunk(), validation=METRICS)
+    assert sorted(folder.iterdir()) == files
+    assert read_result(folder).about["validation"] == METRICS
 
 
 def test_what_is_no_result_is_said(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""The folder of a training is that of one training, also after a kill in its first moment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vision.recipes import recipe
+from vision.training.checkpoints import CheckpointUnusable
+from vision.training.folder import claim_folder
+
+
+def test_a_kill_while_a_folder_is_claimed_leaves_it_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(descriptor: int) -> None:
+        os.ftruncate(descriptor, 10)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            claim_folder(tmp_path, recipe("full"), data="some")
+    claim_folder(tmp_path, recipe("full"), data="some")
+    with pytest.raises(CheckpointUnusable, match="other images"):
+        claim_folder(tmp_path, recipe("full"), data="others")

@@ -27,7 +27,7 @@ class FaceWarningCode(TextChoices):
 
     TOO_SMALL = (
         quality.TOO_SMALL,
-        _("Too small to tell: the face has too few pixels. A larger photo may help."),
+        _("Too small to tell: the face has too few pixels. A photo taken from nearer may help."),
     )
     TOO_BLURRED = (
         quality.TOO_BLURRED,
@@ -37,9 +37,17 @@ class FaceWarningCode(TextChoices):
         quality.TOO_DARK,
         _("Too dark to tell: the face is nearly black. A brighter photo may help."),
     )
+    TOO_BRIGHT = (
+        quality.TOO_BRIGHT,
+        _("Too bright to tell: most of the face is white. A photo with less light may help."),
+    )
     SMALL = quality.SMALL, _("The face is small, so the estimates are less sure.")
     BLURRED = quality.BLURRED, _("The face is blurred, so the estimates are less sure.")
     DARK = quality.DARK, _("The face is very dark, so the estimates are less sure.")
+    OVEREXPOSED = (
+        quality.OVEREXPOSED,
+        _("A part of the face is overexposed, so the estimates are less sure."),
+    )
     TURNED = quality.TURNED, _("The head is turned to the side, so the estimates are less sure.")
     CUT = quality.CUT, _("The photo shows only a part of the face, so the estimates are less sure.")
 

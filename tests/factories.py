@@ -109,6 +109,7 @@ class FaceFactory(factory.django.DjangoModelFactory[Face]):
             "size": 182,
             "sharpness": 0.7,
             "exposure": 0.6,
+            "overexposed": 0.0,
             "turn": 12,
             "cut": False,
             "reliable": True,

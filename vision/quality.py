@@ -15,25 +15,31 @@ from .alignment import framing
 from .light import highlights
 from .types import LUMA, Detection, Image, Landmarks, Quality
 
-# What is warned of. With one of `WITHHELD` nothing is estimated; the first three others widen
+# What is warned of. With one of `WITHHELD` nothing is estimated; the first four others widen
 # ages, while of turned and cut faces ages are no worse, as far as that could be measured.
 TOO_SMALL, TOO_BLURRED, TOO_DARK = "too_small", "too_blurred", "too_dark"
-SMALL, BLURRED, DARK, TURNED, CUT = "small", "blurred", "dark", "turned", "cut"
-WITHHELD = frozenset({TOO_SMALL, TOO_BLURRED, TOO_DARK})
+TOO_BRIGHT = "too_bright"
+SMALL, BLURRED, DARK, OVEREXPOSED = "small", "blurred", "dark", "overexposed"
+TURNED, CUT = "turned", "cut"
+WITHHELD = frozenset({TOO_SMALL, TOO_BLURRED, TOO_DARK, TOO_BRIGHT})
 
 _SIDE = 96  # pixels of the crop that is measured, whatever the network's input
 _BOX = 0.83  # the width of an upright face's box as a share of the side of its crop
+_HALF_WIDTH, _HALF_HEIGHT = 0.3, 0.4  # of a face, as shares of the side of its crop
+_WHITE = 250
 # The steepest hundredth of a crop's slopes, as a share of its contrast a pixel, that counts as 1.
 _STEEPEST = 0.3
 
-# Below these the photo cannot tell.
+# Below these the photo cannot tell, and where more of a face than that is white.
 _LEAST_SIZE, _LEAST_SHARPNESS, _LEAST_EXPOSURE = 32, 0.33, 0.03
+_MOST_OVEREXPOSED = 0.5
 # By what factor an age's interval has to be wider for it to hold as often, by each measure;
 # straight lines between. The largest counts, and from `_NOTABLE` on it is warned of.
 _FACTORS: Mapping[str, tuple[Sequence[float], Sequence[float]]] = {
     SMALL: ((32, 43, 64), (1.15, 1.05, 1.0)),
     BLURRED: ((0.33, 0.40, 0.45, 0.55), (1.45, 1.3, 1.12, 1.0)),
     DARK: ((0.03, 0.055, 0.09), (1.15, 1.1, 1.0)),
+    OVEREXPOSED: ((0.1, 0.2, 0.5), (1.0, 1.1, 1.2)),
 }
 _NOTABLE = 1.1
 _FAR_TURNED = 45  # degrees; UTKFace has hardly a head that is turned farther
@@ -60,6 +66,7 @@ def assess(image: Image, face: Detection, crop: Image) -> Quality:
         size=round(_BOX * float(np.hypot(*photo_from_crop[:, 0]))),
         sharpness=sharpness(small),
         exposure=highlights(small) / 255,
+        overexposed=overexposed(small),
         turn=round(turn(face.landmarks)),
         cut=_outside(photo_from_crop, image) > _MOST_OUTSIDE,
     )
@@ -80,6 +87,14 @@ def sharpness(crop: Image) -> float:
     return float(min(1.0, np.quantile(slopes, 0.99) / max(1.0, bright - dark) / _STEEPEST))
 
 
+def overexposed(crop: Image) -> float:
+    """The share, 0 to 1, of an ellipse over the face in a crop (S, S, 3) that is white, its
+    luminance 250 of 255 or more."""
+    across = (np.arange(len(crop)) + 0.5) / len(crop) - 0.5
+    face = np.hypot(across / _HALF_WIDTH, across[:, None] / _HALF_HEIGHT) < 1
+    return float((crop[face] @ LUMA >= _WHITE).mean())
+
+
 def is_withheld(quality: Quality) -> bool:
     """Whether a photo shows so little of a face that nothing is said of it."""
     return not WITHHELD.isdisjoint(quality.warnings)
@@ -96,6 +111,7 @@ def warnings_of(quality: Quality) -> tuple[str, ...]:
         TOO_SMALL: quality.size < _LEAST_SIZE,
         TOO_BLURRED: quality.sharpness < _LEAST_SHARPNESS,
         TOO_DARK: quality.exposure < _LEAST_EXPOSURE,
+        TOO_BRIGHT: quality.overexposed > _MOST_OVEREXPOSED,
     }
     if any(hopeless.values()):
         return tuple(code for code, is_so in hopeless.items() if is_so)
@@ -106,7 +122,12 @@ def warnings_of(quality: Quality) -> tuple[str, ...]:
 
 def _factors(quality: Quality) -> dict[str, float]:
     """By what is warned of."""
-    measures = {SMALL: quality.size, BLURRED: quality.sharpness, DARK: quality.exposure}
+    measures = {
+        SMALL: quality.size,
+        BLURRED: quality.sharpness,
+        DARK: quality.exposure,
+        OVEREXPOSED: quality.overexposed,
+    }
     return {code: float(np.interp(value, *_FACTORS[code])) for code, value in measures.items()}
 
 

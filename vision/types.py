@@ -101,13 +101,15 @@ class Quality:
 
     `size`: the width of the face, as wide as its box if it stood upright, in pixels of the photo as
     it was decoded. `sharpness`: how steep its edges are, 0 to 1. `exposure`: the luminance of the
-    brightest hundredth, 0 to 1. `turn`: by how many degrees the head is turned to either side,
-    roughly. `cut`: whether the photo's border cuts the face. `warnings`: codes of `vision.quality`.
+    brightest hundredth, 0 to 1. `overexposed`: the share of the face that is nothing but white.
+    `turn`: by how many degrees the head is turned to either side, roughly. `cut`: whether the
+    photo's border cuts the face. `warnings`: codes of `vision.quality`.
     """
 
     size: int
     sharpness: float
     exposure: float
+    overexposed: float
     turn: int
     cut: bool
     warnings: tuple[str, ...] = ()
@@ -118,6 +120,7 @@ class Quality:
             "size": self.size,
             "sharpness": round(self.sharpness, 2),
             "exposure": round(self.exposure, 2),
+            "overexposed": round(self.overexposed, 2),
             "turn": self.turn,
             "cut": self.cut,
             "reliable": not self.warnings,

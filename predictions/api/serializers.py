@@ -74,6 +74,7 @@ class QualitySerializer(serializers.Serializer[Any]):
     )
     sharpness = serializers.FloatField(help_text="0 to 1: how steep its edges are.")
     exposure = serializers.FloatField(help_text="0 to 1: how bright its brightest hundredth is.")
+    overexposed = serializers.FloatField(help_text="0 to 1: how much of it is nothing but white.")
     turn = serializers.IntegerField(
         help_text="By how many degrees the head is turned to either side, roughly."
     )

@@ -25,7 +25,7 @@ NO_FACE = b"no face"
 def face(x: int = 10, years: float = 30.0) -> FaceResult:
     return FaceResult(
         Detection(Box(x, 20, 30, 40), 0.98765, np.full((5, 2), 15.125, np.float32)),
-        Quality(30, 0.5, 0.75, 4, False, ("small",)),
+        Quality(30, 0.5, 0.75, 0.0, 4, False, ("small",)),
         FaceAttributes(
             age=AgeEstimate(years, 25, 38, 0.8, (("20-29", 0.5), ("30-39", 0.5))),
             gender=ClassEstimate({"male": 0.1, "female": 0.9}),

@@ -16,13 +16,16 @@ from vision.quality import (
     BLURRED,
     CUT,
     DARK,
+    OVEREXPOSED,
     SMALL,
     TOO_BLURRED,
+    TOO_BRIGHT,
     TOO_DARK,
     TOO_SMALL,
     TURNED,
     assess,
     is_withheld,
+    overexposed,
     turn,
     warnings_of,
     widening_of,
@@ -30,7 +33,7 @@ from vision.quality import (
 from vision.types import Box, Detection, FaceResult, Image, PhotoResult, Quality
 
 PORTRAIT: Image = data.astronaut()  # type: ignore[no-untyped-call]
-GOOD = Quality(150, 0.6, 0.85, 5, False)
+GOOD = Quality(150, 0.6, 0.85, 0.0, 5, False)
 
 
 def framed(side: float, left: float = 0.0, top: float = 0.0) -> Detection:
@@ -148,6 +151,21 @@ def test_a_small_face_is_told_and_warned_of(pipeline: Pipeline) -> None:
     assert widening_of(face.quality) > 1.1
 
 
+@pytest.mark.parametrize("tone", [60, 120, 220])
+def test_what_is_white_of_a_face_is_found_whatever_surrounds_it(tone: int) -> None:
+    crop = np.full((96, 96, 3), 255, np.uint8)  # a face before the sky
+    crop[8:88, 18:78] = tone
+    assert overexposed(crop) == 0
+    crop[8:48, 18:78] = 252
+    assert overexposed(crop) == pytest.approx(0.5, abs=0.02)
+
+
+def test_of_an_overexposed_face_nothing_is_said() -> None:
+    bad = replace(GOOD, overexposed=0.6)
+    assert warnings_of(bad) == (TOO_BRIGHT,)
+    assert is_withheld(replace(bad, warnings=warnings_of(bad)))
+
+
 @pytest.mark.parametrize(("worse", "warning"), [({"turn": 60}, TURNED), ({"cut": True}, CUT)])
 def test_what_is_only_warned_of_leaves_the_age_as_sure(
     worse: dict[str, float], warning: str
@@ -164,6 +182,7 @@ def test_what_is_only_warned_of_leaves_the_age_as_sure(
         ({"size": 34}, SMALL),
         ({"sharpness": 0.42}, BLURRED),
         ({"exposure": 0.04}, DARK),
+        ({"overexposed": 0.3}, OVEREXPOSED),
     ],
 )
 def test_an_age_is_less_sure_by_every_measure(worse: dict[str, float], warning: str) -> None:

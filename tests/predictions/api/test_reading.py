@@ -49,6 +49,7 @@ def test_a_finished_prediction_has_the_documented_shape(api: APIClient, user: Us
                     "size": 182,
                     "sharpness": 0.7,
                     "exposure": 0.6,
+                    "overexposed": 0.0,
                     "turn": 12,
                     "cut": False,
                     "reliable": True,

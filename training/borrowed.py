@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
@@ -24,6 +24,9 @@ from .freezing import settled_exam
 from .models import Dataset, ModelVersion
 from .publishing import registered, tested_on
 from .registry import check_name_is_free
+
+if TYPE_CHECKING:
+    from vision.offline.results import Result
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -211,7 +214,7 @@ def bring_home(
     bundle = _calibrated(result.bundle, curated, on_progress)
     made = replace(
         bundle,
-        manifest={**bundle.manifest, "training": _training(about, result.about, result.history)},
+        manifest={**bundle.manifest, "training": _training(result, about["quality"])},
         trained_on=lineage.of_training(curated, None),
     )
     exam = settled_exam(dataset)
@@ -270,17 +273,16 @@ def _calibrated(bundle: Bundle, curated: Curated, on_progress: OnProgress) -> Bu
     return calibrated
 
 
-def _training(
-    about: dict[str, Any], result: dict[str, Any], history: dict[str, Any]
-) -> dict[str, Any]:
+def _training(result: "Result", webp_quality: int) -> dict[str, Any]:
+    about = result.about
     return {
-        "recipe": about["recipe"],
+        "recipe": about["recipe"],  # with the epochs that it had time for
         "seed": about["recipe"]["seed"],
         "trunk": None,
-        "history": history,
-        "libraries": {**result["libraries"], "numpy": metadata.version("numpy")},
-        "device": result["device"],
-        "seconds": result["seconds"],
-        "complete": result["complete"],
-        "webp_quality": about["quality"],
+        "history": result.history,
+        "libraries": {**about["libraries"], "numpy": metadata.version("numpy")},
+        "device": about["device"],
+        "seconds": about["seconds"],
+        "complete": about["complete"],
+        "webp_quality": webp_quality,
     }

@@ -47,10 +47,11 @@ def parcel(dataset: Dataset, tmp_path: Path) -> Path:
 @pytest.fixture
 def result(parcel: Path, tmp_path: Path) -> Path:
     """What a training of the parcel might have left: the starter's weights."""
-    _about, fingerprint = read_about(parcel)
+    packed, fingerprint = read_about(parcel)
     about = {"parcel": fingerprint, "device": "a GPU", "libraries": {"jax": "0"}}
     folder = ResultFolder(tmp_path / "out", about)
-    folder.keep(small_trunk(), validation={}, complete=True, seconds=1)
+    facts = {"recipe": packed["recipe"], "validation": {}}
+    folder.keep(small_trunk(), **facts, complete=True, seconds=1)
     (tmp_path / "out" / "curves.json").write_text("{}")
     return tmp_path / "out"
 
@@ -127,7 +128,9 @@ def test_packed_trained_killed_resumed_cut_off_by_the_clock_and_brought_home(
     assert version.metrics["n"] == len(curated.test)
     assert bundle.trained_on is not None
     assert bundle.trained_on.holds([one.digest for one in curated.train]).all()
-    assert bundle.manifest["training"]["history"] == ended.history
+    training = bundle.manifest["training"]
+    assert training["history"] == ended.history
+    assert training["recipe"]["stages"] == [[48, planned, 16]]
     assert bundle.manifest["reading"] == ended.bundle.manifest["reading"]
     assert bundle.manifest["data"]["fingerprint"] == curated.fingerprint
 

@@ -40,7 +40,7 @@ def run(parcel: Parcel, out: Path, work: Path, clock: Clock, tell: Say) -> None:
         return
     _decode(parcel, work, tell)
     recipe, spare = _plan(parcel, work, clock, tell)
-    watcher = _Watcher(folder, clock, tell)
+    watcher = _Watcher(folder, recipe, clock, tell)
     trained = train_network(
         recipe,
         parcel.curated,
@@ -108,8 +108,11 @@ def _measured(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[Pret
 class _Watcher:
     """Hears a training, and writes what is to come back."""
 
-    def __init__(self, folder: ResultFolder, clock: Clock, tell: Say) -> None:
+    def __init__(
+        self, folder: ResultFolder, recipe: PretrainRecipe, clock: Clock, tell: Say
+    ) -> None:
         self._folder = folder
+        self._recipe = recipe
         self._clock = clock
         self._tell = tell
         self._better: tuple[Bundle, Metrics] | None = None  # than what is written
@@ -132,8 +135,13 @@ class _Watcher:
         """Write the best weights, where better ones were found since they were written."""
         if self._better:
             bundle, validation = self._better
-            facts = {"validation": validation, "complete": complete}
-            self._folder.keep(bundle, **facts, seconds=round(self._clock.spent))
+            self._folder.keep(
+                bundle,
+                recipe=self._recipe.as_json(),
+                validation=validation,
+                complete=complete,
+                seconds=round(self._clock.spent),
+            )
             self._better, self._written_at = None, time.monotonic()
 
 

@@ -84,9 +84,9 @@ def test_a_training_freezes_its_exam_and_scores_what_it_makes_and_what_serves(
         assert figures_of(version)[figure] == version.report["metrics"][figure]  # type: ignore[index]
     pair = paired_outcomes(version, small)
     assert pair
-    # It was trained for gender alone, on the same trunk.
-    np.testing.assert_allclose(pair[0].years, pair[1].years, rtol=1e-3)
-    assert not np.allclose(pair[0].gender_shares, pair[1].gender_shares, rtol=1e-3)
+    # It was trained for gender alone, on the same trunk; it has crops read as training measured.
+    np.testing.assert_allclose(pair[0].years, pair[1].years, rtol=0.01)
+    assert not np.allclose(pair[0].gender_shares, pair[1].gender_shares, rtol=0.01)
     assert pair[0].age.tolist() == [image.labels.age for image in images_of(exam)]
 
 

@@ -205,6 +205,7 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
             "validation": len(found.validation),
             "test": len(found.test),
         },
+        "corrections": {"count": 0, "senders": 0},
     }
     training = manifest["training"]
     assert training["recipe"] == quick(seed=5).as_json()

@@ -15,7 +15,7 @@ from vision.artifacts import load_bundle
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-EPOCHS = 150
+EPOCHS = 60
 # Many short epochs, so that there is a middle to be killed in.
 LONG = quick(epochs=EPOCHS, patience=EPOCHS, batch=4, learning_rate=1e-4)
 

@@ -20,7 +20,8 @@ from training.curations import curated
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
 from training.registry import activate_version, active_version, bundle_path
 from training.trainings import TrainingRefused, create_training, execute, request_training, take
-from vision.artifacts import WEIGHTS, load_bundle
+from vision.artifacts import WEIGHTS, Bundle, load_bundle
+from vision.crops import measured_reading
 from vision.features import PLAIN, open_features
 from vision.recipes import Recipe, recipe
 
@@ -421,7 +422,9 @@ def test_a_loss_that_is_no_number_is_said(
 ) -> None:
     settings.FEATURE_ROOT = tmp_path / "damaged"
     bundle, found = load_bundle(bundle_path(trunk)), curated(dataset, "full")
-    with open_features(bundle, "pool5", cache=settings.FEATURE_ROOT, cache_bytes=10**9) as store:
+    reading = measured_reading(found.train, bundle.manifest["input_size"])
+    as_read = Bundle({**bundle.manifest, "reading": reading.as_json()}, bundle.tensors)
+    with open_features(as_read, "pool5", cache=settings.FEATURE_ROOT, cache_bytes=10**9) as store:
         store.fill([(one, PLAIN) for one in found.train], lambda _done, _total: None)
     [rows] = settings.FEATURE_ROOT.rglob("rows")
     with rows.open("r+b") as file:

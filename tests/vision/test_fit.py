@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from tests.vision.calibrated import assert_calibrated
 from tests.vision.training_set import SIZE, make_curated, small_trunk
 from vision.artifacts import Bundle, load_bundle, save_bundle
+from vision.crops import measured_reading
 from vision.dataset import Curated, Labels
 from vision.diskspace import DiskFull
 from vision.engine import Engine
@@ -301,7 +302,9 @@ def test_a_loss_that_is_no_number_ends_the_training_in_words(
     train: Train, trunk: Bundle, curated: Curated, tmp_path: Path
 ) -> None:
     own_cache = tmp_path / "damaged"
-    with open_features(trunk, "pool5", cache=own_cache, cache_bytes=10**9) as store:
+    reading = measured_reading(curated.train, SIZE)
+    as_read = Bundle({**trunk.manifest, "reading": reading.as_json()}, trunk.tensors)
+    with open_features(as_read, "pool5", cache=own_cache, cache_bytes=10**9) as store:
         store.fill([(one, PLAIN) for one in curated.train], lambda _done, _total: None)
     (rows,) = own_cache.rglob("rows")
     with rows.open("r+b") as file:

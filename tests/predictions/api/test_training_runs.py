@@ -180,7 +180,7 @@ def test_a_run_is_told_with_its_curves_and_its_version(
     execute(take(pk))
     [told] = administrator_api.get(RUNS).json()["results"]
     assert (told["state"], told["model_version"]) == ("done", f"full-{pk}")
-    assert told["phase"] == "test"
+    assert told["phase"] == "exam"
     assert told["progress"]["done"] == told["progress"]["total"] > 0
     assert len(told["history"]["gender"]) == 2
     assert told["started_at"] < told["finished_at"]

@@ -227,7 +227,7 @@ class _Job:
         trainer = Trainer(
             model,
             [Phase(phase, recipe.epochs, order.steps, model, batches, validate)],
-            _objective(specs, validate()),
+            _objective(specs, validate),
             build_optimizer(
                 model.trainable_variables,
                 steps=order.steps * recipe.epochs,
@@ -271,12 +271,12 @@ def _targets(specs: Sequence[HeadSpec], examples: Sequence[Example], balance: fl
     return targets(specs, labels, {spec.name: balance for spec in specs})
 
 
-def _objective(specs: Sequence[HeadSpec], begun_with: Metrics) -> Objective:
+def _objective(specs: Sequence[HeadSpec], validate: Callable[[], Metrics]) -> Objective:
     """Heads that are trained together count alike: by the losses that they begin with, of which an
     age's is some thirty times a gender's."""
     weights = {spec.name: 1.0 for spec in specs}
     if len(specs) > 1:
-        weights = {name: 1 / of["validation_loss"] for name, of in begun_with.items()}
+        weights = {name: 1 / of["validation_loss"] for name, of in validate().items()}
 
     def error(metrics: Metrics) -> float:
         return sum(weights[name] * of["validation_loss"] for name, of in metrics.items())

@@ -14,11 +14,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.utils.crypto import constant_time_compare
 
-from predictions.wakeups import waiting_messages
-from training.registry import active_version
+from predictions.notify import waiting_messages
+from training.registry.versions import active_version
 
-from .brief_queries import brief_queries
-from .metrics import CONTENT_TYPE, exposition
+from .prometheus import CONTENT_TYPE, exposition
+from .statement_timeout import brief_queries
 
 logger = logging.getLogger(__name__)
 

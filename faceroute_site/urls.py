@@ -10,6 +10,6 @@ urlpatterns = [
     path("", include("predictions.urls")),
 ]
 
-handler400 = "faceroute_site.errors.bad_request"
-handler404 = "faceroute_site.errors.not_found"
-handler500 = "faceroute_site.errors.server_error"
+handler400 = "faceroute_site.error_pages.bad_request"
+handler404 = "faceroute_site.error_pages.not_found"
+handler500 = "faceroute_site.error_pages.server_error"

@@ -23,7 +23,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from training.imports import ImportRefused, request_corrections
+from training.datasets.import_runs import ImportRefused, request_corrections
 from training.models import Dataset
 
 from . import corrections

@@ -9,7 +9,7 @@ class PredictionsConfig(AppConfig):
     def ready(self) -> None:
         # Connects the receivers: log-in adopts a browser's photos, files go with their rows, and
         # samples with corrections.
-        from training import corrections
+        from training.datasets import corrections
 
         from . import access, learning, uploads  # noqa: F401
 

@@ -25,12 +25,12 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from PIL import Image
 
-from training import corrections as datasets
-from vision.dataset import Labels
+from training.datasets import corrections as datasets
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Labels
 from vision.errors import PhotoError
-from vision.labelled_files import LabelledFile
-from vision.photos import encode_jpeg
-from vision.pipeline import align_again
+from vision.inference.pipeline import align_again
+from vision.photos.decoding import encode_jpeg
 from vision.types import Box, Detection
 
 from .models import Correction, Face, Photo, Review

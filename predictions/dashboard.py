@@ -5,10 +5,10 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from training.jobs.lifecycle import KINDS
 from training.models import Run, RunState
-from training.registry import active_version
-from training.runs import KINDS
-from training.starter import waiting_starter
+from training.registry.starter import waiting_starter
+from training.registry.versions import active_version
 
 from .models import Correction, Prediction, Review, Status
 

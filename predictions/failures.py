@@ -4,7 +4,7 @@ from django.db.models import TextChoices
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from vision.photo_files import FORMATS
+from vision.photos.formats import FORMATS
 
 
 class FailureCode(TextChoices):

@@ -4,7 +4,7 @@ from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpResponse
 
 from vision.errors import PhotoError
-from vision.photos import crop_face
+from vision.photos.decoding import crop_face
 from vision.types import Box
 
 from .models import Face, Photo

@@ -8,15 +8,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from training.pulse import pulse
+from training.jobs.pulse import pulse
 from vision.errors import PhotoError
 from vision.types import PhotoResult
 
 from .claims import Claim, claim_batch, fail, finish, hand_back, renew
 from .failures import FailureCode
+from .model_server import Served
 from .models import Photo, Prediction
-from .patience import Patience
-from .serving import Served
+from .retries import Patience
 
 logger = logging.getLogger(__name__)
 

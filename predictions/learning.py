@@ -6,15 +6,15 @@ from django.contrib.auth.models import User
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
-from training import corrections as datasets
-from vision.labelled_files import LabelledFile
+from training.datasets import corrections as datasets
+from vision.data.labelled_files import LabelledFile
 
 from .corrections import key_of, labelled_files, name_of, sender_of, usable
 from .models import Correction
 
 
 class AcceptedCorrections:
-    """The accepted corrections that have all labels, as `training.corrections.Source` has it."""
+    """The accepted corrections that have all labels: a `training.datasets.corrections.Source`."""
 
     def __len__(self) -> int:
         return usable().count()

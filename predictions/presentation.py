@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from vision.crops.quality import WITHHELD
 from vision.labels import GENDERS, RACES
-from vision.quality import WITHHELD
 
 from .models import Correction, Face, Photo
 from .warnings import explained_quality

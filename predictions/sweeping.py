@@ -9,7 +9,7 @@ from django.conf import settings
 
 from .claims import return_expired
 from .models import Prediction, Status
-from .wakeups import waiting_messages, wake
+from .notify import waiting_messages, wake
 
 # Enough to keep many workers busy until the next sweep; the rest is woken then.
 _MOST_WAKES = 200

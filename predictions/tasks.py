@@ -8,8 +8,8 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_ready
 from django.utils import timezone
 
-from . import expiry, inference, serving, sweeping, uploads
-from .wakeups import QUEUE
+from . import expiry, inference, model_server, sweeping, uploads
+from .notify import QUEUE
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 @shared_task(time_limit=inference.LONGEST_BATCH + 60)
 def predict(prediction_id: str) -> None:
     """Work through one batch of waiting predictions, the named one first."""
-    if served := serving.model_server.current():
+    if served := model_server.model_server.current():
         inference.run_batch(UUID(prediction_id), served)
 
 
@@ -51,7 +51,7 @@ def forget_expired_logins() -> None:
 def load_model(**_: Any) -> None:
     """Load and warm up the model in a new worker process, before it takes its first task."""
     if QUEUE in current_app.amqp.queues.consume_from:
-        serving.model_server.current()
+        model_server.model_server.current()
 
 
 @worker_ready.connect

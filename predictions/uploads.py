@@ -15,11 +15,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from vision.errors import PhotoTooLarge
-from vision.photos import encode_jpeg, make_thumbnail, read_photo
+from vision.photos.decoding import encode_jpeg, make_thumbnail, read_photo
 
 from .access import Owner
 from .models import Photo, Prediction
-from .wakeups import wake
+from .notify import wake
 
 logger = logging.getLogger(__name__)
 

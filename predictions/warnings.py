@@ -6,8 +6,8 @@ from typing import Any
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from vision import quality
-from vision.photos import CUT_SHORT
+from vision.crops import quality
+from vision.photos.decoding import CUT_SHORT
 
 
 class WarningCode(TextChoices):

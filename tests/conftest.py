@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import translation
 from PIL import Image
 
-from predictions import wakeups
+from predictions import notify
 from predictions.access import Owner
 from tests.factories import UserFactory
 from tests.processes import Stack
@@ -80,7 +80,7 @@ def stack(
     data_dir: Path = site_settings.DATA_DIR
     settings.MEDIA_ROOT = data_dir / "media"
     # Redis was away for the test before: its silence is over.
-    monkeypatch.setattr(wakeups, "bell", wakeups.Bell())
+    monkeypatch.setattr(notify, "bell", notify.Bell())
     with Stack(data_dir, logs=tmp_path, DATABASE_URL=_database_url()) as stack:
         yield stack
     for folder in ("media", "models", "redis", "datasets", "features", "trainings"):

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from predictions.models import Face, Photo, Prediction, Status
-from training.contents import keep
+from training.datasets.contents import keep
 from training.models import Dataset, ModelVersion, Sample
 
 

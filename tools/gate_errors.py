@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.evaluation.paired import by_group, overall
+from vision.evaluation.scores import Scores, figures, groups
 from vision.labels import AGE_BINS, GENDERS, RACES
-from vision.paired import by_group, overall
-from vision.scores import Scores, figures, groups
 
 REPORT = Path(__file__).parents[1] / "weights" / "starter" / "report.json"
 FIGURES = ("age_mae", "gender_accuracy", "race_accuracy")

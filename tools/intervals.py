@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from vision.artifacts import load_bundle
-from vision.calibration import calibrate, log_losses
-from vision.dataset import Curated, Example, Labels
-from vision.engine import Engine
-from vision.heads import HeadSpec, read_estimates
+from vision.bundles.bundle import load_bundle
+from vision.data.utkface import Curated, Example, Labels
+from vision.evaluation.scores import Scores, collect, figures
+from vision.heads.calibration import calibrate, log_losses
+from vision.heads.losses import head_truth
+from vision.heads.specs import HeadSpec, read_estimates
+from vision.inference.engine import Engine
 from vision.labels import AGE_BINS, GENDERS, RACES
-from vision.losses import head_truth
-from vision.scores import Scores, collect, figures
 from vision.types import FaceAttributes
 
 Outputs = dict[str, NDArray[np.float32]]
@@ -36,14 +36,14 @@ def selected(name: str) -> Curated:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "faceroute_site.settings")
     django.setup()
-    from training import curations
+    from training.datasets import curations
     from training.models import Dataset
 
     return curations.curated(Dataset.objects.get(name=name), "full")
 
 
 def looked_at(engine: Engine, examples: Sequence[Example]) -> tuple[Outputs, list[Labels]]:
-    from vision.crops import read_example
+    from vision.caches.crops import read_example
 
     crops = np.stack([read_example(one, engine.input_size) for one in examples])
     return engine.outputs(crops), [one.labels for one in examples]

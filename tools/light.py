@@ -3,8 +3,8 @@
     tools/light.py UTKFACE PHOTOS [CROPS]    (a zip or a folder; a folder of photos; how many crops)
 
 Reads crops whose MD5 modulo 10 is 1 at full, a half, a quarter and an eighth of their values, with
-the shipped model's weights, as they are and brightened to what `vision.reading` measures on 2,000
-others; by race and gender. Then the faces of the photos, found as they are. Half an hour.
+the shipped model's weights, as they are and brightened to what `vision.crops.reading` measures on
+2,000 others; by race and gender. Then the faces of the photos, found as they are. Half an hour.
 """
 
 import sys
@@ -19,7 +19,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from vision.edits import darkened  # noqa: E402
+from vision.evaluation.edits import darkened  # noqa: E402
 from vision.labels import GENDERS, RACES  # noqa: E402
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
@@ -29,9 +29,9 @@ Crops = NDArray[np.uint8]
 
 def engines(train: Crops) -> tuple[dict[str, Any], float]:
     """The shipped weights, reading dark crops as they are and brightened, and the target."""
-    from vision.artifacts import load_bundle
-    from vision.engine import Engine
-    from vision.reading import Reading, measured
+    from vision.bundles.bundle import load_bundle
+    from vision.crops.reading import Reading, measured
+    from vision.inference.engine import Engine
 
     bundle = load_bundle(ROOT / "weights" / "starter")
     reading = replace(Reading.of(bundle.manifest), highlights=measured(train).highlights)
@@ -46,10 +46,10 @@ def engines(train: Crops) -> tuple[dict[str, Any], float]:
 
 def crops_of(path: Path, count: int) -> tuple[Crops, list[Crops], NDArray[np.int64]]:
     """Training crops at 96 pixels, the crops that are read at their own size, and their labels."""
-    from vision.dataset import split_bucket
-    from vision.evaluate import read_crop
-    from vision.labelled_files import LabelledFiles
-    from vision.robustness import draw, pixels
+    from vision.data.labelled_files import LabelledFiles
+    from vision.data.utkface import split_bucket
+    from vision.evaluation.evaluate import read_crop
+    from vision.evaluation.robustness import draw, pixels
 
     with LabelledFiles(path) as files:
         labelled = [one for one in files if one.labels and pixels(one) is not None]
@@ -75,7 +75,7 @@ def small(crop: Crops) -> Crops:
 def print_crops(
     by_reading: dict[str, Any], target: float, crops: Sequence[Crops], labels: Any
 ) -> None:
-    from vision.light import highlights
+    from vision.crops.light import highlights
 
     bright = np.array([highlights(small(crop)) for crop in crops])
     sys.stdout.write(
@@ -108,9 +108,9 @@ def right(engine: Any, crops: Crops, labels: NDArray[np.int64]) -> list[NDArray[
 
 def print_photos(by_reading: dict[str, Any], folder: Path) -> None:
     """How far the ages of faces move when their photos are darkened, found as they are."""
-    from vision.alignment import align_face
+    from vision.crops.alignment import align_face
     from vision.detection import load_detector
-    from vision.photos import decode_upright
+    from vision.photos.decoding import decode_upright
 
     photos = [
         decode_upright(path.read_bytes(), least_side=1800)[0]

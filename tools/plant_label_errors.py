@@ -20,7 +20,7 @@ import django
 
 django.setup()
 
-from training import reviews  # noqa: E402  # Django has to be set up first
+from training.datasets import label_issues  # noqa: E402  # Django has to be set up first
 from training.models import Dataset, Sample  # noqa: E402
 
 _COUNTS = {"gender": 40, "race": 35, "age": 25}
@@ -28,12 +28,12 @@ _LEAST_YEARS = 10
 
 
 def main(name: str, rounds: int) -> None:
-    samples = reviews.in_use(Dataset.objects.get(name=name))
-    features = reviews.features_of(samples, lambda *_: None)
+    samples = label_issues.in_use(Dataset.objects.get(name=name))
+    features = label_issues.features_of(samples, lambda *_: None)
     groups = np.array([sample.group for sample in samples])
     for seed in range(rounds):
         planted = _plant(samples, random.Random(seed))  # noqa: S311
-        for label, find in reviews.SEARCHES.items():
+        for label, find in label_issues.SEARCHES.items():
             found = sorted(find(samples, features, groups), key=lambda one: -one.doubt)
             place = {one.index: n for n, one in enumerate(found, 1)}
             wrong = [index for index, (its, _) in planted.items() if its == label]

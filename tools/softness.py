@@ -64,13 +64,13 @@ def measured(name: str) -> dict[int | None, Figures]:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "faceroute_site.settings")
     django.setup()
-    from training import curations
+    from training.datasets import curations
     from training.models import Dataset
-    from vision.artifacts import Bundle, load_bundle
-    from vision.crops import read_example
-    from vision.engine import Engine
-    from vision.reading import sample
-    from vision.softness import softness
+    from vision.bundles.bundle import Bundle, load_bundle
+    from vision.caches.crops import read_example
+    from vision.crops.reading import sample
+    from vision.crops.softness import softness
+    from vision.inference.engine import Engine
 
     curated = curations.curated(Dataset.objects.get(name=name), "full")
     known = [

@@ -20,8 +20,8 @@ git -C "$root" archive "$commit" weights/starter | tar -x -C "$scratch"
 manage import_dataset "$images" --name UTKFace
 manage shell -v 0 -c "
 from pathlib import Path
-from training.registry import register_bundle
-from vision.artifacts import read_manifest
+from training.registry.versions import register_bundle
+from vision.bundles.bundle import read_manifest
 before = Path('$scratch/weights/starter')
 register_bundle(before, read_manifest(before)['name'], activate=True)"
 manage calibrate --dataset UTKFace --name "$name"

@@ -14,14 +14,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from vision.artifacts import add_trained_on, load_bundle
-from vision.cleaning import Reason
-from vision.curation import FULL
+from vision.bundles.bundle import add_trained_on, load_bundle
+from vision.bundles.trained_on import of_examples
+from vision.data.cleaning import Reason
+from vision.data.former_splits import FormerImage, former_selection
+from vision.data.inspection import inspect
+from vision.data.labelled_files import LabelledFile, LabelledFiles
+from vision.data.selection import FULL
 from vision.errors import PhotoError
-from vision.former_splits import FormerImage, former_selection
-from vision.inspection import inspect
-from vision.labelled_files import LabelledFile, LabelledFiles
-from vision.trained_on import of_examples
 
 FINGERPRINT = "aeb07441f5a28bf8ff2f1a5552771e4de07887c8af55afc309ab6965b4cbce5b"
 # How the first starter's manifest names the images it learnt from, having no fingerprint.

@@ -24,13 +24,13 @@ import django
 
 django.setup()
 
-from training import corrections, curations  # noqa: E402  # Django has to be set up first
+from training.datasets import corrections, curations  # noqa: E402  # Django has to be set up first
 from training.models import Dataset  # noqa: E402
-from vision.dataset import Labels  # noqa: E402
-from vision.labelled_files import LabelledFile, LabelledFiles  # noqa: E402
+from vision.data.labelled_files import LabelledFile, LabelledFiles  # noqa: E402
+from vision.data.utkface import Labels  # noqa: E402
+from vision.heads.losses import balancing_weights  # noqa: E402
 from vision.labels import HEADS  # noqa: E402
-from vision.losses import balancing_weights  # noqa: E402
-from vision.recipes import FULL  # noqa: E402
+from vision.training.head_recipes import FULL  # noqa: E402
 
 _COUNT, _SENDERS, _WRONG_OF = 3000, 60, 3
 

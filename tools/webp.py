@@ -48,10 +48,10 @@ def main(name: str) -> None:
     import django
 
     django.setup()
-    from training.curations import curated
+    from training.datasets.curations import curated
     from training.models import Dataset
-    from vision.crops import read_example
-    from vision.engine import Engine
+    from vision.caches.crops import read_example
+    from vision.inference.engine import Engine
     from vision.labels import GENDERS, RACES
 
     selection = curated(Dataset.objects.get(name=name), "full")

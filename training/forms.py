@@ -18,12 +18,12 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from training.datasets.import_runs import importable, keep_upload
+from training.runs import recipe_kinds
 from vision.labels import HEADS
-from vision.pretrain_recipe import PRETRAIN_RECIPES
-from vision.recipes import FULL, RECIPES, RecipeInvalid
+from vision.training.head_recipes import FULL, RECIPES, RecipeInvalid
+from vision.training.network_recipes import PRETRAIN_RECIPES
 
-from . import recipes
-from .imports import importable, keep_upload
 from .models import Dataset, ModelVersion
 
 
@@ -137,7 +137,7 @@ class TrainingForm(forms.Form):
     )
     recipe = forms.ChoiceField(
         label=gettext_lazy("Recipe"),
-        choices=[(name, _RECIPES.get(name, name)) for name in recipes.NAMES],
+        choices=[(name, _RECIPES.get(name, name)) for name in recipe_kinds.NAMES],
         initial=FULL.name,
         widget=RecipeSelect,
     )
@@ -210,7 +210,7 @@ class TrainingForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if "recipe" not in cleaned or "heads" not in cleaned:
             return cleaned
-        chosen = recipes.chosen(cleaned["recipe"], heads=cleaned["heads"])
+        chosen = recipe_kinds.chosen(cleaned["recipe"], heads=cleaned["heads"])
         for field in _CHANGES:
             if (value := cleaned.get(field)) in {None, ""} or not hasattr(chosen, field):
                 continue

@@ -7,8 +7,8 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from vision.cleaning import Reason
-from vision.labelled_files import LONGEST_SENDER
+from vision.data.cleaning import Reason
+from vision.data.labelled_files import LONGEST_SENDER
 from vision.labels import OLDEST_AGE
 
 
@@ -26,7 +26,7 @@ class ModelVersion(models.Model):
     report = models.JSONField(
         default=dict,
         editable=False,
-        help_text="How it does on its held-back test split, by `vision.report`.",
+        help_text="How it does on its held-back test split, by `vision.evaluation.report`.",
     )
 
     class Meta:
@@ -104,7 +104,7 @@ class RaceLabel(models.IntegerChoices):
 
 
 class SplitName(models.TextChoices):
-    """The splits of `vision.curation`, nearest to learning first."""
+    """The splits of `vision.data.selection`, nearest to learning first."""
 
     TRAIN = "train", _("Training")
     VALIDATION = "validation", _("Validation")
@@ -357,8 +357,9 @@ class ExamImage(models.Model):
 class ExamOutcome(models.Model):
     """What a version said of every image of an exam.
 
-    `scores`: `vision.kept_scores` in the order of the images, NaN for those that the version has
-    learnt from or from a copy of. `figures`: those of the others, with their number `n`.
+    `scores`: `vision.evaluation.kept_scores` in the order of the images, NaN for those that the
+    version has learnt from or from a copy of. `figures`: those of the others, with their number
+    `n`.
     """
 
     exam = models.ForeignKey(Exam, models.CASCADE, related_name="outcomes")
@@ -516,7 +517,7 @@ class TrainingRun(Run):
     former_splits = models.BooleanField(
         default=False,
         editable=False,
-        help_text="Begun when splits were dealt as `vision.former_splits` does.",
+        help_text="Begun when splits were dealt as `vision.data.former_splits` does.",
     )
     history = models.JSONField(default=dict, editable=False)
     log = models.TextField(_("log"), blank=True, editable=False)

@@ -5,7 +5,10 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from . import corrections, exam_runs, imports, reviews, runs, trainings
+from training.datasets import corrections, import_runs, label_issues
+from training.exams import exam_runs
+from training.jobs import lifecycle
+from training.runs import trainings
 
 logger = logging.getLogger(__name__)
 
@@ -13,13 +16,13 @@ logger = logging.getLogger(__name__)
 @shared_task
 def importrun(pk: int) -> None:
     """Import a dataset as an administrator asked for."""
-    imports.work(pk)
+    import_runs.work(pk)
 
 
 @shared_task
 def reviewrun(pk: int) -> None:
     """Look for label errors as an administrator asked for."""
-    reviews.work(pk)
+    label_issues.work(pk)
 
 
 @shared_task
@@ -41,5 +44,5 @@ def sweep() -> None:
     What withdrawn corrections left while a run was going is deleted too.
     """
     corrections.forget_withdrawn()
-    if interrupted := runs.sweep(timezone.now()):
+    if interrupted := lifecycle.sweep(timezone.now()):
         logger.warning("%d runs have lost their worker.", interrupted)

@@ -97,13 +97,13 @@ class FaceAttributes:
 
 @dataclass(frozen=True)
 class Quality:
-    """What a photo can tell of a face. `vision.quality` measures it.
+    """What a photo can tell of a face. `vision.crops.quality` measures it.
 
     `size`: the width of the face, as wide as its box if it stood upright, in pixels of the photo as
     it was decoded. `sharpness`: how steep its edges are, 0 to 1. `exposure`: the luminance of the
     brightest hundredth, 0 to 1. `overexposed`: the share of the face that is nothing but white.
     `turn`: by how many degrees the head is turned to either side, roughly. `cut`: whether the
-    photo's border cuts the face. `warnings`: codes of `vision.quality`.
+    photo's border cuts the face. `warnings`: codes of `vision.crops.quality`.
     """
 
     size: int

@@ -12,7 +12,7 @@ from predictions.models import Face, Prediction
 from predictions.warnings import explained, explained_quality
 from training.models import ModelVersion
 from vision.labels import AGE_BINS
-from vision.photo_files import FORMATS
+from vision.photos.formats import FORMATS
 
 
 class BoxSerializer(serializers.Serializer[Face]):

@@ -24,12 +24,12 @@ from predictions.access import Owner
 from predictions.images import face_crop_response, photo_response
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
-from training import exams
+from training.exams import exam_store
 from training.models import ModelVersion
 from vision.errors import PhotoError
 
 from . import schema
-from .errors import RequestTooLarge, TooManyPhotos, entry_error
+from .error_responses import RequestTooLarge, TooManyPhotos, entry_error
 from .filters import PredictionFilter
 from .pagination import NewestFirst
 from .serializers import (
@@ -188,11 +188,14 @@ class ModelVersionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[ModelVe
     filter_backends = ()
 
     def get_queryset(self) -> QuerySet[ModelVersion]:
-        return exams.with_figures(super().get_queryset())
+        return exam_store.with_figures(super().get_queryset())
 
     def get_serializer_context(self) -> dict[str, Any]:
-        exam = exams.current_exam()
-        return {**super().get_serializer_context(), "exam": exams.facts_of(exam) if exam else {}}
+        exam = exam_store.current_exam()
+        return {
+            **super().get_serializer_context(),
+            "exam": exam_store.facts_of(exam) if exam else {},
+        }
 
     @extend_schema(responses={200: ModelVersionSerializer, **schema.errors(401, 404)})
     @action(detail=False, pagination_class=None)

@@ -5,8 +5,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from training.metrics import DECK_METRICS, figure_text, metric_names, metrics_of
-from training.registry import active_version
+from training.registry.figures import DECK_METRICS, figure_text, metric_names, metrics_of
+from training.registry.versions import active_version
 
 
 @require_safe

@@ -14,7 +14,7 @@ from predictions.failures import explain
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo
 from vision.errors import PhotoError
-from vision.photo_files import FORMATS
+from vision.photos.formats import FORMATS
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

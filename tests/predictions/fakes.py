@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from predictions.serving import Served
+from predictions.model_server import Served
 from tests.factories import ModelVersionFactory
 from vision.errors import PhotoError, PhotoUnreadable
 from vision.types import (

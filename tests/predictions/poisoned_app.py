@@ -13,7 +13,7 @@ from faceroute_site.celery import app
 
 django.setup()
 
-from predictions import inference, serving  # noqa: E402
+from predictions import inference, model_server  # noqa: E402
 from tests.predictions.fakes import FakeEstimator  # noqa: E402
 
 __all__ = ["app"]
@@ -30,5 +30,5 @@ def misbehave(photos: Sequence[bytes]) -> None:
         threading.Event().wait()
 
 
-serving.model_server = serving.ModelServer(lambda _: FakeEstimator(misbehave))
+model_server.model_server = model_server.ModelServer(lambda _: FakeEstimator(misbehave))
 inference.LONGEST_BATCH = 2

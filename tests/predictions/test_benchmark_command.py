@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from vision import benchmark
+from vision.inference import benchmark
 
 
 @pytest.mark.django_db

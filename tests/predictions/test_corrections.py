@@ -20,9 +20,9 @@ from predictions.corrections import correct, export_to_folder, review
 from predictions.models import Correction, Face, Photo, Prediction, Review, Status
 from predictions.uploads import accept_photo
 from tests.factories import FaceFactory
-from training.importing import import_files
+from training.datasets.importing import import_files
 from training.models import Dataset
-from vision.alignment import TEMPLATE, similarity
+from vision.crops.alignment import TEMPLATE, similarity
 
 pytestmark = pytest.mark.django_db
 

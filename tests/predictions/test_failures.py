@@ -5,7 +5,7 @@ from django.utils.translation import override
 
 from predictions.failures import FailureCode, explain
 from vision.errors import PhotoError
-from vision.photo_files import FORMATS
+from vision.photos.formats import FORMATS
 
 
 @pytest.mark.parametrize("error", [PhotoError, *PhotoError.__subclasses__()])

@@ -14,7 +14,7 @@ from django.utils import timezone
 from predictions.claims import return_expired
 from predictions.inference import run_batch
 from predictions.models import Face, Photo, Prediction, Status
-from predictions.patience import Patience
+from predictions.retries import Patience
 from tests.factories import PhotoFactory, PredictionFactory
 from tests.predictions.fakes import BROKEN, NO_FACE, FakeEstimator, serving
 

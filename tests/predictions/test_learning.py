@@ -20,8 +20,8 @@ from predictions.models import Correction, Face, Photo, Prediction, Review, Stat
 from predictions.uploads import accept_photo, expire_photos
 from tests.factories import DatasetFactory, FaceFactory, UserFactory
 from tests.predictions.test_corrections import ALL_SAID, PORTRAIT, portrait
-from training import files, imports
-from training.importing import import_files
+from training.datasets import example_files, import_runs
+from training.datasets.importing import import_files
 from training.models import Content, Dataset, ImportRun, Sample, Withdrawal
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +69,7 @@ def test_one_click_or_command_brings_what_is_accepted(
         answer = client.post("/admin/predictions/correction/add-to/", {"dataset": dataset.pk})
         run = ImportRun.objects.get()
         assert answer["Location"].endswith(f"/importrun/{run.pk}/change/")
-        imports.work(run.pk)
+        import_runs.work(run.pk)
     else:
         text = io.StringIO()
         call_command("add_corrections", json=True, stdout=text)
@@ -111,12 +111,12 @@ def test_however_a_correction_goes_it_leaves_the_dataset_and_the_disk(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     digest = add(dataset).digest
-    assert files.path_of(digest).exists()
+    assert example_files.path_of(digest).exists()
     with django_capture_on_commit_callbacks(execute=True):
         how(face)
     assert not dataset.samples.exists()
     assert not Content.objects.exists()
-    assert not files.path_of(digest).exists()
+    assert not example_files.path_of(digest).exists()
     assert Withdrawal.objects.get().digest == digest
 
 
@@ -143,7 +143,7 @@ def test_what_came_by_an_export_of_this_site_leaves_too(
     with django_capture_on_commit_callbacks(execute=True):
         take_back(face)
     assert not other.samples.exists()
-    assert not files.path_of(sample.digest).exists()
+    assert not example_files.path_of(sample.digest).exists()
 
 
 def test_a_browsers_corrections_become_those_of_the_account_it_logs_in_to(

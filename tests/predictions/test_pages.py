@@ -25,7 +25,7 @@ from tests.factories import (
     PhotoFactory,
     PredictionFactory,
 )
-from vision.photo_files import FORMATS
+from vision.photos.formats import FORMATS
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from predictions.serving import Estimator, ModelServer
+from predictions.model_server import Estimator, ModelServer
 from tests.factories import ModelVersionFactory
 from tests.predictions.fakes import FakeEstimator
 from training.models import ModelVersion

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from predictions.claims import claim_batch
 from predictions.models import Prediction, Status
+from predictions.notify import Bell, waiting_messages, wake
 from predictions.sweeping import Swept, sweep
-from predictions.wakeups import Bell, waiting_messages, wake
 from tests.factories import PhotoFactory, PredictionFactory
 from tests.processes import Stack
 

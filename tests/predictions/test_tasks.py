@@ -14,7 +14,7 @@ from redis import Redis
 from faceroute_site import embedded_redis
 from predictions import tasks
 from predictions.models import Photo, Prediction
-from predictions.wakeups import wake
+from predictions.notify import wake
 from tests.factories import PhotoFactory, PredictionFactory
 from tests.processes import Stack
 from training import tasks as training_tasks  # noqa: F401  # registers its tasks

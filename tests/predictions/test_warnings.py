@@ -1,7 +1,7 @@
 """Every warning has a sentence that a person understands."""
 
 from predictions.warnings import WarningCode, explained
-from vision.photos import CUT_SHORT
+from vision.photos.decoding import CUT_SHORT
 
 
 def test_what_reading_a_photo_warns_of_is_explained() -> None:

@@ -22,7 +22,7 @@ from tests.processes import (
     maps_tensorflow,
     wait_until,
 )
-from training.registry import activate_version, register_bundle
+from training.registry.versions import activate_version, register_bundle
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 

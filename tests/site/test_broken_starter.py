@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 
-from faceroute_site.serving import register_starter
+from faceroute_site.one_machine import register_starter
 from tests.factories import ModelVersionFactory
 
 pytestmark = pytest.mark.django_db

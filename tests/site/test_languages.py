@@ -9,7 +9,7 @@ import pytest
 from django.test import Client, RequestFactory
 from django.utils.translation import override
 
-from faceroute_site.errors import server_error
+from faceroute_site.error_pages import server_error
 
 ROOT = Path(__file__).parents[2]
 KOREAN = ROOT / "locale" / "ko" / "LC_MESSAGES"

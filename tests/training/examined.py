@@ -6,9 +6,9 @@ import numpy as np
 
 from tests.factories import ModelVersionFactory
 from tests.training.reports import HEADS
-from training.exams import current_exam, keep_outcome
+from training.exams.exam_store import current_exam, keep_outcome
 from training.models import Exam, ExamImage, ModelVersion
-from vision.scores import Scores
+from vision.evaluation.scores import Scores
 
 
 def exam_of(scores: Scores) -> Exam:

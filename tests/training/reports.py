@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from vision.dataset import Labels
-from vision.edits import EDITS
+from vision.data.utkface import Labels
+from vision.evaluation.edits import EDITS
+from vision.evaluation.report import describe
+from vision.evaluation.scores import collect, figures, groups
 from vision.labels import RACES
-from vision.report import describe
-from vision.scores import collect, figures, groups
 from vision.types import AgeEstimate, ClassEstimate, FaceAttributes
 
 HEADS: dict[str, Any] = {

@@ -15,11 +15,11 @@ from django.core.management import CommandError, call_command
 
 from tests.training.trainable import small_dataset
 from tests.vision.training_set import small_trunk
-from training import curations
-from training.borrowed import tracked_bytes
+from training.datasets import curations
 from training.models import Dataset, ModelVersion, Sample
-from training.registry import active_version, bundle_path
-from vision.artifacts import load_bundle
+from training.registry.versions import active_version, bundle_path
+from training.runs.borrowed import tracked_bytes
+from vision.bundles.bundle import load_bundle
 from vision.offline.parcel import open_parcel, read_about
 from vision.offline.results import ResultFolder, read_result
 

@@ -9,15 +9,15 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.training.trainable import small_dataset, small_version
-from training import curations
+from training.datasets import curations
 from training.models import Dataset, ModelVersion
-from training.registry import active_version, bundle_path, register_bundle
-from vision.artifacts import load_bundle, save_bundle
-from vision.calibration import calibrate
-from vision.crops import measured_reading, read_example
-from vision.engine import Engine
-from vision.losses import head_truth
-from vision.reading import Reading
+from training.registry.versions import active_version, bundle_path, register_bundle
+from vision.bundles.bundle import load_bundle, save_bundle
+from vision.caches.crops import measured_reading, read_example
+from vision.crops.reading import Reading
+from vision.heads.calibration import calibrate
+from vision.heads.losses import head_truth
+from vision.inference.engine import Engine
 
 pytestmark = pytest.mark.django_db
 

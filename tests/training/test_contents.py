@@ -13,11 +13,11 @@ from tests.factories import DatasetFactory, SampleFactory
 from tests.training.utkface import random_files, write_folder
 from tests.vision.planted import EDITS, saved
 from tests.vision.test_near_copies import picture
-from training import contents, curations, files
-from training.copies import find_copies, waiting
-from training.importing import import_files
+from training.datasets import contents, curations, example_files
+from training.datasets.copies import find_copies, waiting
+from training.datasets.importing import import_files
 from training.models import Content, Dataset, Sample
-from vision.curation import SPLITS
+from vision.data.selection import SPLITS
 
 pytestmark = pytest.mark.django_db
 
@@ -150,7 +150,7 @@ def test_copies_that_came_while_a_dataset_was_gone_are_found_when_it_is_back(
     pictures = [picture(seed) for seed in range(30)]
     originals = named({f"a{n}": saved(p) for n, p in enumerate(pictures)})
     import_(tmp_path / "a", originals, "a").delete()
-    files.forget_orphans()
+    example_files.forget_orphans()
     copies = named({f"b{n}": edited(edit, p) for n, p in enumerate(pictures)})
     import_(tmp_path / "b", copies, "b")
     import_(tmp_path / "a", originals, "a again")
@@ -196,7 +196,7 @@ def test_a_file_that_is_gone_is_a_copy_of_nothing() -> None:
 
 
 def test_until_copies_are_looked_for_the_charts_say_so(settings: Any) -> None:
-    from training.eda_charts import tables
+    from training.eda.dataset_charts import tables
 
     dataset = DatasetFactory.create()
     SampleFactory.create_batch(2, dataset=dataset)

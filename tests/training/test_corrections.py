@@ -13,15 +13,16 @@ from tests.training.trainable import small_version
 from tests.training.utkface import jpeg, random_files, write_folder
 from tests.vision.planted import EDITS, saved
 from tests.vision.test_near_copies import picture
-from training import contents, corrections, curations, eda, files
-from training.importing import import_files
+from training.datasets import contents, corrections, curations, example_files
+from training.datasets.importing import import_files
+from training.eda import dataset_figures
 from training.models import Content, Dataset, ImportRun, RunState, Sample, Withdrawal
-from training.registry import bundle_path, register_bundle
-from vision.artifacts import add_trained_on, load_bundle
-from vision.dataset import Example, Labels
-from vision.features import MIRRORED, PLAIN, open_features
-from vision.labelled_files import LabelledFile
-from vision.trained_on import of_examples
+from training.registry.versions import bundle_path, register_bundle
+from vision.bundles.bundle import add_trained_on, load_bundle
+from vision.bundles.trained_on import of_examples
+from vision.caches.features import MIRRORED, PLAIN, open_features
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Example, Labels
 
 pytestmark = pytest.mark.django_db
 
@@ -116,7 +117,7 @@ def test_one_sender_is_bounded_and_counted_apart(tmp_path: Path) -> None:
     assert chosen.corrections == {"eager": most, "modest": 1}
     [step] = [step for step in chosen.funnel if step["step"] == "corrections"]
     assert step["reasons"] == {"sender_bound": 30 - most}
-    figures = eda.summary(dataset)["corrections"]
+    figures = dataset_figures.summary(dataset)["corrections"]
     assert (figures["files"], figures["senders"]) == (31, 2)
     assert figures["learnt"]["full"] == {"images": most + 1, "senders": 2, "most_of_one": most}
 
@@ -144,7 +145,7 @@ def test_a_near_copy_of_a_held_back_image_is_left_out_and_moves_nothing(
 
 
 def _digests(data: Iterable[bytes]) -> list[str]:
-    return [files.keep(one) for one in data]
+    return [example_files.keep(one) for one in data]
 
 
 def test_a_correction_links_no_test_image_to_one_that_trains(tmp_path: Path) -> None:
@@ -187,7 +188,9 @@ def test_what_is_withdrawn_leaves_dataset_files_and_features(
     add(dataset, *[given(n, f"s{n}") for n in range(6)])
     version = small_version(tmp_path / "small")
     samples = list(dataset.samples.filter(reason="").order_by("digest"))
-    examples = [Example(s.digest, files.path_of(s.digest), Labels(1, 0, 0)) for s in samples]
+    examples = [
+        Example(s.digest, example_files.path_of(s.digest), Labels(1, 0, 0)) for s in samples
+    ]
     bundle = load_bundle(bundle_path(version))
     wanted = [(example, view) for example in examples for view in (PLAIN, MIRRORED)]
     cache = {"cache": settings.FEATURE_ROOT, "cache_bytes": 2**30}
@@ -206,7 +209,7 @@ def test_what_is_withdrawn_leaves_dataset_files_and_features(
     assert dataset.revision > revision
     assert not Sample.objects.filter(digest__in=gone).exists()
     assert not Content.objects.filter(digest__in=gone).exists()
-    assert not [d for d in gone if files.path_of(d).exists()]
+    assert not [d for d in gone if example_files.path_of(d).exists()]
     assert not (settings.TRAINING_ROOT / "7" / "crops").exists()
     index = next(settings.FEATURE_ROOT.glob("*/index")).read_bytes()
     assert not [d for d in gone if bytes.fromhex(d) in index]
@@ -228,10 +231,10 @@ def test_what_a_run_reads_stays_until_it_ends(
     with django_capture_on_commit_callbacks(execute=True):
         corrections.withdraw(["c1.jpg"])
     assert not dataset.samples.filter(name="c1.jpg").exists()
-    assert files.path_of(digest).exists()
+    assert example_files.path_of(digest).exists()
     ImportRun.objects.filter(pk=run.pk).update(state=RunState.DONE)
     assert corrections.forget_withdrawn() == 1
-    assert not files.path_of(digest).exists()
+    assert not example_files.path_of(digest).exists()
     assert corrections.forget_withdrawn() == 0
 
 
@@ -245,7 +248,7 @@ def test_what_no_longer_stands_when_rows_are_written_gets_none(tmp_path: Path) -
     assert corrections.add(dataset, quietly) == 1
     assert set(dataset.samples.exclude(sender="").values_list("name", flat=True)) == {"c2.jpg"}
     assert corrections.forget_withdrawn() == 1  # its file, which nothing shows
-    assert len(list(files.path_of("ab").parent.parent.glob("??/*"))) == 21
+    assert len(list(example_files.path_of("ab").parent.parent.glob("??/*"))) == 21
 
 
 def test_the_versions_that_learnt_from_what_was_withdrawn_are_named(

@@ -13,10 +13,10 @@ from django.test import Client
 
 from tests.factories import DatasetFactory, SampleFactory, UserFactory
 from tests.training.utkface import jpeg, random_files, write_folder, write_zip
-from training import curations, imports
-from training.importing import import_files
+from training.datasets import curations, import_runs
+from training.datasets.importing import import_files
+from training.datasets.revisions import move_on
 from training.models import Dataset, Doubt, ImportRun, Sample
-from training.revisions import move_on
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +115,7 @@ def test_an_upload_becomes_an_import_that_a_worker_can_do(boss: Client, tmp_path
     run = ImportRun.objects.get()
     assert response.url == f"/admin/training/importrun/{run.pk}/change/"
     assert (run.state, run.dataset.name, Path(run.path).name) == ("queued", "New", "mine.zip")
-    imports.work(run.pk)
+    import_runs.work(run.pk)
     run.refresh_from_db()
     assert (run.state, run.dataset.samples.count()) == ("done", 5)
     assert boss.get(response.url).status_code == 200
@@ -181,14 +181,14 @@ def test_a_second_import_into_a_dataset_waits_for_the_first_to_end(
 def test_a_full_disk_refuses_the_upload(
     boss: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "_SPARE_BYTES", 2**62)
+    monkeypatch.setattr(import_runs, "_SPARE_BYTES", 2**62)
     assert "too little room" in upload(boss, "mine.zip", b"PK").content.decode()
 
 
 def test_an_upload_that_is_no_zip_fails_with_words(boss: Client) -> None:
     upload(boss, "mine.zip", b"This is a text.")
     run = ImportRun.objects.get()
-    imports.work(run.pk)
+    import_runs.work(run.pk)
     run.refresh_from_db()
     assert run.state == "failed"
     assert "neither a folder, a zip archive nor a CSV file" in run.message

@@ -12,12 +12,12 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 
 from tests.factories import DatasetFactory, SampleFactory
-from training import eda
-from training.cleaning import judge
-from training.contents import join
-from training.eda_charts import tables
+from training.datasets.contents import join
+from training.datasets.judging import judge
+from training.datasets.revisions import move_on
+from training.eda import dataset_figures
+from training.eda.dataset_charts import tables
 from training.models import Content, Dataset
-from training.revisions import move_on
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ def dataset(settings: Any, tmp_path: Path) -> Dataset:
 
 
 def test_counts_are_those_of_the_labels(dataset: Dataset) -> None:
-    report = eda.summary(dataset)
+    report = dataset_figures.summary(dataset)
     assert report["counts"]["race"] == {
         "white": 4, "black": 3, "asian": 2, "indian": 1, "others": 0,
     }  # fmt: skip
@@ -59,7 +59,7 @@ def test_counts_are_those_of_the_labels(dataset: Dataset) -> None:
 
 
 def test_every_image_is_in_one_bin_of_each_distribution(dataset: Dataset) -> None:
-    images = eda.summary(dataset)["images"]
+    images = dataset_figures.summary(dataset)["images"]
     for field in ("brightness", "sharpness"):
         assert sum(images[field]["counts"]) == 10
         assert len(images[field]["edges"]) == len(images[field]["counts"]) + 1
@@ -83,7 +83,7 @@ def test_groups_of_identical_files_are_counted_with_their_contradictions(dataset
             SampleFactory.create(
                 dataset=dataset, digest=digest * 64, age=age, gender=gender, race=race
             )
-    assert eda.summary(dataset)["copies"] == {
+    assert dataset_figures.summary(dataset)["copies"] == {
         "identical_groups": 4,
         "identical_files": 9,
         "conflicting_groups": 3,
@@ -96,7 +96,9 @@ def test_a_cell_too_small_for_a_test_image_says_so() -> None:
     dataset = DatasetFactory.create()
     for bucket, race in ((0, 0), (2, 0), (3, 1), (11, 1), (4, 2)):
         SampleFactory.create(dataset=dataset, bucket=bucket, race=race)
-    assert [(cell["race"], cell["n"]) for cell in eda.summary(dataset)["untested_cells"]] == [
+    assert [
+        (cell["race"], cell["n"]) for cell in dataset_figures.summary(dataset)["untested_cells"]
+    ] == [
         ("black", 2),
         ("asian", 1),
     ]
@@ -108,7 +110,7 @@ def test_a_cell_too_small_for_a_test_image_says_so() -> None:
 
 
 def test_labels_of_near_copies_tell_how_noisy_labels_are(dataset: Dataset) -> None:
-    assert eda.label_noise(dataset)["pairs"] == 0
+    assert dataset_figures.label_noise(dataset)["pairs"] == 0
     labels = [(30, 0, 0), (34, 0, 0), (40, 1, 0), (40, 1, 2)]
     one, two, three, four = (
         SampleFactory.create(dataset=dataset, age=age, gender=gender, race=race)
@@ -119,7 +121,7 @@ def test_labels_of_near_copies_tell_how_noisy_labels_are(dataset: Dataset) -> No
     keys = dict(Content.objects.values_list("digest", "pk"))
     join([(keys[one.digest], keys[two.digest]), (keys[three.digest], keys[four.digest])])
     judge(dataset)
-    assert eda.label_noise(dataset) == {
+    assert dataset_figures.label_noise(dataset) == {
         "pairs": 2,
         "age_difference": 2.0,  # 4 and 0 years
         "gender_differs": 0.0,
@@ -128,7 +130,7 @@ def test_labels_of_near_copies_tell_how_noisy_labels_are(dataset: Dataset) -> No
 
 
 def test_the_funnel_and_the_splits_add_up(dataset: Dataset) -> None:
-    report = eda.summary(dataset)
+    report = dataset_figures.summary(dataset)
     for recipe in ("classic", "full"):
         funnel = report["funnels"][recipe]
         for before, after in itertools.pairwise(funnel):
@@ -140,7 +142,7 @@ def test_the_funnel_and_the_splits_add_up(dataset: Dataset) -> None:
 
 def test_cells_under_fifty_images_are_named_smallest_first(dataset: Dataset) -> None:
     SampleFactory.create_batch(50, dataset=dataset, age=25, gender=0, race=4)
-    cells = eda.summary(dataset)["small_cells"]
+    cells = dataset_figures.summary(dataset)["small_cells"]
     assert len(cells) == 5 * 2 * 10 - 1
     assert [cell["n"] for cell in cells] == sorted(cell["n"] for cell in cells)
     assert {"race": "white", "gender": "female", "age": "20-29", "n": 1} in cells
@@ -149,25 +151,25 @@ def test_cells_under_fifty_images_are_named_smallest_first(dataset: Dataset) -> 
 def test_figures_are_asked_of_the_database_once_per_change(
     dataset: Dataset, django_assert_num_queries: Any
 ) -> None:
-    eda.figures(dataset)
+    dataset_figures.figures(dataset)
     with django_assert_num_queries(0):
-        eda.figures(dataset)
+        dataset_figures.figures(dataset)
     dataset.samples.filter(age=95).delete()
     move_on(dataset)
-    assert eda.figures(dataset).labelled.sum() == 9
+    assert dataset_figures.figures(dataset).labelled.sum() == 9
 
 
 def test_decades_end_where_the_next_begins() -> None:
     ages = np.zeros(117, np.int64)
     ages[[0, 9, 10, 19, 89, 90, 116]] = 1
-    assert eda.by_decade(ages).tolist() == [2, 2, 0, 0, 0, 0, 0, 0, 1, 2]
+    assert dataset_figures.by_decade(ages).tolist() == [2, 2, 0, 0, 0, 0, 0, 0, 1, 2]
 
 
 def test_the_command_prints_every_figure_as_one_document(dataset: Dataset) -> None:
     text = io.StringIO()
     call_command("dataset_figures", dataset=dataset.name, json=True, stdout=text)
     report = json.loads(text.getvalue())
-    assert report["counts"] == eda.summary(dataset)["counts"]
+    assert report["counts"] == dataset_figures.summary(dataset)["counts"]
     assert report["charts"]["race"]["rows"][0] == ["White", 4]
 
 

@@ -11,8 +11,8 @@ from django.core.cache import cache
 from django.utils import translation
 
 from tests.factories import DatasetFactory, SampleFactory
-from training import eda, eda_charts
 from training.charts import Axes, Chart, as_csv, bars, boxes
+from training.eda import dataset_charts, dataset_figures
 from training.models import Dataset
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def dataset(settings: Any, tmp_path: Path) -> Dataset:
 
 @pytest.fixture
 def charts(dataset: Dataset) -> dict[str, Chart]:
-    found = eda_charts.sections(dataset)
+    found = dataset_charts.sections(dataset)
     return {chart.key: chart for section in found for chart in section.charts}
 
 
@@ -105,7 +105,7 @@ def test_boxes_hold_the_percentiles(dataset: Dataset) -> None:
     dataset.samples.all().delete()
     for age in range(1, 101):
         SampleFactory.create(dataset=dataset, age=age)
-    [section] = [s for s in eda_charts.sections(dataset) if s.title == "Who is in it"]
+    [section] = [s for s in dataset_charts.sections(dataset) if s.title == "Who is in it"]
     [chart] = [chart for chart in section.charts if chart.key == "age-by-group"]
     assert chart.rows == (("White", "male", 5, 25, 50, 75, 95),)
 
@@ -126,15 +126,15 @@ def test_every_chart_has_a_sentence_named_axes_and_a_csv_of_its_table(
 def test_an_empty_dataset_has_charts_too(settings: Any, tmp_path: Path) -> None:
     cache.clear()
     empty: Dataset = DatasetFactory.create()
-    for section in eda_charts.sections(empty):
+    for section in dataset_charts.sections(empty):
         for chart in section.charts:
             json.dumps(chart.figure)
-    assert eda.summary(empty)["funnel"][0]["count"] == 0
+    assert dataset_figures.summary(empty)["funnel"][0]["count"] == 0
 
 
 def test_charts_speak_the_language_of_the_reader(dataset: Dataset) -> None:
     with translation.override("ko"):
-        first = eda_charts.sections(dataset)[1].charts[2]
+        first = dataset_charts.sections(dataset)[1].charts[2]
     assert first.rows[0][0] != "male"
 
 

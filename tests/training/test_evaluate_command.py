@@ -9,10 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from vision.artifacts import add_trained_on
-from vision.dataset import split_bucket
-from vision.inspection import inspect
-from vision.trained_on import of_examples
+from vision.bundles.bundle import add_trained_on
+from vision.bundles.trained_on import of_examples
+from vision.data.inspection import inspect
+from vision.data.utkface import split_bucket
 
 ROOT = Path(__file__).parents[2]
 

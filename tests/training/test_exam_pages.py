@@ -10,9 +10,9 @@ from django.urls import reverse
 from tests.factories import ModelVersionFactory, UserFactory
 from tests.training.reports import HEADS, metrics
 from tests.training.test_exams import said
-from training.downloads import card_of
-from training.exams import keep_outcome
+from training.exams.exam_store import keep_outcome
 from training.models import Exam, ExamImage, ExamRun, ModelVersion, RunState
+from training.reports.downloads import card_of
 
 pytestmark = pytest.mark.django_db
 

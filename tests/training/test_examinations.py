@@ -12,18 +12,21 @@ from django.utils import timezone
 from tests.factories import ModelVersionFactory
 from tests.training.trainable import quick, small_dataset, small_version
 from tests.training.training_runs import training_run
-from training import curations, exam_runs, publishing, runs
-from training.exam_runs import examine_all, queue_where_due, request_examination
-from training.exams import figures_of, images_of, outcomes, paired_outcomes
-from training.freezing import settled_exam
+from training.datasets import curations
+from training.exams import exam_runs
+from training.exams.exam_runs import examine_all, queue_where_due, request_examination
+from training.exams.exam_store import figures_of, images_of, outcomes, paired_outcomes
+from training.exams.freezing import settled_exam
+from training.jobs import lifecycle
 from training.models import Dataset, Exam, ExamOutcome, ExamRun, ModelVersion, RunState, TrainingRun
-from training.registry import bundle_path, register_bundle
-from training.trainings import create_training, execute, take
-from vision.artifacts import WEIGHTS, add_trained_on, load_bundle, save_bundle
-from vision.engine import Engine
-from vision.evaluate import evaluate
-from vision.labelled_files import LabelledFile
-from vision.trained_on import of_examples
+from training.registry.versions import bundle_path, register_bundle
+from training.runs import publishing
+from training.runs.trainings import create_training, execute, take
+from vision.bundles.bundle import WEIGHTS, add_trained_on, load_bundle, save_bundle
+from vision.bundles.trained_on import of_examples
+from vision.data.labelled_files import LabelledFile
+from vision.evaluation.evaluate import evaluate
+from vision.inference.engine import Engine
 
 # Committed as in life: a run's heart beats on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -229,12 +232,12 @@ def test_an_examination_that_is_cut_off_goes_on_with_the_version_it_was_at(
 
 def test_an_examination_whose_worker_is_lost_is_resumed(before: list[ModelVersion]) -> None:
     run = request_examination(None)
-    assert runs.hold(ExamRun, run.pk)
+    assert lifecycle.hold(ExamRun, run.pk)
     assert request_examination(None) == run  # one at a time
-    runs.sweep(timezone.now() + 2 * runs.SILENCE)
+    lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
     run.refresh_from_db()
     assert run.state == RunState.INTERRUPTED
-    assert runs.resume(run)
+    assert lifecycle.resume(run)
     exam_runs.work(run.pk)
     run.refresh_from_db()
     assert run.state == RunState.DONE

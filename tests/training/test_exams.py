@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tests.factories import ModelVersionFactory
-from training.exams import keep_outcome, outcomes, paired_outcomes
+from training.exams.exam_store import keep_outcome, outcomes, paired_outcomes
 from training.models import Exam, ExamImage
+from vision.evaluation.scores import Scores
 from vision.labels import RACES
-from vision.scores import Scores
 
 pytestmark = pytest.mark.django_db
 

@@ -15,17 +15,17 @@ from tests.training.training_runs import training_run
 from tests.training.utkface import jpeg
 from tests.vision.planted import saved
 from tests.vision.test_near_copies import picture
-from training import contents, curations, files, lineage
-from training.cleaning import judge
-from training.exams import current_exam, images_of
-from training.freezing import settled_exam
+from training.datasets import contents, curations, example_files, lineage
+from training.datasets.judging import judge
+from training.exams.exam_store import current_exam, images_of
+from training.exams.freezing import settled_exam
 from training.models import Content, Dataset, Exam, RunState, Sample
-from training.registry import bundle_path
-from vision.artifacts import add_trained_on
-from vision.curation import split_of_bucket
-from vision.dataset import Example
-from vision.labelled_files import LabelledFile, LabelledFiles
-from vision.trained_on import of_examples
+from training.registry.versions import bundle_path
+from vision.bundles.bundle import add_trained_on
+from vision.bundles.trained_on import of_examples
+from vision.data.labelled_files import LabelledFile, LabelledFiles
+from vision.data.selection import split_of_bucket
+from vision.data.utkface import Example
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def utkface(settings: Any, tmp_path: Path) -> Dataset:
     """A dataset, whatever it is called, that the starter has learnt from."""
     dataset = small_dataset("faces")
     for number, sample in enumerate(dataset.samples.order_by("pk")):
-        sample.digest = files.keep(jpeg(1000 + number))
+        sample.digest = example_files.keep(jpeg(1000 + number))
         sample.save()
         Content.objects.get_or_create(
             digest=sample.digest,
@@ -115,7 +115,7 @@ def test_no_label_ruling_or_deletion_changes_it(dataset: Dataset) -> None:
     judge(dataset)
     assert images_of(exam) == images
     dataset.delete()
-    assert files.forget_orphans() == 72
+    assert example_files.forget_orphans() == 72
     assert images_of(exam) == images
     assert all(image.path.is_file() for image in images)
     assert settled_exam(small_dataset("another")) == exam

@@ -12,9 +12,9 @@ from tests.factories import ModelVersionFactory
 from tests.training.examined import exam_of, examined, without
 from tests.training.reports import HEADS, group, metrics
 from tests.vision.answers import older, two_models, wrong
-from training import gate
+from training.exams import gate
 from training.models import ModelVersion
-from vision.scores import Scores
+from vision.evaluation.scores import Scores
 
 pytestmark = pytest.mark.django_db
 

@@ -18,10 +18,10 @@ from PIL import Image
 
 from tests.factories import DatasetFactory
 from tests.training.utkface import jpeg, random_files, write_folder, write_zip
-from training import files
-from training.curations import curated, current, selection
-from training.faces import look_for_faces
-from training.importing import clean, import_files
+from training.datasets import example_files
+from training.datasets.curations import curated, current, selection
+from training.datasets.face_search import look_for_faces
+from training.datasets.importing import clean, import_files
 from training.models import Dataset
 
 ROOT = Path(__file__).parents[2]
@@ -185,10 +185,10 @@ def test_contents_are_kept_once_under_their_digest(dataset: Dataset, tmp_path: P
     two_names = {"30_0_0_1.jpg": jpeg(1), "30_0_0_2.jpg": jpeg(1)}
     import_(dataset, write_folder(tmp_path / "in", two_names))
     [digest] = set(dataset.samples.values_list("digest", flat=True))
-    assert files.path_of(digest).read_bytes() == jpeg(1)
+    assert example_files.path_of(digest).read_bytes() == jpeg(1)
     dataset.delete()
-    assert files.forget_orphans() == 1
-    assert not files.path_of(digest).exists()
+    assert example_files.forget_orphans() == 1
+    assert not example_files.path_of(digest).exists()
 
 
 def test_no_content_and_no_group_is_in_two_splits(dataset: Dataset, tmp_path: Path) -> None:

@@ -10,16 +10,17 @@ from tests.factories import DatasetFactory, SampleFactory
 from tests.training.examined import exam_of, sat
 from tests.training.trainable import quick, small_version
 from tests.vision.training_set import make_example
-from training import files, gate
+from training.datasets import example_files
+from training.exams import gate
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
-from training.registry import activate_version, active_version, bundle_path
-from training.trainings import create_training, execute, take
-from vision.artifacts import load_bundle
-from vision.dataset import Example, Labels
-from vision.engine import Engine
-from vision.evaluate import score
-from vision.labelled_files import LabelledFile
-from vision.scores import Scores
+from training.registry.versions import activate_version, active_version, bundle_path
+from training.runs.trainings import create_training, execute, take
+from vision.bundles.bundle import load_bundle
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Example, Labels
+from vision.evaluation.evaluate import score
+from vision.evaluation.scores import Scores
+from vision.inference.engine import Engine
 
 # Committed as in life: the run's heart beats on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,7 +47,7 @@ def dataset_of(name: str, pictures: Iterable[Example], gender: Callable[[Labels]
         SampleFactory.create(
             dataset=dataset,
             name=f"{number}.png",
-            digest=files.keep(one.path.read_bytes()),
+            digest=example_files.keep(one.path.read_bytes()),
             age=one.labels.age,
             gender=gender(one.labels),
             race=one.labels.race,

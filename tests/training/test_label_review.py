@@ -11,8 +11,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 
 from tests.factories import DatasetFactory, SampleFactory
-from training.annotations import adopt_estimates, annotate, confirm, disputed, said_of
-from training.galleries import DOUBTS, page_of
+from training.datasets.annotations import adopt_estimates, annotate, confirm, disputed, said_of
+from training.datasets.galleries import DOUBTS, page_of
 from training.models import Annotation, Content, Dataset, Doubt, Sample
 
 pytestmark = pytest.mark.django_db

@@ -15,16 +15,16 @@ from django.urls import reverse
 
 from tests.factories import ModelVersionFactory
 from tests.training.trainable import quick, small_dataset, small_version
-from training import curations, files, former, lineage
-from training.downloads import zipped_bundle
-from training.metrics import test_sentences as sentences
+from training.datasets import curations, example_files, former, lineage
 from training.models import Content, Dataset, ModelVersion, RunState, TrainingRun
-from training.registry import bundle_path, trained_on
-from training.trainings import create_training, execute, take
-from vision.artifacts import add_trained_on, load_bundle, save_bundle
-from vision.curation import RECIPES
-from vision.former_splits import former_selection
-from vision.trained_on import of_examples
+from training.registry.figures import test_sentences as sentences
+from training.registry.versions import bundle_path, trained_on
+from training.reports.downloads import zipped_bundle
+from training.runs.trainings import create_training, execute, take
+from vision.bundles.bundle import add_trained_on, load_bundle, save_bundle
+from vision.bundles.trained_on import of_examples
+from vision.data.former_splits import former_selection
+from vision.data.selection import RECIPES
 
 # Committed as in life: the run's heart beats on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,9 +100,9 @@ def test_images_that_the_trunk_has_seen_are_left_out_of_the_test_and_counted(
     """A trunk from elsewhere has seen something that looks like one of the test images here."""
     exam = curations.curated(dataset, "full").test
     look = Content.objects.get(digest=exam[0].digest)
-    from vision.near_copies import look_at
+    from vision.data.near_copies import look_at
 
-    plain = int(look_at(files.path_of(look.digest).read_bytes()).hashes[0, 0])
+    plain = int(look_at(example_files.path_of(look.digest).read_bytes()).hashes[0, 0])
     trunk = small_version(tmp_path / "small")
     trunk.manifest = add_trained_on(bundle_path(trunk), of_examples(["cd" * 32], [plain], "e"))
     trunk.save()

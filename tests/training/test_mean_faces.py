@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.factories import DatasetFactory, SampleFactory
-from training import files, mean_faces
+from training.datasets import example_files, mean_faces
 from training.models import Dataset, Sample
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def add(dataset: Dataset, grey: int, side: int = 100, **fields: Any) -> Sample:
     data = io.BytesIO()
     Image.new("RGB", (side, side), (grey, grey, grey)).save(data, "PNG")
     sample: Sample = SampleFactory.create(
-        dataset=dataset, digest=files.keep(data.getvalue()), **fields
+        dataset=dataset, digest=example_files.keep(data.getvalue()), **fields
     )
     return sample
 
@@ -66,6 +66,6 @@ def test_a_group_without_images_has_none(dataset: Dataset) -> None:
 
 def test_a_file_that_is_gone_is_left_out(dataset: Dataset) -> None:
     add(dataset, 50, race=0, gender=0)
-    files.path_of(add(dataset, 250, race=0, gender=0).digest).unlink()
+    example_files.path_of(add(dataset, 250, race=0, gender=0).digest).unlink()
     draw(dataset)
     assert drawn(dataset, 0, 0) == pytest.approx(50, abs=2)

@@ -7,9 +7,9 @@ import pytest
 from django.utils.translation import override
 
 from tests.training.reports import HEADS, group, made_report
-from training.metrics import DECK_METRICS
-from training.model_cards import model_card
-from vision.edits import EDITS
+from training.registry.figures import DECK_METRICS
+from training.reports.model_cards import model_card
+from vision.evaluation.edits import EDITS
 
 ROOT = Path(__file__).parents[2]
 

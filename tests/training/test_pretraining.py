@@ -9,18 +9,18 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.training.trainable import small_dataset, small_version
-from training import recipes
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
-from training.registry import active_version, bundle_path
-from training.trainings import TrainingRefused, create_training, execute, take
-from vision import pretrain_recipe
-from vision.artifacts import load_bundle
-from vision.pretrain_recipe import PretrainRecipe, PretrainStage
-from vision.recipes import RecipeInvalid
+from training.registry.versions import active_version, bundle_path
+from training.runs import recipe_kinds
+from training.runs.trainings import TrainingRefused, create_training, execute, take
+from vision.bundles.bundle import load_bundle
+from vision.training import network_recipes
+from vision.training.head_recipes import RecipeInvalid
+from vision.training.network_recipes import PretrainRecipe, PretrainStage
 
 pytestmark = pytest.mark.django_db
 
-TINY = pretrain_recipe.STARTER_CPU.with_changes(
+TINY = network_recipes.STARTER_CPU.with_changes(
     name="tiny", heads=["gender"], stages=(PretrainStage(48, 1, 32),)
 )
 
@@ -56,7 +56,7 @@ def go_on(run: TrainingRun, on_progress: Callable[[str, int, int], None] | None 
 
 def test_from_scratch_to_a_version_that_serves(dataset: Dataset, settings: Any) -> None:
     run = create(dataset, activate=True, even_if_worse=True)
-    assert recipes.recorded(run.recipe) == TINY
+    assert recipe_kinds.recorded(run.recipe) == TINY
     assert go_on(run) == RunState.DONE, run.message
     assert run.version is not None
     assert run.version == active_version()
@@ -116,15 +116,15 @@ def test_too_small_a_disk_is_said_before_anything_starts(dataset: Dataset, setti
 
 
 def test_what_a_recipe_for_heads_may_change_one_from_scratch_refuses() -> None:
-    assert recipes.chosen("starter-cpu", seed=3).seed == 3
+    assert recipe_kinds.chosen("starter-cpu", seed=3).seed == 3
     with pytest.raises(RecipeInvalid, match="cannot be changed"):
-        recipes.chosen("starter-cpu", epochs=3)
+        recipe_kinds.chosen("starter-cpu", epochs=3)
 
 
 def test_the_command_trains_and_prints_what_it_made(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(pretrain_recipe.PRETRAIN_RECIPES, "starter-cpu", TINY)
+    monkeypatch.setitem(network_recipes.PRETRAIN_RECIPES, "starter-cpu", TINY)
     call_command("pretrain", "--recipe", "starter-cpu", "--seed", "5", "--json")
     report = json.loads(capsys.readouterr().out)
     version = ModelVersion.objects.get(name=report["model_version"])

@@ -10,15 +10,15 @@ import pytest
 from django.db import connection
 
 from training.models import ModelVersion
-from training.registry import (
+from training.registry.resolving import resolve_bundle
+from training.registry.versions import (
     activate_version,
     active_version,
     bundle_path,
     previous_version,
     register_bundle,
 )
-from training.serving import resolve_bundle
-from vision.artifacts import WEIGHTS, load_bundle, save_bundle
+from vision.bundles.bundle import WEIGHTS, load_bundle, save_bundle
 from vision.errors import BundleCorrupt, BundleError, BundleMissing
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,9 @@ from PIL import Image
 
 from tests.factories import DatasetFactory
 from tests.training.utkface import write_folder
-from training import files, reviews, runs
-from training.importing import import_files
+from training.datasets import example_files, label_issues
+from training.datasets.importing import import_files
+from training.jobs import lifecycle
 from training.models import Content, Dataset, Doubt, ReviewRun
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +70,7 @@ def make_dataset(tmp_path: Path, count: int) -> tuple[Dataset, dict[str, str]]:
 def test_planted_label_errors_are_found_with_the_right_estimate(tmp_path: Path) -> None:
     dataset, wrong = make_dataset(tmp_path, 120)
     phases: list[str] = []
-    message = reviews.review(dataset, lambda phase, *_: phases.append(phase))
+    message = label_issues.review(dataset, lambda phase, *_: phases.append(phase))
     doubted = set(Doubt.objects.values_list("sample__name", "label"))
     assert set(wrong.items()) <= doubted
     assert len(doubted) <= len(wrong) + 12
@@ -103,7 +104,7 @@ def test_of_test_images_no_estimate_is_kept_and_the_doubted_are_mixed_with_other
 ) -> None:
     dataset, wrong = make_dataset(tmp_path, 120)
     Content.objects.update(split="test")
-    reviews.review(dataset, lambda *_: None)
+    label_issues.review(dataset, lambda *_: None)
     assert not Doubt.objects.exists()
     to_check = set(dataset.samples.filter(to_check=True).values_list("name", flat=True))
     assert set(wrong) <= to_check
@@ -117,7 +118,7 @@ def test_an_age_is_doubted_by_what_is_usual_at_that_age() -> None:
     years = np.concatenate([np.full(500, 5.0), np.full(500, 60.0)])
     ages = years + np.concatenate([rng.normal(0, 1.5, 500), rng.normal(0, 9, 500)])
     ages[0], ages[500] = 17, 72  # both twelve years off
-    doubts = reviews.doubts_of_ages(ages, years)
+    doubts = label_issues.doubts_of_ages(ages, years)
     assert doubts[0] > 0.8
     assert doubts[500] < 0.3
     assert doubts.argmax() == 0
@@ -136,15 +137,15 @@ def test_the_command_names_a_dataset_that_is_not_there() -> None:
 
 def test_one_search_at_a_time(user: User) -> None:
     dataset: Dataset = DatasetFactory.create()
-    first = reviews.request_review(dataset, user)
-    assert reviews.request_review(dataset, user) == first
-    runs.cancel(first)
-    assert reviews.request_review(dataset, user) != first
+    first = label_issues.request_review(dataset, user)
+    assert label_issues.request_review(dataset, user) == first
+    lifecycle.cancel(first)
+    assert label_issues.request_review(dataset, user) != first
 
 
 def test_a_search_that_fails_tells_why(user: User) -> None:
-    run = reviews.request_review(DatasetFactory.create(), user)
-    reviews.work(run.pk)
+    run = label_issues.request_review(DatasetFactory.create(), user)
+    label_issues.work(run.pk)
     ended = ReviewRun.objects.get(pk=run.pk)
     assert ended.state == "failed"
     assert "fewer than 50 images" in ended.message
@@ -156,9 +157,9 @@ def test_an_image_whose_file_is_gone_fails_the_search_and_nothing_else(
     dataset, _wrong = make_dataset(tmp_path, 60)
     sample = dataset.samples.first()
     assert sample
-    files.path_of(sample.digest).unlink()
-    run = reviews.request_review(dataset, user)
-    reviews.work(run.pk)
+    example_files.path_of(sample.digest).unlink()
+    run = label_issues.request_review(dataset, user)
+    label_issues.work(run.pk)
     ended = ReviewRun.objects.get(pk=run.pk)
     assert ended.state == "failed"
     assert not Doubt.objects.exists()

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.factories import DatasetFactory, SampleFactory
-from training import curations
-from training.cleaning import judge
-from training.contents import join
+from training.datasets import curations
+from training.datasets.contents import join
+from training.datasets.judging import judge
+from training.datasets.overrides import relabel, rule
 from training.models import Content, Dataset, Ruling, Sample
-from training.rulings import relabel, rule
 
 pytestmark = pytest.mark.django_db
 

@@ -12,11 +12,16 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.factories import UserFactory
-from training import starter
 from training.models import ModelVersion
-from training.registry import activate_version, active_version, bundle_path, register_bundle
-from training.starter import SHIPPED, register_starter, waiting_starter
-from vision.artifacts import WEIGHTS, load_bundle, read_manifest, save_bundle
+from training.registry import starter
+from training.registry.starter import SHIPPED, register_starter, waiting_starter
+from training.registry.versions import (
+    activate_version,
+    active_version,
+    bundle_path,
+    register_bundle,
+)
+from vision.bundles.bundle import WEIGHTS, load_bundle, read_manifest, save_bundle
 
 pytestmark = pytest.mark.django_db
 

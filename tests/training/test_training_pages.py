@@ -15,10 +15,10 @@ from tests.factories import DatasetFactory, ModelVersionFactory, SampleFactory
 from tests.training.examined import examined
 from tests.training.training_runs import age_epochs, gender_epochs, training_run
 from tests.vision.answers import older, two_models
-from training.learning_curves import learning_curves
 from training.models import Dataset, ModelVersion, ReviewRun, RunState, TrainingRun
-from vision.pretrain_recipe import pretrain_recipe
-from vision.recipes import FULL
+from training.reports.learning_curves import learning_curves
+from vision.training.head_recipes import FULL
+from vision.training.network_recipes import pretrain_recipe
 
 pytestmark = pytest.mark.django_db
 

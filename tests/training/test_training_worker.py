@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from tests.processes import Process, Stack, children, maps_tensorflow, wait_until
 from tests.training.trainable import quick, small_dataset, small_version
-from training import runs
+from training.jobs import lifecycle
 from training.models import ModelVersion, RunState, TrainingRun
-from training.registry import bundle_path
-from training.trainings import request_training
-from vision.artifacts import load_bundle
+from training.registry.versions import bundle_path
+from training.runs.trainings import request_training
+from vision.bundles.bundle import load_bundle
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -47,13 +47,13 @@ def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
     before = run.history["gender"]
     assert run.state == RunState.RUNNING
 
-    runs.sweep(timezone.now() + 2 * runs.SILENCE)
+    lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
     run.refresh_from_db()
     assert run.state == RunState.INTERRUPTED
     assert [version.name for version in ModelVersion.objects.all()] == ["small"]
 
     second = start_trainer(redis)
-    assert runs.resume(run)
+    assert lifecycle.resume(run)
     wait_until(lambda: has_ended(run), "the run has ended", second, seconds=120)
     assert run.state == RunState.DONE
     assert run.message.startswith(f"The model “full-{run.pk}” is made. It serves from now on.")
@@ -76,7 +76,7 @@ def test_a_run_is_cancelled_between_two_batches(redis: Stack, tmp_path: Path) ->
     run = request_training(small_dataset(), LONG, trunk=None, activate=True, user=None)
     worker = start_trainer(redis)
     wait_until(lambda: epochs(run) >= 2, "it is in the middle", worker, seconds=120)
-    runs.cancel(run)
+    lifecycle.cancel(run)
     wait_until(lambda: has_ended(run), "it has stopped", worker, seconds=10)
     assert run.state == RunState.CANCELLED
     assert ModelVersion.objects.count() == 1

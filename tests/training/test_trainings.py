@@ -15,15 +15,22 @@ from django.db import connection
 from django.utils import timezone
 
 from tests.training.trainable import quick, small_dataset, small_version
-from training import files, runs
-from training.curations import curated
+from training.datasets import example_files
+from training.datasets.curations import curated
+from training.jobs import lifecycle
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
-from training.registry import activate_version, active_version, bundle_path
-from training.trainings import TrainingRefused, create_training, execute, request_training, take
-from vision.artifacts import WEIGHTS, Bundle, load_bundle
-from vision.crops import measured_reading
-from vision.features import PLAIN, open_features
-from vision.recipes import Recipe, recipe
+from training.registry.versions import activate_version, active_version, bundle_path
+from training.runs.trainings import (
+    TrainingRefused,
+    create_training,
+    execute,
+    request_training,
+    take,
+)
+from vision.bundles.bundle import WEIGHTS, Bundle, load_bundle
+from vision.caches.crops import measured_reading
+from vision.caches.features import PLAIN, open_features
+from vision.training.head_recipes import Recipe, recipe
 
 # Committed as in life: the run's heart beats on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -117,7 +124,7 @@ def test_a_second_training_is_refused_while_one_waits_or_runs(
     first = create(dataset)
     with pytest.raises(TrainingRefused, match="going already"):
         create(dataset)
-    runs.cancel(first)
+    lifecycle.cancel(first)
     assert create(dataset).state == RunState.QUEUED
 
 
@@ -146,7 +153,7 @@ def test_a_run_whose_worker_is_lost_stands_in_nobodys_way(
     dataset: Dataset, trunk: ModelVersion
 ) -> None:
     lost = take(create(dataset).pk)
-    TrainingRun.objects.update(heartbeat_at=timezone.now() - 2 * runs.SILENCE)
+    TrainingRun.objects.update(heartbeat_at=timezone.now() - 2 * lifecycle.SILENCE)
     create(dataset)
     lost.refresh_from_db()
     assert lost.state == RunState.INTERRUPTED
@@ -156,12 +163,12 @@ def test_going_on_is_refused_in_words_while_another_goes(
     dataset: Dataset, trunk: ModelVersion
 ) -> None:
     old = create(dataset)
-    runs.cancel(old)
+    lifecycle.cancel(old)
     old.refresh_from_db()
     create(dataset)
-    with pytest.raises(runs.RunRefused, match="Another run is going"):
-        runs.resume(old)
-    with pytest.raises(runs.RunRefused, match="Another run is going"):
+    with pytest.raises(lifecycle.RunRefused, match="Another run is going"):
+        lifecycle.resume(old)
+    with pytest.raises(lifecycle.RunRefused, match="Another run is going"):
         take(old.pk)
     old.refresh_from_db()
     assert old.state == RunState.CANCELLED
@@ -318,12 +325,12 @@ def test_a_cancelled_run_makes_no_version_and_can_go_on(
     dataset: Dataset, trunk: ModelVersion
 ) -> None:
     run = create(dataset, TWO_HEADS)
-    assert go_on(run, at("gender", lambda: runs.cancel(run))) == RunState.CANCELLED
+    assert go_on(run, at("gender", lambda: lifecycle.cancel(run))) == RunState.CANCELLED
     assert run.version is None
     assert epochs(run)["age"] == 3
     assert ModelVersion.objects.count() == 1
 
-    assert runs.resume(run)
+    assert lifecycle.resume(run)
     told: list[str] = []
     assert go_on(run, lambda phase, _done, _total: told.append(phase)) == RunState.DONE
     assert epochs(run) == {"age": 3, "gender": 3}
@@ -348,11 +355,11 @@ class Killed(BaseException):
 @pytest.mark.parametrize(
     "step",
     [
-        "training.publishing.save_bundle",
-        "training.publishing.register_bundle",
-        "training.trainings.activate_version",
-        "training.trainings.shutil.rmtree",
-        "training.runs._finish",
+        "training.runs.publishing.save_bundle",
+        "training.runs.publishing.register_bundle",
+        "training.runs.trainings.activate_version",
+        "training.runs.trainings.shutil.rmtree",
+        "training.jobs.lifecycle._finish",
     ],
 )
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -374,7 +381,7 @@ def test_killed_around_any_step_it_ends_with_one_whole_version(
     for version in ModelVersion.objects.all():
         load_bundle(bundle_path(version))
     if run.state == RunState.RUNNING:
-        runs.sweep(timezone.now() + 2 * runs.SILENCE)
+        lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
         assert go_on(run) == RunState.DONE
     assert run.state == RunState.DONE
     assert set(ModelVersion.objects.values_list("name", flat=True)) == {"small", f"full-{run.pk}"}
@@ -388,7 +395,7 @@ def test_a_run_taken_from_its_worker_makes_no_second_version(
     run = create(dataset)
 
     def lose() -> None:
-        runs.sweep(timezone.now() + 2 * runs.SILENCE)
+        lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
 
     assert go_on(run, at("test", lose)) == RunState.INTERRUPTED
     assert ModelVersion.objects.count() == 1
@@ -400,7 +407,7 @@ def test_what_runs_that_are_gone_left_behind_is_deleted(
     dataset: Dataset, trunk: ModelVersion, settings: Any
 ) -> None:
     cancelled = create(dataset)
-    runs.cancel(cancelled)
+    lifecycle.cancel(cancelled)
     for name in (str(cancelled.pk), "123456"):
         (settings.TRAINING_ROOT / name).mkdir(parents=True)
     go_on(create(dataset))
@@ -439,7 +446,7 @@ def test_an_image_that_is_gone_is_said(
     settings.FEATURE_ROOT = tmp_path / "features"
     shutil.copytree(settings.DATASET_ROOT, tmp_path / "datasets")
     settings.DATASET_ROOT = tmp_path / "datasets"
-    files.path_of(getattr(curated(dataset, "full"), split)[0].digest).unlink()
+    example_files.path_of(getattr(curated(dataset, "full"), split)[0].digest).unlink()
     fails_with(create(dataset), "cannot be read any more. Please import the dataset again.")
 
 
@@ -497,6 +504,6 @@ def test_a_disk_that_fills_up_meanwhile_stops_the_run_in_words(
 
 def test_a_dataset_that_changed_meanwhile_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
     run = create(dataset)
-    go_on(run, at("gender", lambda: runs.cancel(run)))
+    go_on(run, at("gender", lambda: lifecycle.cancel(run)))
     dataset.samples.filter(pk=dataset.samples.earliest("pk").pk).update(age=99)
     fails_with(run, "Please start a new one.")

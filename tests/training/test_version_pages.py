@@ -18,10 +18,10 @@ from tests.factories import DatasetFactory, ModelVersionFactory, UserFactory
 from tests.training.examined import sat
 from tests.training.reports import HEADS, made_report, metrics
 from tests.vision.answers import older, two_models
-from training.metrics import DECK_METRICS
 from training.models import ModelVersion, RunState, TrainingRun
-from training.registry import active_version, bundle_path, register_bundle
-from vision.artifacts import WEIGHTS, load_bundle, save_bundle
+from training.registry.figures import DECK_METRICS
+from training.registry.versions import active_version, bundle_path, register_bundle
+from vision.bundles.bundle import WEIGHTS, load_bundle, save_bundle
 
 pytestmark = pytest.mark.django_db
 

@@ -7,11 +7,11 @@ from typing import Any
 from tests.factories import DatasetFactory, SampleFactory
 from tests.training.utkface import jpeg
 from tests.vision.training_set import small_trunk
-from training import files
+from training.datasets import example_files
 from training.models import Dataset, ModelVersion
-from training.registry import register_bundle
-from vision.artifacts import save_bundle
-from vision.recipes import Recipe, recipe
+from training.registry.versions import register_bundle
+from vision.bundles.bundle import save_bundle
+from vision.training.head_recipes import Recipe, recipe
 
 IMAGES = 80
 QUICK = recipe("full").with_changes(heads=["gender"], epochs=3, batch=16, mirror=False)
@@ -24,7 +24,7 @@ def small_dataset(name: str = "tiny") -> Dataset:
     for number in range(IMAGES):
         SampleFactory.create(
             dataset=dataset,
-            digest=files.keep(jpeg(number)),
+            digest=example_files.keep(jpeg(number)),
             age=rng.randint(1, 90),
             gender=rng.randint(0, 1),
             race=rng.randint(0, 4),

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from tests.factories import DatasetFactory
 from training.models import RunState, TrainingRun
-from vision.recipes import FULL
+from vision.training.head_recipes import FULL
 
 
 def age_epochs(count: int) -> list[dict[str, dict[str, float]]]:

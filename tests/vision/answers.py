@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.scores import Scores
+from vision.evaluation.scores import Scores
 
 IMAGES = 1127
 # How two trainings on UTKFace differ: years of an image's error, and shares of answers that only

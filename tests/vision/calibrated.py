@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.artifacts import Bundle
-from vision.dataset import Example
-from vision.engine import Engine
-from vision.fit import Fitted
-from vision.losses import head_truth
+from vision.bundles.bundle import Bundle
+from vision.data.utkface import Example
+from vision.heads.losses import head_truth
+from vision.inference.engine import Engine
+from vision.training.head_training import Fitted
 from vision.training.progress import validation_figures
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from vision.detection import Detector, load_detector
-from vision.engine import Engine
-from vision.pipeline import Pipeline
+from vision.inference.engine import Engine
+from vision.inference.pipeline import Pipeline
 
 STARTER = Path(__file__).parents[2] / "weights" / "starter"
 

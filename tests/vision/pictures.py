@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vision.photos import read_photo
+from vision.photos.decoding import read_photo
 
 LIMITS = {"max_bytes": 2**20, "max_pixels": 1_000_000}
 UPRIGHT = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from vision.pretrain_recipe import Augmentation
-from vision.reading import AS_THEY_ARE, Reading
+from vision.crops.reading import AS_THEY_ARE, Reading
+from vision.training.network_recipes import Augmentation
 from vision.training.views import RenderViews, draw_views
 
 SIDE, SIZE = 110, 96

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vision.ages import AgeBand, Ages, quantile, stretch_of
+from vision.heads.ages import AgeBand, Ages, quantile, stretch_of
 from vision.labels import AGE_BINS
 from vision.types import AgeEstimate
 

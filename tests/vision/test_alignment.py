@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from vision.alignment import TEMPLATE, align_face, similarity
+from vision.crops.alignment import TEMPLATE, align_face, similarity
 from vision.detection import Detector
 from vision.detection.template import landmark_shares
-from vision.engine import Engine
-from vision.photos import encode_jpeg
+from vision.inference.engine import Engine
+from vision.photos.decoding import encode_jpeg
 from vision.types import AgeEstimate, Box, Detection
 
 PORTRAIT = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vision.artifacts import (
+from vision.bundles.bundle import (
     MANIFEST,
     WEIGHTS,
     copy_bundle,

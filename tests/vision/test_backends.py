@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.vision.trained_here import VALIDATION, figures, images, outputs, train
-from vision.dataset import Curated
-from vision.engine import Engine
+from vision.data.utkface import Curated
+from vision.inference.engine import Engine
 
 ROOT = Path(__file__).parents[2]
 # JAX is always there. PyTorch is too large to be asked of everyone.

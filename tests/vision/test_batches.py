@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vision.dataset import Labels
-from vision.losses import Truth
-from vision.pretrain_recipe import Augmentation, pretrain_recipe
-from vision.targets import NothingToLearn, Targets, targets
+from vision.data.utkface import Labels
+from vision.heads.losses import Truth
+from vision.heads.targets import NothingToLearn, Targets, targets
 from vision.training.batches import FeatureBatches, FeatureRows, Order, ViewBatches
+from vision.training.network_recipes import Augmentation, pretrain_recipe
 
 RECIPE = pretrain_recipe("starter-cpu")
 ORDER = Order(seed=3, count=22, batch=4)

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.vision.training_set import small_trunk
-from vision.artifacts import Bundle
-from vision.backbone import CONVOLUTIONS, build_trunk, preprocess, trunk_tensors
-from vision.batchnorm import build_network, folded_trunk, start_from
-from vision.engine import build_model
-from vision.heads import head_tensors
-from vision.pretrain_recipe import pretrain_recipe
+from vision.backbone.vgg16 import CONVOLUTIONS, build_trunk, preprocess, trunk_tensors
+from vision.bundles.bundle import Bundle
+from vision.heads.specs import head_tensors
+from vision.inference.engine import build_model
+from vision.training.batchnorm import build_network, folded_trunk, start_from
+from vision.training.network_recipes import pretrain_recipe
 
 SPECS = pretrain_recipe("starter-cpu").heads
 TRAINED = pretrain_recipe("starter-cpu").trained_heads

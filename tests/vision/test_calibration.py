@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vision.ages import stretch_of
-from vision.calibration import calibrate
-from vision.dataset import Labels
-from vision.heads import (
+from vision.data.utkface import Labels
+from vision.heads.ages import stretch_of
+from vision.heads.calibration import calibrate
+from vision.heads.losses import head_truth
+from vision.heads.specs import (
     HeadSpec,
     class_probabilities,
     expected_years,
@@ -19,8 +20,7 @@ from vision.heads import (
     unstretched_ages,
 )
 from vision.labels import GENDERS, RACES
-from vision.losses import head_truth
-from vision.recipes import recipe
+from vision.training.head_recipes import recipe
 from vision.types import AgeEstimate
 
 RNG = np.random.default_rng(7)

@@ -1,7 +1,7 @@
 """Which of several copies is used, and why the others are not."""
 
-from vision.cleaning import Reason, Record, judge_copies
-from vision.dataset import Labels
+from vision.data.cleaning import Reason, Record, judge_copies
+from vision.data.utkface import Labels
 
 
 def record(key: int, name: str, content: int, labels: Labels = Labels(30, 0, 0)) -> Record:  # noqa: B008

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from tests.vision.training_set import make_curated
-from vision.crops import CropsUnusable, crops_folder, decode_crops, open_crops
-from vision.dataset import Curated
+from vision.caches.crops import CropsUnusable, crops_folder, decode_crops, open_crops
+from vision.caches.features import ExampleUnreadable
+from vision.data.utkface import Curated
 from vision.diskspace import DiskFull
-from vision.evaluate import read_crop
-from vision.features import ExampleUnreadable
+from vision.evaluation.evaluate import read_crop
 
 SIDE = 40
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def test_a_kill_leaves_an_array_that_is_gone_on_with(curated: Curated, tmp_path:
         "import time\n"
         "from pathlib import Path\n"
         "from tests.vision.training_set import make_curated\n"
-        "from vision.crops import decode_crops\n"
+        "from vision.caches.crops import decode_crops\n"
         f"curated = make_curated(Path({str(tmp_path / 'images')!r}), train=600, validation=40)\n"
         "hang = lambda done, total: time.sleep(60 if done >= 512 else 0)\n"
         f"decode_crops(curated, {SIDE}, Path({str(tmp_path)!r}), hang)\n"
@@ -110,7 +110,7 @@ def test_an_image_that_is_gone_is_said(tmp_path: Path) -> None:
 def test_a_disk_without_room_is_said_before_anything_is_written(
     curated: Curated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vision.crops.free_bytes", lambda _folder: 1000)
+    monkeypatch.setattr("vision.caches.crops.free_bytes", lambda _folder: 1000)
     with pytest.raises(DiskFull, match="room for 1 kB"):
         decode_crops(curated, SIDE, tmp_path, quiet)
     assert not list(tmp_path.rglob("crops.*"))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.cleaning import Reason
-from vision.curation import (
+from vision.data.cleaning import Reason
+from vision.data.selection import (
     CLASSIC,
     EXAM,
     FULL,
@@ -25,7 +25,7 @@ from vision.curation import (
     split_of_bucket,
     with_exam,
 )
-from vision.dataset import Labels
+from vision.data.utkface import Labels
 
 
 def candidates(count: int = 4000, seed: int = 1) -> list[Candidate]:

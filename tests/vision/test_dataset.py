@@ -4,13 +4,7 @@ import hashlib
 
 import pytest
 
-from vision.dataset import (
-    LabelOutOfRange,
-    Labels,
-    MalformedName,
-    parse_name,
-    split_bucket,
-)
+from vision.data.utkface import LabelOutOfRange, Labels, MalformedName, parse_name, split_bucket
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.vision.training_set import SIZE, make_curated, small_trunk
-from vision.demand import checkpoint_bytes, feature_bytes
-from vision.features import MIRRORED, PLAIN, open_features
-from vision.fit import fit
-from vision.recipes import Recipe, recipe
+from vision.caches.features import MIRRORED, PLAIN, open_features
+from vision.training.disk_estimate import checkpoint_bytes, feature_bytes
+from vision.training.head_recipes import Recipe, recipe
+from vision.training.head_training import fit
 
 ONE_EPOCH = recipe("full").with_changes(epochs=1, batch=8)
 

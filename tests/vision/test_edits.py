@@ -11,11 +11,11 @@ from PIL import Image as Pillow
 
 from tests.vision.oracle import Oracle, says
 from tests.vision.oracle import crop as grey_crop
-from vision.dataset import Labels
-from vision.edits import EDITS, SAMPLE, compressed, edit_figures, noisy
-from vision.evaluate import evaluate
-from vision.labelled_files import LabelledFile
-from vision.robustness import KEYS, changed, draw, unchanged
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Labels
+from vision.evaluation.edits import EDITS, SAMPLE, compressed, edit_figures, noisy
+from vision.evaluation.evaluate import evaluate
+from vision.evaluation.robustness import KEYS, changed, draw, unchanged
 from vision.types import AgeEstimate, ClassEstimate, FaceAttributes, Image
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vision.artifacts import Bundle, load_bundle, save_bundle
-from vision.backbone import CONVOLUTIONS, build_trunk, preprocess, trunk_tensors
-from vision.engine import Engine
+from vision.backbone.precision import choose_precision
+from vision.backbone.vgg16 import CONVOLUTIONS, build_trunk, preprocess, trunk_tensors
+from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.errors import BundleIncompatible
-from vision.heads import build_head, classic_heads, expected_years
+from vision.heads.specs import build_head, classic_heads, expected_years
+from vision.inference.engine import Engine
 from vision.labels import HEADS
-from vision.precision import choose_precision
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "weights" / "starter"

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from tests.vision.oracle import Oracle, crop, says
-from vision.dataset import Labels, split_bucket
-from vision.engine import Engine
-from vision.evaluate import evaluate, read_crop
-from vision.labelled_files import LabelledFile, LabelledFiles
+from vision.data.labelled_files import LabelledFile, LabelledFiles
+from vision.data.utkface import Labels, split_bucket
+from vision.evaluation.evaluate import evaluate, read_crop
+from vision.inference.engine import Engine
 from vision.types import FaceAttributes
 
 

@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 
 from tests.vision.training_set import ROW_BYTES, SIZE, make_curated, small_trunk
-from vision.artifacts import Bundle
-from vision.backbone import build_trunk, preprocess
-from vision.dataset import Example
-from vision.diskspace import DiskFull
-from vision.evaluate import read_crop
-from vision.feature_files import FeaturesBusy
-from vision.features import (
+from vision.backbone.vgg16 import build_trunk, preprocess
+from vision.bundles.bundle import Bundle
+from vision.caches.feature_files import FeaturesBusy
+from vision.caches.features import (
     MIRRORED,
     PLAIN,
     ExampleUnreadable,
@@ -23,7 +20,10 @@ from vision.features import (
     Wanted,
     open_features,
 )
-from vision.reading import Reading
+from vision.crops.reading import Reading
+from vision.data.utkface import Example
+from vision.diskspace import DiskFull
+from vision.evaluation.evaluate import read_crop
 
 PLENTY = 10**9
 
@@ -112,7 +112,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.vision.training_set import make_curated, small_trunk
-from vision.features import PLAIN, open_features
+from vision.caches.features import PLAIN, open_features
 
 def die(done, total):
     if done >= 160:

@@ -12,20 +12,20 @@ from safetensors.numpy import save_file
 
 from tests.vision.calibrated import assert_calibrated
 from tests.vision.training_set import SIZE, make_curated, small_trunk
-from vision.artifacts import Bundle, load_bundle, save_bundle
-from vision.crops import measured_reading
-from vision.dataset import Curated, Labels
+from vision.bundles.bundle import Bundle, load_bundle, save_bundle
+from vision.caches.crops import measured_reading
+from vision.caches.features import PLAIN, open_features
+from vision.data.utkface import Curated, Labels
 from vision.diskspace import DiskFull
-from vision.engine import Engine
-from vision.evaluate import read_crop
-from vision.features import PLAIN, open_features
-from vision.fit import Fitted, fit
-from vision.heads import parse_heads
+from vision.evaluation.evaluate import read_crop
+from vision.heads.specs import parse_heads
+from vision.heads.targets import NothingToLearn, weighted_head
+from vision.inference.engine import Engine
 from vision.labels import GENDERS
-from vision.recipes import Recipe, recipe
-from vision.targets import NothingToLearn, weighted_head
 from vision.training import trainer
 from vision.training.checkpoints import Checkpoint, CheckpointUnusable, load_checkpoint
+from vision.training.head_recipes import Recipe, recipe
+from vision.training.head_training import Fitted, fit
 from vision.training.progress import FitProgress, LossDiverged
 from vision.types import FaceAttributes
 

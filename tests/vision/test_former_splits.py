@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from vision.cleaning import Reason
-from vision.curation import FULL
-from vision.dataset import Labels
-from vision.former_splits import FormerImage, former_selection
-from vision.inspection import inspect
-from vision.labelled_files import LabelledFile, LabelledFiles
+from vision.data.cleaning import Reason
+from vision.data.former_splits import FormerImage, former_selection
+from vision.data.inspection import inspect
+from vision.data.labelled_files import LabelledFile, LabelledFiles
+from vision.data.selection import FULL
+from vision.data.utkface import Labels
 
 ADULT = Labels(30, 0, 0)
 

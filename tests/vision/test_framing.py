@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from tests.vision.training_set import SIZE
-from vision.alignment import TEMPLATE
-from vision.dataset import Labels
-from vision.framing import FRAMINGS, Framing, paste, photo_figures, reframe
-from vision.labelled_files import LabelledFile
-from vision.robustness import KEYS, figures_by_change
+from vision.crops.alignment import TEMPLATE
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Labels
+from vision.evaluation.crop_robustness import FRAMINGS, Framing, paste, photo_figures, reframe
+from vision.evaluation.robustness import KEYS, figures_by_change
 from vision.types import AgeEstimate, Box, ClassEstimate, Detection, FaceAttributes, Image
 
 

@@ -7,12 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vision.ages import AgeBand
-from vision.backbone import build_trunk
+from vision.backbone.vgg16 import build_trunk
 from vision.errors import BundleIncompatible
-from vision.heads import HeadSpec, build_head, classic_heads, parse_heads, read_estimates, sharpen
+from vision.heads.ages import AgeBand
+from vision.heads.specs import (
+    HeadSpec,
+    build_head,
+    classic_heads,
+    parse_heads,
+    read_estimates,
+    sharpen,
+)
 from vision.labels import AGE_BINS, GENDERS, RACES
-from vision.recipes import recipe
+from vision.training.head_recipes import recipe
 from vision.types import AgeEstimate, ClassEstimate
 
 REFERENCE = np.load(Path(__file__).parent / "data" / "starter_reference.npz")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.utkface import write_folder, write_zip
-from vision.dataset import DatasetUnreadable, Labels
-from vision.labelled_files import LabelledFiles
+from vision.data.labelled_files import LabelledFiles
+from vision.data.utkface import DatasetUnreadable, Labels
 
 TABLE = b"file,age,gender,race\none.png,30,female,Asian\nsub/two.jpg,4,0,3\n"
 FILES = {"one.png": b"1", "sub/two.jpg": b"2"}

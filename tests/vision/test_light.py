@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from vision.edits import darkened
-from vision.light import brighten, highlights
+from vision.crops.light import brighten, highlights
+from vision.evaluation.edits import darkened
 from vision.types import LUMA, Image
 
 PORTRAIT: Image = data.astronaut()  # type: ignore[no-untyped-call]

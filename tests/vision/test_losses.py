@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vision.losses import age_distribution_loss, balancing_weights
+from vision.heads.losses import age_distribution_loss, balancing_weights
 
 
 def gaussian(centre: float, sigma: float = 2.5) -> NDArray[np.float32]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.vision.planted import EDITS, saved
-from vision.inspection import inspect
-from vision.near_copies import are_copies, candidates, look_at, mirrored, within
+from vision.data.inspection import inspect
+from vision.data.near_copies import are_copies, candidates, look_at, mirrored, within
 
 SIDE = 200
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.vision.answers import older, two_models, wrong
+from vision.evaluation.paired import FALSE_ALARMS, GroupLoss, Loss, by_group, overall
+from vision.evaluation.scores import Scores
 from vision.labels import RACES
-from vision.paired import FALSE_ALARMS, GroupLoss, Loss, by_group, overall
-from vision.scores import Scores
 
 FIGURES = ("age_mae", "gender_accuracy", "race_accuracy")
 FIRST, OTHER = two_models()

@@ -22,9 +22,15 @@ from tests.vision.pictures import (
     stored_for,
 )
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
-from vision.photo_files import FORMATS
-from vision.photos import crop_face, decode_upright, encode_jpeg, make_thumbnail, read_photo
-from vision.png import PNG_SIGNATURE
+from vision.photos.decoding import (
+    crop_face,
+    decode_upright,
+    encode_jpeg,
+    make_thumbnail,
+    read_photo,
+)
+from vision.photos.formats import FORMATS
+from vision.photos.png import PNG_SIGNATURE
 from vision.types import Box
 
 FORMAT_NAMES = [*FORMATS]

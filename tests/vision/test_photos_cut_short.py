@@ -10,8 +10,8 @@ from PIL import Image
 
 from tests.vision.pictures import encoded
 from vision.errors import PhotoError, PhotoUnreadable
-from vision.jpeg import Jpeg, missing_share
-from vision.photos import CUT_SHORT, decode_upright, read_photo
+from vision.photos.decoding import CUT_SHORT, decode_upright, read_photo
+from vision.photos.jpeg import Jpeg, missing_share
 
 LIMITS = {"max_bytes": 2**24, "max_pixels": 10_000_000}
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")

@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 
 from tests.vision.pictures import LIMITS, UPRIGHT, colours, encoded, quarters, read, stored_for
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
-from vision.photos import decode_upright, encode_jpeg, read_photo
+from vision.photos.decoding import decode_upright, encode_jpeg, read_photo
 
 JPEG = encoded(quarters(), "JPEG", quality=95)
 TIFF_KINDS = ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"]

@@ -18,8 +18,8 @@ from tests.vision.pictures import (
     stored_for,
 )
 from vision.errors import PhotoUnreadable
-from vision.photos import read_photo
-from vision.png import PNG_SIGNATURE
+from vision.photos.decoding import read_photo
+from vision.photos.png import PNG_SIGNATURE
 
 LIMITS = {"max_bytes": 15 * 2**20, "max_pixels": 1_000_000}
 NOISE = np.random.default_rng(0).bytes(1_500_000)

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from vision.errors import PhotoUnreadable
-from vision.photos import encode_jpeg
-from vision.pipeline import Pipeline
+from vision.inference.pipeline import Pipeline
+from vision.photos.decoding import encode_jpeg
 from vision.types import PhotoResult
 
 

@@ -14,16 +14,21 @@ import pytest
 
 from tests.vision.calibrated import assert_calibrated
 from tests.vision.training_set import make_curated, small_trunk
-from vision.artifacts import Bundle, load_bundle, save_bundle
-from vision.backbone import TRUNK_TENSORS
-from vision.crops import decode_crops, whole
-from vision.dataset import Curated
-from vision.engine import Engine
-from vision.fit import Fitted
+from vision.backbone.vgg16 import TRUNK_TENSORS
+from vision.bundles.bundle import Bundle, load_bundle, save_bundle
+from vision.caches.crops import decode_crops, whole
+from vision.data.utkface import Curated
+from vision.inference.engine import Engine
 from vision.labels import GENDERS
-from vision.pretrain import TooFewImages, Trained, pretrain, train_network
-from vision.pretrain_recipe import Augmentation, PretrainRecipe, PretrainStage, pretrain_recipe
 from vision.training.checkpoints import CheckpointUnusable
+from vision.training.head_training import Fitted
+from vision.training.network_recipes import (
+    Augmentation,
+    PretrainRecipe,
+    PretrainStage,
+    pretrain_recipe,
+)
+from vision.training.network_training import TooFewImages, Trained, pretrain, train_network
 from vision.training.progress import FitProgress, LossDiverged, Metrics
 
 QUICK = pretrain_recipe("starter-cpu").with_changes(
@@ -169,7 +174,7 @@ def test_a_kill_costs_nothing_but_time(
         "import vision.training.trainer as loop\n"
         "from tests.vision.test_pretrain import QUICK\n"
         "from tests.vision.training_set import make_curated\n"
-        "from vision.pretrain import pretrain\n"
+        "from vision.training.network_training import pretrain\n"
         f"data = make_curated(Path({str(images)!r}), train=40, validation=20)\n"
         "def watch(progress):\n"
         "    if progress.phase == '2: 64 px' and progress.done == 2:\n"

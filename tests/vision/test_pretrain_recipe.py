@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from vision.curation import RECIPES as CURATIONS
-from vision.heads import classic_heads
-from vision.pretrain_recipe import (
+from vision.data.selection import RECIPES as CURATIONS
+from vision.heads.specs import classic_heads
+from vision.training.head_recipes import RecipeInvalid, recipe
+from vision.training.network_recipes import (
     PRETRAIN_RECIPES,
     PretrainRecipe,
     PretrainStage,
     is_pretraining,
     pretrain_recipe,
 )
-from vision.recipes import RecipeInvalid, recipe
 
 
 @pytest.mark.parametrize("name", PRETRAIN_RECIPES)

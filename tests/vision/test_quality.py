@@ -7,12 +7,8 @@ import pytest
 from PIL import Image as Pillow
 from skimage import data
 
-from vision.alignment import TEMPLATE, align_face
-from vision.detection import Detector
-from vision.edits import blurred, darkened
-from vision.photos import encode_jpeg
-from vision.pipeline import Pipeline
-from vision.quality import (
+from vision.crops.alignment import TEMPLATE, align_face
+from vision.crops.quality import (
     BLURRED,
     CUT,
     DARK,
@@ -30,6 +26,10 @@ from vision.quality import (
     warnings_of,
     widening_of,
 )
+from vision.detection import Detector
+from vision.evaluation.edits import blurred, darkened
+from vision.inference.pipeline import Pipeline
+from vision.photos.decoding import encode_jpeg
 from vision.types import Box, Detection, FaceResult, Image, PhotoResult, Quality
 
 PORTRAIT: Image = data.astronaut()  # type: ignore[no-untyped-call]

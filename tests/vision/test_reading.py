@@ -11,21 +11,26 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.vision.training_set import SIZE, make_curated, small_trunk
-from vision.artifacts import Bundle
-from vision.crops import decode_crops, measured_reading, read_example, whole
-from vision.dataset import Curated
-from vision.edits import darkened
-from vision.engine import Engine
+from vision.bundles.bundle import Bundle
+from vision.caches.crops import decode_crops, measured_reading, read_example, whole
+from vision.caches.features import MIRRORED, PLAIN, Extractor, open_features
+from vision.crops.light import brighten, highlights
+from vision.crops.reading import AS_THEY_ARE, Reading, measured, sample
+from vision.crops.softness import soften, softness
+from vision.data.utkface import Curated
 from vision.errors import BundleIncompatible
-from vision.features import MIRRORED, PLAIN, Extractor, open_features
-from vision.fit import Fitted, fit
-from vision.light import brighten, highlights
-from vision.pretrain import pretrain
-from vision.pretrain_recipe import Augmentation, PretrainRecipe, PretrainStage, pretrain_recipe
-from vision.reading import AS_THEY_ARE, Reading, measured, sample
-from vision.recipes import recipe
-from vision.softness import soften, softness
+from vision.evaluation.edits import darkened
+from vision.inference.engine import Engine
 from vision.training.folder import settled_readings
+from vision.training.head_recipes import recipe
+from vision.training.head_training import Fitted, fit
+from vision.training.network_recipes import (
+    Augmentation,
+    PretrainRecipe,
+    PretrainStage,
+    pretrain_recipe,
+)
+from vision.training.network_training import pretrain
 from vision.training.views import RenderViews, draw_views
 
 SOFT = Reading(softness=-3.0)

@@ -8,7 +8,16 @@ from PIL import Image as Pillow
 from skimage import data
 
 from vision.detection import Detector
-from vision.detection.recall import COLUMNS, ROLLS, ROWS, SIZES, Pasted, matched, measure, picture
+from vision.evaluation.detection_recall import (
+    COLUMNS,
+    ROLLS,
+    ROWS,
+    SIZES,
+    Pasted,
+    matched,
+    measure,
+    picture,
+)
 from vision.types import Box, Detection, Image
 
 PORTRAIT = Pillow.fromarray(data.astronaut())  # type: ignore[no-untyped-call]

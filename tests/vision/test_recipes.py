@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from vision.curation import RECIPES as CURATIONS
-from vision.heads import build_head, classic_heads
+from vision.data.selection import RECIPES as CURATIONS
+from vision.heads.specs import build_head, classic_heads
 from vision.labels import RACES
-from vision.recipes import RECIPES, Recipe, RecipeInvalid, recipe
+from vision.training.head_recipes import RECIPES, Recipe, RecipeInvalid, recipe
 
 
 def test_the_decks_age_head_has_the_decks_parameters() -> None:

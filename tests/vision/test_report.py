@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from tests.vision.oracle import Oracle, crop, says
-from vision.dataset import Labels
-from vision.evaluate import evaluate
-from vision.fairness import ENOUGH
-from vision.labelled_files import LabelledFile
-from vision.report import describe, readings, report
-from vision.scores import collect
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Labels
+from vision.evaluation.evaluate import evaluate
+from vision.evaluation.fairness import ENOUGH
+from vision.evaluation.report import describe, readings, report
+from vision.evaluation.scores import collect
 from vision.types import ClassEstimate, FaceAttributes
 
 

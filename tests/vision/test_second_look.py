@@ -5,10 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.vision.training_set import make_curated, small_trunk
-from vision.artifacts import Bundle
-from vision.engine import Engine
-from vision.evaluate import read_crop
-from vision.heads import HeadSpec, unsure
+from vision.bundles.bundle import Bundle
+from vision.evaluation.evaluate import read_crop
+from vision.heads.specs import HeadSpec, unsure
+from vision.inference.engine import Engine
 
 Outputs = dict[str, NDArray[np.float32]]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from skimage import data
 
-from vision.softness import blur, soften, softness
+from vision.crops.softness import blur, soften, softness
 
 FACE = Image.fromarray(data.astronaut()).crop((168, 60, 282, 174))  # type: ignore[no-untyped-call]
 SIZES = [48, 96, 160, 224]

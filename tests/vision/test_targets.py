@@ -2,9 +2,9 @@
 
 import pytest
 
-from vision.dataset import Labels
-from vision.recipes import recipe
-from vision.targets import targets, weighted_head
+from vision.data.utkface import Labels
+from vision.heads.targets import targets, weighted_head
+from vision.training.head_recipes import recipe
 
 HEADS = {head.name: head for head in recipe("full").heads}
 # Sixteen white men, four white women, and one of "others".

@@ -9,7 +9,7 @@ import pytest
 from tests.vision.planted import EDITS, saved
 from tests.vision.test_artifacts import DESCRIPTION, TENSORS
 from tests.vision.test_near_copies import picture
-from vision.artifacts import (
+from vision.bundles.bundle import (
     MANIFEST,
     TRAINED_ON,
     add_trained_on,
@@ -18,12 +18,12 @@ from vision.artifacts import (
     read_manifest,
     save_bundle,
 )
-from vision.dataset import Labels
+from vision.bundles.seen import SeenCounter, has_seen
+from vision.bundles.trained_on import TrainedOn, of_examples
+from vision.data.inspection import inspect
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Labels
 from vision.errors import BundleCorrupt
-from vision.inspection import inspect
-from vision.labelled_files import LabelledFile
-from vision.seen import SeenCounter, has_seen
-from vision.trained_on import TrainedOn, of_examples
 
 
 def learnt_from(*files: bytes, selection: str = "f" * 64) -> TrainedOn:

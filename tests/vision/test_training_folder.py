@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from vision.recipes import recipe
 from vision.training.checkpoints import CheckpointUnusable
 from vision.training.folder import claim_folder
+from vision.training.head_recipes import recipe
 
 
 def test_a_kill_while_a_folder_is_claimed_leaves_it_free(

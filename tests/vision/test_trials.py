@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from vision.dataset import Labels
-from vision.edits import blurred
-from vision.labelled_files import LabelledFile
-from vision.pipeline import Pipeline
-from vision.robustness import KEYS
-from vision.trials import TRIALS, Trial, trial_figures
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Labels
+from vision.evaluation.degraded_faces import TRIALS, Trial, trial_figures
+from vision.evaluation.edits import blurred
+from vision.evaluation.robustness import KEYS
+from vision.inference.pipeline import Pipeline
 
 PORTRAIT = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
 

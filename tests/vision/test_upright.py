@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from vision.data.labelled_files import LabelledFiles
 from vision.detection import Detector
-from vision.labelled_files import LabelledFiles
-from vision.photos import encode_jpeg
-from vision.pipeline import Pipeline
+from vision.inference.pipeline import Pipeline
+from vision.photos.decoding import encode_jpeg
 from vision.types import Detection, FaceResult, PhotoResult
 
 PORTRAIT = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from tests.vision.vggface_file import FILE, Weights, draw_weights, write_weights
-from vision.backbone import build_trunk, trunk_tensors
-from vision.keras_vggface_compat import utils
+from vision.backbone.keras_vggface import utils
+from vision.backbone.vgg16 import build_trunk, trunk_tensors
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_a_bundles_tensors_serve_as_well(weights: Weights) -> None:
 
 def test_the_stand_ins_are_gone_after_the_import() -> None:
     script = (
-        "import sys, vision.keras_vggface_compat\n"
+        "import sys, vision.backbone.keras_vggface\n"
         "left = [n for n in ('keras.engine', 'keras.engine.topology', 'keras.utils.data_utils',"
         " 'keras.utils.layer_utils') if n in sys.modules]\n"
         "sys.exit(repr(left) if left else 0)\n"

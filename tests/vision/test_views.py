@@ -26,15 +26,15 @@ from tests.vision.rendered_here import (
     rendered,
     still,
 )
-from vision.edits import EDITS, darkened
-from vision.labelled_files import LabelledFiles
-from vision.precision import computing_in
-from vision.pretrain_recipe import Augmentation
-from vision.reading import Reading
-from vision.recipes import RecipeInvalid
-from vision.robustness import Change
-from vision.softness import blur
+from vision.backbone.precision import computing_in
+from vision.crops.reading import Reading
+from vision.crops.softness import blur
+from vision.data.labelled_files import LabelledFiles
+from vision.evaluation.edits import EDITS, darkened
+from vision.evaluation.robustness import Change
 from vision.training import view_ops
+from vision.training.head_recipes import RecipeInvalid
+from vision.training.network_recipes import Augmentation
 from vision.training.views import (
     MOST_BLUR,
     MOST_JPEG,

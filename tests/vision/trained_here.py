@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.vision.training_set import SIZE, make_curated, small_trunk
-from vision.artifacts import save_bundle
-from vision.dataset import Curated
-from vision.engine import Engine
-from vision.evaluate import evaluate, read_crop
-from vision.fit import fit
-from vision.labelled_files import LabelledFile
-from vision.recipes import recipe
+from vision.bundles.bundle import save_bundle
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Curated
+from vision.evaluation.evaluate import evaluate, read_crop
+from vision.inference.engine import Engine
+from vision.training.head_recipes import recipe
+from vision.training.head_training import fit
 from vision.training.progress import Metrics
 
 # So many images and steps, so small, that heads of one layer come close to the best they can be,

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vision.artifacts import Bundle, load_bundle
-from vision.dataset import Curated, Example, Labels
+from vision.bundles.bundle import Bundle, load_bundle
+from vision.data.utkface import Curated, Example, Labels
 
 STARTER = Path(__file__).parents[2] / "weights" / "starter"
 SIZE = 48

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.backbone import CONVOLUTIONS, build_trunk, trunk_tensors
+from vision.backbone.vgg16 import CONVOLUTIONS, build_trunk, trunk_tensors
 
 Weights = dict[str, NDArray[np.float32]]
 FILE = "rcmalli_vggface_tf_notop_vgg16.h5"

@@ -1,5 +1,5 @@
 """The administrators' pages: datasets and their charts, images, runs, model versions."""
 
-from . import corrections, datasets, runs, samples, trainings, versions
+from . import datasets, runs, samples, trainings, versions, withdrawals
 
-__all__ = ["corrections", "datasets", "runs", "samples", "trainings", "versions"]
+__all__ = ["datasets", "runs", "samples", "trainings", "versions", "withdrawals"]

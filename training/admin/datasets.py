@@ -15,14 +15,15 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from vision.curation import RECIPES
+from training.datasets import curations, example_files, mean_faces
+from training.datasets.import_runs import ImportRefused, request_import
+from training.datasets.label_issues import request_review
+from training.eda import dataset_charts, dataset_figures
+from vision.data.selection import RECIPES
 
-from .. import curations, eda, eda_charts, files, mean_faces
 from ..charts import as_csv
 from ..forms import ImportForm
-from ..imports import ImportRefused, request_import
 from ..models import Curation, Dataset
-from ..reviews import request_review
 from . import galleries
 from .access import for_viewers
 
@@ -68,11 +69,11 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
 
     def delete_model(self, request: HttpRequest, dataset: Dataset) -> None:
         super().delete_model(request, dataset)
-        files.forget_orphans()
+        example_files.forget_orphans()
 
     def delete_queryset(self, request: HttpRequest, chosen: QuerySet[Dataset]) -> None:
         super().delete_queryset(request, chosen)
-        files.forget_orphans()
+        example_files.forget_orphans()
 
     def get_urls(self) -> list[URLPattern]:
         wrap = partial(for_viewers, self)
@@ -143,7 +144,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
             "title": _("%(name)s in charts") % {"name": dataset.name},
             "dataset": dataset,
             "train_url": _train_url(dataset.pk),
-            "sections": eda_charts.sections(dataset),
+            "sections": dataset_charts.sections(dataset),
             "mean_faces": _mean_face_links(dataset),
             "curations": curations.current(dataset).values(),
         }
@@ -176,7 +177,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     def chart_csv(self, _request: HttpRequest, pk: int, key: str) -> HttpResponse:
         """The numbers behind one chart."""
         dataset = get_object_or_404(Dataset, pk=pk)
-        for section in eda_charts.sections(dataset):
+        for section in dataset_charts.sections(dataset):
             for chart in section.charts:
                 if chart.key == key:
                     return _download(as_csv(chart), f"{dataset.name}-{key}.csv")
@@ -202,7 +203,7 @@ def _train_url(pk: int) -> str:
 
 
 def _mean_face_links(dataset: Dataset) -> list[dict[str, Any]]:
-    counts = eda.figures(dataset).used
+    counts = dataset_figures.figures(dataset).used
     return [
         {
             "url": reverse("admin:training_mean_face", args=[dataset.pk, face.race, face.gender]),

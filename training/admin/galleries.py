@@ -9,8 +9,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from .. import annotations, eda, rulings
-from ..galleries import DISPUTED, DOUBTS, TO_CHECK, doubted_in, page_of, sizes
+from training.datasets import annotations, overrides
+from training.datasets.galleries import DISPUTED, DOUBTS, TO_CHECK, doubted_in, page_of, sizes
+from training.eda import dataset_figures
+
 from ..models import Dataset, Doubt, ReasonChoice, Ruling, Sample, SplitName
 
 Deed = Callable[[QuerySet[Sample]], int]
@@ -19,9 +21,9 @@ Deed = Callable[[QuerySet[Sample]], int]
 def _deeds(show: str, user: Any) -> dict[str, Deed]:
     """What the buttons of a gallery do to the chosen images; each gives how many it concerned."""
     deeds: dict[str, Deed] = {
-        "keep": lambda chosen: rulings.rule(chosen, Ruling.KEEP),
-        "drop": lambda chosen: rulings.rule(chosen, Ruling.DROP),
-        "as_cleaned": lambda chosen: rulings.rule(chosen, Ruling.NONE),
+        "keep": lambda chosen: overrides.rule(chosen, Ruling.KEEP),
+        "drop": lambda chosen: overrides.rule(chosen, Ruling.DROP),
+        "as_cleaned": lambda chosen: overrides.rule(chosen, Ruling.NONE),
     }
     if show == TO_CHECK:
         deeds["confirm"] = lambda chosen: annotations.confirm(chosen, user)
@@ -48,7 +50,7 @@ def act(dataset: Dataset, request: HttpRequest) -> str:
 
 def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
     """What the gallery's template shows. Raises Http404 for what a gallery cannot show."""
-    reasons = {r: n for r, n in eda.figures(dataset).reasons.items() if r}
+    reasons = {r: n for r, n in dataset_figures.figures(dataset).reasons.items() if r}
     others = sizes(dataset)
     show = request.GET.get("show") or next(iter(reasons), DOUBTS["age"])
     if show not in {*ReasonChoice.values, *others} or show == ReasonChoice.NONE:
@@ -120,7 +122,7 @@ def _url(show: str, number: int = 1) -> str:
 
 
 def _card(sample: Any, show: str, reader: Any) -> dict[str, Any]:
-    """`sample` is one of `training.galleries.page_of`."""
+    """`sample` is one of `training.datasets.galleries.page_of`."""
     return {
         "sample": sample,
         "image": reverse("admin:training_sample_image", args=[sample.pk]) if sample.digest else "",

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from .. import runs
-from ..galleries import DOUBTS
+from training.datasets.galleries import DOUBTS
+from training.jobs import lifecycle
+
 from ..models import ExamRun, ImportRun, ReviewRun, Run, RunState
 from .phases import phase_name
 
@@ -123,16 +124,16 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
 
     def _act(self, request: HttpRequest, run: Run) -> None:
         if "cancel" in request.POST:
-            runs.cancel(run)
+            lifecycle.cancel(run)
             messages.info(request, _("The run stops at its next step."))
         elif "resume" in request.POST:
             self._resume(request, run)
 
     def _resume(self, request: HttpRequest, run: Run) -> None:
         try:
-            if runs.resume(run):
+            if lifecycle.resume(run):
                 messages.success(request, _("The run goes on where it stood."))
-        except runs.RunRefused as refused:
+        except lifecycle.RunRefused as refused:
             messages.error(request, str(refused))
 
     def has_add_permission(self, _request: HttpRequest) -> bool:

@@ -13,14 +13,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeNumericFilter
 
+from training.datasets import annotations, example_files
+from training.datasets.annotations import annotate, labels_of
+from training.datasets.contents import of_sample
+from training.datasets.overrides import relabel, rule
+from vision.data.inspection import as_thumbnail
 from vision.errors import PhotoError
-from vision.inspection import as_thumbnail
 
-from .. import annotations, files
-from ..annotations import annotate, labels_of
-from ..contents import of_sample
 from ..models import LabelName, Ruling, Sample, SplitName
-from ..rulings import relabel, rule
 from .access import for_viewers
 
 
@@ -115,7 +115,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         """The image itself, for administrators only."""
         sample = get_object_or_404(Sample, pk=pk)
         try:
-            data = as_thumbnail(files.path_of(sample.digest or "-").read_bytes())
+            data = as_thumbnail(example_files.path_of(sample.digest or "-").read_bytes())
         except (OSError, PhotoError):
             raise Http404 from None
         response = HttpResponse(data, content_type="image/jpeg")

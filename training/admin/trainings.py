@@ -13,14 +13,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
-from vision.recipes import RecipeInvalid
+from training.exams import gate
+from training.registry.versions import active_version
+from training.reports.learning_curves import epochs_of, learning_curves
+from training.runs import recipe_kinds
+from training.runs.trainings import TrainingRefused, request_training
+from vision.training.head_recipes import RecipeInvalid
 
-from .. import gate, recipes
 from ..forms import TrainingForm
-from ..learning_curves import epochs_of, learning_curves
 from ..models import ModelVersion, Run, RunState, TrainingRun
-from ..registry import active_version
-from ..trainings import TrainingRefused, request_training
 from .phases import steps
 from .runs import Fact, RunAdmin
 
@@ -166,7 +167,7 @@ def _steps(run: TrainingRun) -> list[Any]:
     if not run.is_open:
         return []
     try:
-        recipe = recipes.recorded(run.recipe)
+        recipe = recipe_kinds.recorded(run.recipe)
     except RecipeInvalid:
         return []
     return steps([_FIRST_PHASE, *recipe.phases, *_LAST_PHASES], run.phase)

@@ -18,14 +18,11 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from vision.errors import BundleError
-
-from .. import downloads, exam_tables, gate, report_charts
-from ..charts import as_csv
-from ..corrections import withdrawn_from
-from ..edit_tables import edits_table
-from ..exam_runs import is_needed, request_examination
-from ..metrics import (
+from training.datasets.corrections import withdrawn_from
+from training.exams import exam_tables, gate
+from training.exams.exam_runs import is_needed, request_examination
+from training.exams.paired_tables import paired_tables
+from training.registry.figures import (
     comparison,
     figure_text,
     gap_sentences,
@@ -33,10 +30,14 @@ from ..metrics import (
     test_sentences,
     withdrawn_sentences,
 )
+from training.registry.starter import waiting_starter
+from training.registry.versions import ACTIVATED, activate_version, active_version, previous_version
+from training.reports import downloads, version_charts
+from training.reports.edit_tables import edits_table
+from vision.errors import BundleError
+
+from ..charts import as_csv
 from ..models import ModelVersion
-from ..paired_tables import paired_tables
-from ..registry import ACTIVATED, activate_version, active_version, previous_version
-from ..starter import waiting_starter
 
 
 @admin.register(ModelVersion)
@@ -151,7 +152,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
                 *withdrawn_sentences(withdrawn_from(version)),
             ],
             "gaps": gap_sentences(version.report.get("gaps", ())),
-            "sections": report_charts.sections(version.report),
+            "sections": version_charts.sections(version.report),
             "manifest": json.dumps(_without_history(version.manifest), indent=2),
             "previous": previous_version() if version.is_active else None,
             "may_change": self.has_change_permission(request, version),
@@ -215,7 +216,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     def chart_csv(self, request: HttpRequest, pk: int, key: str) -> HttpResponse:
         """The numbers behind one chart."""
         version = self._version(request, pk)
-        for section in report_charts.sections(version.report):
+        for section in version_charts.sections(version.report):
             for chart in section.charts:
                 if chart.key == key:
                     table = HttpResponse(as_csv(chart), content_type="text/csv; charset=utf-8")

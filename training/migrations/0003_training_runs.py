@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelversion',
             name='report',
-            field=models.JSONField(default=dict, editable=False, help_text='How it does on its held-back test split, by `vision.report`.'),
+            field=models.JSONField(default=dict, editable=False, help_text='How it does on its held-back test split, by `vision.evaluation.report`.'),
         ),
         migrations.CreateModel(
             name='TrainingRun',

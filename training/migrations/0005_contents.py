@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
 # One statement, whatever there is: a row for every content, its split by its MD5 (see
-# `vision.curation.split_of_bucket`). Near copies are looked for later, with progress.
+# `vision.data.selection.split_of_bucket`). Near copies are looked for later, with progress.
 _CONTENTS = """
 INSERT INTO training_content (digest, perceptual_hash, split, "group", compared)
 SELECT digest, MIN(perceptual_hash),
@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 default=False,
                 editable=False,
-                help_text="Begun when splits were dealt as `vision.former_splits` does.",
+                help_text="Begun when splits were dealt as `vision.data.former_splits` does.",
             ),
         ),
         migrations.RunPython(keep_contents, migrations.RunPython.noop),

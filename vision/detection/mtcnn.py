@@ -13,7 +13,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..light import brighten
+from vision.crops.light import brighten
+
 from ..types import Box, Detection, Image
 from .boxes import Floats, Indices, shifted, squared, suppress, suppress_each, turned_back
 from .networks import Network, load_onet, load_pnet, load_rnet

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.photos.decoding import decode_upright
+
 from ..errors import PhotoError
-from ..photos import decode_upright
 from . import Detector
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from ..alignment import TEMPLATE, similarity
+from vision.crops.alignment import TEMPLATE, similarity
+
 from .boxes import Floats, Indices, suppress_each
 from .pyramid import Frames, Pyramid, patches_of
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..pretrain_recipe import PretrainRecipe
+from vision.training.network_recipes import PretrainRecipe
+
 from ..training.progress import FitProgress
 
 _SPARE = 0.03  # of the time, for what comes in between

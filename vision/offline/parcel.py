@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from ..crops import read_example
-from ..dataset import Curated, Example, Labels
+from vision.caches.crops import read_example
+from vision.data.utkface import Curated, Example, Labels
+from vision.training.network_recipes import PretrainRecipe
+
 from ..errors import VisionError
-from ..pretrain_recipe import PretrainRecipe
 from ..types import Image
 
 FORMAT_VERSION = 1

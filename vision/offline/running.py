@@ -10,10 +10,11 @@ from typing import Any
 import jax
 import keras
 
-from ..artifacts import Bundle, replace_durably
-from ..crops import decode_crops
-from ..pretrain import train_network
-from ..pretrain_recipe import PretrainRecipe
+from vision.bundles.bundle import Bundle, replace_durably
+from vision.caches.crops import decode_crops
+from vision.training.network_recipes import PretrainRecipe
+from vision.training.network_training import train_network
+
 from ..training.progress import FitProgress, Metrics
 from .budget import fitted_to, measure, reserve
 from .clock import Clock

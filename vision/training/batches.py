@@ -7,9 +7,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features import Features
-from ..pretrain_recipe import Augmentation
-from ..targets import Targets
+from vision.caches.features import Features
+from vision.heads.targets import Targets
+
+from .network_recipes import Augmentation
 from .views import draw_views
 
 Batch = tuple[Any, dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ..artifacts import replace_durably
+from vision.bundles.bundle import replace_durably
+
 from ..diskspace import full_disk_in_words
 from ..errors import VisionError
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..artifacts import replace_durably
+from vision.bundles.bundle import replace_durably
+from vision.crops.reading import AS_THEY_ARE, Reading
+
 from ..diskspace import full_disk_in_words
-from ..reading import AS_THEY_ARE, Reading
-from ..recipes import AnyRecipe, RecipeInvalid
 from .checkpoints import CheckpointUnusable
+from .head_recipes import AnyRecipe, RecipeInvalid
 
 
 def claim_folder(folder: Path, recipe: AnyRecipe, **others: str) -> None:

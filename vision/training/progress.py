@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.heads.losses import Truth, head_loss
+from vision.heads.specs import HeadSpec, class_probabilities, expected_years
+from vision.heads.targets import Targets
+
 from ..errors import VisionError
-from ..heads import HeadSpec, class_probabilities, expected_years
-from ..losses import Truth, head_loss
-from ..targets import Targets
 
 Metrics = dict[str, dict[str, float]]
 """Figures of an epoch by head: `loss` (as weighted in training), `validation_loss` (unweighted),

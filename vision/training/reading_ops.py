@@ -1,4 +1,4 @@
-"""`vision.reading` in the operations of Keras' backend: crops as the network is to see them."""
+"""`vision.crops.reading` in the operations of Keras' backend: crops as a network sees them."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -8,9 +8,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from ..light import BRIGHTEST
-from ..reading import Reading
-from ..softness import COARSE, FINE, LEAST_POWER, SIGMAS, SLICES, spectrum_plan
+from vision.crops.light import BRIGHTEST
+from vision.crops.reading import Reading
+from vision.crops.softness import COARSE, FINE, LEAST_POWER, SIGMAS, SLICES, spectrum_plan
+
 from ..types import LUMA
 from .view_ops import blurred, clipped
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import keras
 
-from ..losses import Loss
-from ..precision import on_accelerator
+from vision.backbone.precision import on_accelerator
+from vision.heads.losses import Loss
+
 from .batches import EpochBatches
 from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from .ema import ExponentialMovingAverage, copies

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from .. import softness
+from vision.crops import softness
 
 _BLOCK = 8  # pixels of a side, of what JPEG transforms at once
 NOISE_SIDE = 512

@@ -13,16 +13,17 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from ..pretrain_recipe import Augmentation
-from ..reading import Reading
+from vision.crops.reading import Reading
+
 from ..types import LUMA
 from . import view_ops
+from .network_recipes import Augmentation
 from .reading_ops import reading_steps
 
 _MIDDLE = 128.0  # the value that contrast leaves alone
 
-# The most: as far as `vision.edits` moves the pixels of a photo that is then reduced to a crop of
-# 96 to 128 pixels (a test measures it).
+# The most: as far as `vision.evaluation.edits` moves the pixels of a photo that is then reduced to
+# a crop of 96 to 128 pixels (a test measures it).
 MOST_BLUR = 1.3  # pixels of the view: σ of the Gaussian
 MOST_SHARPENING = 1.1  # of an unsharp mask with this σ in pixels of the view:
 SHARPENING_SIGMA = 1.0

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from faceroute_site.address import Address, AddressUnusable
 from faceroute_site.embedded_redis import RedisMissing
-from faceroute_site.serving import serve
-from faceroute_site.sole_run import AlreadyRunning
+from faceroute_site.instance_lock import AlreadyRunning
+from faceroute_site.one_machine import serve
 
 
 class Command(BaseCommand):

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training import imports, runs
-from training.eda import summary
+from training.datasets import import_runs
+from training.eda.dataset_figures import summary
+from training.jobs import lifecycle
 from training.management.commands._progress import ProgressLine
 from training.models import Dataset, ImportRun, RunState
 
@@ -27,10 +28,10 @@ class Command(BaseCommand):
         if dataset is None:
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
         waiting = ImportRun.objects.create(dataset=dataset, of_corrections=True)
-        run = runs.hold(ImportRun, waiting.pk)
+        run = lifecycle.hold(ImportRun, waiting.pk)
         if run is None:
             raise CommandError("A worker took the import before this command did.")
-        if imports.execute(run, ProgressLine(options["json"])) != RunState.DONE:
+        if import_runs.execute(run, ProgressLine(options["json"])) != RunState.DONE:
             raise CommandError(run.message)
         dataset.refresh_from_db()
         if options["json"]:

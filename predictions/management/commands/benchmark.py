@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.serving import resolve_bundle
+from training.registry.resolving import resolve_bundle
 from vision.errors import VisionError
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from vision.benchmark import benchmark
+        from vision.inference.benchmark import benchmark
 
         try:
             photo = options["photo"].read_bytes()

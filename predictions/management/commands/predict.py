@@ -17,9 +17,9 @@ from django.utils import timezone
 from predictions.failures import explain
 from predictions.models import Status
 from predictions.warnings import explained, explained_quality
-from training.serving import resolve_bundle
+from training.registry.resolving import resolve_bundle
 from vision.errors import BundleError, PhotoError, PhotoUnreadable
-from vision.photos import encode_jpeg, read_photo
+from vision.photos.decoding import encode_jpeg, read_photo
 from vision.types import PhotoResult
 
 _BATCH = 8
@@ -39,8 +39,8 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from vision.detection import load_detector
-        from vision.engine import Engine
-        from vision.pipeline import Pipeline
+        from vision.inference.engine import Engine
+        from vision.inference.pipeline import Pipeline
 
         try:
             engine = Engine.load(

@@ -12,8 +12,8 @@ from tests.predictions.api.conftest import client_of
 from tests.training.trainable import quick, small_dataset, small_version
 from tests.training.training_runs import training_run
 from training.models import Dataset, RunState, TrainingRun
-from training.trainings import execute, take
-from vision.recipes import recipe
+from training.runs.trainings import execute, take
+from vision.training.head_recipes import recipe
 
 # Committed as in life: the run's heart beats on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)

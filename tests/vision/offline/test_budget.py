@@ -7,7 +7,7 @@ import pytest
 
 from vision.offline import budget
 from vision.offline.budget import Pace, fitted_to, measure, reserve
-from vision.pretrain_recipe import PretrainRecipe, PretrainStage, pretrain_recipe
+from vision.training.network_recipes import PretrainRecipe, PretrainStage, pretrain_recipe
 from vision.training.progress import FitProgress
 
 ONE = pretrain_recipe("starter-gpu").with_changes(stages=(PretrainStage(64, 10, 16),))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.vision.training_set import make_curated
-from vision.crops import read_example
-from vision.dataset import Curated
+from vision.caches.crops import read_example
+from vision.data.utkface import Curated
 from vision.offline.parcel import (
     PARCEL,
     Parcel,
@@ -18,7 +18,7 @@ from vision.offline.parcel import (
     second_folder,
     write_parcel,
 )
-from vision.pretrain_recipe import pretrain_recipe
+from vision.training.network_recipes import pretrain_recipe
 
 RECIPE = pretrain_recipe("starter-gpu")
 SIDE = 55

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.vision.training_set import small_trunk
-from vision.artifacts import Bundle
+from vision.bundles.bundle import Bundle
 from vision.diskspace import DiskFull
 from vision.offline.clock import Log
 from vision.offline.results import ResultFolder, ResultUnusable, read_result

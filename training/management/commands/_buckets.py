@@ -1,10 +1,10 @@
-"""Only the crops of one bucket, as `vision.dataset.split_bucket` sorts them."""
+"""Only the crops of one bucket, as `vision.data.utkface.split_bucket` sorts them."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 
-from vision.dataset import split_bucket
-from vision.labelled_files import LabelledFile
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import split_bucket
 
 
 def add_bucket(parser: ArgumentParser) -> None:

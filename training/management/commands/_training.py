@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
-from training.trainings import execute, take
+from training.runs.trainings import execute, take
 from vision.errors import VisionError
 
 from ._database import ready_database

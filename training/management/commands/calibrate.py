@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.calibrating import calibrate_anew
-from training.registry import active_version
+from training.registry.versions import active_version
+from training.runs.recalibration import calibrate_anew
 from vision.errors import VisionError
 
 from ._database import ready_database

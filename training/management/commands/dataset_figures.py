@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.eda import summary
-from training.eda_charts import tables
+from training.eda.dataset_charts import tables
+from training.eda.dataset_figures import summary
 from training.models import Dataset
 
 

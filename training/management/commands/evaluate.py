@@ -11,13 +11,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.serving import resolve_bundle
-from vision.artifacts import load_bundle
-from vision.edits import SAMPLE, edit_figures
+from training.registry.resolving import resolve_bundle
+from vision.bundles.bundle import load_bundle
+from vision.bundles.seen import SeenCounter
+from vision.data.labelled_files import LabelledFile, LabelledFiles
 from vision.errors import VisionError
-from vision.labelled_files import LabelledFile, LabelledFiles
-from vision.robustness import draw
-from vision.seen import SeenCounter
+from vision.evaluation.edits import SAMPLE, edit_figures
+from vision.evaluation.robustness import draw
 
 from ._buckets import add_bucket, of_bucket
 
@@ -44,8 +44,8 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from vision.engine import Engine
-        from vision.evaluate import evaluate
+        from vision.evaluation.evaluate import evaluate
+        from vision.inference.engine import Engine
 
         progress = self._progress(options["json"])
         try:

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.exam_runs import examine_all, in_words
-from training.exams import facts_of, figures_by_version
+from training.exams.exam_runs import examine_all, in_words
+from training.exams.exam_store import facts_of, figures_by_version
 
 from ._database import ready_database
 from ._progress import ProgressLine

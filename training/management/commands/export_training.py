@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training import recipes
-from training.borrowed import Packed, Terms, pack
+from training.runs import recipe_kinds
+from training.runs.borrowed import Packed, Terms, pack
 from vision.diskspace import in_words
 from vision.errors import VisionError
-from vision.pretrain_recipe import PRETRAIN_RECIPES, PretrainRecipe
+from vision.training.network_recipes import PRETRAIN_RECIPES, PretrainRecipe
 
 from ._database import ready_database
 from ._progress import ProgressLine
@@ -83,7 +83,7 @@ class Command(BaseCommand):
 
 def _recipe(options: dict[str, Any]) -> PretrainRecipe:
     """Raises RecipeInvalid."""
-    recipe = recipes.chosen(options["recipe"], seed=options["seed"])
+    recipe = recipe_kinds.chosen(options["recipe"], seed=options["seed"])
     if not isinstance(recipe, PretrainRecipe):
         raise CommandError(f"{recipe.name} trains no whole network.")
     wanted = {key: options[key] for key in ("size", "batch") if options[key] is not None}

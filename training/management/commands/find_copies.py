@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from training.lineage import bring_up_to_date
+from training.datasets.lineage import bring_up_to_date
 from training.models import Content
 
 from ._database import ready_database

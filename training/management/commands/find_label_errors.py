@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import OuterRef, Subquery
 
+from training.datasets.label_issues import review
 from training.models import Content, Dataset, Doubt, LabelName
-from training.reviews import review
 from vision.errors import VisionError
 
 from ._progress import ProgressLine

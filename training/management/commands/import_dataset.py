@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.eda import summary
-from training.imports import execute
+from training.datasets.import_runs import execute
+from training.eda.dataset_figures import summary
+from training.jobs.lifecycle import hold
 from training.models import Dataset, ImportRun, RunState
-from training.runs import hold
 
 from ._database import ready_database
 from ._progress import ProgressLine

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.borrowed import bring_home
-from training.registry import free_name
-from training.trainings import activated
+from training.registry.versions import free_name
+from training.runs.borrowed import bring_home
+from training.runs.trainings import activated
 from vision.errors import VisionError
 
 from ._database import ready_database

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from vision.data.labelled_files import LabelledFiles
 from vision.errors import VisionError
-from vision.labelled_files import LabelledFiles
-from vision.robustness import draw, pixels
+from vision.evaluation.robustness import draw, pixels
 
 from ._progress import ProgressLine
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         from vision.detection import load_detector
-        from vision.detection.recall import COLUMNS, ROLLS, ROWS, SIZES, measure
+        from vision.evaluation.detection_recall import COLUMNS, ROLLS, ROWS, SIZES, measure
 
         pictures = max(1, options["pictures"])
         line, done = ProgressLine(options["json"]), 0

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.serving import resolve_bundle
+from training.registry.resolving import resolve_bundle
+from vision.data.labelled_files import LabelledFile, LabelledFiles
 from vision.errors import VisionError
-from vision.labelled_files import LabelledFile, LabelledFiles
-from vision.robustness import draw, figures_by_change
+from vision.evaluation.robustness import draw, figures_by_change
 
 from ._buckets import add_bucket, of_bucket
 from ._progress import ProgressLine
@@ -37,8 +37,8 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from vision.detection import load_detector
-        from vision.engine import Engine
-        from vision.framing import FRAMINGS, photo_figures
+        from vision.evaluation.crop_robustness import FRAMINGS, photo_figures
+        from vision.inference.engine import Engine
 
         line, done = ProgressLine(options["json"]), dict.fromkeys([*FRAMINGS, "photos"], 0)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.serving import resolve_bundle
+from training.registry.resolving import resolve_bundle
+from vision.data.labelled_files import LabelledFiles
 from vision.errors import VisionError
-from vision.labelled_files import LabelledFiles
-from vision.robustness import draw
+from vision.evaluation.robustness import draw
 
 from ._buckets import add_bucket, of_bucket
 from ._progress import ProgressLine
@@ -37,9 +37,9 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from vision.detection import load_detector
-        from vision.engine import Engine
-        from vision.pipeline import Pipeline
-        from vision.trials import TRIALS, trial_figures
+        from vision.evaluation.degraded_faces import TRIALS, trial_figures
+        from vision.inference.engine import Engine
+        from vision.inference.pipeline import Pipeline
 
         line, done = ProgressLine(options["json"]), dict.fromkeys(TRIALS, 0)
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
-from vision.dataset import split_bucket
+from vision.data.labelled_files import LabelledFiles
+from vision.data.utkface import split_bucket
 from vision.errors import VisionError
-from vision.labelled_files import LabelledFiles
 
 _HELD_BACK = 0
 

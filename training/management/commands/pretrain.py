@@ -1,12 +1,12 @@
-"""`pretrain --recipe NAME`: trains a whole network, by a recipe of `vision.pretrain_recipe`."""
+"""`pretrain --recipe NAME`: trains a whole network (`vision.training.network_recipes`)."""
 
 from argparse import ArgumentParser
 from typing import Any
 
-from training import recipes
 from training.models import Dataset, TrainingRun
-from training.trainings import create_training
-from vision.pretrain_recipe import PRETRAIN_RECIPES
+from training.runs import recipe_kinds
+from training.runs.trainings import create_training
+from vision.training.network_recipes import PRETRAIN_RECIPES
 
 from ._training import TrainingCommand, activation, named_version
 
@@ -33,6 +33,6 @@ class Command(TrainingCommand):
         parser.add_argument("--seed", type=int)
 
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
-        recipe = recipes.chosen(options["recipe"], seed=options["seed"])
+        recipe = recipe_kinds.chosen(options["recipe"], seed=options["seed"])
         trunk = named_version(options["start"])
         return create_training(dataset, recipe, trunk=trunk, user=None, **activation(options))

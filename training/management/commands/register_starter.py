@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.exam_runs import queue_where_due
-from training.starter import register_starter
+from training.exams.exam_runs import queue_where_due
+from training.registry.starter import register_starter
 from vision.errors import BundleError
 
 

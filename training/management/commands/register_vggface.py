@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from training.models import ModelVersion
-from training.registry import register_bundle
-from vision.artifacts import save_bundle
+from training.registry.versions import register_bundle
+from vision.bundles.bundle import save_bundle
 from vision.errors import VisionError
 
 from ._database import ready_database
@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from vision.vggface import vggface_bundle
+        from vision.bundles.vggface import vggface_bundle
 
         ready_database()
         if ModelVersion.objects.filter(name=NAME).exists():

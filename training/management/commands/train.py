@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management import call_command
 
-from training import recipes
 from training.models import Dataset, TrainingRun
-from training.registry import active_version
-from training.trainings import create_training
-from vision.recipes import RECIPES
+from training.registry.versions import active_version
+from training.runs import recipe_kinds
+from training.runs.trainings import create_training
+from vision.training.head_recipes import RECIPES
 
 from ._training import TrainingCommand, activation, named_version
 
@@ -18,7 +18,7 @@ class Command(TrainingCommand):
     help = "Train heads by a recipe and make a model version of them, as the admin's button does."
 
     choices = RECIPES
-    changeable = (*recipes.CHANGEABLE, "model")
+    changeable = (*recipe_kinds.CHANGEABLE, "model")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -30,8 +30,8 @@ class Command(TrainingCommand):
         parser.add_argument("--model", help="The version whose trunk is used; else the active one.")
 
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
-        changes = {name: options[name] for name in recipes.CHANGEABLE}
-        recipe = recipes.chosen(options["recipe"], **changes)
+        changes = {name: options[name] for name in recipe_kinds.CHANGEABLE}
+        recipe = recipe_kinds.chosen(options["recipe"], **changes)
         trunk = named_version(options["model"])
         if trunk is None and active_version() is None:
             call_command("register_starter", stdout=self.stderr)

@@ -1,0 +1,107 @@
+"""The model a worker process has in memory: loaded once, changed when another one is activated."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+from django.conf import settings
+
+from training.models import ModelVersion
+from training.registry.versions import active_version, bundle_path
+from vision.errors import BundleError, PhotoError
+from vision.types import PhotoResult
+
+if TYPE_CHECKING:
+    from vision.detection import Detector
+
+logger = logging.getLogger(__name__)
+
+
+class Estimator(Protocol):
+    """What estimates photos; `vision.inference.pipeline.Pipeline` in life."""
+
+    def run(self, photos: Sequence[bytes]) -> list[PhotoResult | PhotoError]: ...
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model version and the estimator that holds it in memory."""
+
+    version: ModelVersion
+    estimator: Estimator
+
+
+class ModelServer:
+    """Keeps the active model version loaded.
+
+    `load` makes the estimator of a version, ready to work at full speed. A version that cannot
+    be loaded is tried again after `patience` seconds; until then the one before goes on serving.
+    """
+
+    def __init__(
+        self, load: Callable[[ModelVersion], Estimator], *, patience: float = 30.0
+    ) -> None:
+        self._load = load
+        self._patience = patience
+        self._served: Served | None = None
+        self._refused: int | None = None
+        self._retry_at = 0.0
+
+    def current(self) -> Served | None:
+        """What serves now, loading a newly activated version first; None: nothing can serve."""
+        active = active_version()
+        if active is None:
+            logger.error("No model version is active; photos wait. Register and activate one.")
+            return None
+        if self._is_new(active):
+            self._change_to(active)
+        return self._served
+
+    def _is_new(self, active: ModelVersion) -> bool:
+        if self._served and self._served.version.pk == active.pk:
+            return False
+        return active.pk != self._refused or time.monotonic() >= self._retry_at
+
+    def _change_to(self, version: ModelVersion) -> None:
+        try:
+            self._served = Served(version, self._load(version))
+        except Exception as error:
+            # Whatever is wrong with a new version must not take the old one out of service.
+            self._refused, self._retry_at = version.pk, time.monotonic() + self._patience
+            outcome = f"“{self._served.version}” goes on serving" if self._served else "photos wait"
+            logger.error(
+                "Model version “%s” cannot be loaded, %s: %s",
+                version,
+                outcome,
+                error,
+                exc_info=not isinstance(error, BundleError),
+            )
+        else:
+            logger.info("Model version “%s” serves now.", version)
+
+
+def load_pipeline(version: ModelVersion) -> Estimator:
+    """The detector and the version's network, warmed up. Imports TensorFlow.
+
+    Raises a `vision.errors.BundleError` for a bundle that is missing, corrupt or incompatible.
+    """
+    from vision.inference.engine import Engine
+    from vision.inference.pipeline import Pipeline
+
+    engine = Engine.load(bundle_path(version), heads=settings.HEADS, precision=settings.PRECISION)
+    engine.warm_up()
+    return Pipeline(_detector(), engine)
+
+
+@cache
+def _detector() -> "Detector":
+    from vision.detection import load_detector
+
+    return load_detector()
+
+
+# One per worker process. Nothing is loaded before the first use, which comes after the fork.
+model_server = ModelServer(load_pipeline)

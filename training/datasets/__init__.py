@@ -1,0 +1,1 @@
+"""Datasets: their images, labels, copies and corrections, and how they come in."""

@@ -1,0 +1,93 @@
+"""What people say of images: each person's labels are kept, and all agreed ones count.
+
+A label of an image changes where everybody who labelled it says the same. Where they disagree it
+stays as it was, and what each says is kept and shown.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max, Min, Q, QuerySet
+
+from training.models import Annotation, Dataset, Doubt, Sample
+from vision.labels import HEADS
+
+from .contents import is_test
+from .overrides import relabel
+
+
+def annotate(sample: Sample, annotator: Any, said: Mapping[str, int]) -> list[str]:
+    """Keep what somebody says of an image; the labels on which others have said otherwise.
+
+    `said`: numbers as in UTKFace's names, by label (`vision.labels.HEADS`); what it lacks stays as
+    that person said it before. Whoever has spoken of a label leaves no doubt of it.
+    """
+    with transaction.atomic():
+        kept = Sample.objects.select_for_update().get(pk=sample.pk)
+        before, kept.to_check = labels_of(kept), False
+        Annotation.objects.update_or_create(sample=kept, annotator=annotator, defaults={**said})
+        Doubt.objects.filter(sample=kept, label__in=said).delete()
+        everybody = list(kept.annotations.all())
+        disputed = []
+        for label in said:
+            values = {getattr(one, label) for one in everybody} - {None}
+            if len(values) > 1:
+                disputed.append(label)
+            else:
+                setattr(kept, label, values.pop())
+        if labels_of(kept) == before:
+            kept.save(update_fields=["to_check"])
+        else:
+            relabel(kept)
+    return disputed
+
+
+def labels_of(sample: Sample) -> dict[str, int]:
+    """The labels that an image has, by name."""
+    labels = {label: getattr(sample, label) for label in HEADS}
+    return {label: value for label, value in labels.items() if value is not None}
+
+
+def confirm(chosen: QuerySet[Sample], annotator: Any, labels: tuple[str, ...] = HEADS) -> int:
+    """Record that somebody has looked at labels and found them right; of how many images."""
+    samples = list(chosen)
+    for sample in samples:
+        its = {label: value for label, value in labels_of(sample).items() if label in labels}
+        annotate(sample, annotator, its)
+    return len(samples)
+
+
+def adopt_estimates(chosen: QuerySet[Sample], annotator: Any, label: str) -> int:
+    """Give a doubted label the value that the model estimates; how many images that concerns.
+
+    Never that of a test image: a version would be examined on its own estimates.
+    """
+    doubts = Doubt.objects.filter(sample__in=chosen, label=label).select_related("sample")
+    adopted = [doubt for doubt in doubts if not is_test(doubt.sample)]
+    for doubt in adopted:
+        annotate(doubt.sample, annotator, {label: doubt.value})
+    return len(adopted)
+
+
+def disputed(dataset: Dataset) -> QuerySet[Sample]:
+    """The images of which people have said different things."""
+    differs = Q()
+    samples = dataset.samples.all()
+    for label in HEADS:
+        highest, lowest = f"highest_{label}", f"lowest_{label}"
+        field = f"annotations__{label}"
+        samples = samples.annotate(**{highest: Max(field), lowest: Min(field)})
+        differs |= Q(**{f"{highest}__gt": F(lowest)})
+    return samples.filter(differs)
+
+
+def said_of(sample: Sample, reader: int) -> list[Annotation]:
+    """What people have said of an image, the first first; `reader` is the key of an account.
+
+    Of a test image nobody is shown what others said before they have labelled it themselves.
+    """
+    everybody = list(sample.annotations.select_related("annotator").order_by("pk"))
+    if is_test(sample) and reader not in [one.annotator_id for one in everybody]:
+        return []
+    return everybody

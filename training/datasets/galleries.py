@@ -1,0 +1,78 @@
+"""Images of a dataset to look at in clusters: behind each reason, where a label is doubted or in
+dispute, and the test images that are to be looked at blind."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from django.db.models import F, QuerySet, Value
+
+from training.models import Dataset, Doubt, LabelName, SplitName
+from vision.data.cleaning import COPY_REASONS
+
+from .annotations import disputed
+from .contents import of_sample
+
+# Label → the gallery of images of which it is doubted, the least likely label first.
+DOUBTS = {label: f"doubtful-{label}" for label in LabelName.values}
+TO_CHECK = "to-check"
+DISPUTED = "disputed"
+PER_PAGE = 48
+
+
+@dataclass(frozen=True)
+class Page:
+    """`clusters`: images that show one picture lie together, the others alone; each is a `Sample`
+    with its `split`, and with a `suggestion` where a label of it is doubted."""
+
+    clusters: list[list[Any]]
+    number: int
+    has_next: bool
+
+
+def doubted_in(show: str) -> str:
+    """The label that a gallery shows doubts of; empty for the others."""
+    return {gallery: label for label, gallery in DOUBTS.items()}.get(show, "")
+
+
+def page_of(dataset: Dataset, show: str, number: int = 1) -> Page:
+    """The images of a gallery: behind a reason, or one of those above.
+
+    Behind a reason that copies give, a copy comes with all images of its group, whatever their
+    reasons are: what contradicts it, or what is used in its stead.
+    """
+    start = (number - 1) * PER_PAGE
+    samples = dataset.samples.annotate(split=of_sample("split", Value("")))
+    if show in COPY_REASONS:
+        groups = dataset.samples.filter(reason=show).order_by("group").values_list("group")
+        chosen = list(groups.distinct()[start : start + PER_PAGE + 1])
+        wanted = [group for (group,) in chosen[:PER_PAGE]]
+        mates = samples.filter(group__in=wanted).order_by("group", "name")
+        clusters = [list(members) for _, members in groupby(mates, lambda s: s.group)]
+        return Page(clusters, number, len(chosen) > PER_PAGE)
+    found = list(_single(dataset, samples, show)[start : start + PER_PAGE + 1])
+    return Page([[sample] for sample in found[:PER_PAGE]], number, len(found) > PER_PAGE)
+
+
+def _single(dataset: Dataset, samples: QuerySet[Any], show: str) -> QuerySet[Any]:
+    if label := doubted_in(show):
+        doubted = samples.filter(doubts__label=label).exclude(split=SplitName.TEST)
+        doubted = doubted.order_by("-doubts__doubt", "pk")
+        ranked: QuerySet[Any] = doubted.annotate(suggestion=F("doubts__suggestion"))
+        return ranked
+    if show == TO_CHECK:
+        # In an order that tells nothing of which the model doubts.
+        return samples.filter(to_check=True).order_by("digest", "pk")
+    if show == DISPUTED:
+        return samples.filter(pk__in=disputed(dataset).values("pk")).order_by("pk")
+    return samples.filter(reason=show).order_by("pk")
+
+
+def sizes(dataset: Dataset) -> dict[str, int]:
+    """How many images each gallery has, but for those behind reasons."""
+    doubts = Doubt.objects.filter(sample__dataset=dataset)
+    return {
+        **{gallery: doubts.filter(label=label).count() for label, gallery in DOUBTS.items()},
+        TO_CHECK: dataset.samples.filter(to_check=True).count(),
+        DISPUTED: disputed(dataset).count(),
+    }

@@ -1,0 +1,68 @@
+"""The reason of every sample of a dataset, written to its row."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.lookups import Exact
+
+from training.models import Dataset, Ruling, Sample
+from vision.data.cleaning import COPY_REASONS, Reason, Record, judge_copies
+from vision.data.utkface import Labels
+
+from .contents import of_sample
+
+_BATCH = 2000
+
+
+def judge(dataset: Dataset, group: int | None = None) -> None:
+    """Judge the copies in a dataset anew and let administrators' rulings have the last word.
+
+    With `group` only among the images of that group, which is enough where a label has changed:
+    no image outside shows the same picture. Nobody sees a dataset half judged: all rows change in
+    one transaction.
+    """
+    samples = dataset.samples.all() if group is None else dataset.samples.filter(group=group)
+    # What cannot be read shows no picture that others could show: no content has such a key.
+    pictures = samples.annotate(picture=of_sample("group", -F("pk")))
+    rows = list(pictures.values_list(*_COLUMNS, named=True))
+    verdicts = judge_copies([_record(row) for row in rows if _is_comparable(row)])
+    changed = []
+    for row in rows:
+        found = verdicts[row.pk] or "" if row.pk in verdicts else row.found
+        if (row.picture, found) != (row.group, row.found):
+            changed.append(Sample(pk=row.pk, group=row.picture, found=found))
+    with transaction.atomic():
+        Sample.objects.bulk_update(changed, ["group", "found"], _BATCH)
+        samples.update(reason=reason_under(F("ruling")))
+
+
+_COLUMNS = (
+    "pk", "name", "digest", "age", "gender", "race", "found", "group", "picture", "sender",
+)  # fmt: skip
+
+
+def _is_comparable(row: Any) -> bool:
+    """Whether only copies could speak against the image."""
+    readable = row.digest and None not in (row.age, row.gender, row.race)
+    return bool(readable) and (not row.found or row.found in COPY_REASONS)
+
+
+def _record(row: Any) -> Record:
+    labels = Labels(row.age, row.gender, row.race)
+    return Record(row.pk, row.name, row.digest, labels, row.picture, bool(row.sender))
+
+
+def reason_under(ruling: Any) -> Case:
+    """The reason of a sample under a ruling (a value, or the column of rulings).
+
+    It is what cleaning found, unless an administrator ruled otherwise. An image without labels or
+    without a readable file is never used, whatever was ruled.
+    """
+    usable = ~Q(digest="") & Q(age__isnull=False) & Q(gender__isnull=False) & Q(race__isnull=False)
+    ruled = Value(ruling) if isinstance(ruling, str) else ruling
+    return Case(
+        When(Exact(ruled, Ruling.DROP) & Q(found=""), then=Value(Reason.EXCLUDED.value)),
+        When(Exact(ruled, Ruling.KEEP) & usable, then=Value("")),
+        default=F("found"),
+    )

@@ -1,0 +1,65 @@
+"""The mean face of each race × gender: what the crops of a group have in common."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from PIL import Image as Pillow
+
+from training.models import Dataset, GenderLabel, RaceLabel, Sample
+from vision.errors import PhotoError
+from vision.photos.decoding import decode_upright, encode_jpeg
+
+from . import example_files
+
+SIDE = 160  # pixels
+MOST = 200  # images a group; more change nothing that can be seen
+
+
+def groups(dataset: Dataset) -> list[Sample]:
+    """One unsaved sample for each group that has a mean face, carrying its race and gender."""
+    pairs = [(race, gender) for race in RaceLabel for gender in GenderLabel]
+    return [
+        Sample(race=race, gender=gender)
+        for race, gender in pairs
+        if path_of(dataset, race, gender).is_file()
+    ]
+
+
+def path_of(dataset: Dataset, race: int, gender: int) -> Path:
+    """The JPEG of a group's mean face, whether it is there or not."""
+    root: Path = settings.DATASET_ROOT
+    return root / "mean-faces" / str(dataset.pk) / f"{race}-{gender}.jpg"
+
+
+def draw_all(dataset: Dataset, on_progress: Callable[[str, int, int], None]) -> None:
+    """Draw every group's mean face anew, of up to `MOST` of its images in the order of digests.
+
+    Corrections are not in them: they may be withdrawn.
+    """
+    pairs = [(race, gender) for race in RaceLabel for gender in GenderLabel]
+    for done, (race, gender) in enumerate(pairs):
+        on_progress("mean faces", done, len(pairs))
+        used = dataset.samples.filter(reason="", sender="", race=race, gender=gender)
+        used = used.order_by("digest")
+        _draw(list(used.values_list("digest", flat=True)[:MOST]), path_of(dataset, race, gender))
+
+
+def _draw(digests: list[str], target: Path) -> None:
+    total = np.zeros((SIDE, SIDE, 3))
+    count = 0
+    for digest in digests:
+        try:
+            pixels, _ = decode_upright(example_files.path_of(digest).read_bytes(), least_side=SIDE)
+        except (OSError, PhotoError):
+            continue
+        total += np.asarray(Pillow.fromarray(pixels).resize((SIDE, SIDE)))
+        count += 1
+    if not count:
+        target.unlink(missing_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_suffix(".part")
+    unfinished.write_bytes(encode_jpeg(Pillow.fromarray((total / count).astype(np.uint8))))
+    unfinished.replace(target)

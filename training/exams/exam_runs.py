@@ -1,0 +1,103 @@
+"""Examinations in the background: all versions that have no outcome on the exam yet."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from training.datasets.lineage import bring_up_to_date
+from training.jobs import lifecycle
+from training.jobs.lifecycle import Reporter
+from training.models import Exam, ExamRun, RunState
+
+from .exam_store import current_exam
+from .examinations import Progress, examine_waiting, waiting
+from .freezing import is_due, settled_exam
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was done: `examined` versions by name, and `failed`, name → why."""
+
+    exam: Exam | None = None
+    examined: tuple[str, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def examine_all(on_progress: Progress) -> Examination:
+    """Freeze the exam where that is due, and score every version that has no outcome there.
+
+    Cut off, it goes on with the version it was at. Raises whatever `on_progress` raises. Imports
+    TensorFlow.
+    """
+    bring_up_to_date(on_progress)
+    exam = settled_exam()
+    if exam is None:
+        return Examination()
+    before = [version.name for version in waiting(exam)]
+    failed = examine_waiting(exam, on_progress)
+    return Examination(exam, tuple(name for name in before if name not in failed), failed)
+
+
+def is_needed() -> bool:
+    """Whether an exam is to be frozen, or a version to be scored on the one that there is."""
+    exam = current_exam()
+    return is_due() or bool(exam and waiting(exam))
+
+
+def request_examination(user: Any) -> ExamRun:
+    """Queue an examination, or give the one that is under way."""
+    lifecycle.interrupt_lost(ExamRun, timezone.now())
+    try:
+        with transaction.atomic():
+            run = ExamRun.objects.create(requested_by=user)
+    except IntegrityError:
+        return ExamRun.objects.get(state__in=[RunState.QUEUED, RunState.RUNNING])
+    lifecycle.start(run)
+    return run
+
+
+def queue_where_due() -> bool:
+    """After an upgrade: let whatever is not examined be. Whether there was anything.
+
+    The sweeper tells a worker of it: this is called before there is any.
+    """
+    if not is_needed():
+        return False
+    lifecycle.interrupt_lost(ExamRun, timezone.now())
+    if not ExamRun.objects.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).exists():
+        ExamRun.objects.create()
+    return True
+
+
+def work(pk: int) -> None:
+    """Do an examination that waits, if it still does."""
+    if run := lifecycle.hold(ExamRun, pk):
+        lifecycle.execute(run, _work)
+
+
+def _work(reporter: Reporter) -> str:
+    return in_words(examine_all(reporter))
+
+
+def in_words(done: Examination) -> str:
+    """What was done, in sentences."""
+    if done.exam is None:
+        return _("There is no exam yet. The first training freezes the test images of its dataset.")
+    count = len(done.examined)
+    sentences = [
+        ngettext(
+            "%(count)d version was scored on the exam.",
+            "%(count)d versions were scored on the exam.",
+            count,
+        )
+        % {"count": count},
+        *(
+            _("“%(name)s” could not be: %(reason)s") % {"name": name, "reason": reason}
+            for name, reason in done.failed.items()
+        ),
+    ]
+    return " ".join(sentences)

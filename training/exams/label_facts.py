@@ -1,0 +1,145 @@
+"""What the labels that a version was made with say of it, and against it.
+
+Kept in its manifest, so that whoever judges it needs no images and no network.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from training.models import ModelVersion
+from training.registry.figures import group_name
+from training.registry.versions import active_version, bundle_path
+from vision.bundles.bundle import load_bundle
+from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import Curated, Example
+from vision.errors import BundleError
+from vision.evaluation.paired import ENOUGH
+from vision.labels import GENDERS, RACES
+
+# Of a class with fewer images than this nothing is learnt, and nothing measured.
+FEW = 10
+# So many images cost the starter some ten seconds on two busy cores, and tell shares to 3 points.
+SAMPLE = 300
+
+_CLASSES = {"gender": GENDERS, "race": RACES}
+# What it is called if a label is what the version that serves says: inside its interval, or its
+# likeliest class.
+_AGREEMENT = {
+    "age": "age_interval_coverage",
+    "gender": "gender_accuracy",
+    "race": "race_accuracy",
+}
+
+OnProgress = Callable[[str, int, int], None]
+
+
+def label_facts(curated: Curated, on_progress: OnProgress) -> dict[str, Any]:
+    """The facts for a manifest. `classes`: split → head → label → number of images, of the images
+    learnt from (`train`) and of those tested on (`test`). `agreement`: how often the labels of a
+    sample of what was learnt from, or validated on, are what the version that serves estimates, by
+    head, with its name and the size of the sample; None where none serves. Images that cannot be
+    read are not of the sample. Imports TensorFlow.
+    """
+    return {
+        "classes": {"train": _counts(curated.train), "test": _counts(curated.test)},
+        "agreement": _agreement((*curated.train, *curated.validation), on_progress),
+    }
+
+
+def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[str]:
+    """What the labels say against a version, a sentence each; nothing of versions that were made
+    before that was kept. `rates`: the figures of the version that serves, where they are known."""
+    facts = version.manifest.get("labels")
+    if not facts:
+        return
+    heads = _taught(version.manifest)
+    for head in _CLASSES:
+        if head in heads:
+            yield from _class_warnings(head, heads[head]["labels"], facts["classes"])
+    if (tested := sum(facts["classes"]["test"]["gender"].values())) < ENOUGH:
+        yield _(
+            "Its own test has %(count)d images; with fewer than %(enough)d, figures say little."
+        ) % {"count": tested, "enough": ENOUGH}
+    yield from _contradictions(facts["agreement"] or {}, heads, rates)
+
+
+def _taught(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The heads that a version was trained with; others are as they were in the one before."""
+    trained = manifest.get("training", {}).get("recipe", {}).get("heads", manifest["heads"])
+    return {name: head for name, head in manifest["heads"].items() if name in trained}
+
+
+def _counts(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
+    counted = {head: Counter(getattr(one.labels, head) for one in examples) for head in _CLASSES}
+    return {
+        head: {name: counted[head][index] for index, name in enumerate(names)}
+        for head, names in _CLASSES.items()
+    }
+
+
+def _class_warnings(head: str, labels: Sequence[str], classes: Mapping[str, Any]) -> Iterator[str]:
+    sentences = {
+        "train": _("It has learnt from too few images of: %(labels)s."),
+        "test": _("Its own test has too few images of: %(labels)s."),
+    }
+    for split, sentence in sentences.items():
+        counts = classes[split][head]
+        few = [f"{group_name({head: one})} ({counts[one]})" for one in labels if counts[one] < FEW]
+        if few:
+            yield sentence % {"labels": ", ".join(few)}
+
+
+def _contradictions(
+    agreement: Mapping[str, Any], heads: Collection[str], rates: Mapping[str, Any]
+) -> Iterator[str]:
+    """The heads whose labels the version that serves gives half as often as those of its exam, or
+    for less than half of the images where it has not sat one."""
+    names = {"age": _("age"), "gender": _("gender"), "race": _("race")}
+    for head, figure in _AGREEMENT.items():
+        share, usual = agreement.get(head), rates.get(figure)
+        if head in heads and share is not None and share < (1.0 if usual is None else usual) / 2:
+            yield _(
+                "The labels of the %(head)s that it has learnt contradict “%(name)s”: of "
+                "%(count)d images they agree in %(share).0f %%."
+            ) % {
+                "head": names[head],
+                "name": agreement["version"],
+                "count": agreement["n"],
+                "share": 100 * share,
+            }
+
+
+def _agreement(examples: Sequence[Example], on_progress: OnProgress) -> dict[str, Any] | None:
+    """Sampled by content, whatever the order. A bundle that is broken says nothing."""
+    from vision.evaluation.evaluate import score
+    from vision.evaluation.scores import figures
+    from vision.inference.engine import Engine
+
+    serving = active_version()
+    if serving is None:
+        return None
+    drawn = heapq.nsmallest(SAMPLE, examples, key=lambda one: one.digest)
+    files = [LabelledFile(one.digest, _content(one), one.labels) for one in drawn]
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        on_progress("labels", done, len(files))
+
+    count(0)
+    try:
+        scores = score(Engine(load_bundle(bundle_path(serving))), files, on_progress=count).scores
+    except BundleError:
+        return None
+    found = figures(scores)
+    shares = {head: found[figure] for head, figure in _AGREEMENT.items()}
+    return {"version": serving.name, "n": len(scores), **shares}
+
+
+def _content(example: Example) -> bytes:
+    return example.path.read_bytes() if example.path.is_file() else b""

@@ -1,0 +1,1 @@
+"""Long work: how it is held, watched, cancelled and found again."""

@@ -1,0 +1,1 @@
+"""Which model versions there are, which one serves, and what their figures are."""

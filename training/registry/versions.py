@@ -1,0 +1,110 @@
+"""Which model versions there are and which one serves."""
+
+from collections.abc import Mapping
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from training.models import ModelVersion
+from vision.bundles.bundle import copy_bundle, load_bundle, read_manifest, read_trained_on
+from vision.bundles.trained_on import TrainedOn
+from vision.errors import BundleError
+
+# What the administration's log says where a person let a version serve.
+ACTIVATED = "Activated."
+
+
+def bundle_path(version: ModelVersion) -> Path:
+    """The folder of a version's bundle."""
+    root: Path = settings.MODEL_ROOT
+    return root / version.bundle
+
+
+def trained_on(version: ModelVersion) -> TrainedOn | None:
+    """What a version has learnt from, all the way back; None where that cannot be told."""
+    try:
+        return read_trained_on(bundle_path(version), version.manifest)
+    except BundleError:
+        return None
+
+
+def active_version() -> ModelVersion | None:
+    """The version that serves predictions now, if any; its long report is read when asked for."""
+    return ModelVersion.objects.filter(is_active=True).defer("report").first()
+
+
+def free_name(wanted: str) -> str:
+    """A name no version has: the wanted one, or that with a number behind it."""
+    taken = Q(name__startswith=wanted) | Q(bundle__startswith=slugify(wanted))
+    rows = ModelVersion.objects.filter(taken).values_list("name", "bundle")
+    names = {name for row in rows for name in row}
+    candidates = chain([wanted], (f"{wanted}-{number}" for number in count(2)))
+    return next(name for name in candidates if not {name, slugify(name)} & names)
+
+
+def check_name_is_free(name: str) -> None:
+    """Raises BundleError where a version, or its folder, is called so."""
+    if ModelVersion.objects.filter(Q(name=name) | Q(bundle=slugify(name))).exists():
+        raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+
+
+def register_bundle(
+    folder: Path, name: str, *, report: Mapping[str, Any] | None = None, activate: bool = False
+) -> ModelVersion:
+    """Verify a bundle, copy it under the model root and make a version of it.
+
+    `report` is what `vision.evaluation.report` says of it, where it was asked. Raises a
+    `vision.errors.BundleError` for a bundle that cannot be used or a name in use.
+    """
+    target = settings.MODEL_ROOT / slugify(name)
+    check_name_is_free(name)
+    if target.exists():
+        # Left by a registration that was killed before its row was written.
+        manifest = load_bundle(target).manifest
+        if manifest["files"] != read_manifest(folder)["files"]:
+            raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+    else:
+        manifest = copy_bundle(folder, target)
+    version = ModelVersion.objects.create(
+        name=name, bundle=target.name, manifest=manifest, report=dict(report or {})
+    )
+    if activate:
+        activate_version(version)
+    return version
+
+
+def activate_version(version: ModelVersion) -> None:
+    """Let a version serve from now on; running workers change over between two tasks.
+
+    The bundle is verified first, so that a broken one never takes over, nor one that has no heads
+    to estimate anything with. Raises BundleError.
+    """
+    if not load_bundle(bundle_path(version)).manifest["heads"]:
+        raise BundleError(
+            _("The model “%(name)s” is a trunk without heads. Please train heads on it first.")
+            % {"name": version.name}
+        )
+    with transaction.atomic():
+        # Locking every version, always in one order, makes simultaneous activations queue up.
+        list(ModelVersion.objects.select_for_update().order_by("pk").values_list("pk"))
+        ModelVersion.objects.filter(is_active=True).update(is_active=False)
+        ModelVersion.objects.filter(pk=version.pk).update(
+            is_active=True, activated_at=timezone.now()
+        )
+    version.refresh_from_db()
+
+
+def previous_version() -> ModelVersion | None:
+    """The version that served before the present one, if any: what to go back to."""
+    return (
+        ModelVersion.objects.filter(is_active=False, activated_at__isnull=False)
+        .order_by("-activated_at")
+        .first()
+    )

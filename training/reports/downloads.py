@@ -1,0 +1,81 @@
+"""A version to take away: its bundle as a zip, made while it is sent, and its model card."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from training.exams.exam_store import current_exam, facts_of, figures_of
+from training.models import ModelVersion
+from training.registry.versions import bundle_path
+from vision.bundles.bundle import MANIFEST, WEIGHTS
+from vision.errors import BundleMissing
+
+from .model_cards import exam_section, model_card, with_exam
+
+CARD = "MODEL_CARD.md"
+_CHUNK = 2**20
+
+
+def card_of(version: ModelVersion) -> str:
+    """The model card that lies in the bundle, or else one written now, with what the exam says."""
+    file = bundle_path(version) / CARD
+    if file.is_file():
+        card = file.read_text()
+    else:
+        card = model_card({**version.manifest, "name": version.name}, version.report)
+    exam, figures = current_exam(), figures_of(version)
+    if exam is None or figures is None:
+        return card
+    return with_exam(card, exam_section(facts_of(exam), figures))
+
+
+def zipped_bundle(version: ModelVersion) -> Iterator[bytes]:
+    """A zip with one folder, the bundle with its card, in chunks of about a megabyte.
+
+    Raises BundleMissing at once where the bundle is not whole.
+    """
+    folder = bundle_path(version)
+    files = [
+        folder / MANIFEST,
+        *(folder / name for name in version.manifest.get("files", [WEIGHTS])),
+    ]
+    if not all(file.is_file() for file in files):
+        raise BundleMissing(
+            _("The files of the model “%(name)s” are not there any more.") % {"name": version.name}
+        )
+    return _zip(version.bundle, files, card_of(version))
+
+
+def _zip(folder: str, files: list[Path], card: str) -> Iterator[bytes]:
+    outlet = _Outlet()
+    # Stored, not compressed: weights hardly shrink.
+    with zipfile.ZipFile(outlet, "w") as archive:
+        archive.writestr(f"{folder}/{CARD}", card)
+        for file in files:
+            name = f"{folder}/{file.name}"
+            with archive.open(name, "w", force_zip64=True) as member, file.open("rb") as source:
+                while chunk := source.read(_CHUNK):
+                    member.write(chunk)
+                    yield outlet.taken()
+    yield outlet.taken()
+
+
+class _Outlet(io.RawIOBase):
+    """Where the zip is written to, and taken from as it grows; it cannot seek, like a socket."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)

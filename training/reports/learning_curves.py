@@ -1,0 +1,111 @@
+"""How a training goes, epoch by epoch, as charts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from training.charts import Axes, Chart, lines
+
+History = Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]]
+"""Phase → epochs → head → figures, as `TrainingRun.history` holds them."""
+
+_DIGITS = 4
+_FEW = 10  # epochs
+
+
+def epochs_of(history: History) -> int:
+    """How many epochs there are, of all phases together."""
+    return sum(map(len, history.values()))
+
+
+def learning_curves(history: History) -> list[Chart]:
+    """Two charts for each head that has an epoch: its losses, and its error or accuracy.
+
+    The epochs of the phases that train a head are counted on; a dotted line stands between two.
+    """
+    return [chart for head in _heads(history) for chart in _charts(history, head)]
+
+
+def _heads(history: History) -> list[str]:
+    """Every head there is, in the order of the training."""
+    found = (head for epochs in history.values() for metrics in epochs for head in metrics)
+    return list(dict.fromkeys(found))
+
+
+def _charts(history: History, head: str) -> Iterable[Chart]:
+    phases = [[m[head] for m in epochs if head in m] for epochs in history.values()]
+    phases = [epochs for epochs in phases if epochs]
+    figures = [one for epochs in phases for one in epochs]
+    ends = [sum(map(len, phases[: n + 1])) for n in range(len(phases) - 1)]
+    losses = {_("in training"): "loss", _("on validation"): "validation_loss"}
+    yield _chart(f"{head}-loss", _title(head, _("loss")), figures, losses, ends)
+    if "validation_mae" in figures[0]:
+        error = {_("on validation"): "validation_mae"}
+        yield _chart(f"{head}-error", _title(head, _("error in years")), figures, error, ends)
+    else:
+        share = {_("on validation"): "validation_accuracy"}
+        chart = _chart(f"{head}-accuracy", _title(head, _("accuracy")), figures, share, ends)
+        chart.figure["layout"]["yaxis"]["tickformat"] = ".1%"
+        yield chart
+
+
+def _chart(
+    key: str,
+    title: str,
+    figures: Sequence[Mapping[str, float]],
+    series: Mapping[str, str],
+    ends: Sequence[int],
+) -> Chart:
+    values = {
+        name: [_rounded(one.get(figure)) for one in figures] for name, figure in series.items()
+    }
+    measure = list(series.values())[-1]
+    chart = lines(
+        key,
+        title,
+        _best(figures, measure),
+        range(1, len(figures) + 1),
+        values,
+        axes=Axes(x=_("Epoch")),
+    )
+    # Where there is room for few ticks, Plotly would put some between two epochs.
+    chart.figure["layout"]["xaxis"] |= {"dtick": 1} if len(figures) <= _FEW else {}
+    chart.figure["layout"]["shapes"] = [_between(end) for end in ends]
+    return chart
+
+
+def _best(figures: Sequence[Mapping[str, float]], measure: str) -> str:
+    """Which epoch did best, and its figure."""
+    pick = max if measure == "validation_accuracy" else min
+    values = [one[measure] for one in figures]
+    best = pick(range(len(values)), key=values.__getitem__)
+    value = values[best]
+    shown = f"{100 * value:.1f} %" if measure == "validation_accuracy" else f"{value:.{_DIGITS}g}"
+    return _("Best on validation: %(value)s, in epoch %(epoch)d of %(epochs)d.") % {
+        "value": shown,
+        "epoch": best + 1,
+        "epochs": len(values),
+    }
+
+
+def _title(head: str, figure: str) -> str:
+    names = {"age": _("Age"), "gender": _("Gender"), "race": _("Race")}
+    return f"{names.get(head, head)}: {figure}"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{_DIGITS}g}")
+
+
+def _between(epoch: int) -> dict[str, Any]:
+    """A dotted line after an epoch, over the whole height."""
+    return {
+        "type": "line",
+        "x0": epoch + 0.5,
+        "x1": epoch + 0.5,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"dash": "dot", "width": 1, "color": "#888888"},
+    }

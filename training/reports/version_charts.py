@@ -1,0 +1,290 @@
+"""The charts of a version's report, in the order an administrator reads them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from training.charts import Axes, Chart, Section, bars, heat_map, lines, scatter
+from training.registry.figures import group_name, marginal_groups
+from vision.evaluation.fairness import ENOUGH, lower_is_better
+from vision.labels import AGE_BINS, GENDERS, RACES
+
+Report = Mapping[str, Any]
+
+_PLACES = {"age_mae": ".1f", "age_bias": "+z.1f"}  # the others are shares
+
+
+def sections(report: Report) -> list[Section]:
+    """Every chart that the report has figures for; none where it is empty."""
+    found = [
+        Section(_("Age"), _age_charts(report)),
+        Section(_("Gender and race"), _class_charts(report)),
+        Section(_("For whom it does well"), _group_charts(report)),
+    ]
+    return [section for section in found if section.charts]
+
+
+def _age_charts(report: Report) -> list[Chart]:
+    charts = []
+    if ages := report.get("age"):
+        charts += [
+            _points(ages["points"]),
+            _decades(ages["counts"]),
+            _errors_by_decade(ages["by_decade"]),
+            _errors_by_race_and_gender(report["metrics"]["groups"]),
+        ]
+    if interval := report.get("interval"):
+        charts.append(_interval(interval))
+        if "by_estimated_decade" in interval:  # reports of before tell labelled ones alone
+            charts.append(_interval_by_estimate(interval))
+    return charts
+
+
+def _points(points: Sequence[tuple[float, float]]) -> Chart:
+    return scatter(
+        "age-points",
+        _("Estimated against labelled age"),
+        _("%(count)d images drawn at random; on the dotted line the two agree.")
+        % {"count": len(points)},
+        points,
+        axes=Axes(x=_("Labelled age in years"), y=_("Estimated age in years")),
+    )
+
+
+def _decades(counts: Sequence[Sequence[int]]) -> Chart:
+    return heat_map(
+        "age-decades",
+        _("Estimated against labelled decade"),
+        _("How many images of each labelled decade were estimated to be in which."),
+        x=AGE_BINS,
+        y=AGE_BINS,
+        values=_shares_of_rows(counts),
+        notes=[[str(count or "") for count in row] for row in counts],
+        axes=Axes(x=_("Estimated age in years"), y=_("Labelled age in years")),
+    )
+
+
+def _errors_by_decade(decades: Sequence[Mapping[str, Any]]) -> Chart:
+    return _errors(
+        "age-errors",
+        _("Age error by labelled decade"),
+        decades,
+        ("mae", "bias"),
+        axes=Axes(x=_("Labelled age in years"), y=_("Years"), x_type="category"),
+    )
+
+
+def _errors_by_race_and_gender(groups: Sequence[Mapping[str, Any]]) -> Chart:
+    figures = ("age_mae", "age_bias")
+    found = [group for group in marginal_groups(groups, figures) if "age" not in group]
+    return _errors(
+        "age-errors-groups",
+        _("Age error by race and by gender"),
+        found,
+        figures,
+        axes=Axes(x=_("Group"), y=_("Years"), x_type="category"),
+    )
+
+
+def _errors(
+    key: str,
+    title: str,
+    groups: Sequence[Mapping[str, Any]],
+    figures: tuple[str, str],
+    *,
+    axes: Axes,
+) -> Chart:
+    """Mean absolute error and bias, under those names in `groups`, side by side."""
+    mae, bias = ([_rounded(group[figure]) for group in groups] for figure in figures)
+    return bars(
+        key,
+        title,
+        _("Bias is the mean of estimated minus labelled: above zero, people are taken for older."),
+        [group_name(group) for group in groups],
+        {_("Mean absolute error"): mae, _("Bias"): bias},
+        axes=axes,
+    ).with_columns({_("Images"): [group["n"] for group in groups]})
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _interval(interval: Mapping[str, Any]) -> Chart:
+    return _held(
+        "interval",
+        _("What the age interval holds"),
+        _(
+            "It promises %(promised).0f %% of the labelled ages and holds %(held).1f %%; on "
+            "average it is %(width).1f years wide."
+        )
+        % {
+            "promised": 100 * interval["promised"],
+            "held": 100 * interval["coverage"],
+            "width": interval["mean_width"],
+        },
+        interval["by_decade"],
+        interval["promised"],
+        ages=_("Labelled age in years"),
+    )
+
+
+def _interval_by_estimate(interval: Mapping[str, Any]) -> Chart:
+    return _held(
+        "interval-estimated",
+        _("What the age interval holds, by estimated age"),
+        _(
+            "Whatever age a face is estimated to have, its interval should hold what it promises; "
+            "it is measured for the estimates of each decade on its own."
+        ),
+        interval["by_estimated_decade"],
+        interval["promised"],
+        ages=_("Estimated age in years"),
+    )
+
+
+def _held(
+    key: str,
+    title: str,
+    sentence: str,
+    decades: Sequence[Mapping[str, Any]],
+    promised: float,
+    *,
+    ages: str,
+) -> Chart:
+    chart = lines(
+        key,
+        title,
+        sentence,
+        [decade["age"] for decade in decades],
+        {
+            _("Held"): [decade["coverage"] for decade in decades],
+            _("Promised"): [promised] * len(decades),
+        },
+        axes=Axes(x=ages, y=_("Share of images"), x_type="category"),
+    )
+    chart.figure["layout"]["yaxis"]["range"] = [0, 1.02]
+    return chart.with_columns(
+        {
+            _("Mean width in years"): [decade["mean_width"] for decade in decades],
+            _("Images"): [decade["n"] for decade in decades],
+        }
+    )
+
+
+def _class_charts(report: Report) -> list[Chart]:
+    titles = {
+        "gender": _("Gender, labelled against estimated"),
+        "race": _("Race, labelled against estimated, five labels"),
+        "race3": _("Race, labelled against estimated, three labels"),
+    }
+    confusion = report.get("confusion", {})
+    charts = [
+        _confusion(key, title, confusion[key])
+        for key, title in titles.items()
+        if confusion.get(key)
+    ]
+    titles = {
+        "gender": _("How far gender probabilities can be trusted"),
+        "race": _("How far race probabilities can be trusted"),
+    }
+    reliability = report.get("reliability", {})
+    charts += [
+        _reliability(key, title, reliability[key])
+        for key, title in titles.items()
+        if reliability.get(key)
+    ]
+    return charts
+
+
+def _confusion(key: str, title: str, confusion: Mapping[str, Any]) -> Chart:
+    field = "gender" if key == "gender" else "race"
+    names = [group_name({field: label}) for label in confusion["labels"]]
+    counts = confusion["counts"]
+    shares = _shares_of_rows(counts)
+    return heat_map(
+        f"confusion-{key}",
+        title,
+        _("Of the images with each label, how many were given which; shares are of the row."),
+        x=names,
+        y=names,
+        values=shares,
+        notes=[
+            [f"{count} ({share:.0%})" for count, share in zip(*row, strict=True)]
+            for row in zip(counts, shares, strict=True)
+        ],
+        axes=Axes(x=_("Estimated"), y=_("Labelled")),
+    )
+
+
+def _reliability(key: str, title: str, reliability: Mapping[str, Any]) -> Chart:
+    used = [one for one in reliability["bins"] if one["n"]]
+    return lines(
+        f"reliability-{key}",
+        title,
+        _(
+            "On the dotted line the model is right as often as it says. Expected calibration "
+            "error: %(error).3f."
+        )
+        % {"error": reliability["expected_calibration_error"]},
+        [one["confidence"] for one in used],
+        {_("Accuracy"): [one["accuracy"] for one in used]},
+        axes=Axes(x=_("Probability of the estimate"), y=_("Share of right estimates")),
+        diagonal=True,
+    ).with_columns({_("Images"): [one["n"] for one in used]})
+
+
+def _group_charts(report: Report) -> list[Chart]:
+    titles = {
+        "age_mae": _("Age error by group, in years"),
+        "age_bias": _("Age bias by group, in years"),
+        "gender_accuracy": _("Gender accuracy by group"),
+        "race_accuracy": _("Race accuracy by group, five labels"),
+    }
+    groups = report.get("metrics", {}).get("groups", [])
+    return [
+        _by_group(figure, title, groups)
+        for figure, title in titles.items()
+        if any(group.get(figure) is not None for group in groups)
+    ]
+
+
+def _by_group(figure: str, title: str, groups: Sequence[Mapping[str, Any]]) -> Chart:
+    """Race and gender against decade; the count of each cell stands in brackets."""
+    cells = {(group["race"], group["gender"], group["age"]): group for group in groups}
+    rows = [(race, gender) for race in RACES for gender in GENDERS]
+    found = [[cells.get((*row, age)) for age in AGE_BINS] for row in rows]
+    return heat_map(
+        f"groups-{figure.replace('_', '-')}",
+        title,
+        _(
+            "The number of images stands in brackets. The stronger the colour, the worse; groups "
+            "with fewer than %(least)d images have none, for their figures are mostly chance."
+        )
+        % {"least": ENOUGH},
+        x=AGE_BINS,
+        y=[group_name({"race": race, "gender": gender}) for race, gender in rows],
+        values=[[_badness(figure, cell) for cell in row] for row in found],
+        notes=[[_cell_text(figure, cell) for cell in row] for row in found],
+        axes=Axes(x=_("Labelled age in years"), y=_("Group")),
+        wide=True,
+    )
+
+
+def _badness(figure: str, group: Mapping[str, Any] | None) -> float:
+    if group is None or group["n"] < ENOUGH or group.get(figure) is None:
+        return 0.0
+    if figure == "age_bias":
+        return abs(float(group[figure]))
+    return float(group[figure] if lower_is_better(figure) else 1 - group[figure])
+
+
+def _cell_text(figure: str, group: Mapping[str, Any] | None) -> str:
+    if group is None or group.get(figure) is None:
+        return ""
+    return f"{format(group[figure], _PLACES.get(figure, '.0%'))} ({group['n']})"
+
+
+def _shares_of_rows(counts: Sequence[Sequence[int]]) -> list[list[float]]:
+    return [[count / max(1, sum(row)) for count in row] for row in counts]

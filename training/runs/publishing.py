@@ -1,0 +1,278 @@
+"""From what was trained or calibrated to a version: tested, described, saved, registered."""
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from training.datasets import curations, former, lineage
+from training.datasets.example_files import ExampleFiles
+from training.eda.dataset_figures import label_noise
+from training.exams.exam_store import keep_outcome
+from training.exams.examinations import answers
+from training.exams.freezing import settled_exam
+from training.exams.label_facts import label_facts
+from training.models import Dataset, Exam, ModelVersion, TrainingRun
+from training.registry.versions import bundle_path, free_name, register_bundle
+from training.reports.model_cards import model_card
+from vision.bundles.bundle import Bundle, load_bundle, save_bundle
+from vision.bundles.trained_on import TrainedOn
+from vision.data.selection import EXAM
+from vision.data.utkface import Curated, Example
+from vision.diskspace import full_disk_in_words
+from vision.evaluation.evaluate import score
+from vision.evaluation.scores import Scores
+from vision.types import FaceAttributes
+
+from . import recipe_kinds
+from .training_log import Journal
+
+if TYPE_CHECKING:
+    from vision.inference.engine import Engine
+    from vision.training.head_training import Fitted
+
+logger = logging.getLogger(__name__)
+
+OnProgress = Callable[[str, int, int], None]
+
+_LIBRARIES = ("keras", "numpy", "pillow")
+_HEADLINES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy", "race3_accuracy")
+
+
+def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersion:
+    """Train what a run asks for, with checkpoints in `folder`, and make a version of it.
+
+    The version is there whole, and the run's, from one moment to the next. Raises kinds of
+    VisionError, and what the journal raises. Imports TensorFlow.
+    """
+    recipe = recipe_kinds.recorded(run.recipe)
+    lineage.bring_up_to_date(journal.progress)
+    exam = settled_exam(run.dataset)
+    curated = _images_of(run, recipe.curation)
+    journal.log(
+        f"{recipe.name} on {run.dataset}: {len(curated.train)} images to learn from, "
+        f"{len(curated.validation)} to validate, {len(curated.test)} to test."
+    )
+    trunk = load_bundle(bundle_path(run.trunk)) if run.trunk else None
+    fitted = recipe_kinds.carry_out(recipe, trunk, curated, folder, journal)
+    untested = Bundle(
+        {**fitted.manifest, "training": _training(run, trunk, fitted)},
+        fitted.tensors,
+        lineage.of_training(curated, trunk),
+    )
+    tested = tested_on(untested, curated, run.dataset, exam, journal.progress)
+    journal.log(tested.in_words())
+    name = free_name(f"{recipe.name}-{run.pk}")
+    folder = tested.saved(name)
+    with transaction.atomic():
+        version = registered(folder, name, tested.findings)
+        journal.log(f"made the model {version.name}", version=version)
+    run.version = version
+    return version
+
+
+def _images_of(run: TrainingRun, recipe: str) -> Curated:
+    """What a run trains on, and the test that all sit. Raises NothingLeft."""
+    if not run.former_splits:
+        return curations.curated(run.dataset, recipe)
+    # It goes on with the images it was begun with; the exam no longer has what it learns from.
+    begun_with = former.curated(run.dataset, recipe)
+    return replace(begun_with, test=curations.curated(run.dataset, EXAM.name).test)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """`report`: on a dataset's own test, by `vision.evaluation.report`. `outcome`: an exam and what
+    was said
+    of its images, for `exams.keep_outcome`; None without an exam, or where its images are lost."""
+
+    report: dict[str, Any]
+    outcome: tuple[Exam, Scores] | None
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What was trained, with all that its manifest says but a name, and what was found of it."""
+
+    bundle: Bundle
+    findings: Findings
+
+    def in_words(self) -> str:
+        """The figures that matter most, for a log."""
+        metrics = self.findings.report["metrics"]
+        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
+        return f"test on {metrics['n']} images: {', '.join(figures)}"
+
+    def saved(self, name: str) -> Path:
+        """As `saved`, by a name."""
+        manifest = {**self.bundle.manifest, "name": name}
+        return saved(replace(self.bundle, manifest=manifest), self.findings.report)
+
+
+def tested_on(
+    bundle: Bundle,
+    curated: Curated,
+    dataset: Dataset,
+    exam: Exam | None,
+    on_progress: OnProgress,
+) -> Tested:
+    """Test what was trained on a selection of a dataset; its list of what it has learnt from is
+    with it. Raises as `findings_of` does. Imports TensorFlow."""
+    labels = label_facts(curated, on_progress)
+    found = findings_of(bundle, curated.test, dataset, exam, on_progress)
+    manifest = {
+        **bundle.manifest,
+        "metrics": found.report["metrics"],
+        "data": facts_of_data(dataset, curated),
+        "labels": labels,
+        "created_at": timezone.now().isoformat(),
+    }
+    if bundle.trained_on is not None:
+        manifest["trained_on"] = bundle.trained_on.about()
+    return Tested(replace(bundle, manifest=manifest), found)
+
+
+def findings_of(
+    bundle: Bundle,
+    examples: Sequence[Example],
+    dataset: Dataset,
+    exam: Exam | None,
+    on_progress: OnProgress,
+) -> Findings:
+    """Test a bundle on a dataset's test and on the exam, less what it was trained on and near
+    copies of it. It is asked once about an image that is in both.
+
+    Raises ExampleUnreadable where images of the dataset are lost. Imports TensorFlow.
+    """
+    from vision.evaluation.report import readings, report_on
+    from vision.inference.engine import Engine
+
+    own = lineage.without_seen(examples, bundle.trained_on) if bundle.trained_on else examples
+    done, total = 0, readings(len(own))
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        on_progress("test", done, total)
+
+    count(0)
+    engine, files = Engine(bundle), ExampleFiles(own)
+    evaluation = score(engine, files, on_progress=count)
+    _refuse_lost(evaluation.skipped)
+    report = {
+        **report_on(evaluation, engine, files, on_progress=count),
+        "left_out": len(examples) - len(own),
+        "label_noise": label_noise(dataset),
+    }
+    if exam is None:
+        return Findings(report, None)
+    scores = _answers(engine, bundle.trained_on, exam, evaluation.said, on_progress)
+    return Findings(report, None if scores is None else (exam, scores))
+
+
+def _answers(
+    engine: "Engine",
+    learnt: TrainedOn | None,
+    exam: Exam,
+    said: Mapping[str, FaceAttributes],
+    on_progress: OnProgress,
+) -> Scores | None:
+    """What is made at such cost is not lost where the exam's images are: it is examined later."""
+    from vision.caches.features import ExampleUnreadable
+
+    try:
+        return answers(engine, exam, learnt, said, partial(on_progress, "exam"))
+    except ExampleUnreadable as error:
+        logger.warning("Not examined: %s", error)
+        return None
+
+
+def _refuse_lost(skipped: Mapping[str, int]) -> None:
+    from vision.caches.features import ExampleUnreadable
+
+    if lost := sum(skipped.values()):
+        raise ExampleUnreadable(
+            _(
+                "%(count)d images of the test split cannot be read any more. Please import the "
+                "dataset again."
+            )
+            % {"count": lost}
+        )
+
+
+def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:
+    """Which images, for a manifest: enough to select the same again; of corrections, how many of
+    how many senders train."""
+    senders = [example.sender for example in curated.train if example.sender]
+    corrections = {"count": len(senders), "senders": len(set(senders))}
+    return {
+        "dataset": dataset.name,
+        "recipe": curated.recipe,
+        "seed": curated.seed,
+        "fingerprint": curated.fingerprint,
+        "counts": {
+            split: len(getattr(curated, split)) for split in ("train", "validation", "test")
+        },
+        "corrections": corrections,
+    }
+
+
+def _training(run: TrainingRun, trunk: Bundle | None, fitted: "Fitted") -> dict[str, Any]:
+    from vision.backbone.vgg16 import trunk_fingerprint
+
+    return {
+        "run": run.pk,
+        "recipe": run.recipe,
+        "seed": run.recipe["seed"],
+        "trunk": trunk
+        and {"version": str(run.trunk), "fingerprint": trunk_fingerprint(trunk.tensors)},
+        "history": fitted.history,
+        "libraries": library_versions(),
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """What computes here, for a manifest. Imports Keras."""
+    import keras
+
+    return {name: metadata.version(name) for name in (keras.backend.backend(), *_LIBRARIES)}
+
+
+def saved(bundle: Bundle, report: dict[str, Any]) -> Path:
+    """Save a bundle with its model card under the model root, to be registered. Raises DiskFull,
+    BundleError."""
+    name = bundle.manifest["name"]
+    folder: Path = settings.MODEL_ROOT / slugify(name)
+    if not ModelVersion.objects.filter(bundle=folder.name).exists():
+        # Left by a worker that was killed after the bundle was saved and before it had a row.
+        shutil.rmtree(folder, ignore_errors=True)
+    card = {"MODEL_CARD.md": model_card(bundle.manifest, report)}
+    with full_disk_in_words():
+        save_bundle(
+            folder,
+            bundle.manifest,
+            bundle.tensors,
+            documents=card,
+            trained_on=bundle.trained_on,
+        )
+    return folder
+
+
+def registered(folder: Path, name: str, found: Findings) -> ModelVersion:
+    """Make a version of a saved bundle, with all that was found of it. Raises BundleError."""
+    with transaction.atomic():
+        version = register_bundle(folder, name, report=found.report)
+        if found.outcome:
+            exam, scores = found.outcome
+            keep_outcome(exam, version, scores)
+    return version

@@ -1,0 +1,99 @@
+"""A version from another: the same weights, told anew how to read crops and how sure to be."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from training.datasets import curations, lineage
+from training.exams.examinations import examine_waiting
+from training.exams.freezing import settled_exam
+from training.models import Dataset, ModelVersion
+from training.registry.versions import bundle_path, check_name_is_free
+from vision.bundles.bundle import Bundle, load_bundle
+from vision.data.selection import RECIPES
+from vision.data.utkface import Example, Labels
+from vision.errors import BundleIncompatible
+from vision.heads.specs import HeadSpec
+from vision.heads.targets import weighted_head
+
+from .publishing import facts_of_data, findings_of, library_versions, registered, saved
+
+OnProgress = Callable[[str, int, int], None]
+
+
+def calibrate_anew(
+    version: ModelVersion, dataset: Dataset, name: str, on_progress: OnProgress
+) -> ModelVersion:
+    """A new version with a version's weights, which does not serve yet.
+
+    How it reads its crops (`vision.crops.reading`) is measured on the training split of a dataset,
+    its temperatures and intervals on the validation split, its report on the test split: each as
+    the version's own recipe selects them. Raises VisionError's kinds. Imports TensorFlow.
+    """
+    from vision.caches.crops import measured_reading
+    from vision.training.calibrating import calibrated_bundle
+
+    check_name_is_free(name)
+    bundle = load_bundle(bundle_path(version))
+    if not bundle.manifest["heads"]:
+        raise BundleIncompatible(
+            _("The model “%(name)s” is a trunk without heads. Please train heads on it first.")
+            % {"name": version.name}
+        )
+    lineage.bring_up_to_date(on_progress)
+    exam = settled_exam(dataset)
+    seed = bundle.manifest.get("data", {}).get("seed", 0)
+    curated = curations.curated(dataset, _recipe(bundle), seed)
+    on_progress("reading", 0, 1)
+    size = bundle.manifest["input_size"]
+    reading = measured_reading(curated.train, size)
+    heads = _weighted_heads(bundle.manifest, [one.labels for one in curated.train])
+    manifest = {**bundle.manifest, "reading": reading.as_json(), "heads": heads}
+    on_progress("calibration", 0, 1)
+    crops, labels = _crops(curated.validation, size), [one.labels for one in curated.validation]
+    read_so = replace(bundle, manifest=manifest)
+    calibrated, _figures = calibrated_bundle(read_so, crops, labels)
+    found = findings_of(calibrated, curated.test, dataset, exam, on_progress)
+    facts = {
+        "name": name,
+        "metrics": found.report["metrics"],
+        "calibration": {
+            "of": version.name,
+            **facts_of_data(dataset, curated),
+            "libraries": library_versions(),
+        },
+        "created_at": timezone.now().isoformat(),
+    }
+    made = replace(calibrated, manifest={**calibrated.manifest, **facts})
+    version = registered(saved(made, found.report), name, found)
+    if exam:  # with whom it is to be compared
+        examine_waiting(exam, on_progress)
+    return version
+
+
+def _recipe(bundle: Bundle) -> str:
+    """What selected the images of a version; that of all labels where nothing says so."""
+    recipe = bundle.manifest.get("data", {}).get("recipe")
+    return recipe if recipe in RECIPES else "full"
+
+
+def _weighted_heads(manifest: Mapping[str, Any], learnt: Sequence[Labels]) -> dict[str, Any]:
+    """The heads of a manifest. Those of before weights of labels were kept get the weights that
+    their own training, by its recipe, gives to such labels as were `learnt` from."""
+    recipe = manifest.get("training", {}).get("recipe", {})
+    heads = dict(manifest["heads"])
+    for name in heads.keys() & recipe.get("heads", {}).keys():
+        spec = HeadSpec.from_json(name, heads[name])
+        if not spec.label_weights:
+            heads[name] = weighted_head(spec, learnt, recipe.get("balance", 0)).as_json()
+    return heads
+
+
+def _crops(examples: Sequence[Example], size: int) -> np.ndarray:
+    from vision.caches.crops import read_example
+
+    return np.stack([read_example(one, size) for one in examples])

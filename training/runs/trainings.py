@@ -1,0 +1,181 @@
+"""Training runs: when one may start, and the whole way from a recipe to a model version."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from training.datasets import curations
+from training.exams import gate
+from training.exams.exam_store import current_exam
+from training.exams.examinations import examine_waiting
+from training.jobs import lifecycle
+from training.jobs.lifecycle import RunRefused
+from training.models import Dataset, ModelVersion, RunState, TrainingRun
+from training.registry.versions import activate_version, active_version
+from vision.data.selection import NothingLeft
+from vision.diskspace import DiskFull
+
+from . import recipe_kinds
+from .publishing import make_version
+from .recipe_kinds import AnyRecipe
+from .training_log import Journal, Say, logger
+
+
+class TrainingRefused(RunRefused):
+    """The training may not start: another is going, or it lacks images, room or a trunk."""
+
+    code = "training_refused"
+
+
+def request_training(
+    dataset: Dataset,
+    recipe: AnyRecipe,
+    *,
+    trunk: ModelVersion | None,
+    activate: bool,
+    user: Any,
+    even_if_worse: bool = False,
+) -> TrainingRun:
+    """Queue a training of heads on a version's trunk, or of a trunk from a version's weights.
+
+    Without a version it is the active one, or random weights where the recipe can do with them.
+    With `activate` the new version serves where `training.exams.gate` has nothing against it, and
+    with `even_if_worse` whatever that has.
+
+    Raises TrainingRefused.
+    """
+    run = create_training(
+        dataset, recipe, trunk=trunk, activate=activate, even_if_worse=even_if_worse, user=user
+    )
+    lifecycle.start(run)
+    return run
+
+
+def create_training(
+    dataset: Dataset,
+    recipe: AnyRecipe,
+    *,
+    trunk: ModelVersion | None,
+    activate: bool,
+    user: Any,
+    even_if_worse: bool = False,
+) -> TrainingRun:
+    """The waiting run of a training, which no worker is told of. Raises TrainingRefused."""
+    lifecycle.interrupt_lost(TrainingRun, timezone.now())
+    if recipe_kinds.needs_trunk(recipe):
+        trunk = trunk or active_version()
+        if trunk is None:
+            raise TrainingRefused(
+                _("No model is active whose trunk could be used. Please choose or activate one.")
+            )
+    _check_means(dataset, recipe, trunk)
+    with _one_at_a_time():
+        return TrainingRun.objects.create(
+            dataset=dataset,
+            recipe=recipe.as_json(),
+            trunk=trunk,
+            activate=activate,
+            even_if_worse=even_if_worse,
+            requested_by=user,
+        )
+
+
+def _check_means(dataset: Dataset, recipe: AnyRecipe, trunk: ModelVersion | None) -> None:
+    try:
+        curated = curations.curated(dataset, recipe.curation)
+        recipe_kinds.check_room(recipe, trunk.manifest["input_size"] if trunk else 0, curated)
+    except (NothingLeft, DiskFull) as error:
+        raise TrainingRefused(str(error)) from error
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """The database decides between two who start at once. Raises TrainingRefused."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise TrainingRefused(
+            _("A training is going already. Please wait for its end, or cancel it.")
+        ) from error
+
+
+def work(pk: int) -> None:
+    """Do a training that waits, if it still does."""
+    if run := lifecycle.hold(TrainingRun, pk):
+        execute(run)
+
+
+def take(pk: int) -> TrainingRun:
+    """Hold a run that waits or was cut off, for this process to go on with.
+
+    Raises RunRefused.
+    """
+    lifecycle.interrupt_lost(TrainingRun, timezone.now())
+    run = lifecycle.hold(TrainingRun, pk, (RunState.QUEUED, *lifecycle.RESUMABLE))
+    if run is None:
+        raise TrainingRefused(
+            _(
+                "There is no training run %(pk)d that could go on; it may be done, or going. One "
+                "whose process was killed counts as going for another minute."
+            )
+            % {"pk": pk}
+        )
+    return run
+
+
+def execute(
+    run: TrainingRun,
+    on_progress: Callable[[str, int, int], None] | None = None,
+    say: Say = logger.info,
+) -> RunState:
+    """Do the training of a held run and record how it ended; `say` hears the lines of its log."""
+    return lifecycle.execute(
+        run, lambda reporter: _train(run, Journal(run, reporter, say)), on_progress
+    )
+
+
+def _train(run: TrainingRun, journal: Journal) -> str:
+    """Whatever a run that was cut off has done already is not done again."""
+    _forget_leftovers()
+    folder = _root() / str(run.pk)
+    version = run.version or make_version(run, folder, journal)
+    if exam := current_exam():  # the versions that it is to be compared with
+        examine_waiting(exam, journal.progress)
+    sentences = [_("The model “%(name)s” is made.") % {"name": version.name}]
+    if run.activate and version.activated_at is None:
+        sentences += activated(version, even_if_worse=run.even_if_worse)
+    shutil.rmtree(folder, ignore_errors=True)
+    return " ".join(sentences)
+
+
+def activated(version: ModelVersion, *, even_if_worse: bool) -> list[str]:
+    """Let a version serve, as was asked for before its figures were known, unless something speaks
+    against it and nobody said to do it even so."""
+    against = gate.warnings(version, active_version())
+    if against and not even_if_worse:
+        return [_("It waits for your decision, because:"), *against]
+    activate_version(version)
+    serves = _("It serves from now on.")
+    return [serves, _("What spoke against it:"), *against] if against else [serves]
+
+
+def _root() -> Path:
+    root: Path = settings.TRAINING_ROOT
+    return root
+
+
+def _forget_leftovers() -> None:
+    """Delete the checkpoints of runs that are done or deleted."""
+    unfinished = TrainingRun.objects.exclude(state=RunState.DONE)
+    kept = {str(pk) for pk in unfinished.values_list("pk", flat=True)}
+    for folder in _root().glob("*"):
+        if folder.name not in kept:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,68 @@
+"""What a network is computed in on the machine at hand."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vision.types import PRECISIONS
+
+
+def choose_precision(wanted: str = "auto") -> str:
+    """The precision to compute the trunk in: the one wanted, or the fastest the machine has.
+
+    bfloat16 on a CPU with AVX512-BF16 or AMX and on a GPU that has it, float16 on an older GPU
+    with tensor cores, float32 elsewhere. Raises ValueError for an unknown name.
+    """
+    if wanted not in PRECISIONS:
+        raise ValueError(f"The precision must be one of {', '.join(PRECISIONS)}, not {wanted!r}.")
+    if wanted != "auto":
+        return wanted
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        return _tensorflow_precision()
+    return "bfloat16" if on_accelerator() else "float32"
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers that are built inside compute in `precision`; their weights stay float32."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _tensorflow_precision() -> str:
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
+        major = capability[0] if capability else 0
+        return "bfloat16" if major >= 8 else "float16" if major == 7 else "float32"
+    return "bfloat16" if _cpu_has_bfloat16() else "float32"
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def on_accelerator() -> bool:
+    """Whether what is computed is computed on a GPU, or another device than the CPU."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+    # JAX and PyTorch alike tell where they put an array that nobody has placed.
+    return "cpu" not in str(keras.ops.zeros(()).device).lower()

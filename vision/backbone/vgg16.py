@@ -1,0 +1,87 @@
+"""The trunk all heads share: keras-vggface's VGG16 up to `pool5`."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.errors import BundleIncompatible
+
+from .keras_vggface import VGGFace, utils
+
+CONVOLUTIONS: tuple[str, ...] = tuple(
+    f"conv{block}_{number}"
+    for block, count in enumerate((2, 2, 3, 3, 3), start=1)
+    for number in range(1, count + 1)
+)
+TRUNK_TENSORS: tuple[str, ...] = tuple(
+    f"{name}/{part}" for name in CONVOLUTIONS for part in ("kernel", "bias")
+)
+SMALLEST_INPUT = 48  # keras-vggface's own limit
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+def build_trunk(input_size: int, weights: str | Path | Tensors | None = None) -> Any:
+    """keras-vggface's VGG16 without its top: BGR less the mean, (S, S, 3) → `pool5` (s, s, 512).
+
+    `weights`: None (random), "vggface" (downloaded by keras-vggface's own loader), the path of
+    an .h5 file laid out like that download, or tensors named `convB_N/kernel` and `/bias`.
+    Computes in the Keras dtype policy in force. Raises BundleIncompatible where tensors do not
+    fit, and what Keras raises where a download or a file fails.
+    """
+    named = weights if weights == "vggface" else None
+    trunk = VGGFace(
+        model="vgg16", include_top=False, input_shape=(input_size, input_size, 3), weights=named
+    )
+    if isinstance(weights, Path):
+        trunk.load_weights(weights, by_name=True)
+    elif isinstance(weights, Mapping):
+        for name in CONVOLUTIONS:
+            set_layer(trunk.get_layer(name), name, weights)
+    return trunk
+
+
+def trunk_tensors(trunk: Any) -> dict[str, NDArray[np.float32]]:
+    """The trunk's weights by the names a bundle stores them under."""
+    return {
+        f"{name}/{part}": values
+        for name in CONVOLUTIONS
+        for part, values in zip(
+            ("kernel", "bias"), trunk.get_layer(name).get_weights(), strict=True
+        )
+    }
+
+
+def trunk_fingerprint(tensors: Tensors) -> str:
+    """SHA-256 of a trunk's weights as they are stored, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name in TRUNK_TENSORS:
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
+
+
+def set_layer(layer: Any, name: str, tensors: Tensors) -> None:
+    """Give a layer the tensors `name/kernel` and `name/bias`, as float32.
+
+    Raises BundleIncompatible where one is missing or has another shape.
+    """
+    values = []
+    for part, expected in zip(("kernel", "bias"), layer.get_weights(), strict=True):
+        found = tensors.get(f"{name}/{part}")
+        if found is None or found.shape != expected.shape:
+            shape = "is missing" if found is None else f"has the shape {found.shape}"
+            raise BundleIncompatible(
+                f"The model does not fit: {name}/{part} {shape}, not {expected.shape}."
+            )
+        values.append(np.asarray(found, np.float32))
+    layer.set_weights(values)
+
+
+def preprocess(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """RGB uint8 (N, S, S, 3) → float32 BGR less VGGFace's mean, by keras-vggface's version 1."""
+    prepared: NDArray[np.float32] = utils.preprocess_input(crops.astype(np.float32), version=1)
+    return prepared

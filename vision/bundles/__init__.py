@@ -1,0 +1,1 @@
+"""Model versions as folders of files, and what each has learnt from."""

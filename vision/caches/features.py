@@ -1,0 +1,258 @@
+"""What the trunk makes of each image, computed once and kept on disk.
+
+A store is a folder for one trunk, cut, input size and precision. `rows` holds the features,
+float16, one after the other; `index` the digest and the view of each row, in the same order. Rows
+are written and synced before their entries in the index are, so that after a crash the index
+tells which rows are whole; the rest is cut off and computed again. Rows belong to contents: another
+selection of the same images finds them all.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.backbone.precision import choose_precision, computing_in
+from vision.backbone.vgg16 import build_trunk, preprocess, trunk_fingerprint
+from vision.bundles.bundle import Bundle
+from vision.crops.reading import Reading
+from vision.data.utkface import Example
+from vision.diskspace import DiskFull, free_bytes, full_disk_in_words, in_words, used_bytes
+from vision.errors import VisionError
+from vision.evaluation.evaluate import read_crop
+
+from .feature_files import ENTRY, LOCK, FeaturesBusy, flush, locked
+
+Cut = Literal["pool4", "pool5"]
+Features = NDArray[np.float16]
+
+PLAIN, MIRRORED = 0, 1
+
+_PREPROCESSING = "vggface-1, bilinear"
+_BATCH = 32
+_SYNC_ROWS = 128  # rows that a crash may cost
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+
+Wanted = tuple[Example, int]
+"""An image and a view of it."""
+
+
+class ExampleUnreadable(VisionError):
+    """An image of the dataset cannot be read any more."""
+
+    code = "example_unreadable"
+
+
+class Extractor:
+    """A bundle's trunk from crops, read as the bundle says, to the output of a pooling layer."""
+
+    def __init__(self, trunk: Bundle, cut: Cut) -> None:
+        self._tensors = trunk.tensors
+        self._reading = Reading.of(trunk.manifest)
+        self._cut = cut
+        self._model: Any = None
+        self.precision = choose_precision()
+        self.input_size: int = trunk.manifest["input_size"]
+        side = self.input_size // (32 if cut == "pool5" else 16)
+        self.shape = (side, side, 512)
+
+    @property
+    def key(self) -> str:
+        """Names the trunk's weights and all else that the features depend on."""
+        trunk = trunk_fingerprint(self._tensors)
+        about = [trunk, self._cut, self.input_size, _PREPROCESSING, self.precision]
+        if reading := self._reading.as_json():
+            about.append(reading)
+        return hashlib.sha256(repr(tuple(about)).encode()).hexdigest()[:32]
+
+    def __call__(self, crops: NDArray[np.uint8]) -> Features:
+        """Crops (N, S, S, 3) RGB → features (N, s, s, 512), N being at most the batch."""
+        if self._model is None:
+            self._model = self._build()
+        crops = self._reading.read_all(crops)
+        padded = np.pad(crops, ((0, _BATCH - len(crops)), (0, 0), (0, 0), (0, 0)))
+        found = np.asarray(self._model.predict_on_batch(preprocess(padded)), np.float32)
+        return found[: len(crops)].clip(max=_LARGEST_HALF).astype(np.float16)
+
+    def _build(self) -> Any:
+        import keras
+
+        with computing_in(self.precision):
+            trunk = build_trunk(self.input_size, self._tensors)
+        return keras.Model(trunk.input, trunk.get_layer(self._cut).output)
+
+
+@contextmanager
+def open_features(
+    trunk: Bundle, cut: Cut, *, cache: Path, cache_bytes: int
+) -> Iterator["FeatureStore"]:
+    """The store of a trunk's features in the folder `cache`, kept from eviction while it is open.
+
+    All stores of the folder together hold at most `cache_bytes`; those used longest ago make room.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    extractor = Extractor(trunk, cut)
+    with locked(cache / f"{extractor.key}{LOCK}", fcntl.LOCK_SH) as lock:
+        os.utime(lock)
+        yield FeatureStore(extractor, cache, cache_bytes)
+
+
+class FeatureStore:
+    """The features of one extractor on disk; see `open_features`."""
+
+    def __init__(self, extractor: Extractor, cache: Path, cache_bytes: int) -> None:
+        self._extractor = extractor
+        self._cache = cache
+        self._cache_bytes = cache_bytes
+        self._folder = cache / extractor.key
+        self.shape = extractor.shape
+        self._row_bytes = 2 * prod(extractor.shape)
+        self._rows: dict[tuple[str, int], int] = {}
+        self._count = 0
+        self._folder.mkdir(exist_ok=True)
+        self._read_index()
+
+    @property
+    def values(self) -> Features:
+        """Every row there is, memory-mapped: float16 (rows, s, s, 512)."""
+        shape = (self._count, *self._extractor.shape)
+        return np.memmap(self._folder / "rows", np.float16, "r", shape=shape)
+
+    def rows(self, examples: Sequence[Example], view: int) -> NDArray[np.int64]:
+        """Where the features of examples lie in `values`. KeyError for one not filled in."""
+        return np.array([self._rows[example.digest, view] for example in examples], np.int64)
+
+    def fill(
+        self,
+        wanted: Sequence[Wanted],
+        on_progress: Callable[[int, int], None],
+    ) -> None:
+        """Compute what is missing.
+
+        `on_progress` hears how many are done, of how many; what it raises stops the work, and
+        what was done is kept. Raises DiskFull where there is too little room (as far as can be
+        told, before anything is written), FeaturesBusy, ExampleUnreadable.
+        """
+        by_name = {(example.digest, view): (example, view) for example, view in wanted}
+        missing = [by_name[name] for name in sorted(by_name.keys() - self._rows.keys())]
+        total, done = len(by_name), len(by_name) - len(missing)
+        on_progress(done, total)
+        if not missing:
+            return
+        with locked(self._cache / "filling", fcntl.LOCK_EX), full_disk_in_words():
+            self._make_room(len(missing) * self._row_bytes)
+            with _Appender(self._folder, self._row_bytes) as appender:
+                for batch, crops in _decoded(missing, self._extractor.input_size):
+                    appender.add(batch, self._extractor(crops))
+                    done += len(batch)
+                    on_progress(done, total)
+        self._read_index()
+
+    def _read_index(self) -> None:
+        index, rows = self._folder / "index", self._folder / "rows"
+        entries = _whole_entries(index, rows, self._row_bytes)
+        self._rows = {(entry[:-1].hex(), entry[-1]): row for row, entry in enumerate(entries)}
+        self._count = len(entries)
+
+    def _make_room(self, needed: int) -> None:
+        """Raises DiskFull where even without the stores not in use there is too little."""
+        locks = sorted(self._cache.glob(f"*{LOCK}"), key=lambda lock: lock.stat().st_mtime)
+        for lock in locks:
+            if self._room() < needed:
+                _evict(lock)
+        if (room := self._room()) < needed:
+            raise DiskFull(
+                f"The images' features need {in_words(needed)} more, and there is room for "
+                f"{in_words(room)}. Please make room on the disk, allow the cache more than "
+                f"{in_words(self._cache_bytes)}, or train with fewer images."
+            )
+
+    def _room(self) -> int:
+        free = self._cache_bytes - used_bytes(self._cache)
+        return max(0, min(free, free_bytes(self._cache)))
+
+
+class _Appender:
+    """Writes rows first and their entries after: no entry names a row that is not whole."""
+
+    def __init__(self, folder: Path, row_bytes: int) -> None:
+        index, rows = folder / "index", folder / "rows"
+        count = len(_whole_entries(index, rows, row_bytes))
+        self._index, self._rows = index.open("ab"), rows.open("ab")
+        self._index.truncate(count * ENTRY)
+        self._rows.truncate(count * row_bytes)
+        self._entries: list[bytes] = []
+
+    def __enter__(self) -> "_Appender":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._index, self._rows:
+            self._sync()
+
+    def add(self, batch: Sequence[Wanted], features: Features) -> None:
+        self._rows.write(features.tobytes())
+        self._entries += [bytes.fromhex(one.digest) + bytes([view]) for one, view in batch]
+        if len(self._entries) >= _SYNC_ROWS:
+            self._sync()
+
+    def _sync(self) -> None:
+        flush(self._rows)
+        self._index.write(b"".join(self._entries))
+        flush(self._index)
+        self._entries.clear()
+
+
+def _whole_entries(index: Path, rows: Path, row_bytes: int) -> list[bytes]:
+    """The entries of the index whose rows are whole."""
+    if not (index.exists() and rows.exists()):
+        return []
+    entries = index.read_bytes()
+    count = min(len(entries) // ENTRY, rows.stat().st_size // row_bytes)
+    return [entries[ENTRY * row : ENTRY * (row + 1)] for row in range(count)]
+
+
+def _evict(lock: Path) -> None:
+    """Delete a store unless somebody has it open."""
+    try:
+        with locked(lock, fcntl.LOCK_EX):
+            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+    except FeaturesBusy:
+        return
+
+
+def _decoded(
+    wanted: Sequence[Wanted], size: int
+) -> Iterator[tuple[Sequence[Wanted], NDArray[np.uint8]]]:
+    """Batches with their crops; the next is decoded while the trunk works on this one."""
+    batches = [wanted[i : i + _BATCH] for i in range(0, len(wanted), _BATCH)]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+
+        def start(batch: Sequence[Wanted]) -> list[Future[NDArray[np.uint8]]]:
+            return [pool.submit(_read, one, size) for one in batch]
+
+        ahead = start(batches[0])
+        for batch, following in zip(batches, [*batches[1:], []], strict=True):
+            current, ahead = ahead, start(following)
+            yield batch, np.stack([crop.result() for crop in current])
+
+
+def _read(wanted: Wanted, size: int) -> NDArray[np.uint8]:
+    example, view = wanted
+    try:
+        crop = read_crop(example.path.read_bytes(), size)
+    except OSError as error:
+        raise ExampleUnreadable(
+            f"The image {example.path.name} cannot be read any more. Please import the dataset "
+            "again."
+        ) from error
+    return crop[:, ::-1] if view == MIRRORED else crop

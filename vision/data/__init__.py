@@ -1,0 +1,1 @@
+"""Labelled images: reading, cleaning, comparing and selecting them."""

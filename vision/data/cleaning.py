@@ -1,0 +1,101 @@
+"""Why an image of a dataset is not used: named reasons, and which images are copies of which."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .utkface import Labels
+
+
+class Reason(StrEnum):
+    """Why an image is set aside. The order is that of the funnel: the first that applies counts."""
+
+    UNSAFE_NAME = "unsafe_name"
+    MALFORMED_NAME = "malformed_name"
+    LABEL_OUT_OF_RANGE = "label_out_of_range"
+    UNREADABLE = "unreadable"
+    NO_FACE = "no_face"
+    EXCLUDED = "excluded"  # by an administrator
+    REPEATED_FILE = "repeated_file"
+    CONFLICTING_CLASSES = "conflicting_classes"
+    CONFLICTING_AGES = "conflicting_ages"
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+
+
+# Found by comparing images with each other, hence anew whenever images come or go.
+COPY_REASONS: frozenset[Reason] = frozenset(
+    {
+        Reason.REPEATED_FILE,
+        Reason.CONFLICTING_CLASSES,
+        Reason.CONFLICTING_AGES,
+        Reason.EXACT_DUPLICATE,
+        Reason.NEAR_DUPLICATE,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A readable, labelled image: a key of the caller's, its path and what it holds.
+
+    `digest` is the SHA-256 of the content. Records of one `group` show one picture, as
+    `vision.data.near_copies` finds out. `is_correction`: a sender gave it.
+    """
+
+    key: int
+    name: str
+    digest: str
+    labels: Labels
+    group: int
+    is_correction: bool = False
+
+
+def judge_copies(records: Sequence[Record]) -> dict[int, Reason | None]:
+    """Why each record, by its key, is not to be used, if it is not; in whatever order they come.
+
+    Of identical files that agree, the first (by path) is used; where their labels differ, none
+    is, because nobody knows which label is true. Of images that show one picture, the first is
+    used. Corrections come last and contradict no image of an archive.
+    """
+    ordered = sorted(records, key=lambda r: (r.is_correction, r.name, r.key))
+    reasons = _judge_identical(ordered)
+    taken: set[int] = set()
+    for record in ordered:
+        if reasons[record.key] is not None:
+            continue
+        if record.group in taken:
+            reasons[record.key] = Reason.NEAR_DUPLICATE
+        taken.add(record.group)
+    return reasons
+
+
+def _judge_identical(ordered: Sequence[Record]) -> dict[int, Reason | None]:
+    copies: defaultdict[str, list[Record]] = defaultdict(list)
+    for record in ordered:
+        copies[record.digest].append(record)
+    reasons: dict[int, Reason | None] = {}
+    for same in copies.values():
+        for record, reason in zip(same, _reasons_of_identical(same), strict=True):
+            reasons[record.key] = reason
+    return reasons
+
+
+def _reasons_of_identical(same: Sequence[Record]) -> list[Reason | None]:
+    conflict: Reason | None = None
+    labels = {r.labels for r in same if r.is_correction == same[0].is_correction}
+    if len({(found.gender, found.race) for found in labels}) > 1:
+        conflict = Reason.CONFLICTING_CLASSES
+    elif len(labels) > 1:
+        conflict = Reason.CONFLICTING_AGES
+    seen: Counter[str] = Counter()
+    reasons: list[Reason | None] = []
+    for index, record in enumerate(same):
+        base = record.name.rpartition("/")[2]
+        seen[base] += 1
+        if seen[base] > 1:  # some archives hold one folder twice
+            reasons.append(Reason.REPEATED_FILE)
+        else:
+            reasons.append(conflict or (Reason.EXACT_DUPLICATE if index else None))
+    return reasons

@@ -1,0 +1,147 @@
+"""Every image of a dataset with its labels, from file names or from a CSV file beside them."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from vision.labels import GENDERS, RACES
+
+from .utkface import (
+    DatasetUnreadable,
+    Labels,
+    MalformedName,
+    NameRefused,
+    Source,
+    UnsafeName,
+    is_image_name,
+    is_unsafe_name,
+    labels_in_range,
+    open_source,
+    parse_name,
+)
+
+_COLUMNS = ("file", "age", "gender", "race")
+LONGEST_SENDER = 64  # characters
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """One file of a dataset: its path inside, its content and its labels, or why it has none.
+
+    `data` is empty for a file that is missing, damaged in its archive, or far too large for a
+    crop, so that a reader reports it like any other broken image. `sender` names who gave it as a
+    correction; it is empty for all other files.
+    """
+
+    name: str
+    data: bytes
+    labels: Labels | None
+    refusal: str = ""
+    sender: str = ""
+
+
+class LabelledFiles:
+    """Every image of a dataset with its labels, whatever shape the dataset has.
+
+    `path` is a folder or a zip of UTKFace-named images; or a CSV file with the columns `file`,
+    `age`, `gender` and `race` beside its images; or a folder or a zip that holds such a file. A
+    row of it whose column `sender` is filled in is a correction.
+    Use it as a context manager; `len()` counts the files. Raises DatasetUnreadable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        is_table = path.suffix.lower() == ".csv" and path.is_file()
+        self._opened = open_source(path.parent if is_table else path)
+        self._table = path.name if is_table else None
+
+    def __enter__(self) -> "LabelledFiles":
+        self._source = self._opened.__enter__()
+        names = self._source.names()
+        found = self._table or _find_table(self._source, names)
+        self._labels = _read_table(self._source, found) if found else None
+        self._names = list(self._labels or filter(is_image_name, names))
+        return self
+
+    def __exit__(self, *trouble: Any) -> None:
+        self._opened.__exit__(*trouble)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[LabelledFile]:
+        for name in self._names:
+            try:
+                labels = self._labels_of(name)
+            except NameRefused as refused:
+                # What a path out of its folder points to is none of ours to read.
+                unsafe = isinstance(refused, UnsafeName)
+                data = b"" if unsafe else self._source.read(name)
+                yield LabelledFile(name, data, None, refused.code)
+            else:
+                data, sender = self._source.read(name), self._sender_of(name)
+                yield LabelledFile(name, data, labels, sender=sender)
+
+    def _labels_of(self, name: str) -> Labels:
+        if self._labels is None:
+            return parse_name(name)
+        if is_unsafe_name(name):
+            raise UnsafeName(f"The name {name!r} points out of its folder.")
+        return _labels_in_row(self._labels[name])
+
+    def _sender_of(self, name: str) -> str:
+        row = self._labels[name] if self._labels else {}
+        return row.get("sender", "").strip()[:LONGEST_SENDER]
+
+
+def _find_table(source: Source, names: list[str]) -> str | None:
+    """The first CSV file, at the top or one folder below, that has the columns of labels."""
+    for name in names:
+        near_the_top = len(PurePosixPath(name).parts) <= 2
+        if near_the_top and name.lower().endswith(".csv") and _header_fits(source.read(name)):
+            return name
+    return None
+
+
+def _header_fits(data: bytes) -> bool:
+    first = data.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace")
+    return set(_COLUMNS) <= {column.strip().lower() for column in first.split(",")}
+
+
+def _read_table(source: Source, name: str) -> dict[str, dict[str, str]]:
+    """Path inside the source → its row. Raises DatasetUnreadable."""
+    data = source.read(name)
+    if not _header_fits(data):
+        raise DatasetUnreadable(
+            f"{PurePosixPath(name).name!r} lacks the columns file, age, gender and race."
+        )
+    try:
+        rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
+        table = [{str(k).strip().lower(): v or "" for k, v in row.items()} for row in rows]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetUnreadable(
+            f"{PurePosixPath(name).name!r} is no CSV file in UTF-8 that can be read."
+        ) from error
+    folder = PurePosixPath(name).parent
+    return {(folder / row["file"].strip()).as_posix(): row for row in table if row["file"].strip()}
+
+
+def _labels_in_row(row: dict[str, str]) -> Labels:
+    """Numbers as in UTKFace's names; gender and race also by their English names.
+
+    Raises MalformedName or LabelOutOfRange.
+    """
+
+    def number(value: str, names: tuple[str, ...]) -> int:
+        value = value.strip().lower()
+        return names.index(value) if value in names else int(float(value))
+
+    try:
+        numbers = (
+            number(row["age"], ()), number(row["gender"], GENDERS), number(row["race"], RACES)
+        )  # fmt: skip
+    except (ValueError, OverflowError):
+        raise MalformedName("The row has no usable labels.") from None
+    return labels_in_range(*numbers)

@@ -1,0 +1,162 @@
+"""What a model said of labelled crops, and the figures that follow from it. Pure NumPy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.data.utkface import Labels
+from vision.labels import AGE_BINS, GENDERS, RACES
+from vision.types import AgeEstimate, ClassEstimate, FaceAttributes
+
+Column = NDArray[np.float64]
+Figures = dict[str, float | None]
+
+CLASSIC_RACES = 3  # the first of `RACES`, which the student deck kept
+
+
+@dataclass(frozen=True)
+class Scores:
+    """N crops: what their labels say, and what a model says. A head's silence is NaN.
+
+    `age`, `gender` and `race` are int64 (N,), as in `Labels`. `years`, `low` and `high` are the
+    estimated age and its interval, (N,); `promised` the share of true ages that the interval claims
+    to hold. `gender_shares` (N, 2) and `race_shares` (N, 5) are the
+    probabilities of `GENDERS` and `RACES`; labels that the model does not know have 0.
+    """
+
+    age: NDArray[np.int64]
+    gender: NDArray[np.int64]
+    race: NDArray[np.int64]
+    years: Column
+    low: Column
+    high: Column
+    promised: Column
+    gender_shares: Column
+    race_shares: Column
+
+    def __len__(self) -> int:
+        return len(self.age)
+
+    def where(self, mask: NDArray[np.bool_]) -> "Scores":
+        """The crops for which `mask` (N,) is true."""
+        return Scores(**{field.name: getattr(self, field.name)[mask] for field in fields(self)})
+
+    @property
+    def decade(self) -> NDArray[np.int64]:
+        """The index in `AGE_BINS` of each labelled age."""
+        decades: NDArray[np.int64] = np.minimum(self.age // 10, len(AGE_BINS) - 1)
+        return decades
+
+    @property
+    def estimated_decade(self) -> NDArray[np.int64]:
+        """The index in `AGE_BINS` of each estimated age, which no crop may lack."""
+        return np.clip(self.years // 10, 0, len(AGE_BINS) - 1).astype(np.int64)
+
+    @property
+    def error(self) -> Column:
+        """Estimated minus labelled age, in years."""
+        return self.years - self.age
+
+    @cached_property
+    def outcomes(self) -> dict[str, Column]:
+        """What every figure is the mean of: errors in years, or 1 for right and 0 for wrong.
+
+        NaN where a head is silent or, for `race3_accuracy`, the label is none of three.
+        """
+        error = self.error
+        covered = (self.low <= self.age) & (self.age <= self.high)
+        of_three = np.where(self.race < CLASSIC_RACES, 1.0, np.nan)[:, None]
+        return {
+            "age_mae": np.abs(error),
+            "age_mse": error**2,
+            "age_bias": error,
+            "age_within_5": np.where(np.isnan(error), np.nan, np.abs(error) <= 5),
+            "gender_accuracy": _right(self.gender_shares, self.gender),
+            "race_accuracy": _right(self.race_shares, self.race),
+            "race3_accuracy": _right(self.race_shares[:, :CLASSIC_RACES] * of_three, self.race),
+            "age_interval_coverage": np.where(np.isnan(self.low), np.nan, covered),
+        }
+
+
+def collect(labels: Sequence[Labels], estimates: Sequence[FaceAttributes]) -> Scores:
+    """The columns of N labelled crops and what was said of each."""
+    ages = [face.age for face in estimates]
+    return Scores(
+        age=np.array([one.age for one in labels], np.int64),
+        gender=np.array([one.gender for one in labels], np.int64),
+        race=np.array([one.race for one in labels], np.int64),
+        years=np.array([age.years if age else np.nan for age in ages], np.float64),
+        low=_of_intervals(ages, "low"),
+        high=_of_intervals(ages, "high"),
+        promised=_of_intervals(ages, "coverage"),
+        gender_shares=_shares([face.gender for face in estimates], GENDERS),
+        race_shares=_shares([face.race for face in estimates], RACES),
+    )
+
+
+def figures(scores: Scores) -> Figures:
+    """The figures of section headings: errors in years, shares in 0..1, None where unknown.
+
+    `age_bias` is the one figure with a sign: the mean of estimated minus labelled age.
+    """
+    outcomes = scores.outcomes
+    return {
+        "age_mae": mean(outcomes["age_mae"]),
+        "age_mse": mean(outcomes["age_mse"]),
+        "age_rmse": _root_mean(outcomes["age_mse"]),
+        "age_bias": mean(outcomes["age_bias"]),
+        "gender_accuracy": mean(outcomes["gender_accuracy"]),
+        "race_accuracy": mean(outcomes["race_accuracy"]),
+        "race3_accuracy": mean(outcomes["race3_accuracy"]),
+        "age_interval_coverage": mean(outcomes["age_interval_coverage"]),
+    }
+
+
+def groups(scores: Scores) -> list[dict[str, Any]]:
+    """The figures of every race × gender × decade that occurs, with its count `n`."""
+    keys = np.stack([scores.race, scores.gender, scores.decade], axis=1)
+    found = [
+        {
+            "race": RACES[race],
+            "gender": GENDERS[gender],
+            "age": AGE_BINS[decade],
+            "n": len(members),
+            **figures(members),
+        }
+        for race, gender, decade in np.unique(keys, axis=0)
+        for members in [scores.where((keys == (race, gender, decade)).all(axis=1))]
+    ]
+    return sorted(found, key=lambda group: (group["race"], group["gender"], group["age"]))
+
+
+def mean(values: Column) -> float | None:
+    """The mean of what is known, to four places; None where nothing is."""
+    known = values[~np.isnan(values)]
+    return round(float(known.mean()), 4) if known.size else None
+
+
+def _root_mean(squares: Column) -> float | None:
+    known = squares[~np.isnan(squares)]
+    return round(float(known.mean()) ** 0.5, 4) if known.size else None
+
+
+def _of_intervals(ages: Sequence[AgeEstimate | None], field: str) -> Column:
+    values = [getattr(age, field) if age else None for age in ages]
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def _shares(estimates: Sequence[ClassEstimate | None], names: Sequence[str]) -> Column:
+    """The probabilities (N, names) of class estimates; NaN where there is none."""
+    silent: Mapping[str, float] = dict.fromkeys(names, np.nan)
+    shares = [one.probabilities if one else silent for one in estimates]
+    rows = [[of.get(name, 0.0) for name in names] for of in shares]
+    return np.array(rows, np.float64).reshape(len(rows), len(names))
+
+
+def _right(shares: Column, truth: NDArray[np.int64]) -> Column:
+    """Whether the likeliest class is the labelled one, (N,): 1, 0, or NaN without shares."""
+    return np.where(np.isnan(shares).any(axis=1), np.nan, shares.argmax(axis=1) == truth)

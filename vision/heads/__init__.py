@@ -1,0 +1,1 @@
+"""The heads on the backbone: their layers, losses, targets and calibration."""

@@ -1,0 +1,302 @@
+"""The heads on top of the trunk: declared in a bundle's manifest, never code in a bundle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.errors import BundleIncompatible
+from vision.labels import GENDERS, HEADS, RACES
+from vision.types import AgeEstimate, ClassEstimate
+
+from .ages import AgeBand, Ages, Point, mean_age, point_estimate, scalar_age, stretch_of
+
+Pooling = Literal["flatten", "max_mean"]
+Output = Literal["distribution", "scalar", "binary", "classes"]
+
+_OUTPUTS: dict[str, tuple[Output, ...]] = {
+    "age": ("distribution", "scalar"),
+    "gender": ("binary",),
+    "race": ("classes",),
+}
+_ONLY_WHERE_SET = {"point", "bands", "biases", "label_weights"}
+_ACTIVATIONS = {"linear", "relu", "sigmoid", "softmax"}
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """One head.
+
+    `pooling`: "flatten" (`pool5` as it is) or "max_mean" (maximum and mean over the positions,
+    1,024 wide). `layers`: dicts, either {"dense": units, "activation": …, "name": …} or
+    {"dropout": rate}. `output`: "distribution" (softmax over the ages 0, 1, 2, …), "scalar"
+    (years), "binary" (probability of `labels[1]`) or "classes" (softmax over `labels`).
+    `temperature` divides the logits; `biases`, one a label, are then added, to undo the
+    `label_weights` that training gave an example of each. `coverage` is the share of true ages the
+    interval claims to hold; it lies between the `quantiles` of a distribution, or `residuals` years
+    (low, high) around a scalar. With `bands`, of rising estimated ages from 0 on, interval and
+    distribution are stretched about the estimate, the `point` of a distribution, by its band's
+    factor; without, the estimate is the mean. A head of labels whose largest share is under
+    `second_look` looks at the mirrored face as well; see `unsure`.
+    """
+
+    name: str
+    pooling: Pooling
+    layers: tuple[Mapping[str, Any], ...]
+    output: Output
+    labels: tuple[str, ...] = ()
+    temperature: float = 1.0
+    coverage: float = 0.8
+    quantiles: tuple[float, float] = (0.1, 0.9)
+    residuals: tuple[float, float] | None = None
+    second_look: float = 0.0
+    point: Point = "mean"
+    bands: tuple[AgeBand, ...] = ()
+    biases: tuple[float, ...] = ()
+    label_weights: tuple[float, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """What `from_json` reads: plain lists, so that it is the same before and after storing.
+
+        Recipes, whose heads nothing has been measured of, are written as they always were.
+        """
+        spec = asdict(self)
+        spec.pop("name")
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in spec.items()
+            if key not in _ONLY_WHERE_SET or value != getattr(HeadSpec, key)
+        }
+
+    @classmethod
+    def from_json(cls, name: str, spec: Mapping[str, Any]) -> "HeadSpec":
+        """Raises BundleIncompatible where this version of FaceRoute cannot build such a head."""
+        try:
+            head = cls(
+                name=name,
+                pooling=spec["pooling"],
+                layers=tuple(spec["layers"]),
+                output=spec["output"],
+                labels=tuple(spec.get("labels", ())),
+                temperature=float(spec.get("temperature", 1.0)),
+                coverage=float(spec.get("coverage", 0.8)),
+                quantiles=_pair(spec.get("quantiles", (0.1, 0.9))),
+                residuals=_pair(spec["residuals"]) if spec.get("residuals") else None,
+                second_look=float(spec.get("second_look", 0.0)),
+                point=spec.get("point", "mean"),
+                bands=tuple(AgeBand(**band) for band in spec.get("bands", ())),
+                biases=tuple(map(float, spec.get("biases", ()))),
+                label_weights=tuple(map(float, spec.get("label_weights", ()))),
+            )
+            head._check()
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise BundleIncompatible(
+                f"The model's {name} head cannot be built by this version of FaceRoute ({error})."
+            ) from error
+        return head
+
+    def _check(self) -> None:
+        if self.output not in _OUTPUTS.get(self.name, ()):
+            raise ValueError(f"no output “{self.output}” for a head “{self.name}”")
+        if self.pooling not in {"flatten", "max_mean"}:
+            raise ValueError(f"no pooling “{self.pooling}”")
+        for layer in self.layers:
+            if "dropout" not in layer and layer.get("activation", "linear") not in _ACTIVATIONS:
+                raise ValueError(f"no activation “{layer['activation']}”")
+        if not (0 < self.coverage < 1 and self.temperature > 0):
+            raise ValueError("coverage or temperature out of range")
+        if not 0 <= self.second_look <= (1 if self.labels else 0):
+            raise ValueError("no such second look")
+        counts = {len(self.biases), len(self.label_weights)}
+        if not counts <= {0, len(self.labels)} or min(self.label_weights, default=1) <= 0:
+            raise ValueError("biases or weights that do not fit the labels")
+        self._check_ages()
+        if "dense" not in (last := self.layers[-1]) or not self._fits(int(last["dense"])):
+            raise ValueError("the last layer does not fit the labels")
+
+    def _check_ages(self) -> None:
+        if self.point not in get_args(Point):
+            raise ValueError(f"no point estimate “{self.point}”")
+        if not self.bands:
+            if self.point != "mean":
+                raise ValueError("a median without bands")
+            return
+        starts = [band.start for band in self.bands]
+        narrowest = min(band.stretch for band in self.bands)
+        if starts[0] != 0 or starts != sorted(set(starts)) or narrowest < 0:
+            raise ValueError("bands must rise from 0 and be stretched by no less than 0")
+        if self.output == "scalar" and self.residuals is None:
+            raise ValueError("bands without residuals")
+
+    def _fits(self, units: int) -> bool:
+        known = {"gender": set(GENDERS), "race": set(RACES)}.get(self.name, set())
+        if not set(self.labels) <= known or len(set(self.labels)) != len(self.labels):
+            return False
+        expected = {"scalar": units == 1, "distribution": units > 1}
+        expected |= {"binary": units == 1 and len(self.labels) == 2}
+        expected |= {"classes": units == len(self.labels)}
+        return expected[self.output]
+
+
+def _pair(values: Sequence[float]) -> tuple[float, float]:
+    low, high = (float(value) for value in values)
+    return low, high
+
+
+def classic_heads() -> tuple[HeadSpec, ...]:
+    """The three heads of the student deck, for a trunk at any input size (theirs was 224 px)."""
+
+    def dense(units: int, activation: str, name: str) -> dict[str, Any]:
+        return {"dense": units, "activation": activation, "name": name}
+
+    def classifier(units: int, activation: str) -> tuple[dict[str, Any], ...]:
+        return (
+            dense(512, "relu", "Dense-1"),
+            {"dropout": 0.5},
+            dense(256, "relu", "Dense-2"),
+            dense(units, activation, "Output"),
+        )
+
+    age = (
+        {"dropout": 0.7},
+        dense(16, "relu", "Dense-1"),
+        dense(8, "relu", "Dense-2"),
+        dense(1, "linear", "Output"),
+    )
+    return (
+        HeadSpec("age", "flatten", age, "scalar"),
+        HeadSpec("gender", "flatten", classifier(1, "sigmoid"), "binary", GENDERS),
+        HeadSpec("race", "flatten", classifier(3, "softmax"), "classes", RACES[:3]),
+    )
+
+
+def build_head(pool5: Any, spec: HeadSpec) -> Any:
+    """A Keras model `pool5` → output float32; its layers are called `Dense-1`, … `Output`.
+
+    Heads compute in float32: they cost next to nothing beside the trunk, and probabilities keep
+    their precision.
+    """
+    import keras
+
+    source = keras.Input(shape=pool5.shape[1:], dtype="float32", name=f"{spec.name}_pool5")
+    if spec.pooling == "flatten":
+        x = keras.layers.Flatten(dtype="float32")(source)
+    else:
+        maximum = keras.layers.GlobalMaxPooling2D(dtype="float32")(source)
+        mean = keras.layers.GlobalAveragePooling2D(dtype="float32")(source)
+        x = keras.layers.Concatenate(dtype="float32")([maximum, mean])
+    for layer in spec.layers:
+        x = _layer(layer)(x)
+    return keras.Model(source, x, name=spec.name)
+
+
+def head_tensors(head: Any, spec: HeadSpec) -> dict[str, NDArray[np.float32]]:
+    """The weights of a head of `build_head`, by the names a bundle stores them under."""
+    return {
+        f"{spec.name}/{layer['name']}/{part}": values
+        for layer in spec.layers
+        if "dense" in layer
+        for part, values in zip(
+            ("kernel", "bias"), head.get_layer(layer["name"]).get_weights(), strict=True
+        )
+    }
+
+
+def _layer(layer: Mapping[str, Any]) -> Any:
+    import keras
+
+    if "dropout" in layer:
+        return keras.layers.Dropout(layer["dropout"], dtype="float32")
+    return keras.layers.Dense(
+        layer["dense"], activation=layer["activation"], name=layer["name"], dtype="float32"
+    )
+
+
+def parse_heads(manifest: Mapping[str, Any], wanted: Sequence[str] = HEADS) -> list[HeadSpec]:
+    """The manifest's heads that are wanted. Raises BundleIncompatible."""
+    heads = manifest.get("heads")
+    if not isinstance(heads, Mapping) or not heads:
+        raise BundleIncompatible("The model declares no heads.")
+    specs = [HeadSpec.from_json(name, spec) for name, spec in heads.items()]
+    return [spec for spec in specs if spec.name in wanted]
+
+
+def read_estimates(
+    spec: HeadSpec, outputs: NDArray[np.float32], widening: NDArray[np.float64] | None = None
+) -> list[AgeEstimate] | list[ClassEstimate]:
+    """A head's raw outputs (N, units) as one estimate a face.
+
+    `widening` (N,) are factors by which ages are stretched beyond their band's, where the head has
+    bands.
+    """
+    if spec.name == "age":
+        return _read_ages(spec, outputs, widening)
+    return [
+        ClassEstimate(dict(zip(spec.labels, map(float, row), strict=True)))
+        for row in class_probabilities(spec, outputs)
+    ]
+
+
+def expected_years(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Raw outputs of an age head as the years (N,) that `read_estimates` gives."""
+    if spec.output == "scalar":
+        return outputs[:, 0].astype(np.float64).clip(0)
+    return point_estimate(sharpen(outputs, spec.temperature), spec.point)
+
+
+def unstretched_ages(spec: HeadSpec, outputs: NDArray[np.float32]) -> Ages:
+    """Raw outputs of an age head that has quantiles or residuals, before its bands count."""
+    if spec.output == "distribution":
+        shares = sharpen(outputs, spec.temperature)
+        return Ages.of_distribution(shares, spec.point, spec.quantiles)
+    years = expected_years(spec, outputs)
+    low, high = spec.residuals or (0.0, 0.0)
+    return Ages(years, years + low, years + high)
+
+
+def class_probabilities(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Raw outputs of a head of labels as probabilities (N, labels) that sum to 1."""
+    if spec.output == "binary":
+        outputs = np.concatenate([1 - outputs, outputs], axis=1)
+    return sharpen(outputs, spec.temperature, spec.biases)
+
+
+def unsure(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which faces (N,) a head looks at once more, mirrored, by its raw outputs (N, units) of the
+    first look. What counts for these is the mean of both; the temperature comes after it."""
+    shares = outputs if spec.output == "classes" else np.maximum(outputs, 1 - outputs)
+    found: NDArray[np.bool_] = shares.max(axis=1) < spec.second_look
+    return found
+
+
+def sharpen(
+    probabilities: NDArray[Any], temperature: float, biases: Sequence[float] = ()
+) -> NDArray[np.float64]:
+    """Probabilities (N, classes) as if their logits had been divided by `temperature`, and
+    `biases` (classes,) added.
+
+    softmax(z / T + b) is p^(1/T) e^b, normalised, for p = softmax(z) (Guo et al. 2017, section
+    4.2; the biases: Alexandari et al., "Maximum likelihood with bias-corrected calibration is
+    hard-to-beat at label shift adaptation", ICML 2020).
+    """
+    powered = np.clip(probabilities.astype(np.float64), 1e-12, 1.0) ** (1.0 / temperature)
+    if biases:
+        powered *= np.exp(biases)
+    normalised: NDArray[np.float64] = powered / powered.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def _read_ages(
+    spec: HeadSpec, outputs: NDArray[np.float32], widening: NDArray[np.float64] | None
+) -> list[AgeEstimate]:
+    if spec.bands:
+        ages = unstretched_ages(spec, outputs)
+        factors = stretch_of(spec.bands, ages.years)
+        ages = ages.stretched(factors if widening is None else factors * widening)
+        return ages.estimates(spec.coverage)
+    if spec.output == "distribution":
+        shares = sharpen(outputs, spec.temperature)
+        return [mean_age(row, spec.quantiles, spec.coverage) for row in shares]
+    return [scalar_age(float(row[0]), spec.residuals, spec.coverage) for row in outputs]

@@ -1,0 +1,60 @@
+"""What heads should say of labelled examples, and how much each example counts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.data.utkface import Labels
+from vision.errors import VisionError
+
+from .losses import Truth, balancing_weights, head_truth
+from .specs import HeadSpec
+
+_AGE_SMOOTHING = 2.0  # years; the width of the density that rare ages are weighted by
+
+
+class NothingToLearn(VisionError):
+    """The selection of images has nothing a head could learn from."""
+
+    code = "nothing_to_learn"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What each head should say of each example (N,), and how much it counts; 0 is not at all."""
+
+    truth: Mapping[str, Truth]
+    weights: Mapping[str, NDArray[np.float32]]
+
+
+def targets(
+    specs: Sequence[HeadSpec], labels: Sequence[Labels], balance: Mapping[str, float]
+) -> Targets:
+    """Rare labels of a head count more by its `balance`, as `losses.balancing_weights` takes it.
+
+    Raises NothingToLearn for a head without any label.
+    """
+    truth: dict[str, Truth] = {}
+    weights: dict[str, NDArray[np.float32]] = {}
+    for spec in specs:
+        values, known = head_truth(spec, labels)
+        if not known.any():
+            raise NothingToLearn(f"No image of the selection has a label of the {spec.name} head.")
+        sigma = _AGE_SMOOTHING if spec.name == "age" else 0.0
+        counting = np.zeros(len(values), np.float32)
+        counting[known] = balancing_weights(values[known], balance.get(spec.name, 0), sigma=sigma)
+        truth[spec.name], weights[spec.name] = values, counting
+    return Targets(truth, weights)
+
+
+def weighted_head(spec: HeadSpec, labels: Sequence[Labels], balance: float) -> HeadSpec:
+    """A head of labels with what `targets` weighs an example of each by, for calibration to undo;
+    1 for a label that none has. Another head, or one that is not balanced, as it is."""
+    if not (spec.labels and balance):
+        return spec
+    values, known = head_truth(spec, labels)
+    weights = np.ones(len(spec.labels))
+    weights[values[known]] = balancing_weights(values[known], balance)
+    return replace(spec, label_weights=tuple(weights.round(4).tolist()))

@@ -1,0 +1,1 @@
+"""Photos in, estimates out: what a worker runs."""

@@ -1,0 +1,1 @@
+"""Files into pixels: which formats are photos, and decoding them. NumPy and Pillow."""

@@ -1,0 +1,203 @@
+"""Bytes in, upright RGB pixels out; and the JPEGs that are kept and shown. No TensorFlow.
+
+Only the bytes decide what a file is: names and declared types are never believed.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageCms, ImageFile, ImageOps
+
+from vision.errors import PhotoError, PhotoTooLarge, PhotoUnreadable
+from vision.types import Box, Image
+
+from .formats import OpenedPhoto, open_photo
+from .jpeg import missing_share
+
+CUT_SHORT = "photo_cut_short"
+
+# At most; a photo of 230 rows lacks as much where it lacks its last row of blocks.
+_MOST_MISSING = 0.07
+_LONGEST_SIDE = 65_500  # a JPEG, as which the photo is kept, holds no more
+_MOST_RUN_LENGTH_PIXELS = 4_000_000  # Pillow unpacks such bitmaps in Python: 250 ns a pixel
+
+_ORIENTATION = 0x0112
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+_SRGB = ImageCms.createProfile("sRGB")
+_LAB = ImageCms.createProfile("LAB")
+# What cameras and instruments measure in, whatever they store it in.
+_DEPTHS = (8, 10, 12, 14, 16)
+
+
+@dataclass(frozen=True)
+class ReadPhoto:
+    """An upright RGB image, and codes of what its sender should know of the file."""
+
+    image: Pillow.Image
+    warnings: tuple[str, ...] = ()
+
+
+def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> ReadPhoto:
+    """The upright RGB image in `data`, wholly decoded, transparency laid on white.
+
+    The first frame or page counts. A JPEG that was cut short is grey where up to 7 % of its rows
+    are missing, and has the warning CUT_SHORT. Raises PhotoTooLarge (bytes or pixels, before
+    anything is decoded), PhotoTypeUnsupported, PhotoUnreadable (broken, or more is missing).
+    """
+    if len(data) > max_bytes:
+        raise PhotoTooLarge(
+            f"The file is larger than {max_bytes // 2**20} MB. Please send a smaller one."
+        )
+    with _pillow_errors():
+        opened = open_photo(data)
+        _check_size(opened.image, max_pixels)
+        warnings = _load(opened)
+        return ReadPhoto(_as_rgb(_upright(opened.image)), warnings)
+
+
+def decode_upright(data: bytes, *, least_side: int | None = None) -> tuple[Image, tuple[int, int]]:
+    """The upright pixels of a photo that `read_photo` accepted, and its full (width, height).
+
+    With `least_side`, a JPEG is decoded at the smallest eighth of its size whose shorter side is
+    still at least `least_side` (the decoder skips the rest of the work); others come whole.
+    Returns uint8 (height, width, 3) RGB. Raises PhotoUnreadable.
+    """
+    with _pillow_errors():
+        opened = open_photo(data)
+        image = opened.image
+        width, height = image.size
+        # A TIFF's size is told as it is upright.
+        if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+            width, height = height, width
+        if least_side is not None and image.format == "JPEG":
+            share = least_side / min(image.size)
+            image.draft("RGB", (round(image.width * share), round(image.height * share)))
+        _load(opened)
+        return np.asarray(_as_rgb(_upright(image))), (width, height)
+
+
+def encode_jpeg(image: Pillow.Image, *, quality: int = 92) -> bytes:
+    """A JPEG of an RGB image with nothing in it but the pixels."""
+    data = io.BytesIO()
+    bare = image.copy()
+    bare.info.clear()  # Pillow writes comment, profile and EXIF from here
+    bare.save(data, "JPEG", quality=quality, subsampling="4:4:4")
+    return data.getvalue()
+
+
+def make_thumbnail(image: Pillow.Image, side: int = 320) -> bytes:
+    """A JPEG of the whole image, at most `side` pixels wide and high, never enlarged."""
+    small = image.copy()
+    small.thumbnail((side, side), Pillow.Resampling.LANCZOS)
+    return encode_jpeg(small, quality=85)
+
+
+def crop_face(data: bytes, box: Box, *, side: int = 256, margin: float = 0.35) -> bytes:
+    """A JPEG of the square around a face of a kept photo, with `margin` of its size on each side.
+
+    At most `side` pixels wide; what lies outside the photo is left out, so that a face at the
+    border gives a smaller square's part. Raises PhotoUnreadable.
+    """
+    half = max(box.width, box.height) * (0.5 + margin)
+    x, y = box.x + box.width / 2, box.y + box.height / 2
+    with _pillow_errors():
+        opened = open_photo(data)
+        _load(opened)
+        image = _as_rgb(_upright(opened.image))
+        crop = image.crop(
+            (
+                max(0, round(x - half)),
+                max(0, round(y - half)),
+                min(image.width, round(x + half)),
+                min(image.height, round(y + half)),
+            )
+        )
+        return make_thumbnail(crop, side)
+
+
+def _check_size(image: ImageFile.ImageFile, max_pixels: int) -> None:
+    if image.tile and image.tile[0].codec_name == "bmp_rle":
+        max_pixels = min(max_pixels, _MOST_RUN_LENGTH_PIXELS)
+    if image.width * image.height > max_pixels:
+        raise PhotoTooLarge(
+            f"The photo has more than {max_pixels // 1_000_000} megapixels. "
+            "Please send a smaller version."
+        )
+    if max(image.size) > _LONGEST_SIDE:
+        raise PhotoTooLarge(
+            f"The photo is longer than {_LONGEST_SIDE} pixels. Please send a part of it."
+        )
+
+
+def _load(opened: OpenedPhoto) -> tuple[str, ...]:
+    """Decode a photo; the warnings. Raises PhotoUnreadable where too much of it is missing."""
+    opened.image.load()
+    missing = missing_share(opened.jpeg, opened.image) if opened.jpeg else None
+    if missing is None:
+        return ()
+    if missing > _MOST_MISSING:
+        raise PhotoUnreadable("The photo was cut short: too much is missing. Please send it again.")
+    return (CUT_SHORT,)
+
+
+def _upright(image: Pillow.Image) -> Pillow.Image:
+    return ImageOps.exif_transpose(image)
+
+
+def _as_rgb(image: Pillow.Image) -> Pillow.Image:
+    """8-bit RGB in sRGB, whatever the mode and the colour profile were."""
+    if image.mode.startswith("I;16"):
+        image = _eight_bits(image)
+    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Pillow.new("RGBA", image.size, "white")
+        return Pillow.alpha_composite(white, image).convert("RGB")
+    return _in_srgb(image).convert("RGB")
+
+
+def _eight_bits(image: Pillow.Image) -> Pillow.Image:
+    """A 16-bit grey image scaled to 8 bits from the depth that its brightest pixel needs.
+
+    A plain `convert` would clip it to white; 10 or 12 bits, scaled from 16, would be black.
+    """
+    values = np.asarray(image)
+    brightest = int(values.max(initial=0))
+    depth = next(depth for depth in _DEPTHS if brightest < 1 << depth)
+    return Pillow.fromarray((values >> (depth - 8)).astype(np.uint8))
+
+
+def _in_srgb(image: Pillow.Image) -> Pillow.Image:
+    """Colours in sRGB where an embedded profile says they are others (phones use Display P3)."""
+    profile = image.info.get("icc_profile")
+    if image.mode == "LAB":
+        return ImageCms.profileToProfile(image, _LAB, _SRGB, outputMode="RGB") or image
+    if not profile or image.mode not in {"RGB", "CMYK", "L"}:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB") or image
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        # A broken profile changes the colours a little; it is no reason to refuse the photo.
+        return image
+
+
+@contextmanager
+def _pillow_errors() -> Iterator[None]:
+    """Whatever the decoders raise on broken bytes, as the one error people can act on."""
+    try:
+        yield
+    except (PhotoError, MemoryError):
+        raise
+    except Pillow.DecompressionBombError:
+        raise PhotoTooLarge(
+            "The photo has far too many pixels. Please send a smaller version."
+        ) from None
+    except Exception:
+        # Decoders raise anything on crafted bytes: OSError, SyntaxError, struct.error, …
+        raise PhotoUnreadable(
+            "The photo is damaged or was cut short. Please try to save or send it again."
+        ) from None

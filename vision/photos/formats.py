@@ -1,0 +1,93 @@
+"""Which files are photos, by their bytes alone, and opening them for the decoder."""
+
+import io
+import re
+from dataclasses import dataclass
+
+from PIL import Image as Pillow
+from PIL import ImageFile, TiffImagePlugin, UnidentifiedImageError
+from PIL.ExifTags import Base as Tag
+from pillow_heif import register_heif_opener
+
+from vision.errors import PhotoTypeUnsupported, PhotoUnreadable
+
+from .jpeg import JPEG_START, Jpeg, jpeg_after_junk
+from .png import PNG_SIGNATURE, read_png
+
+register_heif_opener(thumbnails=False)
+
+# What people call them, by Pillow's names.
+FORMATS: dict[str, str] = {
+    "JPEG": "JPEG",
+    "PNG": "PNG",
+    "WEBP": "WebP",
+    "HEIF": "HEIC",
+    "AVIF": "AVIF",
+    "BMP": "BMP",
+    "TIFF": "8-bit TIFF",
+    "GIF": "GIF",
+}
+
+# These say at once what they are, but their headers may stand anywhere and be lost with the rest.
+_CONTAINERS = re.compile(
+    rb"II\*\x00|MM\x00\*|.{4}ftyp(?:avi[fs]|hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL
+)
+_REDUCED_RESOLUTION = 1
+
+
+@dataclass(frozen=True)
+class OpenedPhoto:
+    """A photo's first frame, its header read and nothing decoded; `jpeg` where it is one."""
+
+    image: ImageFile.ImageFile
+    jpeg: Jpeg | None
+
+
+def open_photo(data: bytes) -> OpenedPhoto:
+    """Tell what a file is and read its header.
+
+    Junk before a JPEG and metadata of a PNG are left out; a JPEG that was cut short is closed, so
+    that it decodes. Raises PhotoTypeUnsupported, PhotoUnreadable, or any error of a decoder.
+    """
+    if data.startswith(PNG_SIGNATURE):
+        png = read_png(data)
+        image = _identify(png.decodable)
+        image.info["icc_profile"] = png.profile
+        return OpenedPhoto(image, None)
+    jpeg = Jpeg(data) if data.startswith(JPEG_START) else None
+    try:
+        image = _identify(jpeg.decodable if jpeg else data)
+    except PhotoTypeUnsupported:
+        jpeg = jpeg_after_junk(data)
+        if jpeg is None:
+            raise
+        image = _identify(jpeg.decodable)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        _check_tiff(image)
+    return OpenedPhoto(image, jpeg)
+
+
+def _identify(data: bytes) -> ImageFile.ImageFile:
+    try:
+        return Pillow.open(io.BytesIO(data), formats=tuple(FORMATS))
+    except UnidentifiedImageError:
+        if _CONTAINERS.match(data):
+            raise PhotoUnreadable(
+                "The photo is damaged or was cut short. Please try to save or send it again."
+            ) from None
+        raise _unsupported() from None
+
+
+def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
+    """Refuses what measures more than a photo shows, and previews of a camera's raw files."""
+    tags = image.tag_v2
+    is_raw = Tag.DNGVersion in tags or tags.get(Tag.NewSubfileType, 0) & _REDUCED_RESOLUTION
+    if is_raw or max(tags.get(Tag.BitsPerSample, (1,))) > 8:
+        raise _unsupported()
+
+
+def _unsupported() -> PhotoTypeUnsupported:
+    return PhotoTypeUnsupported(
+        "This kind of picture cannot be read. "
+        f"Please send one of these: {', '.join(FORMATS.values())}."
+    )

@@ -43,7 +43,7 @@ def selected(name: str) -> Curated:
 
 
 def looked_at(engine: Engine, examples: Sequence[Example]) -> tuple[Outputs, list[Labels]]:
-    from vision.caches.crops import read_example
+    from vision.data.crop_files import read_example
 
     crops = np.stack([read_example(one, engine.input_size) for one in examples])
     return engine.outputs(crops), [one.labels for one in examples]

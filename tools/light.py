@@ -46,9 +46,9 @@ def engines(train: Crops) -> tuple[dict[str, Any], float]:
 
 def crops_of(path: Path, count: int) -> tuple[Crops, list[Crops], NDArray[np.int64]]:
     """Training crops at 96 pixels, the crops that are read at their own size, and their labels."""
+    from vision.data.crop_files import read_crop
     from vision.data.labelled_files import LabelledFiles
     from vision.data.utkface import split_bucket
-    from vision.evaluation.evaluate import read_crop
     from vision.evaluation.robustness import draw, pixels
 
     with LabelledFiles(path) as files:

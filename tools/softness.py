@@ -67,9 +67,9 @@ def measured(name: str) -> dict[int | None, Figures]:
     from training.datasets import curations
     from training.models import Dataset
     from vision.bundles.bundle import Bundle, load_bundle
-    from vision.caches.crops import read_example
     from vision.crops.reading import sample
     from vision.crops.softness import softness
+    from vision.data.crop_files import read_example
     from vision.inference.engine import Engine
 
     curated = curations.curated(Dataset.objects.get(name=name), "full")

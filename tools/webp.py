@@ -50,7 +50,7 @@ def main(name: str) -> None:
     django.setup()
     from training.datasets.curations import curated
     from training.models import Dataset
-    from vision.caches.crops import read_example
+    from vision.data.crop_files import read_example
     from vision.inference.engine import Engine
     from vision.labels import GENDERS, RACES
 

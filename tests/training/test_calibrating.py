@@ -13,8 +13,9 @@ from training.datasets import curations
 from training.models import Dataset, ModelVersion
 from training.registry.versions import active_version, bundle_path, register_bundle
 from vision.bundles.bundle import load_bundle, save_bundle
-from vision.caches.crops import measured_reading, read_example
+from vision.caches.crops import measured_reading
 from vision.crops.reading import Reading
+from vision.data.crop_files import read_example
 from vision.heads.calibration import calibrate
 from vision.heads.losses import head_truth
 from vision.inference.engine import Engine

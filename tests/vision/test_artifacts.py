@@ -133,14 +133,14 @@ def test_a_copy_is_verified_first(folder: Path, tmp_path: Path) -> None:
 def test_a_process_killed_while_saving_leaves_no_bundle(tmp_path: Path) -> None:
     script = (
         "import os, pathlib, sys, numpy\n"
-        "from vision import artifacts\n"
-        "artifacts._sync_folder = None\n"
-        "write = artifacts.write_durably\n"
+        "from vision.bundles import bundle\n"
+        "bundle.sync_folder = None\n"
+        "write = bundle.write_durably\n"
         "def die(path, content):\n"
         "    write(path, content[:10])\n"
         "    os.kill(os.getpid(), 9)\n"
-        "artifacts.write_durably = die\n"
-        f"artifacts.save_bundle(pathlib.Path(sys.argv[1]), {DESCRIPTION!r},"
+        "bundle.write_durably = die\n"
+        f"bundle.save_bundle(pathlib.Path(sys.argv[1]), {DESCRIPTION!r},"
         " {'a': numpy.zeros(9)})\n"
     )
     target = tmp_path / "tiny"

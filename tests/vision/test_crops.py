@@ -8,15 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.vision.training_set import make_curated
 from vision.caches.crops import CropsUnusable, crops_folder, decode_crops, open_crops
-from vision.caches.features import ExampleUnreadable
+from vision.data.crop_files import ExampleUnreadable, read_crop
 from vision.data.utkface import Curated
 from vision.diskspace import DiskFull
-from vision.evaluation.evaluate import read_crop
 
 SIDE = 40
 ROOT = Path(__file__).parents[2]
@@ -70,19 +68,18 @@ def test_a_kill_leaves_an_array_that_is_gone_on_with(curated: Curated, tmp_path:
         f"decode_crops(curated, {SIDE}, Path({str(tmp_path)!r}), hang)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as process:
-        unfinished = folder / "crops.unfinished"
+        unfinished = folder / "rows"
         deadline = time.monotonic() + 60
         while not (unfinished.exists() and unfinished.stat().st_size > 512 * 3 * SIDE**2):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
-    assert not (folder / "crops.npy").exists()
-    with unfinished.open("r+b") as file:  # what was being written when the machine went down
-        file.seek(-100, 2)
-        file.write(b"\0" * 100)
+    for name in ("rows", "index"):
+        with (folder / name).open("ab") as file:
+            file.write(b"half")  # as if the write itself had been cut off
     told: list[int] = []
     crops = decode_crops(curated, SIDE, tmp_path, lambda done, _total: told.append(done))
-    assert told[1] == 512  # the first whole chunk was kept
+    assert told[0] == 512  # the chunks that were whole are kept
     fresh = decode_crops(curated, SIDE, tmp_path / "fresh", quiet)
     assert (crops.train == fresh.train).all()
     assert (crops.validation == fresh.validation).all()
@@ -93,9 +90,9 @@ def test_a_damaged_folder_is_said(curated: Curated, tmp_path: Path) -> None:
     folder = crops_folder(curated, SIDE, tmp_path)
     listed = json.loads((folder / "examples.json").read_text())
     (folder / "examples.json").write_text(json.dumps({**listed, "train": listed["train"][1:]}))
-    with pytest.raises(CropsUnusable, match="does not fit"):
+    with pytest.raises(CropsUnusable, match="do not fit"):
         open_crops(folder)
-    (folder / "crops.npy").write_bytes(b"damaged")
+    (folder / "examples.json").write_bytes(b"damaged")
     with pytest.raises(CropsUnusable, match="no decoded crops"):
         open_crops(folder)
 
@@ -113,10 +110,4 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
     monkeypatch.setattr("vision.caches.crops.free_bytes", lambda _folder: 1000)
     with pytest.raises(DiskFull, match="room for 1 kB"):
         decode_crops(curated, SIDE, tmp_path, quiet)
-    assert not list(tmp_path.rglob("crops.*"))
-
-
-def test_crops_are_bytes_of_a_numpy_file(curated: Curated, tmp_path: Path) -> None:
-    decode_crops(curated, SIDE, tmp_path, quiet)
-    array = np.load(crops_folder(curated, SIDE, tmp_path) / "crops.npy")
-    assert (array.shape, array.dtype) == ((640, SIDE, SIDE, 3), np.uint8)
+    assert not list(tmp_path.rglob("rows"))

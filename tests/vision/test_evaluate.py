@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from tests.vision.oracle import Oracle, crop, says
+from vision.data.crop_files import read_crop
 from vision.data.labelled_files import LabelledFile, LabelledFiles
 from vision.data.utkface import Labels, split_bucket
-from vision.evaluation.evaluate import evaluate, read_crop
+from vision.evaluation.evaluate import evaluate
 from vision.inference.engine import Engine
 from vision.types import FaceAttributes
 

@@ -12,18 +12,11 @@ from tests.vision.training_set import ROW_BYTES, SIZE, make_curated, small_trunk
 from vision.backbone.vgg16 import build_trunk, preprocess
 from vision.bundles.bundle import Bundle
 from vision.caches.feature_files import FeaturesBusy
-from vision.caches.features import (
-    MIRRORED,
-    PLAIN,
-    ExampleUnreadable,
-    FeatureStore,
-    Wanted,
-    open_features,
-)
+from vision.caches.features import MIRRORED, PLAIN, FeatureStore, Wanted, open_features
 from vision.crops.reading import Reading
+from vision.data.crop_files import ExampleUnreadable, read_crop
 from vision.data.utkface import Example
 from vision.diskspace import DiskFull
-from vision.evaluation.evaluate import read_crop
 
 PLENTY = 10**9
 

@@ -15,9 +15,9 @@ from tests.vision.training_set import SIZE, make_curated, small_trunk
 from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.caches.crops import measured_reading
 from vision.caches.features import PLAIN, open_features
+from vision.data.crop_files import read_crop
 from vision.data.utkface import Curated, Labels
 from vision.diskspace import DiskFull
-from vision.evaluation.evaluate import read_crop
 from vision.heads.specs import parse_heads
 from vision.heads.targets import NothingToLearn, weighted_head
 from vision.inference.engine import Engine

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from tests.vision.training_set import SIZE, make_curated, small_trunk
 from vision.bundles.bundle import Bundle
-from vision.caches.crops import decode_crops, measured_reading, read_example, whole
+from vision.caches.crops import decode_crops, measured_reading, whole
 from vision.caches.features import MIRRORED, PLAIN, Extractor, open_features
 from vision.crops.light import brighten, highlights
 from vision.crops.reading import AS_THEY_ARE, Reading, measured, sample
 from vision.crops.softness import soften, softness
+from vision.data.crop_files import read_example
 from vision.data.utkface import Curated
 from vision.errors import BundleIncompatible
 from vision.evaluation.edits import darkened

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from tests.vision.training_set import make_curated, small_trunk
 from vision.bundles.bundle import Bundle
-from vision.evaluation.evaluate import read_crop
+from vision.data.crop_files import read_crop
 from vision.heads.specs import HeadSpec, unsure
 from vision.inference.engine import Engine
 

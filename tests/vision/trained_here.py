@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from tests.vision.training_set import SIZE, make_curated, small_trunk
 from vision.bundles.bundle import save_bundle
+from vision.data.crop_files import read_crop
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Curated
-from vision.evaluation.evaluate import evaluate, read_crop
+from vision.evaluation.evaluate import evaluate
 from vision.inference.engine import Engine
 from vision.training.head_recipes import recipe
 from vision.training.head_training import fit

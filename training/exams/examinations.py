@@ -77,7 +77,7 @@ def answers(
     `said` has, by digest, what it has said already, which it is not asked again. Raises
     ExampleUnreadable where images are lost. Imports TensorFlow.
     """
-    from vision.caches.features import ExampleUnreadable
+    from vision.data.crop_files import ExampleUnreadable
 
     images = images_of(exam)
     seen = lineage.seen(images, learnt) if learnt else [False] * len(images)

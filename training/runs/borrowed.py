@@ -261,7 +261,7 @@ def _what_differs(data: dict[str, Any]) -> str:
 
 def _calibrated(bundle: Bundle, curated: Curated, on_progress: OnProgress) -> Bundle:
     """By the images themselves, which are not as compressed as those in the parcel."""
-    from vision.caches.crops import read_example
+    from vision.data.crop_files import read_example
     from vision.training.calibrating import calibrated_bundle
 
     on_progress("calibration", 0, 1)

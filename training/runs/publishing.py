@@ -188,7 +188,7 @@ def _answers(
     on_progress: OnProgress,
 ) -> Scores | None:
     """What is made at such cost is not lost where the exam's images are: it is examined later."""
-    from vision.caches.features import ExampleUnreadable
+    from vision.data.crop_files import ExampleUnreadable
 
     try:
         return answers(engine, exam, learnt, said, partial(on_progress, "exam"))
@@ -198,7 +198,7 @@ def _answers(
 
 
 def _refuse_lost(skipped: Mapping[str, int]) -> None:
-    from vision.caches.features import ExampleUnreadable
+    from vision.data.crop_files import ExampleUnreadable
 
     if lost := sum(skipped.values()):
         raise ExampleUnreadable(

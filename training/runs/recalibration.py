@@ -94,6 +94,6 @@ def _weighted_heads(manifest: Mapping[str, Any], learnt: Sequence[Labels]) -> di
 
 
 def _crops(examples: Sequence[Example], size: int) -> np.ndarray:
-    from vision.caches.crops import read_example
+    from vision.data.crop_files import read_example
 
     return np.stack([read_example(one, size) for one in examples])

@@ -6,7 +6,6 @@ sums are checked before a single weight is used. Nothing is ever unpickled.
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as dump_tensors
 
+from vision.durable_files import sync_folder, write_durably
 from vision.errors import BundleCorrupt, BundleError, BundleIncompatible, BundleMissing
 
 from . import trained_on as lists
@@ -76,7 +76,7 @@ def save_bundle(
             write_durably(unfinished / name, content)
         unfinished.chmod(0o755)
         unfinished.rename(folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -146,7 +146,7 @@ def add_trained_on(folder: Path, trained_on: TrainedOn) -> dict[str, Any]:
         unfinished = folder / f".{name}"
         write_durably(unfinished, content)
         unfinished.replace(folder / name)
-    _sync_folder(folder)
+    sync_folder(folder)
     return whole
 
 
@@ -212,30 +212,3 @@ def _check_manifest(manifest: Any) -> None:
         raise BundleCorrupt("The model's manifest lacks what it needs to be loaded.")
     if not 48 <= size <= 1024:
         raise BundleIncompatible(f"An input of {size} pixels cannot be computed here.")
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file that is on the disk, not only on its way there, when this returns."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def replace_durably(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all, in place of what was there."""
-    unfinished = path.with_suffix(".unfinished")
-    try:
-        write_durably(unfinished, content)
-        unfinished.replace(path)
-    except OSError:  # there may be just the room for saying so
-        unfinished.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

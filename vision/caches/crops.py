@@ -1,20 +1,15 @@
-"""A selection's crops, decoded once into one array on disk.
+"""A selection's crops, decoded once and kept on disk.
 
-A folder holds `crops.npy`, uint8 (N, side, side, 3) RGB, the whole crops of the training split and
-then those of the validation split, and `examples.json`, which says what they are. The folder is
-all that a training needs: where it is taken along, the images can stay where they are. The test
-split is not in it.
-
-While it is being written the array is called `crops.unfinished`; one that was cut off is gone on
-with. `crops.npy` is whole.
+A folder holds rows (`vision.caches.rows`), uint8 (side, side, 3) RGB, the whole crops of the
+training split and then those of the validation split, and `examples.json`, which says what they
+are. The folder is all that a training needs: where it is taken along, the images can stay where
+they are. The test split is not in it. Rows that were cut off are gone on with.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from vision.bundles.bundle import write_durably
 from vision.crops.reading import Reading, measured, sample
+from vision.data.crop_files import read_example
 from vision.data.utkface import Curated, Example, Labels
 from vision.diskspace import DiskFull, free_bytes, full_disk_in_words, in_words
+from vision.durable_files import replace_durably
 from vision.errors import VisionError
-from vision.evaluation.evaluate import read_crop
 from vision.types import Image
 
-from .features import ExampleUnreadable
+from .rows import Name, RowStore
 
 FORMAT_VERSION = 1
-_ARRAY, _UNFINISHED, _EXAMPLES = "crops.npy", "crops.unfinished", "examples.json"
-_CHUNK = 256  # rows between two syncs
+_EXAMPLES = "examples.json"
+_FORMER_ARRAY = "crops.npy"  # of releases that kept crops as one array; nothing reads it any more
+_CHUNK = 256  # crops that are decoded side by side
 
 OnProgress = Callable[[int, int], None]
 Read = Callable[[Example, int], Image]
@@ -76,13 +72,18 @@ def decode_crops(
     """
     folder = crops_folder(curated, side, cache)
     examples = [*curated.train, *curated.validation]
-    on_progress(0, len(examples))
-    if not (folder / _ARRAY).exists():
+    rows = RowStore(folder, (side, side, 3), np.uint8)
+    known = rows.names()
+    on_progress(len(known), len(examples))
+    if len(known) < len(examples):
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / _FORMER_ARRAY).unlink(missing_ok=True)
+        if known != [_name(example) for example in examples[: len(known)]]:
+            rows.clear()
+        _check_room(folder, (len(examples) - len(rows)) * rows.row_bytes)
         with full_disk_in_words():
-            _write(folder, examples, side, on_progress, read or read_example)
-            write_durably(folder / _EXAMPLES, _listed(curated, side).encode())
-            (folder / _UNFINISHED).rename(folder / _ARRAY)
+            replace_durably(folder / _EXAMPLES, _listed(curated, side).encode())
+            _write(rows, examples, side, on_progress, read or read_example)
     on_progress(len(examples), len(examples))
     return open_crops(folder)
 
@@ -90,66 +91,49 @@ def decode_crops(
 def open_crops(folder: Path) -> Crops:
     """What `decode_crops` left in a folder, on whatever machine. Raises CropsUnusable.
 
-    The examples have no files: all that is needed of them is in the array.
+    The examples have no files: all that is needed of them is in the rows.
     """
     try:
         listed = json.loads((folder / _EXAMPLES).read_text())
-        pixels = np.load(folder / _ARRAY, mmap_mode="r")
-        curated = _curated(listed)
+        curated, side = _curated(listed), int(listed["side"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise CropsUnusable(
             f"The folder “{folder.name}” holds no decoded crops that can be read. Please delete "
             "it, so that they are decoded anew."
         ) from error
-    count = len(curated.train)
-    if len(pixels) != count + len(curated.validation) or pixels.dtype != np.uint8:
+    rows = RowStore(folder, (side, side, 3), np.uint8)
+    if rows.names() != [_name(example) for example in (*curated.train, *curated.validation)]:
         raise CropsUnusable(
-            f"The array in the folder “{folder.name}” does not fit its list. Please delete it, so "
+            f"The rows in the folder “{folder.name}” do not fit their list. Please delete it, so "
             "that the crops are decoded anew."
         )
+    pixels, count = rows.values(), len(curated.train)
     return Crops(curated, pixels[:count], pixels[count:])
 
 
 def _write(
-    folder: Path, examples: Sequence[Example], side: int, on_progress: OnProgress, read: Read
+    rows: RowStore, examples: Sequence[Example], side: int, on_progress: OnProgress, read: Read
 ) -> None:
-    """Raises DiskFull where there is too little room, before anything is written."""
-    header, row_bytes = _header(len(examples), side), 3 * side**2
-    file = folder / _UNFINISHED
-    done = _trusted_rows(file, len(header), row_bytes)
-    needed, room = (len(examples) - done) * row_bytes, free_bytes(folder)
-    if room < needed:
-        raise DiskFull(
-            f"The decoded crops need {in_words(needed)}, and there is room for {in_words(room)}. "
-            "Please make room on the disk, or train at a smaller size."
-        )
-    with file.open("r+b" if done else "wb") as array:
-        array.write(header)
-        array.truncate(len(header) + done * row_bytes)
-        array.seek(0, os.SEEK_END)
+    names = [_name(example) for example in examples]
+    done = len(rows)
+    with rows.appending() as appender:
         for chunk in _decoded(examples[done:], side, read):
-            array.write(chunk.tobytes())
-            array.flush()
-            os.fsync(array.fileno())
+            appender.add(names[done : done + len(chunk)], chunk)
             done += len(chunk)
             on_progress(done, len(examples))
 
 
-def _header(count: int, side: int) -> bytes:
-    """How a .npy file of the array begins."""
-    text = BytesIO()
-    np.lib.format.write_array_header_1_0(
-        text, {"descr": "|u1", "fortran_order": False, "shape": (count, side, side, 3)}
-    )
-    return text.getvalue()
+def _name(example: Example) -> Name:
+    return example.digest, 0
 
 
-def _trusted_rows(file: Path, header_bytes: int, row_bytes: int) -> int:
-    """How many rows an array that was cut off holds for certain: its last chunk may be torn."""
-    if not file.exists():
-        return 0
-    rows = (file.stat().st_size - header_bytes) // row_bytes
-    return max(0, rows // _CHUNK - 1) * _CHUNK
+def _check_room(folder: Path, needed: int) -> None:
+    """Raises DiskFull where there is too little room, before anything is written."""
+    if (room := free_bytes(folder)) < needed:
+        raise DiskFull(
+            f"The decoded crops need {in_words(needed)}, and there is room for {in_words(room)}. "
+            "Please make room on the disk, or train at a smaller size."
+        )
 
 
 def _decoded(examples: Sequence[Example], side: int, read: Read) -> Iterator[NDArray[np.uint8]]:
@@ -157,17 +141,6 @@ def _decoded(examples: Sequence[Example], side: int, read: Read) -> Iterator[NDA
         for start in range(0, len(examples), _CHUNK):
             chunk = examples[start : start + _CHUNK]
             yield np.stack(list(pool.map(lambda example: read(example, side), chunk)))
-
-
-def read_example(example: Example, size: int) -> Image:
-    """The whole crop of an example as uint8 (size, size, 3). Raises ExampleUnreadable."""
-    try:
-        return read_crop(example.path.read_bytes(), size)
-    except OSError as error:
-        raise ExampleUnreadable(
-            f"The image {example.path.name} cannot be read any more. Please import the dataset "
-            "again."
-        ) from error
 
 
 def measured_reading(examples: Sequence[Example], size: int) -> Reading:

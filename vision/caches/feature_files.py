@@ -1,10 +1,9 @@
 """How the features of images lie on disk, for whoever handles them without a trunk.
 
-See `vision.caches.features`: a store is a folder with `rows` and an `index`, and a lock beside it.
+See `vision.caches.rows`; a store of features has a lock beside its folder.
 """
 
 import fcntl
-import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -12,9 +11,11 @@ from math import isqrt
 from pathlib import Path
 from typing import BinaryIO
 
+from vision.durable_files import flush
 from vision.errors import VisionError
 
-ENTRY = 33  # bytes of the index: a SHA-256 and a view
+from .rows import ENTRY
+
 LOCK = ".lock"
 
 
@@ -35,11 +36,6 @@ def locked(file: Path, kind: int) -> Iterator[Path]:
                 "Another training run is computing features. Please try again when it is done."
             ) from None
         yield file
-
-
-def flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def forget(cache: Path, digests: Collection[str]) -> bool:

@@ -1,10 +1,7 @@
 """What the trunk makes of each image, computed once and kept on disk.
 
-A store is a folder for one trunk, cut, input size and precision. `rows` holds the features,
-float16, one after the other; `index` the digest and the view of each row, in the same order. Rows
-are written and synced before their entries in the index are, so that after a crash the index
-tells which rows are whole; the rest is cut off and computed again. Rows belong to contents: another
-selection of the same images finds them all.
+A store is a folder of rows (`vision.caches.rows`) for one trunk, cut, input size and precision:
+features, float16. Rows belong to contents: another selection of the same images finds them all.
 """
 
 import fcntl
@@ -14,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,12 +21,12 @@ from vision.backbone.precision import choose_precision, computing_in
 from vision.backbone.vgg16 import build_trunk, preprocess, trunk_fingerprint
 from vision.bundles.bundle import Bundle
 from vision.crops.reading import Reading
+from vision.data.crop_files import read_example
 from vision.data.utkface import Example
 from vision.diskspace import DiskFull, free_bytes, full_disk_in_words, in_words, used_bytes
-from vision.errors import VisionError
-from vision.evaluation.evaluate import read_crop
 
-from .feature_files import ENTRY, LOCK, FeaturesBusy, flush, locked
+from .feature_files import LOCK, FeaturesBusy, locked
+from .rows import Name, RowStore
 
 Cut = Literal["pool4", "pool5"]
 Features = NDArray[np.float16]
@@ -39,17 +35,10 @@ PLAIN, MIRRORED = 0, 1
 
 _PREPROCESSING = "vggface-1, bilinear"
 _BATCH = 32
-_SYNC_ROWS = 128  # rows that a crash may cost
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 
 Wanted = tuple[Example, int]
 """An image and a view of it."""
-
-
-class ExampleUnreadable(VisionError):
-    """An image of the dataset cannot be read any more."""
-
-    code = "example_unreadable"
 
 
 class Extractor:
@@ -113,19 +102,16 @@ class FeatureStore:
         self._extractor = extractor
         self._cache = cache
         self._cache_bytes = cache_bytes
-        self._folder = cache / extractor.key
         self.shape = extractor.shape
-        self._row_bytes = 2 * prod(extractor.shape)
-        self._rows: dict[tuple[str, int], int] = {}
-        self._count = 0
-        self._folder.mkdir(exist_ok=True)
-        self._read_index()
+        folder = cache / extractor.key
+        folder.mkdir(exist_ok=True)
+        self._store = RowStore(folder, extractor.shape, np.float16)
+        self._rows = self._known()
 
     @property
     def values(self) -> Features:
         """Every row there is, memory-mapped: float16 (rows, s, s, 512)."""
-        shape = (self._count, *self._extractor.shape)
-        return np.memmap(self._folder / "rows", np.float16, "r", shape=shape)
+        return self._store.values()
 
     def rows(self, examples: Sequence[Example], view: int) -> NDArray[np.int64]:
         """Where the features of examples lie in `values`. KeyError for one not filled in."""
@@ -149,19 +135,17 @@ class FeatureStore:
         if not missing:
             return
         with locked(self._cache / "filling", fcntl.LOCK_EX), full_disk_in_words():
-            self._make_room(len(missing) * self._row_bytes)
-            with _Appender(self._folder, self._row_bytes) as appender:
+            self._make_room(len(missing) * self._store.row_bytes)
+            with self._store.appending() as appender:
                 for batch, crops in _decoded(missing, self._extractor.input_size):
-                    appender.add(batch, self._extractor(crops))
+                    names = [(example.digest, view) for example, view in batch]
+                    appender.add(names, self._extractor(crops))
                     done += len(batch)
                     on_progress(done, total)
-        self._read_index()
+        self._rows = self._known()
 
-    def _read_index(self) -> None:
-        index, rows = self._folder / "index", self._folder / "rows"
-        entries = _whole_entries(index, rows, self._row_bytes)
-        self._rows = {(entry[:-1].hex(), entry[-1]): row for row, entry in enumerate(entries)}
-        self._count = len(entries)
+    def _known(self) -> dict[Name, int]:
+        return {name: row for row, name in enumerate(self._store.names())}
 
     def _make_room(self, needed: int) -> None:
         """Raises DiskFull where even without the stores not in use there is too little."""
@@ -179,46 +163,6 @@ class FeatureStore:
     def _room(self) -> int:
         free = self._cache_bytes - used_bytes(self._cache)
         return max(0, min(free, free_bytes(self._cache)))
-
-
-class _Appender:
-    """Writes rows first and their entries after: no entry names a row that is not whole."""
-
-    def __init__(self, folder: Path, row_bytes: int) -> None:
-        index, rows = folder / "index", folder / "rows"
-        count = len(_whole_entries(index, rows, row_bytes))
-        self._index, self._rows = index.open("ab"), rows.open("ab")
-        self._index.truncate(count * ENTRY)
-        self._rows.truncate(count * row_bytes)
-        self._entries: list[bytes] = []
-
-    def __enter__(self) -> "_Appender":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._index, self._rows:
-            self._sync()
-
-    def add(self, batch: Sequence[Wanted], features: Features) -> None:
-        self._rows.write(features.tobytes())
-        self._entries += [bytes.fromhex(one.digest) + bytes([view]) for one, view in batch]
-        if len(self._entries) >= _SYNC_ROWS:
-            self._sync()
-
-    def _sync(self) -> None:
-        flush(self._rows)
-        self._index.write(b"".join(self._entries))
-        flush(self._index)
-        self._entries.clear()
-
-
-def _whole_entries(index: Path, rows: Path, row_bytes: int) -> list[bytes]:
-    """The entries of the index whose rows are whole."""
-    if not (index.exists() and rows.exists()):
-        return []
-    entries = index.read_bytes()
-    count = min(len(entries) // ENTRY, rows.stat().st_size // row_bytes)
-    return [entries[ENTRY * row : ENTRY * (row + 1)] for row in range(count)]
 
 
 def _evict(lock: Path) -> None:
@@ -248,11 +192,5 @@ def _decoded(
 
 def _read(wanted: Wanted, size: int) -> NDArray[np.uint8]:
     example, view = wanted
-    try:
-        crop = read_crop(example.path.read_bytes(), size)
-    except OSError as error:
-        raise ExampleUnreadable(
-            f"The image {example.path.name} cannot be read any more. Please import the dataset "
-            "again."
-        ) from error
+    crop = read_example(example, size)
     return crop[:, ::-1] if view == MIRRORED else crop

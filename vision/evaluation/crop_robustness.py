@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from vision.crops.alignment import align_face
+from vision.data.crop_files import read_crop
 from vision.data.labelled_files import LabelledFile
 from vision.detection import Detector
 from vision.types import Image
 
-from .evaluate import Predictor, read_crop
+from .evaluate import Predictor
 from .robustness import KEYS, Change, OnProgress, pixels, unchanged
 from .scores import collect, figures
 

@@ -1,6 +1,5 @@
 """How well a model does on labelled, aligned crops."""
 
-import io
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -11,8 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
+from vision.data.crop_files import read_crop
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Labels
 from vision.types import FaceAttributes, Image
@@ -37,19 +36,6 @@ class Crop:
     name: str
     labels: Labels
     pixels: Image
-
-
-def read_crop(data: bytes, size: int) -> Image:
-    """The whole image at `size` × `size`, bilinear with antialiasing, as the training resized it.
-
-    Raises OSError where the image is broken.
-    """
-    try:
-        with Pillow.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
-            small = image.convert("RGB").resize((size, size), Pillow.Resampling.BILINEAR)
-    except (ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
-        raise OSError("The image is damaged.") from error
-    return np.asarray(small)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from vision.caches.crops import read_example
+from vision.data.crop_files import read_example
 from vision.data.utkface import Curated, Example, Labels
 from vision.training.network_recipes import PretrainRecipe
 

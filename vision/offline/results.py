@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from vision.bundles.bundle import Bundle, replace_durably
+from vision.bundles.bundle import Bundle
+from vision.durable_files import replace_durably
 
 from ..diskspace import full_disk_in_words
 from ..errors import VisionError

@@ -10,8 +10,9 @@ from typing import Any
 import jax
 import keras
 
-from vision.bundles.bundle import Bundle, replace_durably
+from vision.bundles.bundle import Bundle
 from vision.caches.crops import decode_crops
+from vision.durable_files import replace_durably
 from vision.training.network_recipes import PretrainRecipe
 from vision.training.network_training import train_network
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from vision.bundles.bundle import replace_durably
+from vision.durable_files import replace_durably
 
 from ..diskspace import full_disk_in_words
 from ..errors import VisionError

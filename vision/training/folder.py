@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from vision.bundles.bundle import replace_durably
 from vision.crops.reading import AS_THEY_ARE, Reading
+from vision.durable_files import replace_durably
 
 from ..diskspace import full_disk_in_words
 from .checkpoints import CheckpointUnusable

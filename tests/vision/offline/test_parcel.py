@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.vision.training_set import make_curated
-from vision.caches.crops import read_example
+from vision.data.crop_files import read_example
 from vision.data.utkface import Curated
 from vision.offline.parcel import (
     PARCEL,

@@ -70,7 +70,7 @@ def test_a_kill_leaves_an_array_that_is_gone_on_with(curated: Curated, tmp_path:
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as process:
         unfinished = folder / "rows"
         deadline = time.monotonic() + 60
-        while not (unfinished.exists() and unfinished.stat().st_size > 512 * 3 * SIDE**2):
+        while not (unfinished.exists() and unfinished.stat().st_size >= 512 * 3 * SIDE**2):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)

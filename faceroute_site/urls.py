@@ -5,7 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("api/v1/", include("predictions.api.urls")),
+    path("api/v1/", include("faceroute_site.api_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("predictions.urls")),
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from django.conf import settings
 
 from training.models import ModelVersion
+from training.registry.loading import load_engine
 from training.registry.versions import active_version, bundle_path
 from vision.errors import BundleError, PhotoError
 from vision.types import PhotoResult
@@ -88,10 +89,9 @@ def load_pipeline(version: ModelVersion) -> Estimator:
 
     Raises a `vision.errors.BundleError` for a bundle that is missing, corrupt or incompatible.
     """
-    from vision.inference.engine import Engine
     from vision.inference.pipeline import Pipeline
 
-    engine = Engine.load(bundle_path(version), heads=settings.HEADS, precision=settings.PRECISION)
+    engine = load_engine(bundle_path(version), settings.HEADS)
     engine.warm_up()
     return Pipeline(_detector(), engine)
 

@@ -10,7 +10,7 @@ from rest_framework.reverse import reverse
 from predictions.failures import explain
 from predictions.models import Face, Prediction
 from predictions.warnings import explained, explained_quality
-from training.models import ModelVersion
+from training.api.schema import ErrorSerializer
 from vision.labels import AGE_BINS
 from vision.photos.formats import FORMATS
 
@@ -170,16 +170,6 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         return {"code": prediction.failure_code, "message": explain(prediction.failure_code)}
 
 
-class ErrorSerializer(serializers.Serializer[Any]):
-    """A code for programs, a sentence for people, and for each mistaken field its sentences."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-    fields = serializers.DictField(  # type: ignore[assignment]
-        child=serializers.ListField(child=serializers.CharField()), required=False
-    )
-
-
 class BatchEntrySerializer(serializers.Serializer[Any]):
     """One photo's outcome: exactly one of `prediction` and `error` is set."""
 
@@ -194,30 +184,3 @@ class UploadSerializer(serializers.Serializer[Any]):
 
 class BatchUploadSerializer(serializers.Serializer[Any]):
     photo = serializers.ListField(child=serializers.FileField(), min_length=1)
-
-
-class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
-    """A version and its figures on the held-back test split of its dataset and on the exam."""
-
-    input_size = serializers.IntegerField(
-        source="manifest.input_size", default=None, allow_null=True, read_only=True
-    )
-    heads = serializers.SerializerMethodField()
-    metrics = serializers.DictField()
-    exam = serializers.SerializerMethodField(
-        help_text="On the frozen images that every version is scored on; null: not examined."
-    )
-
-    class Meta:
-        model = ModelVersion
-        fields = ("name", "is_active", "created_at", "input_size", "heads", "metrics", "exam")
-        read_only_fields = fields
-
-    @extend_schema_field({"type": "array", "items": {"type": "string"}})
-    def get_heads(self, version: ModelVersion) -> list[str]:
-        return list(version.manifest.get("heads", {}))
-
-    @extend_schema_field({"type": "object", "nullable": True})
-    def get_exam(self, version: Any) -> dict[str, Any] | None:
-        figures: dict[str, Any] | None = version.exam_figures
-        return figures and {**self.context["exam"], **figures}

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import BaseRenderer
@@ -24,18 +24,16 @@ from predictions.access import Owner
 from predictions.images import face_crop_response, photo_response
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
-from training.exams import exam_store
-from training.models import ModelVersion
+from training.api.pagination import NewestFirst
+from training.api.schema import LOCATION, errors
 from vision.errors import PhotoError
 
 from . import schema
 from .error_responses import RequestTooLarge, TooManyPhotos, entry_error
 from .filters import PredictionFilter
-from .pagination import NewestFirst
 from .serializers import (
     BatchEntrySerializer,
     BatchUploadSerializer,
-    ModelVersionSerializer,
     PredictionSerializer,
     UploadSerializer,
 )
@@ -58,15 +56,15 @@ class ImageNegotiation(DefaultContentNegotiation):
 @extend_schema_view(
     list=extend_schema(
         description="The caller's own predictions, newest first.",
-        responses={200: PredictionSerializer(many=True), **schema.errors(400, 401)},
+        responses={200: PredictionSerializer(many=True), **errors(400, 401)},
     ),
     retrieve=extend_schema(
         description="One prediction, whatever its state.",
-        responses={200: PredictionSerializer, **schema.errors(401, 404)},
+        responses={200: PredictionSerializer, **errors(401, 404)},
     ),
     destroy=extend_schema(
         description="Delete a prediction for good, and its photo with the photo's last one.",
-        responses={204: None, **schema.errors(401, 404)},
+        responses={204: None, **errors(401, 404)},
     ),
 )
 class PredictionViewSet(
@@ -96,13 +94,13 @@ class PredictionViewSet(
         parameters=[
             schema.PREFER,
             schema.PREFERENCE_APPLIED,
-            schema.LOCATION,
+            LOCATION,
             schema.RETRY_AFTER,
         ],
         responses={
             201: PredictionSerializer,
             202: PredictionSerializer,
-            **schema.errors(400, 401, 413, 415, 429, 503),
+            **errors(400, 401, 413, 415, 429, 503),
         },
     )
     def create(self, request: Request) -> Response:
@@ -119,7 +117,7 @@ class PredictionViewSet(
 
     @extend_schema(
         request={"multipart/form-data": BatchUploadSerializer},
-        responses={202: BatchEntrySerializer(many=True), **schema.errors(400, 401, 413, 415)},
+        responses={202: BatchEntrySerializer(many=True), **errors(400, 401, 413, 415)},
     )
     @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None)
     def batch(self, request: Request) -> Response:
@@ -129,8 +127,8 @@ class PredictionViewSet(
 
     @extend_schema(
         request=None,
-        parameters=[schema.LOCATION],
-        responses={202: PredictionSerializer, **schema.errors(401, 404)},
+        parameters=[LOCATION],
+        responses={202: PredictionSerializer, **errors(401, 404)},
     )
     @action(detail=True, methods=["post"])
     def rerun(self, request: Request, pk: UUID) -> Response:
@@ -172,39 +170,6 @@ class PredictionViewSet(
         else:
             entry["prediction"] = self.get_serializer(prediction).data
         return entry
-
-
-@extend_schema_view(
-    list=extend_schema(
-        responses={200: ModelVersionSerializer(many=True), **schema.errors(400, 401)}
-    )
-)
-class ModelVersionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[ModelVersion]):
-    """The model versions there are, newest first, with their figures."""
-
-    queryset = ModelVersion.objects.all()
-    serializer_class = ModelVersionSerializer
-    pagination_class = NewestFirst
-    filter_backends = ()
-
-    def get_queryset(self) -> QuerySet[ModelVersion]:
-        return exam_store.with_figures(super().get_queryset())
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        exam = exam_store.current_exam()
-        return {
-            **super().get_serializer_context(),
-            "exam": exam_store.facts_of(exam) if exam else {},
-        }
-
-    @extend_schema(responses={200: ModelVersionSerializer, **schema.errors(401, 404)})
-    @action(detail=False, pagination_class=None)
-    def active(self, request: Request) -> Response:
-        """The version that serves now."""
-        version = self.get_queryset().filter(is_active=True).first()
-        if version is None:
-            raise NotFound(_("No model version is active yet."))
-        return Response(self.get_serializer(version).data)
 
 
 def _files(request: Request, *, at_most: int) -> "list[UploadedFile[bytes]]":

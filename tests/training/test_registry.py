@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from training.models import ModelVersion
-from training.registry.resolving import resolve_bundle
+from training.registry.loading import resolve_bundle
 from training.registry.versions import (
     activate_version,
     active_version,

@@ -34,7 +34,7 @@ from training.models import (
     RunState,
     Sample,
 )
-from training.registry.resolving import resolve_bundle
+from training.registry.loading import resolve_bundle
 from vision.bundles.bundle import load_bundle
 from vision.data.utkface import Example, Labels
 from vision.errors import VisionError

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from training.datasets import lineage
 from training.datasets.example_files import ExampleFiles
 from training.models import Exam, ExamOutcome, ModelVersion
+from training.registry.loading import load_engine
 from training.registry.versions import bundle_path
 from vision.bundles.bundle import load_bundle
 from vision.bundles.trained_on import TrainedOn
@@ -58,10 +59,8 @@ def examine_waiting(exam: Exam, on_progress: Progress) -> dict[str, str]:
 
 def examine(version: ModelVersion, exam: Exam, on_progress: Callable[[int, int], None]) -> None:
     """Score one version and keep what it says. Raises VisionError's kinds. Imports TensorFlow."""
-    from vision.inference.engine import Engine
-
     bundle = load_bundle(bundle_path(version))
-    scores = answers(Engine(bundle), exam, bundle.trained_on, {}, on_progress)
+    scores = answers(load_engine(bundle), exam, bundle.trained_on, {}, on_progress)
     keep_outcome(exam, version, scores)
 
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from training.models import ModelVersion
 from training.registry.figures import group_name
+from training.registry.loading import load_engine
 from training.registry.versions import active_version, bundle_path
-from vision.bundles.bundle import load_bundle
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Curated, Example
 from vision.errors import BundleError
@@ -117,7 +117,6 @@ def _agreement(examples: Sequence[Example], on_progress: OnProgress) -> dict[str
     """Sampled by content, whatever the order. A bundle that is broken says nothing."""
     from vision.evaluation.evaluate import score
     from vision.evaluation.scores import figures
-    from vision.inference.engine import Engine
 
     serving = active_version()
     if serving is None:
@@ -133,7 +132,7 @@ def _agreement(examples: Sequence[Example], on_progress: OnProgress) -> dict[str
 
     count(0)
     try:
-        scores = score(Engine(load_bundle(bundle_path(serving))), files, on_progress=count).scores
+        scores = score(load_engine(bundle_path(serving)), files, on_progress=count).scores
     except BundleError:
         return None
     found = figures(scores)

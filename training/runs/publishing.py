@@ -23,6 +23,7 @@ from training.exams.examinations import answers
 from training.exams.freezing import settled_exam
 from training.exams.label_facts import label_facts
 from training.models import Dataset, Exam, ModelVersion, TrainingRun
+from training.registry.loading import load_engine
 from training.registry.versions import bundle_path, free_name, register_bundle
 from training.reports.model_cards import model_card
 from vision.bundles.bundle import Bundle, load_bundle, save_bundle
@@ -155,7 +156,6 @@ def findings_of(
     Raises ExampleUnreadable where images of the dataset are lost. Imports TensorFlow.
     """
     from vision.evaluation.report import readings, report_on
-    from vision.inference.engine import Engine
 
     own = lineage.without_seen(examples, bundle.trained_on) if bundle.trained_on else examples
     done, total = 0, readings(len(own))
@@ -166,7 +166,7 @@ def findings_of(
         on_progress("test", done, total)
 
     count(0)
-    engine, files = Engine(bundle), ExampleFiles(own)
+    engine, files = load_engine(bundle), ExampleFiles(own)
     evaluation = score(engine, files, on_progress=count)
     _refuse_lost(evaluation.skipped)
     report = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.registry.resolving import resolve_bundle
+from training.registry.loading import resolve_bundle
 from vision.errors import VisionError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from predictions.corrections import Export, export_to_folder
-from training.management.commands._progress import ProgressLine
+from training.jobs.progress_line import ProgressLine
 
 
 class Command(BaseCommand):

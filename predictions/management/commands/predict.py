@@ -17,7 +17,7 @@ from django.utils import timezone
 from predictions.failures import explain
 from predictions.models import Status
 from predictions.warnings import explained, explained_quality
-from training.registry.resolving import resolve_bundle
+from training.registry.loading import load_engine, resolve_bundle
 from vision.errors import BundleError, PhotoError, PhotoUnreadable
 from vision.photos.decoding import encode_jpeg, read_photo
 from vision.types import PhotoResult
@@ -39,15 +39,10 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from vision.detection import load_detector
-        from vision.inference.engine import Engine
         from vision.inference.pipeline import Pipeline
 
         try:
-            engine = Engine.load(
-                resolve_bundle(options["model"]),
-                heads=settings.HEADS,
-                precision=settings.PRECISION,
-            )
+            engine = load_engine(resolve_bundle(options["model"]), settings.HEADS)
         except BundleError as error:
             raise CommandError(str(error)) from error
         pipeline, paths = Pipeline(load_detector(), engine), options["photos"]

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from training.jobs.progress_line import ProgressLine
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
 from training.runs.trainings import execute, take
 from vision.errors import VisionError
 
 from ._database import ready_database
-from ._progress import ProgressLine
 
 _STOPPED_BY_HAND = 130  # as shells have it
 

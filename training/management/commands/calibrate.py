@@ -7,12 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from training.jobs.progress_line import ProgressLine
 from training.registry.versions import active_version
 from training.runs.recalibration import calibrate_anew
 from vision.errors import VisionError
 
 from ._database import ready_database
-from ._progress import ProgressLine
 from ._training import named_dataset, named_version
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.registry.resolving import resolve_bundle
+from training.registry.loading import load_engine, resolve_bundle
 from vision.bundles.bundle import load_bundle
 from vision.bundles.seen import SeenCounter
 from vision.data.labelled_files import LabelledFile, LabelledFiles
@@ -45,12 +45,11 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from vision.evaluation.evaluate import evaluate
-        from vision.inference.engine import Engine
 
         progress = self._progress(options["json"])
         try:
             bundle = load_bundle(resolve_bundle(options["model"]))
-            engine = Engine(bundle)
+            engine = load_engine(bundle)
             with LabelledFiles(options["path"]) as files:
 
                 def chosen() -> Iterator[LabelledFile]:

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.exams.exam_runs import examine_all, in_words
 from training.exams.exam_store import facts_of, figures_by_version
+from training.jobs.progress_line import ProgressLine
 
 from ._database import ready_database
-from ._progress import ProgressLine
 
 
 class Command(BaseCommand):

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from training.jobs.progress_line import ProgressLine
 from training.runs import recipe_kinds
 from training.runs.borrowed import Packed, Terms, pack
 from vision.diskspace import in_words
@@ -15,7 +16,6 @@ from vision.errors import VisionError
 from vision.training.network_recipes import PRETRAIN_RECIPES, PretrainRecipe
 
 from ._database import ready_database
-from ._progress import ProgressLine
 from ._training import named_dataset
 
 _LIMIT_MIB = Terms.limit / 2**20

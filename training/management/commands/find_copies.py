@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from training.datasets.lineage import bring_up_to_date
+from training.jobs.progress_line import ProgressLine
 from training.models import Content
 
 from ._database import ready_database
-from ._progress import ProgressLine
 
 
 class Command(BaseCommand):

@@ -9,10 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import OuterRef, Subquery
 
 from training.datasets.label_issues import review
+from training.jobs.progress_line import ProgressLine
 from training.models import Content, Dataset, Doubt, LabelName
 from vision.errors import VisionError
-
-from ._progress import ProgressLine
 
 
 class Command(BaseCommand):

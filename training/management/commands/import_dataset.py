@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from training.datasets.import_runs import execute
 from training.eda.dataset_figures import summary
 from training.jobs.lifecycle import hold
+from training.jobs.progress_line import ProgressLine
 from training.models import Dataset, ImportRun, RunState
 
 from ._database import ready_database
-from ._progress import ProgressLine
 
 
 class Command(BaseCommand):

@@ -8,13 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from training.jobs.progress_line import ProgressLine
 from training.registry.versions import free_name
 from training.runs.borrowed import bring_home
 from training.runs.trainings import activated
 from vision.errors import VisionError
 
 from ._database import ready_database
-from ._progress import ProgressLine
 from ._training import activation, add_activate
 
 

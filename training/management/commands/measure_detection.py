@@ -8,11 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from training.jobs.progress_line import ProgressLine
 from vision.data.labelled_files import LabelledFiles
 from vision.errors import VisionError
 from vision.evaluation.robustness import draw, pixels
-
-from ._progress import ProgressLine
 
 
 class Command(BaseCommand):

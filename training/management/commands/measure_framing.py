@@ -8,13 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.registry.resolving import resolve_bundle
+from training.jobs.progress_line import ProgressLine
+from training.registry.loading import load_engine, resolve_bundle
 from vision.data.labelled_files import LabelledFile, LabelledFiles
 from vision.errors import VisionError
 from vision.evaluation.robustness import draw, figures_by_change
 
 from ._buckets import add_bucket, of_bucket
-from ._progress import ProgressLine
 
 
 class Command(BaseCommand):
@@ -38,7 +38,6 @@ class Command(BaseCommand):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from vision.detection import load_detector
         from vision.evaluation.crop_robustness import FRAMINGS, photo_figures
-        from vision.inference.engine import Engine
 
         line, done = ProgressLine(options["json"]), dict.fromkeys([*FRAMINGS, "photos"], 0)
 
@@ -47,7 +46,7 @@ class Command(BaseCommand):
             line(name, done[name], len(files) * len(FRAMINGS.get(name, [None])))
 
         try:
-            engine = Engine.load(resolve_bundle(options["model"]))
+            engine = load_engine(resolve_bundle(options["model"]))
             files = _files(options["path"], options["bucket"], options["limit"])
             report: dict[str, Any] = {"model_version": engine.manifest["name"], "n": len(files)}
             report["framings"] = figures_by_change(engine, files, FRAMINGS, progress)

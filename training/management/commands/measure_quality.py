@@ -8,13 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.registry.resolving import resolve_bundle
+from training.jobs.progress_line import ProgressLine
+from training.registry.loading import load_engine, resolve_bundle
 from vision.data.labelled_files import LabelledFiles
 from vision.errors import VisionError
 from vision.evaluation.robustness import draw
 
 from ._buckets import add_bucket, of_bucket
-from ._progress import ProgressLine
 
 
 class Command(BaseCommand):
@@ -38,7 +38,6 @@ class Command(BaseCommand):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from vision.detection import load_detector
         from vision.evaluation.degraded_faces import TRIALS, trial_figures
-        from vision.inference.engine import Engine
         from vision.inference.pipeline import Pipeline
 
         line, done = ProgressLine(options["json"]), dict.fromkeys(TRIALS, 0)
@@ -48,7 +47,7 @@ class Command(BaseCommand):
             line(name, done[name], len(files))
 
         try:
-            engine = Engine.load(resolve_bundle(options["model"]))
+            engine = load_engine(resolve_bundle(options["model"]))
             with LabelledFiles(options["path"]) as every:
                 files = draw(of_bucket(every, options["bucket"]), options["limit"])
         except VisionError as error:

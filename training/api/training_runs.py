@@ -14,8 +14,8 @@ from training.runs import recipe_kinds
 from training.runs.trainings import request_training
 from vision.labels import HEADS
 
-from . import schema
 from .pagination import NewestFirst
+from .schema import LOCATION, errors
 
 # Asks for a version to serve whatever the gate says.
 EVEN_IF_WORSE = "even-if-worse"
@@ -104,11 +104,11 @@ class NewTrainingRunSerializer(serializers.Serializer[Any]):
 @extend_schema_view(
     list=extend_schema(
         description="All training runs, newest first.",
-        responses={200: TrainingRunSerializer(many=True), **schema.errors(400, 401, 403)},
+        responses={200: TrainingRunSerializer(many=True), **errors(400, 401, 403)},
     ),
     retrieve=extend_schema(
         description="One training run, with the figures of every epoch so far.",
-        responses={200: TrainingRunSerializer, **schema.errors(401, 403, 404)},
+        responses={200: TrainingRunSerializer, **errors(401, 403, 404)},
     ),
 )
 class TrainingRunViewSet(
@@ -128,8 +128,8 @@ class TrainingRunViewSet(
 
     @extend_schema(
         request=NewTrainingRunSerializer,
-        parameters=[schema.LOCATION],
-        responses={202: TrainingRunSerializer, **schema.errors(400, 401, 403, 409, 415)},
+        parameters=[LOCATION],
+        responses={202: TrainingRunSerializer, **errors(400, 401, 403, 409, 415)},
     )
     def create(self, request: Request) -> Response:
         """Start a training. 409 while another is going, or where images or room are lacking."""

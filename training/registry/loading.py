@@ -1,14 +1,21 @@
-"""Which bundle to load, for workers and for commands that run with nothing else running."""
+"""Which bundle to load, and its network as the settings have it computed."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import DatabaseError
 
 from training.models import ModelVersion
+from vision.bundles.bundle import Bundle, load_bundle
 from vision.errors import BundleMissing
+from vision.labels import HEADS
 
 from .versions import active_version, bundle_path
+
+if TYPE_CHECKING:
+    from vision.inference.engine import Engine
 
 
 def resolve_bundle(model: str | None = None) -> Path:
@@ -34,3 +41,15 @@ def _serving_bundle() -> Path:
         version = None
     starter: Path = settings.STARTER_BUNDLE
     return bundle_path(version) if version else starter
+
+
+def load_engine(bundle: Bundle | Path, heads: Sequence[str] = HEADS) -> "Engine":
+    """The network of a bundle, or of the folder of one, with those of its heads that are wanted.
+
+    It computes in the precision that the settings name, whether it serves or is examined. Imports
+    TensorFlow. Raises `vision.errors.BundleError`'s kinds.
+    """
+    from vision.inference.engine import Engine
+
+    loaded = load_bundle(bundle) if isinstance(bundle, Path) else bundle
+    return Engine(loaded, heads=heads, precision=settings.PRECISION)

@@ -6,8 +6,9 @@ from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
-from .training_runs import TrainingRunViewSet
-from .views import ModelVersionViewSet, PredictionViewSet
+from predictions.api.views import PredictionViewSet
+from training.api.model_versions import ModelVersionViewSet
+from training.api.training_runs import TrainingRunViewSet
 
 app_name = "api"
 

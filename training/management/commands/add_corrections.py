@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from training.datasets import import_runs
 from training.eda.dataset_figures import summary
 from training.jobs import lifecycle
-from training.management.commands._progress import ProgressLine
+from training.jobs.progress_line import ProgressLine
 from training.models import Dataset, ImportRun, RunState
 
 

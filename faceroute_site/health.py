@@ -18,7 +18,7 @@ from predictions.notify import waiting_messages
 from training.registry.versions import active_version
 
 from .prometheus import CONTENT_TYPE, exposition
-from .statement_timeout import brief_queries
+from .statement_timeout import statement_timeout
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def readiness() -> dict[str, str]:
 
 def _database() -> str:
     try:
-        with brief_queries(), connection.cursor() as cursor:
+        with statement_timeout(), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
         logger.exception("The database does not answer.")

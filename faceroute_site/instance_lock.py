@@ -15,7 +15,7 @@ class AlreadyRunning(Exception):
 
 
 @contextlib.contextmanager
-def sole_run(data_dir: Path) -> Iterator[int]:
+def instance_lock(data_dir: Path) -> Iterator[int]:
     """Holds the data directory inside the block; gives the file descriptor of the lock.
 
     The lock lasts as long as any process that has the descriptor open: if this process is

@@ -11,7 +11,7 @@ from training.registry.versions import active_version
 
 from . import programs
 from .address import Address
-from .instance_lock import sole_run
+from .instance_lock import instance_lock
 from .supervision import Program, running, say
 
 _ME = "faceroute"
@@ -22,7 +22,7 @@ def serve(address: Address) -> None:
 
     Raises AlreadyRunning, AddressUnusable or RedisMissing before anything is started.
     """
-    with sole_run(settings.DATA_DIR) as lock:
+    with instance_lock(settings.DATA_DIR) as lock:
         address.ensure_free()
         queue = [programs.queue(settings.DATA_DIR)] if settings.EMBEDDED_REDIS else []
         say(_ME, "Preparing the database, the static files and the model.")

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from predictions.models import Prediction, Status
 from training.registry.versions import active_version
 
-from .statement_timeout import brief_queries
+from .statement_timeout import statement_timeout
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class SiteCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         answers = GaugeMetricFamily("faceroute_database_up", "Whether the database answers.")
         try:
-            with brief_queries():
+            with statement_timeout():
                 gauges = [*_open_predictions(), _recent_predictions(), _active_model()]
         except DatabaseError:
             logger.exception("The database does not answer.")

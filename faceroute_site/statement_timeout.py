@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 
 @contextmanager
-def brief_queries(seconds: float = 2.0) -> Iterator[None]:
+def statement_timeout(seconds: float = 2.0) -> Iterator[None]:
     """Statements inside the block are given up after some seconds (PostgreSQL).
 
     SQLite's readers wait for nobody, and have no such limit.

@@ -16,7 +16,7 @@ from .claims import Claim, claim_batch, fail, finish, hand_back, renew
 from .failures import FailureCode
 from .model_server import Served
 from .models import Photo, Prediction
-from .retries import Patience
+from .retries import Retries
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ LONGEST_BATCH = 600
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
-def run_batch(wanted: UUID, served: Served, patience: Patience | None = None) -> int:
+def run_batch(wanted: UUID, served: Served, retries: Retries | None = None) -> int:
     """Claim a batch, the wanted prediction first, estimate it and write the results.
 
     Returns how many predictions were claimed. Work whose claim is lost meanwhile (the photo was
@@ -40,7 +40,7 @@ def run_batch(wanted: UUID, served: Served, patience: Patience | None = None) ->
     beat = partial(renew, claim)
     with pulse(beat, settings.LEASE.total_seconds() / 3, longest=LONGEST_BATCH):
         try:
-            _work(claim, served, patience or Patience())
+            _work(claim, served, retries or Retries())
         except _DATABASE_AWAY:
             raise
         except Exception:
@@ -49,9 +49,9 @@ def run_batch(wanted: UUID, served: Served, patience: Patience | None = None) ->
     return len(claim.predictions)
 
 
-def _work(claim: Claim, served: Served, patience: Patience) -> None:
+def _work(claim: Claim, served: Served, retries: Retries) -> None:
     started = time.perf_counter()
-    photos = _read_all(claim, patience)
+    photos = _read_all(claim, retries)
     if not photos:
         return
     results = served.estimator.run(list(photos.values()))
@@ -60,15 +60,15 @@ def _work(claim: Claim, served: Served, patience: Patience) -> None:
     logger.info("Estimated %d photos, %d ms each.", len(photos), took_ms)
     for prediction, result in zip(photos, results, strict=True):
         write = partial(_write, claim, prediction, result, served, took_ms)
-        patience.attempt(write, *_DATABASE_AWAY)
+        retries.attempt(write, *_DATABASE_AWAY)
 
 
-def _read_all(claim: Claim, patience: Patience) -> dict[Prediction, bytes]:
+def _read_all(claim: Claim, retries: Retries) -> dict[Prediction, bytes]:
     """The bytes of every photo that storage gives; the others' predictions fail."""
     photos = {}
     for prediction in claim.predictions:
         try:
-            photos[prediction] = patience.attempt(partial(_read, prediction.photo), _StorageAway)
+            photos[prediction] = retries.attempt(partial(_read, prediction.photo), _StorageAway)
         except (FileNotFoundError, _StorageAway):
             # Where the photo was deleted meanwhile, its prediction is gone too: nothing fails.
             if fail(claim, prediction, FailureCode.STORAGE_ERROR):

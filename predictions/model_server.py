@@ -39,14 +39,14 @@ class ModelServer:
     """Keeps the active model version loaded.
 
     `load` makes the estimator of a version, ready to work at full speed. A version that cannot
-    be loaded is tried again after `patience` seconds; until then the one before goes on serving.
+    be loaded is tried again after `retry_after` seconds; until then the one before goes on serving.
     """
 
     def __init__(
-        self, load: Callable[[ModelVersion], Estimator], *, patience: float = 30.0
+        self, load: Callable[[ModelVersion], Estimator], *, retry_after: float = 30.0
     ) -> None:
         self._load = load
-        self._patience = patience
+        self._retry_after = retry_after
         self._served: Served | None = None
         self._refused: int | None = None
         self._retry_at = 0.0
@@ -71,7 +71,7 @@ class ModelServer:
             self._served = Served(version, self._load(version))
         except Exception as error:
             # Whatever is wrong with a new version must not take the old one out of service.
-            self._refused, self._retry_at = version.pk, time.monotonic() + self._patience
+            self._refused, self._retry_at = version.pk, time.monotonic() + self._retry_after
             outcome = f"“{self._served.version}” goes on serving" if self._served else "photos wait"
             logger.error(
                 "Model version “%s” cannot be loaded, %s: %s",

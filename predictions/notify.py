@@ -1,4 +1,4 @@
-"""The bell that tells a worker to look into the database. A ring that is lost costs time only."""
+"""Telling a worker to look into the database. A message that is lost costs time only."""
 
 import logging
 import time
@@ -15,18 +15,18 @@ QUEUE = "inference"
 _TROUBLES = (KombuError, RedisError, OSError)
 
 
-class Bell:
-    """Rings for a worker through Redis; where Redis does not answer, is silent for a while.
+class Notifier:
+    """Sends workers a message through Redis; where Redis does not answer, is silent for a while.
 
     An unreachable Redis costs about a second to find out. In the `silence` (seconds) after that
-    nobody pays it again: the sweeper rings for whatever still waits when Redis is back.
+    nobody pays it again: the sweeper sends one for whatever still waits when Redis is back.
     """
 
     def __init__(self, silence: float = 5.0) -> None:
         self._silence = silence
         self._silent_until = 0.0
 
-    def ring(self, prediction_id: UUID) -> bool:
+    def send(self, prediction_id: UUID) -> bool:
         """Ask for the prediction to be worked on; whether Redis took the message. Never raises."""
         if time.monotonic() < self._silent_until:
             return False
@@ -39,16 +39,16 @@ class Bell:
         return True
 
 
-bell = Bell()
+notifier = Notifier()
 
 
-def wake(prediction_id: UUID) -> bool:
+def notify(prediction_id: UUID) -> bool:
     """Ask for a committed prediction to be worked on; whether Redis took the message.
 
     Never raises and returns within about a second: a prediction whose message is lost is found
     by the sweeper.
     """
-    return bell.ring(prediction_id)
+    return notifier.send(prediction_id)
 
 
 def waiting_messages() -> int:

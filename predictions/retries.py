@@ -14,7 +14,7 @@ T = TypeVar("T")
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds
 
 
-class Patience:
+class Retries:
     """A limited number of pauses (seconds), shared by all that one batch has to wait for."""
 
     def __init__(self, pauses: Iterable[float] = _PAUSES) -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from .claims import return_expired
 from .models import Prediction, Status
-from .notify import waiting_messages, wake
+from .notify import notify, waiting_messages
 
 # Enough to keep many workers busy until the next sweep; the rest is woken then.
 _MOST_WAKES = 200
@@ -31,7 +31,7 @@ def sweep(now: datetime) -> Swept:
     """
     returned = return_expired(now)
     missing = _batches_waiting()[waiting_messages() :]
-    woken = sum(map(wake, missing))
+    woken = sum(map(notify, missing))
     return Swept(*returned, woken)
 
 

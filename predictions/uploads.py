@@ -19,7 +19,7 @@ from vision.photos.decoding import encode_jpeg, make_thumbnail, read_photo
 
 from .access import Owner
 from .models import Photo, Prediction
-from .notify import wake
+from .notify import notify
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def _queue(photo: Photo) -> Prediction:
     prediction = Prediction.objects.create(
         photo=photo, owner_id=photo.owner_id, visitor=photo.visitor
     )
-    transaction.on_commit(partial(wake, prediction.pk))
+    transaction.on_commit(partial(notify, prediction.pk))
     return prediction
 
 

@@ -80,7 +80,7 @@ def stack(
     data_dir: Path = site_settings.DATA_DIR
     settings.MEDIA_ROOT = data_dir / "media"
     # Redis was away for the test before: its silence is over.
-    monkeypatch.setattr(notify, "bell", notify.Bell())
+    monkeypatch.setattr(notify, "notifier", notify.Notifier())
     with Stack(data_dir, logs=tmp_path, DATABASE_URL=_database_url()) as stack:
         yield stack
     for folder in ("media", "models", "redis", "datasets", "features", "trainings"):

@@ -21,7 +21,7 @@ from vision.bundles.bundle import load_bundle
 from vision.data.utkface import Curated, Example, Labels
 from vision.evaluation.scores import Scores, collect, figures
 from vision.heads.calibration import calibrate, log_losses
-from vision.heads.losses import head_truth
+from vision.heads.losses import head_targets
 from vision.heads.specs import HeadSpec, read_estimates
 from vision.inference.engine import Engine
 from vision.labels import AGE_BINS, GENDERS, RACES
@@ -52,7 +52,7 @@ def looked_at(engine: Engine, examples: Sequence[Example]) -> tuple[Outputs, lis
 def calibrated(specs: Sequence[HeadSpec], outputs: Outputs, labels: list[Labels]) -> list[HeadSpec]:
     made = []
     for spec in specs:
-        truth, known = head_truth(spec, labels)
+        truth, known = head_targets(spec, labels)
         made.append(calibrate(spec, outputs[spec.name][known], truth[known]))
     return made
 
@@ -71,7 +71,7 @@ def said(specs: Sequence[HeadSpec], outputs: Outputs, labels: list[Labels]) -> d
     rows["interval, mean width"] = float((scores.high - scores.low).mean())
     for spec in specs:
         if spec.name != "age":
-            truth, known = head_truth(spec, labels)
+            truth, known = head_targets(spec, labels)
             losses = log_losses(spec, outputs[spec.name][known], truth[known])
             rows[f"{spec.name}, log-loss"] = float(losses.mean())
     return {name: f"{value:.4f}" for name, value in rows.items()} | held_by(scores)

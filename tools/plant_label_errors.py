@@ -1,4 +1,4 @@
-"""Counts how many planted errors the search for doubtful labels finds, and where it lists them.
+"""Counts how many planted errors the search for label issues finds, and where it lists them.
 
     FACEROUTE_DATA_DIR=… .venv/bin/python tools/plant_label_errors.py DATASET [ROUNDS]
 
@@ -34,7 +34,7 @@ def main(name: str, rounds: int) -> None:
     for seed in range(rounds):
         planted = _plant(samples, random.Random(seed))  # noqa: S311
         for label, find in label_issues.SEARCHES.items():
-            found = sorted(find(samples, features, groups), key=lambda one: -one.doubt)
+            found = sorted(find(samples, features, groups), key=lambda one: -one.score)
             place = {one.index: n for n, one in enumerate(found, 1)}
             wrong = [index for index, (its, _) in planted.items() if its == label]
             places = [place[index] for index in wrong if index in place]

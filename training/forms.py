@@ -141,8 +141,8 @@ class TrainingForm(forms.Form):
         initial=FULL.name,
         widget=RecipeSelect,
     )
-    trunk = forms.ModelChoiceField(
-        label=gettext_lazy("Trunk"),
+    backbone = forms.ModelChoiceField(
+        label=gettext_lazy("Backbone"),
         queryset=ModelVersion.objects.all(),
         required=False,
         empty_label=gettext_lazy("As the recipe has it"),
@@ -159,8 +159,8 @@ class TrainingForm(forms.Form):
         initial=HEADS,
         error_messages={"required": gettext_lazy("Please choose at least one head.")},
         help_text=gettext_lazy(
-            "Heads that are not trained come from the trunk’s version; where the trunk itself is "
-            "trained too, the new version lacks them."
+            "Heads that are not trained come from the backbone’s version; where the backbone "
+            "itself is trained too, the new version lacks them."
         ),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
@@ -173,7 +173,7 @@ class TrainingForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
     )
     unfreeze = forms.ChoiceField(
-        label=gettext_lazy("Train the trunk too"),
+        label=gettext_lazy("Train the backbone too"),
         required=False,
         choices=[
             ("", gettext_lazy("As the recipe has it")),
@@ -223,7 +223,9 @@ class TrainingForm(forms.Form):
     @property
     def wanted(self) -> dict[str, Any]:
         """The arguments of `request_training`."""
-        return {key: self.cleaned_data[key] for key in ("dataset", "recipe", "trunk", "activate")}
+        return {
+            key: self.cleaned_data[key] for key in ("dataset", "recipe", "backbone", "activate")
+        }
 
 
 def _own(field: str) -> str:

@@ -82,7 +82,7 @@ class ReasonChoice(models.TextChoices):
     NEAR_DUPLICATE = Reason.NEAR_DUPLICATE, _("Near duplicate")
 
 
-class Ruling(models.TextChoices):
+class Override(models.TextChoices):
     """What an administrator decided about an image, whatever the cleaning says."""
 
     NONE = "", _("As cleaned")
@@ -165,11 +165,11 @@ class Sample(models.Model):
     found = models.CharField(
         _("found"), max_length=24, blank=True, choices=ReasonChoice, help_text=_("By cleaning.")
     )
-    ruling = models.CharField(
-        _("ruling"),
+    override = models.CharField(
+        _("override"),
         max_length=4,
         blank=True,
-        choices=Ruling,
+        choices=Override,
         help_text=_("Overrules what cleaning found."),
     )
     reason = models.CharField(
@@ -219,23 +219,23 @@ class LabelName(models.TextChoices):
     RACE = "race", _("Race")
 
 
-class Doubt(models.Model):
+class LabelIssue(models.Model):
     """A label that a model which had not seen it would not give. Of test images there is none.
 
-    `doubt` is in 0..1 and compares with others of the same label alone. `suggestion` is what the
+    `score` is in 0..1 and compares with others of the same label alone. `suggestion` is what the
     model would have said: years, or the name of a gender or a race.
     """
 
-    sample = models.ForeignKey(Sample, models.CASCADE, related_name="doubts")
+    sample = models.ForeignKey(Sample, models.CASCADE, related_name="label_issues")
     label = models.CharField(max_length=6, choices=LabelName)
-    doubt = models.FloatField(_("doubt"))
+    score = models.FloatField(_("score"))
     suggestion = models.CharField(_("model's estimate"), max_length=20)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["sample", "label"], name="one_doubt_per_label")
+            models.UniqueConstraint(fields=["sample", "label"], name="one_issue_per_label")
         ]
-        indexes = [models.Index(fields=["label", "-doubt"], name="doubt_by_label")]
+        indexes = [models.Index(fields=["label", "-score"], name="issue_by_label")]
 
     def __str__(self) -> str:
         return f"{self.sample}: {self.label}"
@@ -280,14 +280,14 @@ class Annotation(models.Model):
 
 
 class Curation(models.Model):
-    """What a recipe selects of a dataset at one revision: the funnel, and the size of each cell.
+    """What a policy selects of a dataset at one revision: the funnel, and the size of each cell.
 
     `cells` holds rows of [split, race, gender, age, count]. `corrections`: sender → how many of
     theirs train.
     """
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="curations")
-    recipe = models.CharField(max_length=20)
+    policy = models.CharField(max_length=20)
     seed = models.IntegerField(default=0)
     revision = models.PositiveIntegerField()
     fingerprint = models.CharField(max_length=64)
@@ -298,12 +298,12 @@ class Curation(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["dataset", "recipe", "seed"], name="one_curation_per_recipe"
+                fields=["dataset", "policy", "seed"], name="one_curation_per_policy"
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.dataset} · {self.recipe}"
+        return f"{self.dataset} · {self.policy}"
 
 
 class Exam(models.Model):
@@ -500,14 +500,14 @@ class ExamRun(Run):
 class TrainingRun(Run):
     """One training by a recipe on a dataset, and the version it made.
 
-    `recipe` is kept whole. `trunk` is the version whose trunk the heads are trained on, or whose
-    weights a trunk's training begins with; None where that begins with random ones. `history`
-    holds the figures of every epoch by phase.
+    `recipe` is kept whole. `backbone` is the version whose backbone the heads are trained on, or
+    whose weights a backbone's training begins with; None where that begins with random ones.
+    `history` holds the figures of every epoch by phase.
     """
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="trainings")
     recipe = models.JSONField(_("recipe"))
-    trunk = models.ForeignKey(ModelVersion, models.PROTECT, null=True, related_name="+")
+    backbone = models.ForeignKey(ModelVersion, models.PROTECT, null=True, related_name="+")
     activate = models.BooleanField(_("activate when done"), default=False)
     even_if_worse = models.BooleanField(
         _("whatever speaks against it"),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from predictions.claims import return_expired
 from predictions.inference import run_batch
 from predictions.models import Face, Photo, Prediction, Status
-from predictions.retries import Patience
+from predictions.retries import Retries
 from tests.factories import PhotoFactory, PredictionFactory
 from tests.predictions.fakes import BROKEN, NO_FACE, FakeEstimator, serving
 
@@ -31,7 +31,7 @@ def queued(data: bytes = b"photo", **columns: Any) -> Prediction:
 
 
 def run(wanted: Prediction, estimator: FakeEstimator, pauses: Any = IMPATIENT) -> int:
-    return run_batch(wanted.pk, serving(estimator), Patience(pauses))
+    return run_batch(wanted.pk, serving(estimator), Retries(pauses))
 
 
 def lose_file(prediction: Prediction) -> None:

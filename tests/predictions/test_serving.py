@@ -81,7 +81,7 @@ def test_a_broken_version_is_not_tried_again_for_every_photo() -> None:
 def test_a_broken_version_is_tried_again_in_time() -> None:
     activate("broken")
     loader = Loader()
-    server = ModelServer(loader, patience=0)
+    server = ModelServer(loader, retry_after=0)
     assert [server.current() for _ in range(3)] == [None] * 3
     assert loader.asked == ["broken"] * 3
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from predictions.claims import claim_batch
 from predictions.models import Prediction, Status
-from predictions.notify import Bell, waiting_messages, wake
+from predictions.notify import Notifier, notify, waiting_messages
 from predictions.sweeping import Swept, sweep
 from tests.factories import PhotoFactory, PredictionFactory
 from tests.processes import Stack
@@ -35,7 +35,7 @@ def test_predictions_whose_messages_were_lost_are_woken_one_message_a_batch(
 def test_messages_that_still_wait_are_not_sent_again(redis: Stack, settings: Any) -> None:
     settings.BATCH_PHOTOS = 4
     for prediction in queued(9)[:2]:
-        wake(prediction.pk)
+        notify(prediction.pk)
     assert sweep(timezone.now()).woken == 1
     assert sweep(timezone.now()).woken == 0
     assert waiting_messages() == 3
@@ -78,29 +78,29 @@ def test_lost_work_is_returned_even_while_redis_is_away() -> None:
 
 
 def test_the_bell_is_silent_for_a_while_after_redis_did_not_answer(redis: Stack) -> None:
-    bell = Bell(silence=3600)
+    notifier = Notifier(silence=3600)
     redis.stop_redis()
-    assert not bell.ring(uuid.uuid4())
+    assert not notifier.send(uuid.uuid4())
     redis.start_redis()
-    assert not bell.ring(uuid.uuid4())
+    assert not notifier.send(uuid.uuid4())
     assert waiting_messages() == 0
 
 
 def test_a_redis_that_hangs_holds_nobody_up(redis: Stack) -> None:
-    bell = Bell(silence=0)
-    assert bell.ring(uuid.uuid4())
+    notifier = Notifier(silence=0)
+    assert notifier.send(uuid.uuid4())
     assert redis.redis is not None
     redis.redis.signal_group(signal.SIGSTOP)
-    assert not bell.ring(uuid.uuid4())
+    assert not notifier.send(uuid.uuid4())
     redis.redis.signal_group(signal.SIGCONT)
-    assert bell.ring(uuid.uuid4())
+    assert notifier.send(uuid.uuid4())
 
 
 def test_the_bell_rings_again_when_redis_is_back(redis: Stack) -> None:
-    bell = Bell(silence=0)
-    assert bell.ring(uuid.uuid4())
+    notifier = Notifier(silence=0)
+    assert notifier.send(uuid.uuid4())
     redis.stop_redis()
-    assert not bell.ring(uuid.uuid4())
+    assert not notifier.send(uuid.uuid4())
     redis.start_redis()
-    assert bell.ring(uuid.uuid4())
+    assert notifier.send(uuid.uuid4())
     assert waiting_messages() == 1

@@ -14,7 +14,7 @@ from redis import Redis
 from faceroute_site import embedded_redis
 from predictions import tasks
 from predictions.models import Photo, Prediction
-from predictions.notify import wake
+from predictions.notify import notify
 from tests.factories import PhotoFactory, PredictionFactory
 from tests.processes import Stack
 from training import tasks as training_tasks  # noqa: F401  # registers its tasks
@@ -41,7 +41,7 @@ def test_estimating_and_training_do_not_wait_for_each_other() -> None:
 @pytest.mark.processes
 def test_a_message_carries_the_id_as_json_and_nothing_else(redis: Stack) -> None:
     prediction_id = uuid.uuid4()
-    assert wake(prediction_id)
+    assert notify(prediction_id)
     queue = Redis(unix_socket_path=str(embedded_redis.socket_path(redis.data_dir)))
     [message] = [json.loads(message) for message in queue.lrange("inference", 0, -1)]
     assert message["content-type"] == "application/json"

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.training.trainable import small_dataset
-from tests.vision.training_set import small_trunk
+from tests.vision.training_set import small_backbone
 from training.datasets import curations
 from training.models import Dataset, ModelVersion, Sample
 from training.registry.versions import active_version, bundle_path
@@ -51,7 +51,7 @@ def result(parcel: Path, tmp_path: Path) -> Path:
     about = {"parcel": fingerprint, "device": "a GPU", "libraries": {"jax": "0"}}
     folder = ResultFolder(tmp_path / "out", about)
     facts = {"recipe": packed["recipe"], "validation": {}}
-    folder.keep(small_trunk(), **facts, complete=True, seconds=1)
+    folder.keep(small_backbone(), **facts, complete=True, seconds=1)
     (tmp_path / "out" / "curves.json").write_text("{}")
     return tmp_path / "out"
 

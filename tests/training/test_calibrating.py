@@ -17,7 +17,7 @@ from vision.caches.crops import measured_reading
 from vision.crops.reading import Reading
 from vision.data.crop_files import read_example
 from vision.heads.calibration import calibrate
-from vision.heads.losses import head_truth
+from vision.heads.losses import head_targets
 from vision.inference.engine import Engine
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +72,7 @@ def test_its_heads_are_calibrated_by_crops_that_are_read_as_it_says(
     validation = curations.curated(dataset, "full", 0).validation
     outputs = engine.outputs(np.stack([read_example(one, 48) for one in validation]))
     for spec in engine.specs:
-        truth, known = head_truth(spec, [one.labels for one in validation])
+        truth, known = head_targets(spec, [one.labels for one in validation])
         expected = calibrate(spec, outputs[spec.name][known], truth[known])
         assert manifest["heads"][spec.name] == expected.as_json()
 
@@ -139,11 +139,11 @@ def test_without_a_model_it_says_so(dataset: Dataset) -> None:
         run()
 
 
-def test_a_trunk_without_heads_cannot_be_calibrated(
+def test_a_backbone_without_heads_cannot_be_calibrated(
     dataset: Dataset, version: ModelVersion, tmp_path: Path
 ) -> None:
     bundle = load_bundle(bundle_path(version))
-    save_bundle(tmp_path / "trunk", {**bundle.manifest, "heads": {}}, bundle.tensors)
-    register_bundle(tmp_path / "trunk", "trunk")
+    save_bundle(tmp_path / "backbone", {**bundle.manifest, "heads": {}}, bundle.tensors)
+    register_bundle(tmp_path / "backbone", "backbone")
     with pytest.raises(CommandError, match="train heads on it first"):
-        run("--model", "trunk")
+        run("--model", "backbone")

@@ -16,7 +16,7 @@ from tests.training.utkface import jpeg, random_files, write_folder, write_zip
 from training.datasets import curations, import_runs
 from training.datasets.importing import import_files
 from training.datasets.revisions import move_on
-from training.models import Dataset, Doubt, ImportRun, Sample
+from training.models import Dataset, ImportRun, LabelIssue, Sample
 
 pytestmark = pytest.mark.django_db
 
@@ -101,7 +101,7 @@ def test_staff_that_may_only_look_changes_nothing(viewer: Client, dataset: Datas
     assert viewer.post(gallery, {"deed": "drop", "image": keys}).status_code == 403
     action = {"action": "drop", "_selected_action": keys}
     viewer.post("/admin/training/sample/", action)
-    assert not dataset.samples.exclude(ruling="").exists()
+    assert not dataset.samples.exclude(override="").exists()
 
 
 def upload(client: Client, name: str, data: bytes, **fields: Any) -> Any:
@@ -268,13 +268,13 @@ def test_a_gallery_changes_no_image_of_another_dataset(boss: Client, dataset: Da
     page = gallery(boss, dataset, "malformed_name", deed="drop", image=[stranger.pk])
     assert "No image was chosen." in page
     stranger.refresh_from_db()
-    assert stranger.ruling == ""
+    assert stranger.override == ""
 
 
 def test_doubtful_labels_are_taken_over_or_confirmed(boss: Client, dataset: Dataset) -> None:
     first, second = dataset.samples.filter(reason="")[:2]
-    for sample, doubt in ((first, 0.9), (second, 0.8)):
-        Doubt.objects.create(sample=sample, label="age", doubt=doubt, suggestion="61")
+    for sample, score in ((first, 0.9), (second, 0.8)):
+        LabelIssue.objects.create(sample=sample, label="age", score=score, suggestion="61")
     page = gallery(boss, dataset, "doubtful-age")
     assert page.index(f'value="{first.pk}"') < page.index(f'value="{second.pk}"')
     gallery(boss, dataset, "doubtful-age", deed="adopt", image=[first.pk])
@@ -325,7 +325,7 @@ def test_bulk_actions_rule_on_the_chosen_images(boss: Client, dataset: Dataset) 
 def test_a_changed_label_is_cleaned_at_once(boss: Client, dataset: Dataset) -> None:
     sample = dataset.samples.get(name="UTKFace/1_1_0_b.jpg")
     address = f"/admin/training/sample/{sample.pk}/change/"
-    boss.post(address, {"age": 1, "gender": 0, "race": 0, "ruling": ""})
+    boss.post(address, {"age": 1, "gender": 0, "race": 0, "override": ""})
     reasons = dict(dataset.samples.filter(digest=sample.digest).values_list("name", "reason"))
     assert set(reasons.values()) == {"", "exact_duplicate"}
 

@@ -68,7 +68,7 @@ def quietly(_phase: str, _done: int, _total: int) -> None:
 
 
 def trained(dataset: Dataset) -> TrainingRun:
-    run = create_training(dataset, quick(epochs=1), trunk=None, activate=False, user=None)
+    run = create_training(dataset, quick(epochs=1), backbone=None, activate=False, user=None)
     assert execute(take(run.pk)) == RunState.DONE
     run.refresh_from_db()
     return run
@@ -87,7 +87,7 @@ def test_a_training_freezes_its_exam_and_scores_what_it_makes_and_what_serves(
         assert figures_of(version)[figure] == version.report["metrics"][figure]  # type: ignore[index]
     pair = paired_outcomes(version, small)
     assert pair
-    # It was trained for gender alone, on the same trunk; it has crops read as training measured.
+    # It was trained for gender alone, on the same backbone; it has crops read as training measured.
     np.testing.assert_allclose(pair[0].years, pair[1].years, rtol=0.01)
     assert not np.allclose(pair[0].gender_shares, pair[1].gender_shares, rtol=0.01)
     assert pair[0].age.tolist() == [image.labels.age for image in images_of(exam)]
@@ -204,7 +204,7 @@ def test_a_broken_version_is_named_and_the_others_are_scored(before: list[ModelV
     assert outcomes(before[1])
 
 
-def test_a_trunk_without_heads_is_not_waited_for(exam: Exam, small: ModelVersion) -> None:
+def test_a_backbone_without_heads_is_not_waited_for(exam: Exam, small: ModelVersion) -> None:
     bundle = load_bundle(bundle_path(small))
     folder = bundle_path(small).parent / "bare"
     save_bundle(folder, {**bundle.manifest, "heads": {}}, bundle.tensors)

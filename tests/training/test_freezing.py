@@ -111,7 +111,7 @@ def test_no_label_ruling_or_deletion_changes_it(dataset: Dataset) -> None:
     exam, images = frozen(dataset)
     digests = [image.digest for image in images]
     dataset.samples.filter(digest__in=digests).update(age=99, gender=1, race=4)
-    dataset.samples.filter(digest=digests[0]).update(ruling="drop")
+    dataset.samples.filter(digest=digests[0]).update(override="drop")
     judge(dataset)
     assert images_of(exam) == images
     dataset.delete()

@@ -59,7 +59,7 @@ def dataset_of(name: str, pictures: Iterable[Example], gender: Callable[[Labels]
 def trained(dataset: Dataset) -> TrainingRun:
     """A head for the gender that was to serve."""
     recipe = quick(epochs=80, patience=80, learning_rate=0.05)
-    run = create_training(dataset, recipe, trunk=None, activate=True, user=None)
+    run = create_training(dataset, recipe, backbone=None, activate=True, user=None)
     assert execute(take(run.pk)) == RunState.DONE, run.message
     run.refresh_from_db()
     return run
@@ -119,10 +119,10 @@ def test_a_head_that_has_seen_men_alone_waits(pictures: list[Example], tmp_path:
 def test_where_nothing_serves_there_is_nobody_to_agree_with(
     pictures: list[Example], tmp_path: Path
 ) -> None:
-    trunk = small_version(tmp_path / "small")
+    backbone = small_version(tmp_path / "small")
     ModelVersion.objects.update(is_active=False)
     dataset = dataset_of("few", pictures[:80], lambda labels: labels.gender)
-    run = create_training(dataset, quick(epochs=1), trunk=trunk, activate=False, user=None)
+    run = create_training(dataset, quick(epochs=1), backbone=backbone, activate=False, user=None)
     execute(take(run.pk))
     run.refresh_from_db()
     assert run.version is not None

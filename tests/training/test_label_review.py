@@ -12,8 +12,8 @@ from django.test import Client
 
 from tests.factories import DatasetFactory, SampleFactory
 from training.datasets.annotations import adopt_estimates, annotate, confirm, disputed, said_of
-from training.datasets.galleries import DOUBTS, page_of
-from training.models import Annotation, Content, Dataset, Doubt, Sample
+from training.datasets.galleries import ISSUES, page_of
+from training.models import Annotation, Content, Dataset, LabelIssue, Sample
 
 pytestmark = pytest.mark.django_db
 
@@ -51,8 +51,8 @@ def only(sample: Sample) -> Any:
     return Sample.objects.filter(pk=sample.pk)
 
 
-def doubted(sample: Sample, label: str = "gender", suggestion: str = "female") -> Doubt:
-    return Doubt.objects.create(sample=sample, label=label, doubt=0.9, suggestion=suggestion)
+def issue(sample: Sample, label: str = "gender", suggestion: str = "female") -> LabelIssue:
+    return LabelIssue.objects.create(sample=sample, label=label, score=0.9, suggestion=suggestion)
 
 
 def gallery(client: Client, dataset: Dataset, show: str, **data: Any) -> str:
@@ -69,22 +69,22 @@ def test_the_models_estimate_becomes_the_label_of_what_trains(
     dataset: Dataset, boss: User, label: str, suggestion: str, value: int
 ) -> None:
     sample = sample_in(dataset, "train")
-    doubted(sample, label, suggestion)
+    issue(sample, label, suggestion)
     assert adopt_estimates(only(sample), boss, label) == 1
     sample.refresh_from_db()
     assert getattr(sample, label) == value
-    assert not Doubt.objects.exists()
+    assert not LabelIssue.objects.exists()
     assert getattr(Annotation.objects.get(annotator=boss), label) == value
 
 
 def test_the_models_estimate_never_becomes_the_label_of_a_test_image(
     dataset: Dataset, boss: User, office: Client
 ) -> None:
-    """Even where a doubt was kept before the content came to test, or somebody makes one up."""
+    """Even where an issue was kept before the content came to test, or somebody makes one up."""
     sample = sample_in(dataset, "test")
-    doubted(sample)
+    issue(sample)
     assert adopt_estimates(only(sample), boss, "gender") == 0
-    gallery(office, dataset, DOUBTS["gender"], deed="adopt", image=[sample.pk])
+    gallery(office, dataset, ISSUES["gender"], deed="adopt", image=[sample.pk])
     sample.refresh_from_db()
     assert sample.gender == 0
     assert "Take the model" not in gallery(office, dataset, "to-check")
@@ -112,16 +112,16 @@ def test_test_images_to_check_are_shown_without_estimate_and_confirmed(
 def test_a_gallery_ranks_one_label_and_tells_the_split(dataset: Dataset, office: Client) -> None:
     one, other = sample_in(dataset, "train"), sample_in(dataset, "validation")
     for sample, gender, age in ((one, 0.99, 0.5), (other, 0.6, 0.7)):
-        Doubt.objects.create(sample=sample, label="gender", doubt=gender, suggestion="female")
-        Doubt.objects.create(sample=sample, label="age", doubt=age, suggestion="61")
-    assert [c[0].pk for c in page_of(dataset, DOUBTS["age"]).clusters] == [other.pk, one.pk]
-    assert [c[0].pk for c in page_of(dataset, DOUBTS["gender"]).clusters] == [one.pk, other.pk]
-    page = gallery(office, dataset, DOUBTS["age"])
+        LabelIssue.objects.create(sample=sample, label="gender", score=gender, suggestion="female")
+        LabelIssue.objects.create(sample=sample, label="age", score=age, suggestion="61")
+    assert [c[0].pk for c in page_of(dataset, ISSUES["age"]).clusters] == [other.pk, one.pk]
+    assert [c[0].pk for c in page_of(dataset, ISSUES["gender"]).clusters] == [one.pk, other.pk]
+    page = gallery(office, dataset, ISSUES["age"])
     assert page.count("Model: 61") == 2
     assert "Training · " in page
     assert "Validation · " in page
-    gallery(office, dataset, DOUBTS["age"], deed="confirm", image=[one.pk])
-    left = set(Doubt.objects.values_list("sample", "label"))
+    gallery(office, dataset, ISSUES["age"], deed="confirm", image=[one.pk])
+    left = set(LabelIssue.objects.values_list("sample", "label"))
     assert left == {(one.pk, "gender"), (other.pk, "gender"), (other.pk, "age")}
 
 
@@ -130,7 +130,7 @@ def test_a_gallery_ranks_one_label_and_tells_the_split(dataset: Dataset, office:
     [
         ("malformed_name", ["keep", "as_cleaned", "drop"]),
         ("to-check", ["confirm", "drop"]),
-        *((doubts, ["adopt", "confirm", "drop"]) for doubts in DOUBTS.values()),
+        *((gallery, ["adopt", "confirm", "drop"]) for gallery in ISSUES.values()),
         ("disputed", ["keep", "as_cleaned", "drop"]),
     ],
 )
@@ -172,15 +172,15 @@ def test_the_page_of_an_image_keeps_who_says_what(
     dataset: Dataset, office: Client, boss: User, second: User
 ) -> None:
     sample = sample_in(dataset, "test")
-    doubted(sample)  # as a version of before may have left one
+    issue(sample)  # as a version of before may have left one
     annotate(sample, second, {"age": 41})
     url = f"/admin/training/sample/{sample.pk}/change/"
     page = office.get(url).content.decode()
     assert "second" not in page
     assert "Gender: female" not in page
     assert "Gender: female" not in office.get("/admin/training/sample/").content.decode()
-    assert gallery(office, dataset, DOUBTS["gender"]).count('name="image"') == 0
-    fields = {"age": 45, "gender": 0, "race": 0, "ruling": ""}
+    assert gallery(office, dataset, ISSUES["gender"]).count('name="image"') == 0
+    fields = {"age": 45, "gender": 0, "race": 0, "override": ""}
     page = office.post(url, {**fields, "_continue": "1"}, follow=True).content.decode()
     assert "Others have said something else of: Age" in page
     assert "second: 41" in page
@@ -195,7 +195,7 @@ def test_saved_unchanged_a_page_says_that_its_labels_are_right(
 ) -> None:
     sample = sample_in(dataset, "test", to_check=True)
     url = f"/admin/training/sample/{sample.pk}/change/"
-    office.post(url, {"age": 30, "gender": 0, "race": 0, "ruling": ""})
+    office.post(url, {"age": 30, "gender": 0, "race": 0, "override": ""})
     said = Annotation.objects.get()
     assert (said.annotator, said.age, said.gender, said.race) == (boss, 30, 0, 0)
     sample.refresh_from_db()
@@ -207,9 +207,9 @@ def test_an_emptied_label_and_a_ruling_are_taken_as_before(
 ) -> None:
     sample = sample_in(dataset, "train")
     url = f"/admin/training/sample/{sample.pk}/change/"
-    office.post(url, {"age": "", "gender": 1, "race": 0, "ruling": "drop"})
+    office.post(url, {"age": "", "gender": 1, "race": 0, "override": "drop"})
     sample.refresh_from_db()
-    assert (sample.age, sample.gender, sample.ruling, sample.reason) == (
+    assert (sample.age, sample.gender, sample.override, sample.reason) == (
         None,
         1,
         "drop",
@@ -227,9 +227,9 @@ def test_doubts_of_before_are_kept_but_for_those_of_test_images() -> None:
     for n, split in enumerate(("train", "test")):
         old.get_model("training", "Content").objects.create(digest=str(n), split=split, group=0)
         old.get_model("training", "Sample").objects.create(
-            dataset=dataset, name=split, digest=str(n), doubt=0.7, doubtful_label="age",
+            dataset=dataset, name=split, digest=str(n), score=0.7, doubtful_label="age",
             suggestion="61",
         )  # fmt: skip
     MigrationExecutor(connection).migrate(latest)
-    doubts = Doubt.objects.values_list("sample__name", "label", "doubt", "suggestion")
-    assert list(doubts) == [("train", "age", 0.7, "61")]
+    issues = LabelIssue.objects.values_list("sample__name", "label", "score", "suggestion")
+    assert list(issues) == [("train", "age", 0.7, "61")]

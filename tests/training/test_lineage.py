@@ -24,7 +24,7 @@ from training.runs.trainings import create_training, execute, take
 from vision.bundles.bundle import add_trained_on, load_bundle, save_bundle
 from vision.bundles.trained_on import of_examples
 from vision.data.former_splits import former_selection
-from vision.data.selection import RECIPES
+from vision.data.selection import POLICIES
 
 # Committed as in life: the run's heart beats on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,7 +47,7 @@ def quietly(_phase: str, _done: int, _total: int) -> None:
 
 def former_of(dataset: Dataset) -> tuple[str, dict[str, set[str]]]:
     """The fingerprint and the contents by split that `full` had by the former rule."""
-    selection = former_selection(RECIPES["full"], former._images(dataset))
+    selection = former_selection(POLICIES["full"], former._images(dataset))
     parts: dict[str, set[str]] = {"train": set(), "validation": set(), "test": set()}
     for candidate, split in selection.chosen:
         parts[split].add(candidate.digest)
@@ -71,14 +71,14 @@ def version_of(folder: Path, **manifest: Any) -> ModelVersion:
     return row
 
 
-def test_a_version_keeps_what_it_and_its_trunk_learnt_from(
+def test_a_version_keeps_what_it_and_its_backbone_learnt_from(
     dataset: Dataset, tmp_path: Path
 ) -> None:
-    trunk = small_version(tmp_path / "small")
+    backbone = small_version(tmp_path / "small")
     before = of_examples(["ab" * 32], [7], "e" * 64)
-    trunk.manifest = add_trained_on(bundle_path(trunk), before)
-    trunk.save()
-    run = create_training(dataset, quick(epochs=1), trunk=trunk, activate=False, user=None)
+    backbone.manifest = add_trained_on(bundle_path(backbone), before)
+    backbone.save()
+    run = create_training(dataset, quick(epochs=1), backbone=backbone, activate=False, user=None)
     assert execute(take(run.pk)) == RunState.DONE
     run.refresh_from_db()
     assert run.version
@@ -94,19 +94,20 @@ def test_a_version_keeps_what_it_and_its_trunk_learnt_from(
     assert run.version.report["label_noise"]["pairs"] == 0
 
 
-def test_images_that_the_trunk_has_seen_are_left_out_of_the_test_and_counted(
+def test_images_that_the_backbone_has_seen_are_left_out_of_the_test_and_counted(
     dataset: Dataset, tmp_path: Path
 ) -> None:
-    """A trunk from elsewhere has seen something that looks like one of the test images here."""
+    """A backbone from elsewhere has seen something that looks like one of the test images here."""
     exam = curations.curated(dataset, "full").test
     look = Content.objects.get(digest=exam[0].digest)
     from vision.data.near_copies import look_at
 
     plain = int(look_at(example_files.path_of(look.digest).read_bytes()).hashes[0, 0])
-    trunk = small_version(tmp_path / "small")
-    trunk.manifest = add_trained_on(bundle_path(trunk), of_examples(["cd" * 32], [plain], "e"))
-    trunk.save()
-    run = create_training(dataset, quick(epochs=1), trunk=trunk, activate=False, user=None)
+    backbone = small_version(tmp_path / "small")
+    learnt = of_examples(["cd" * 32], [plain], "e")
+    backbone.manifest = add_trained_on(bundle_path(backbone), learnt)
+    backbone.save()
+    run = create_training(dataset, quick(epochs=1), backbone=backbone, activate=False, user=None)
     assert execute(take(run.pk)) == RunState.DONE
     run.refresh_from_db()
     assert run.version
@@ -121,9 +122,9 @@ def test_what_a_registered_version_has_learnt_from_stays_or_becomes_training(
     dataset: Dataset, tmp_path: Path
 ) -> None:
     tested = [example.digest for example in curations.curated(dataset, "full").test]
-    trunk = small_version(tmp_path / "small")
-    trunk.manifest = add_trained_on(bundle_path(trunk), of_examples(tested[:3], [], "e"))
-    trunk.save()
+    backbone = small_version(tmp_path / "small")
+    backbone.manifest = add_trained_on(bundle_path(backbone), of_examples(tested[:3], [], "e"))
+    backbone.save()
     lineage.bring_up_to_date(quietly)
     assert splits(set(tested[:3])) == {"train"}
     dataset.refresh_from_db()
@@ -168,14 +169,14 @@ def test_what_it_was_trained_on_cannot_be_told_where_the_dataset_has_changed(
     assert len(list(sentences(version.manifest, {}))) == 1
 
 
-def test_an_unknown_trunk_is_named(dataset: Dataset, tmp_path: Path) -> None:
-    trunk = small_version(tmp_path / "small")
-    run = create_training(dataset, quick(epochs=1), trunk=trunk, activate=False, user=None)
+def test_an_unknown_backbone_is_named(dataset: Dataset, tmp_path: Path) -> None:
+    backbone = small_version(tmp_path / "small")
+    run = create_training(dataset, quick(epochs=1), backbone=backbone, activate=False, user=None)
     assert execute(take(run.pk)) == RunState.DONE
     run.refresh_from_db()
     assert run.version
     (told,) = sentences(run.version.manifest, run.version.report)
-    assert f"What “{load_bundle(bundle_path(trunk)).manifest['name']}”, which it goes on" in told
+    assert f"What “{load_bundle(bundle_path(backbone)).manifest['name']}”, which it goes on" in told
 
 
 def test_a_training_begun_before_the_upgrade_goes_on_with_the_same_images(
@@ -183,7 +184,7 @@ def test_a_training_begun_before_the_upgrade_goes_on_with_the_same_images(
 ) -> None:
     small_version(tmp_path / "small")
     fingerprint, parts = former_of(dataset)
-    run = create_training(dataset, quick(epochs=4), trunk=None, activate=False, user=None)
+    run = create_training(dataset, quick(epochs=4), backbone=None, activate=False, user=None)
     TrainingRun.objects.filter(pk=run.pk).update(former_splits=True)
 
     def stop(phase: str, _done: int, _total: int) -> None:
@@ -228,8 +229,8 @@ def test_the_shipped_starter_tells_what_the_starters_before_it_learnt_from(
 def version_of_again(name: str, like: ModelVersion, data: dict[str, str]) -> ModelVersion:
     bundle = load_bundle(bundle_path(like))
     described = {k: v for k, v in bundle.manifest.items() if k not in {"trained_on", "files"}}
-    trunk = {"trunk": {"version": "starter-1", "fingerprint": "c" * 64}}
-    about = described | {"name": name, "data": data, "training": trunk}
+    backbone = {"trunk": {"version": "starter-1", "fingerprint": "c" * 64}}
+    about = described | {"name": name, "data": data, "training": backbone}
     save_bundle(bundle_path(like).parent / name, about, bundle.tensors)
     row: ModelVersion = ModelVersionFactory.create(name=name, bundle=name)
     row.manifest = load_bundle(bundle_path(row)).manifest

@@ -43,7 +43,7 @@ def dataset(db: None) -> Dataset:
 
 
 def create(dataset: Dataset, recipe: PretrainRecipe = TINY, **options: Any) -> TrainingRun:
-    options = {"trunk": None, "activate": False, "user": None} | options
+    options = {"backbone": None, "activate": False, "user": None} | options
     return create_training(dataset, recipe, **options)
 
 
@@ -61,7 +61,7 @@ def test_from_scratch_to_a_version_that_serves(dataset: Dataset, settings: Any) 
     assert run.version is not None
     assert run.version == active_version()
     manifest = load_bundle(bundle_path(run.version)).manifest
-    assert manifest["training"]["trunk"] is None
+    assert manifest["training"]["backbone"] is None
     assert manifest["training"]["recipe"]["name"] == "tiny"
     assert manifest["metrics"]["n"] > 0
     assert len(run.history["1: 48 px"]) == 1
@@ -86,15 +86,15 @@ def test_a_run_that_was_cut_off_goes_on(dataset: Dataset) -> None:
 
 def test_it_may_start_from_a_versions_weights(dataset: Dataset, tmp_path: Path) -> None:
     version = small_version(tmp_path / "small")
-    run = create(dataset, trunk=version)
+    run = create(dataset, backbone=version)
     assert go_on(run) == RunState.DONE, run.message
     assert run.version is not None
-    assert run.version.manifest["training"]["trunk"]["version"] == "small"
+    assert run.version.manifest["training"]["backbone"]["version"] == "small"
 
 
 def test_an_active_model_is_not_what_it_starts_from(dataset: Dataset, tmp_path: Path) -> None:
     small_version(tmp_path / "small")
-    assert create(dataset).trunk is None
+    assert create(dataset).backbone is None
 
 
 def test_what_goes_on_from_weights_takes_those_of_the_active_version(
@@ -105,7 +105,7 @@ def test_what_goes_on_from_weights_takes_those_of_the_active_version(
         create(dataset, further)
     version = small_version(tmp_path / "small")
     run = create(dataset, further)
-    assert run.trunk == version
+    assert run.backbone == version
     assert go_on(run) == RunState.DONE, run.message
 
 

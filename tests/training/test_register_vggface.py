@@ -49,7 +49,7 @@ def test_the_version_holds_the_weights_to_the_byte(
     assert "already" in capsys.readouterr().out
 
 
-def test_a_trunk_without_heads_does_not_serve(file: Path) -> None:
+def test_a_backbone_without_heads_does_not_serve(file: Path) -> None:
     call_command("register_vggface", weights=file)
     with pytest.raises(BundleError, match="train heads on it first"):
         activate_version(ModelVersion.objects.get(name="vggface"))

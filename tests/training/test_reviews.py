@@ -17,7 +17,7 @@ from tests.training.utkface import write_folder
 from training.datasets import example_files, label_issues
 from training.datasets.importing import import_files
 from training.jobs import lifecycle
-from training.models import Content, Dataset, Doubt, ReviewRun
+from training.models import Content, Dataset, LabelIssue, ReviewRun
 
 pytestmark = pytest.mark.django_db
 
@@ -35,8 +35,8 @@ def _folders(settings: Any, tmp_path: Path) -> None:
 def picture(number: int) -> bytes:
     """One half is in a colour of its race, the other plain or striped by its gender.
 
-    No trunk can take one for the other: this is about what is searched for, not about how sure a
-    trunk is. The search lists an error only where the right label gets as large a share as is
+    No backbone can take one for the other: this is about what is searched for, not about how sure a
+    backbone is. The search lists an error only where the right label gets as large a share as is
     usual among images that carry it.
     """
     rng = np.random.default_rng(number)
@@ -71,31 +71,31 @@ def test_planted_label_errors_are_found_with_the_right_estimate(tmp_path: Path) 
     dataset, wrong = make_dataset(tmp_path, 120)
     phases: list[str] = []
     message = label_issues.review(dataset, lambda phase, *_: phases.append(phase))
-    doubted = set(Doubt.objects.values_list("sample__name", "label"))
-    assert set(wrong.items()) <= doubted
-    assert len(doubted) <= len(wrong) + 12
-    assert message.startswith(f"{len(doubted)} of 360 labels look doubtful")
+    flagged = set(LabelIssue.objects.values_list("sample__name", "label"))
+    assert set(wrong.items()) <= flagged
+    assert len(flagged) <= len(wrong) + 12
+    assert message.startswith(f"{len(flagged)} of 360 labels look wrong")
     assert {"features", "labels"} <= set(phases)
     for number, label in _PLANTED.items():
-        doubt = Doubt.objects.get(sample__name__endswith=f"_{number:05}.png", label=label)
+        issue = LabelIssue.objects.get(sample__name__endswith=f"_{number:05}.png", label=label)
         truth = ["male", "female"][number % 2] if label == "gender" else _RACES[number % 5]
-        assert doubt.suggestion == truth
-        assert 0.5 < doubt.doubt <= 1
+        assert issue.suggestion == truth
+        assert 0.5 < issue.score <= 1
 
 
 def test_the_command_lists_the_doubts_and_a_second_search_replaces_them(tmp_path: Path) -> None:
     dataset, wrong = make_dataset(tmp_path, 120)
     former = dataset.samples.all()[0]
-    Doubt.objects.create(sample=former, label="age", doubt=2.0, suggestion="0")
+    LabelIssue.objects.create(sample=former, label="age", score=2.0, suggestion="0")
     text = io.StringIO()
     call_command("find_label_errors", dataset="Planted", json=True, stdout=text)
     found = json.loads(text.getvalue())
-    assert set(wrong) <= {doubt["name"] for doubt in found}
+    assert set(wrong) <= {issue["name"] for issue in found}
     for label in ("age", "gender", "race"):
-        doubts = [doubt["doubt"] for doubt in found if doubt["doubtful_label"] == label]
-        assert doubts == sorted(doubts, reverse=True)
-        assert max(doubts, default=0) <= 1
-    labels = [doubt["doubtful_label"] for doubt in found]
+        issues = [issue["doubt"] for issue in found if issue["doubtful_label"] == label]
+        assert issues == sorted(issues, reverse=True)
+        assert max(issues, default=0) <= 1
+    labels = [issue["doubtful_label"] for issue in found]
     assert set(labels[:2]) == {"gender", "race"}  # each label's likeliest first
 
 
@@ -105,7 +105,7 @@ def test_of_test_images_no_estimate_is_kept_and_the_doubted_are_mixed_with_other
     dataset, wrong = make_dataset(tmp_path, 120)
     Content.objects.update(split="test")
     label_issues.review(dataset, lambda *_: None)
-    assert not Doubt.objects.exists()
+    assert not LabelIssue.objects.exists()
     to_check = set(dataset.samples.filter(to_check=True).values_list("name", flat=True))
     assert set(wrong) <= to_check
     assert len(to_check) >= 2 * len(wrong)
@@ -118,10 +118,10 @@ def test_an_age_is_doubted_by_what_is_usual_at_that_age() -> None:
     years = np.concatenate([np.full(500, 5.0), np.full(500, 60.0)])
     ages = years + np.concatenate([rng.normal(0, 1.5, 500), rng.normal(0, 9, 500)])
     ages[0], ages[500] = 17, 72  # both twelve years off
-    doubts = label_issues.doubts_of_ages(ages, years)
-    assert doubts[0] > 0.8
-    assert doubts[500] < 0.3
-    assert doubts.argmax() == 0
+    issues = label_issues.age_issue_scores(ages, years)
+    assert issues[0] > 0.8
+    assert issues[500] < 0.3
+    assert issues.argmax() == 0
 
 
 def test_too_few_images_are_refused_with_words(tmp_path: Path) -> None:
@@ -162,4 +162,4 @@ def test_an_image_whose_file_is_gone_fails_the_search_and_nothing_else(
     label_issues.work(run.pk)
     ended = ReviewRun.objects.get(pk=run.pk)
     assert ended.state == "failed"
-    assert not Doubt.objects.exists()
+    assert not LabelIssue.objects.exists()

@@ -11,7 +11,7 @@ from training.datasets import curations
 from training.datasets.contents import join
 from training.datasets.judging import judge
 from training.datasets.overrides import relabel, rule
-from training.models import Content, Dataset, Ruling, Sample
+from training.models import Content, Dataset, Override, Sample
 
 pytestmark = pytest.mark.django_db
 
@@ -35,19 +35,19 @@ def only(sample: Sample) -> Any:
 def test_a_ruling_changes_the_funnel_and_taking_it_back_restores_it(dataset: Dataset) -> None:
     first, _second = SampleFactory.create_batch(2, dataset=dataset)
     before = kept(dataset)
-    assert rule(only(first), Ruling.DROP) == 1
+    assert rule(only(first), Override.DROP) == 1
     dataset.refresh_from_db()
     assert kept(dataset) == before - 1
     first.refresh_from_db()
     assert first.reason == "excluded"
-    rule(only(first), Ruling.NONE)
+    rule(only(first), Override.NONE)
     dataset.refresh_from_db()
     assert kept(dataset) == before
 
 
 def test_an_image_set_aside_can_be_let_in(dataset: Dataset) -> None:
     sample = SampleFactory.create(dataset=dataset, found="no_face", reason="no_face")
-    rule(only(sample), Ruling.KEEP)
+    rule(only(sample), Override.KEEP)
     dataset.refresh_from_db()
     assert kept(dataset) == 1
 
@@ -59,14 +59,14 @@ def test_nobody_can_rule_an_image_in_that_has_no_labels_or_no_file(
     sample = SampleFactory.create(
         dataset=dataset, found="malformed_name", reason="malformed_name", **lacking
     )
-    rule(only(sample), Ruling.KEEP)
+    rule(only(sample), Override.KEEP)
     dataset.refresh_from_db()
     assert kept(dataset) == 0
 
 
 def test_a_ruling_outlives_the_next_cleaning(dataset: Dataset) -> None:
     sample = SampleFactory.create(dataset=dataset)
-    rule(only(sample), Ruling.DROP)
+    rule(only(sample), Override.DROP)
     judge(dataset)
     sample.refresh_from_db()
     assert sample.reason == "excluded"
@@ -75,7 +75,7 @@ def test_a_ruling_outlives_the_next_cleaning(dataset: Dataset) -> None:
 def test_a_ruling_concerns_the_datasets_of_the_chosen_images_alone(dataset: Dataset) -> None:
     other: Dataset = DatasetFactory.create()
     sample = SampleFactory.create(dataset=dataset)
-    rule(only(sample), Ruling.DROP)
+    rule(only(sample), Override.DROP)
     dataset.refresh_from_db()
     other.refresh_from_db()
     assert (dataset.revision, other.revision) == (1, 0)
@@ -92,7 +92,7 @@ def test_an_image_let_in_shares_the_split_of_its_copies(dataset: Dataset) -> Non
     keys = list(Content.objects.values_list("pk", flat=True))
     join(itertools.pairwise(keys))
     judge(dataset)
-    rule(dataset.samples.all(), Ruling.KEEP)
+    rule(dataset.samples.all(), Override.KEEP)
     dataset.refresh_from_db()
     chosen = curations.selection(dataset, "full").chosen
     assert len(chosen) == 80
@@ -119,10 +119,10 @@ def test_what_was_computed_before_a_change_does_not_replace_what_came_after(
 ) -> None:
     sample = SampleFactory.create(dataset=dataset)
     late = Dataset.objects.get(pk=dataset.pk)
-    rule(only(sample), Ruling.DROP)
+    rule(only(sample), Override.DROP)
     dataset.refresh_from_db()
     assert kept(dataset) == 0
     curations.current(late)
-    [stored] = dataset.curations.filter(recipe="full")
+    [stored] = dataset.curations.filter(policy="full")
     assert stored.revision == dataset.revision
     assert stored.funnel[-1]["count"] == 0

@@ -36,7 +36,7 @@ def office(db: None) -> Client:
 
 
 @pytest.fixture
-def trunk(db: None) -> ModelVersion:
+def backbone(db: None) -> ModelVersion:
     manifest = {"input_size": 96, "metrics": {"age_mae": 5.0}}
     version: ModelVersion = ModelVersionFactory.create(
         name="starter", is_active=True, manifest=manifest
@@ -57,12 +57,12 @@ def wanted(dataset: Dataset, **changes: Any) -> dict[str, Any]:
     """What the form sends when nothing was touched, with changes."""
     heads = ["age", "gender", "race"]
     untouched = {"epochs": "", "learning_rate": "", "unfreeze": "", "seed": ""}
-    chosen = {"dataset": dataset.pk, "recipe": "full", "trunk": "", "heads": heads}
+    chosen = {"dataset": dataset.pk, "recipe": "full", "backbone": "", "heads": heads}
     return {**untouched, **chosen, **changes}
 
 
 def test_the_form_untouched_trains_the_recipe_as_it_is(
-    office: Client, dataset: Dataset, trunk: ModelVersion
+    office: Client, dataset: Dataset, backbone: ModelVersion
 ) -> None:
     page = office.get(FORM)
     assert "0.001 (classic), 0.001 (full)" in page.content.decode()
@@ -70,12 +70,12 @@ def test_the_form_untouched_trains_the_recipe_as_it_is(
     run = TrainingRun.objects.get()
     assert response["Location"] == f"{RUNS}{run.pk}/change/"
     assert run.recipe == FULL.as_json()
-    assert (run.dataset, run.trunk, run.activate) == (dataset, trunk, False)
+    assert (run.dataset, run.backbone, run.activate) == (dataset, backbone, False)
     assert run.requested_by == User.objects.get(username="boss")
 
 
 def test_what_is_filled_in_changes_the_recipe(
-    office: Client, dataset: Dataset, trunk: ModelVersion
+    office: Client, dataset: Dataset, backbone: ModelVersion
 ) -> None:
     changes = {"heads": ["race"], "epochs": "3", "learning_rate": "0.01", "unfreeze": "block5"}
     sent = wanted(dataset, recipe="classic", seed="0", activate="on", **changes)
@@ -100,11 +100,11 @@ def test_what_is_filled_in_changes_the_recipe(
         ({"recipe": "secret"}, "valid choice"),
         ({"unfreeze": "all"}, "valid choice"),
         ({"dataset": "99"}, "valid choice"),
-        ({"trunk": "99"}, "valid choice"),
+        ({"backbone": "99"}, "valid choice"),
     ],
 )
 def test_nonsense_is_refused_at_its_field(
-    office: Client, dataset: Dataset, trunk: ModelVersion, nonsense: dict[str, Any], words: str
+    office: Client, dataset: Dataset, backbone: ModelVersion, nonsense: dict[str, Any], words: str
 ) -> None:
     response = office.post(FORM, {**wanted(dataset), **nonsense})
     [(field, errors)] = response.context["form"].errors.items()
@@ -114,7 +114,7 @@ def test_nonsense_is_refused_at_its_field(
 
 
 def test_a_dataset_without_images_is_refused_with_the_reason(
-    office: Client, trunk: ModelVersion
+    office: Client, backbone: ModelVersion
 ) -> None:
     page = office.post(FORM, wanted(DatasetFactory.create())).content.decode()
     assert "leaves no image" in page
@@ -122,7 +122,7 @@ def test_a_dataset_without_images_is_refused_with_the_reason(
 
 
 def test_a_second_training_is_refused_with_a_link_to_the_first(
-    office: Client, dataset: Dataset, trunk: ModelVersion
+    office: Client, dataset: Dataset, backbone: ModelVersion
 ) -> None:
     first = training_run(RunState.RUNNING, dataset=dataset)
     page = office.post(FORM, wanted(dataset)).content.decode()
@@ -132,7 +132,7 @@ def test_a_second_training_is_refused_with_a_link_to_the_first(
 
 
 def test_the_way_leads_from_a_dataset_to_the_form(
-    office: Client, dataset: Dataset, trunk: ModelVersion
+    office: Client, dataset: Dataset, backbone: ModelVersion
 ) -> None:
     DatasetFactory.create(name="a newer one")
     charts = office.get(f"/admin/training/dataset/{dataset.pk}/charts/").content.decode()
@@ -179,7 +179,7 @@ def test_a_search_for_label_errors_starts_once_and_is_shown(
     ],
 )
 def test_a_whole_network_is_trained_by_the_same_form(
-    office: Client, dataset: Dataset, trunk: ModelVersion, recipe: str, begins_with: str | None
+    office: Client, dataset: Dataset, backbone: ModelVersion, recipe: str, begins_with: str | None
 ) -> None:
     """What such a recipe does not know, the form does not show; what is left in it says nothing."""
     page = office.get(FORM).content.decode()
@@ -190,16 +190,16 @@ def test_a_whole_network_is_trained_by_the_same_form(
     run = TrainingRun.objects.get()
     expected = pretrain_recipe(recipe).with_changes(seed=4, learning_rate=0.002)
     assert run.recipe == expected.as_json()
-    assert (run.trunk.name if run.trunk else None) == begins_with
+    assert (run.backbone.name if run.backbone else None) == begins_with
 
 
 def test_a_version_can_be_chosen_to_go_on_from(
-    office: Client, dataset: Dataset, trunk: ModelVersion
+    office: Client, dataset: Dataset, backbone: ModelVersion
 ) -> None:
-    office.post(FORM, wanted(dataset, recipe="starter-cpu", trunk=trunk.pk))
-    assert TrainingRun.objects.get().trunk == trunk
+    office.post(FORM, wanted(dataset, recipe="starter-cpu", backbone=backbone.pk))
+    assert TrainingRun.objects.get().backbone == backbone
     with pytest.raises(ProtectedError):
-        trunk.delete()
+        backbone.delete()
 
 
 def test_the_time_left_goes_by_what_this_process_did(office: Client) -> None:
@@ -227,13 +227,13 @@ def test_a_running_training_shows_how_far_it_is(office: Client) -> None:
     assert "Resume" not in page
 
 
-def test_a_finished_training_leads_to_its_version(office: Client, trunk: ModelVersion) -> None:
+def test_a_finished_training_leads_to_its_version(office: Client, backbone: ModelVersion) -> None:
     figures = {"age_mae": 4.2, "age_bias": -0.3, "gender_accuracy": 0.92, "race_accuracy": None}
     made = ModelVersionFactory.create(name="full-1", manifest={"metrics": figures})
-    run = training_run(RunState.DONE, version=made, trunk=trunk, message="The model is made.")
+    run = training_run(RunState.DONE, version=made, backbone=backbone, message="The model is made.")
     page = office.get(f"{RUNS}{run.pk}/change/").content.decode()
     assert f'href="/admin/training/modelversion/{made.pk}/change/">full-1' in page
-    assert f'href="/admin/training/modelversion/{trunk.pk}/change/">starter' in page
+    assert f'href="/admin/training/modelversion/{backbone.pk}/change/">starter' in page
     assert "age error 4.2 years, age bias -0.3 years, gender accuracy 0.92</dd>" in page
     assert "every 1s" not in page
     assert "Resume" not in page
@@ -245,7 +245,7 @@ def test_a_version_that_waits_is_let_serve_by_one_click(office: Client) -> None:
     serving = examined(OLD, name="old", is_active=True, activated_at=now)
     made = examined(older(OLD, 0.5), name="full-1")
     said = "The model “full-1” is made. It waits for your decision, because: …"
-    run = training_run(RunState.DONE, version=made, trunk=serving, activate=True, message=said)
+    run = training_run(RunState.DONE, version=made, backbone=serving, activate=True, message=said)
     url = f"{RUNS}{run.pk}/change/"
     page = office.get(url).content.decode()
     assert "Done · waits for your decision" in page

@@ -39,7 +39,7 @@ def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
 ) -> None:
     small_version(tmp_path / "small")
     even_so = {"activate": True, "even_if_worse": True}
-    run = request_training(small_dataset(), LONG, trunk=None, user=None, **even_so)
+    run = request_training(small_dataset(), LONG, backbone=None, user=None, **even_so)
     first = start_trainer(redis)
     wait_until(lambda: epochs(run) >= 5, "it is in the middle", first, seconds=120)
     first.kill()
@@ -73,7 +73,7 @@ def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
 
 def test_a_run_is_cancelled_between_two_batches(redis: Stack, tmp_path: Path) -> None:
     small_version(tmp_path / "small")
-    run = request_training(small_dataset(), LONG, trunk=None, activate=True, user=None)
+    run = request_training(small_dataset(), LONG, backbone=None, activate=True, user=None)
     worker = start_trainer(redis)
     wait_until(lambda: epochs(run) >= 2, "it is in the middle", worker, seconds=120)
     lifecycle.cancel(run)

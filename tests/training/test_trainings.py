@@ -59,12 +59,12 @@ def dataset(db: None) -> Dataset:
 
 
 @pytest.fixture
-def trunk(db: None, tmp_path: Path) -> ModelVersion:
+def backbone(db: None, tmp_path: Path) -> ModelVersion:
     return small_version(tmp_path / "small")
 
 
 def create(dataset: Dataset, with_recipe: Recipe | None = None, **options: Any) -> TrainingRun:
-    options = {"trunk": None, "activate": False, "user": None} | options
+    options = {"backbone": None, "activate": False, "user": None} | options
     return create_training(dataset, with_recipe or quick(), **options)
 
 
@@ -79,29 +79,29 @@ def go_on(run: TrainingRun, on_progress: Callable[[str, int, int], None] | None 
 # Who may start when
 
 
-def test_a_request_waits_with_its_whole_recipe_and_the_active_trunk(
-    dataset: Dataset, trunk: ModelVersion
+def test_a_request_waits_with_its_whole_recipe_and_the_active_backbone(
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
-    run = request_training(dataset, quick(seed=7), trunk=None, activate=True, user=None)
-    assert (run.state, run.trunk, run.activate) == (RunState.QUEUED, trunk, True)
+    run = request_training(dataset, quick(seed=7), backbone=None, activate=True, user=None)
+    assert (run.state, run.backbone, run.activate) == (RunState.QUEUED, backbone, True)
     assert Recipe.from_json(run.recipe) == quick(seed=7)
 
 
-def test_without_a_model_there_is_no_trunk_to_train_on(dataset: Dataset) -> None:
+def test_without_a_model_there_is_no_backbone_to_train_on(dataset: Dataset) -> None:
     with pytest.raises(TrainingRefused, match="No model is active"):
         create(dataset)
 
 
 def test_a_dataset_without_images_for_a_split_is_refused(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
-    dataset.samples.update(ruling="drop", reason="excluded")
+    dataset.samples.update(override="drop", reason="excluded")
     with pytest.raises(TrainingRefused, match="leaves no image for train and validation and test"):
         create(dataset)
 
 
 def test_too_small_a_cache_is_said_before_anything_starts(
-    dataset: Dataset, trunk: ModelVersion, settings: Any
+    dataset: Dataset, backbone: ModelVersion, settings: Any
 ) -> None:
     settings.FEATURE_BYTES = 10_000
     with pytest.raises(TrainingRefused, match=r"features need \d+ kB, and the cache may hold 10"):
@@ -109,7 +109,7 @@ def test_too_small_a_cache_is_said_before_anything_starts(
 
 
 def test_too_small_a_disk_is_said_before_anything_starts(
-    dataset: Dataset, trunk: ModelVersion, settings: Any, tmp_path: Path
+    dataset: Dataset, backbone: ModelVersion, settings: Any, tmp_path: Path
 ) -> None:
     settings.FEATURE_ROOT = tmp_path / "none"
     settings.DATA_DIR = Path("/proc")  # a file system with no room at all
@@ -119,7 +119,7 @@ def test_too_small_a_disk_is_said_before_anything_starts(
 
 
 def test_a_second_training_is_refused_while_one_waits_or_runs(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
     first = create(dataset)
     with pytest.raises(TrainingRefused, match="going already"):
@@ -129,11 +129,11 @@ def test_a_second_training_is_refused_while_one_waits_or_runs(
 
 
 def test_two_clicks_at_once_give_one_run_and_one_refusal(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
     def click(_: int) -> str:
         try:
-            request_training(dataset, quick(), trunk=None, activate=False, user=None)
+            request_training(dataset, quick(), backbone=None, activate=False, user=None)
         except TrainingRefused as refused:
             return str(refused)
         finally:
@@ -150,7 +150,7 @@ def test_two_clicks_at_once_give_one_run_and_one_refusal(
 
 
 def test_a_run_whose_worker_is_lost_stands_in_nobodys_way(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
     lost = take(create(dataset).pk)
     TrainingRun.objects.update(heartbeat_at=timezone.now() - 2 * lifecycle.SILENCE)
@@ -160,7 +160,7 @@ def test_a_run_whose_worker_is_lost_stands_in_nobodys_way(
 
 
 def test_going_on_is_refused_in_words_while_another_goes(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
     old = create(dataset)
     lifecycle.cancel(old)
@@ -174,7 +174,7 @@ def test_going_on_is_refused_in_words_while_another_goes(
     assert old.state == RunState.CANCELLED
 
 
-def test_a_run_that_is_done_or_going_is_not_taken(dataset: Dataset, trunk: ModelVersion) -> None:
+def test_a_run_that_is_done_or_going_is_not_taken(dataset: Dataset, backbone: ModelVersion) -> None:
     run = take(create(dataset).pk)
     with pytest.raises(TrainingRefused, match="may be done, or going"):
         take(run.pk)
@@ -184,7 +184,7 @@ def test_a_run_that_is_done_or_going_is_not_taken(dataset: Dataset, trunk: Model
 
 
 def test_a_training_makes_a_version_that_says_where_it_comes_from(
-    dataset: Dataset, trunk: ModelVersion, settings: Any
+    dataset: Dataset, backbone: ModelVersion, settings: Any
 ) -> None:
     run = create(dataset, quick(seed=5))
     told: list[str] = []
@@ -199,7 +199,7 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
     version = run.version
     assert version is not None
     assert version.name == f"full-{run.pk}"
-    assert active_version() == trunk
+    assert active_version() == backbone
     manifest = load_bundle(bundle_path(version)).manifest
     assert manifest == version.manifest
     found = curated(dataset, "full")
@@ -217,7 +217,7 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
     }
     training = manifest["training"]
     assert training["recipe"] == quick(seed=5).as_json()
-    assert (training["seed"], training["trunk"]["version"]) == (5, "small")
+    assert (training["seed"], training["backbone"]["version"]) == (5, "small")
     assert training["history"] == run.history
     assert {"tensorflow", "keras", "numpy"} <= training["libraries"].keys()
     assert manifest["metrics"]["n"] == len(found.test)
@@ -231,7 +231,7 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
     assert not list(settings.TRAINING_ROOT.iterdir())
 
 
-def test_the_log_tells_what_happens_line_by_line(dataset: Dataset, trunk: ModelVersion) -> None:
+def test_the_log_tells_what_happens_line_by_line(dataset: Dataset, backbone: ModelVersion) -> None:
     run = create(dataset)
     said: list[str] = []
     execute(take(run.pk), say=said.append)
@@ -244,7 +244,7 @@ def test_the_log_tells_what_happens_line_by_line(dataset: Dataset, trunk: ModelV
     assert said[-1] == f"made the model full-{run.pk}"
 
 
-def test_the_log_keeps_its_last_lines(dataset: Dataset, trunk: ModelVersion) -> None:
+def test_the_log_keeps_its_last_lines(dataset: Dataset, backbone: ModelVersion) -> None:
     run = create(dataset)
     TrainingRun.objects.filter(pk=run.pk).update(log="\n".join(f"line {n}" for n in range(600)))
     go_on(run)
@@ -254,12 +254,12 @@ def test_the_log_keeps_its_last_lines(dataset: Dataset, trunk: ModelVersion) -> 
 
 
 def test_what_something_speaks_against_waits_for_a_decision(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
     run = create(dataset, activate=True)
     assert go_on(run) == RunState.DONE
     assert run.version is not None
-    assert active_version() == trunk
+    assert active_version() == backbone
     assert run.waits_for_decision
     assert "It waits for your decision, because:" in run.message
     assert "Its own test has" in run.message
@@ -269,7 +269,7 @@ def test_what_something_speaks_against_waits_for_a_decision(
 
 
 def test_who_says_so_beforehand_lets_it_serve_even_so(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
     run = create(dataset, activate=True, even_if_worse=True)
     go_on(run)
@@ -278,17 +278,17 @@ def test_who_says_so_beforehand_lets_it_serve_even_so(
     assert "It serves from now on. What spoke against it: Its own test has" in run.message
 
 
-def test_a_name_that_is_taken_gets_a_number(dataset: Dataset, trunk: ModelVersion) -> None:
+def test_a_name_that_is_taken_gets_a_number(dataset: Dataset, backbone: ModelVersion) -> None:
     run = create(dataset)
-    trunk.name = f"full-{run.pk}"
-    trunk.save()
+    backbone.name = f"full-{run.pk}"
+    backbone.save()
     go_on(run)
     assert run.version is not None
     assert run.version.name == f"full-{run.pk}-2"
 
 
 def test_the_same_seed_gives_the_same_version_and_another_does_not(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
     tensors = []
     for seed in (1, 1, 2):
@@ -322,7 +322,7 @@ def epochs(run: TrainingRun) -> dict[str, int]:
 
 
 def test_a_cancelled_run_makes_no_version_and_can_go_on(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
     run = create(dataset, TWO_HEADS)
     assert go_on(run, at("gender", lambda: lifecycle.cancel(run))) == RunState.CANCELLED
@@ -339,7 +339,7 @@ def test_a_cancelled_run_makes_no_version_and_can_go_on(
     assert undisturbed.history == run.history
 
 
-def test_ctrl_c_leaves_a_run_that_can_go_on(dataset: Dataset, trunk: ModelVersion) -> None:
+def test_ctrl_c_leaves_a_run_that_can_go_on(dataset: Dataset, backbone: ModelVersion) -> None:
     run = create(dataset, TWO_HEADS)
     with pytest.raises(KeyboardInterrupt):
         go_on(run, at("gender", interrupt))
@@ -364,7 +364,7 @@ class Killed(BaseException):
 )
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_around_any_step_it_ends_with_one_whole_version(
-    dataset: Dataset, trunk: ModelVersion, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+    dataset: Dataset, backbone: ModelVersion, monkeypatch: pytest.MonkeyPatch, step: str, when: str
 ) -> None:
     run = create(dataset, activate=True, even_if_worse=True)
     real = resolve_name(step)
@@ -390,7 +390,7 @@ def test_killed_around_any_step_it_ends_with_one_whole_version(
 
 
 def test_a_run_taken_from_its_worker_makes_no_second_version(
-    dataset: Dataset, trunk: ModelVersion
+    dataset: Dataset, backbone: ModelVersion
 ) -> None:
     run = create(dataset)
 
@@ -404,7 +404,7 @@ def test_a_run_taken_from_its_worker_makes_no_second_version(
 
 
 def test_what_runs_that_are_gone_left_behind_is_deleted(
-    dataset: Dataset, trunk: ModelVersion, settings: Any
+    dataset: Dataset, backbone: ModelVersion, settings: Any
 ) -> None:
     cancelled = create(dataset)
     lifecycle.cancel(cancelled)
@@ -425,10 +425,10 @@ def fails_with(run: TrainingRun, words: str) -> None:
 
 
 def test_a_loss_that_is_no_number_is_said(
-    dataset: Dataset, trunk: ModelVersion, settings: Any, tmp_path: Path
+    dataset: Dataset, backbone: ModelVersion, settings: Any, tmp_path: Path
 ) -> None:
     settings.FEATURE_ROOT = tmp_path / "damaged"
-    bundle, found = load_bundle(bundle_path(trunk)), curated(dataset, "full")
+    bundle, found = load_bundle(bundle_path(backbone)), curated(dataset, "full")
     reading = measured_reading(found.train, bundle.manifest["input_size"])
     as_read = Bundle({**bundle.manifest, "reading": reading.as_json()}, bundle.tensors)
     with open_features(as_read, "pool5", cache=settings.FEATURE_ROOT, cache_bytes=10**9) as store:
@@ -441,7 +441,7 @@ def test_a_loss_that_is_no_number_is_said(
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_an_image_that_is_gone_is_said(
-    dataset: Dataset, trunk: ModelVersion, settings: Any, tmp_path: Path, split: str
+    dataset: Dataset, backbone: ModelVersion, settings: Any, tmp_path: Path, split: str
 ) -> None:
     settings.FEATURE_ROOT = tmp_path / "features"
     shutil.copytree(settings.DATASET_ROOT, tmp_path / "datasets")
@@ -450,14 +450,14 @@ def test_an_image_that_is_gone_is_said(
     fails_with(create(dataset), "cannot be read any more. Please import the dataset again.")
 
 
-def test_a_damaged_trunk_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
-    weights = bundle_path(trunk) / WEIGHTS
+def test_a_damaged_backbone_is_said(dataset: Dataset, backbone: ModelVersion) -> None:
+    weights = bundle_path(backbone) / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1000])
     fails_with(create(dataset), "The weights of the model “small” are not those that were saved.")
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(
-    dataset: Dataset, trunk: ModelVersion, settings: Any
+    dataset: Dataset, backbone: ModelVersion, settings: Any
 ) -> None:
     run = create(dataset)
     folder = settings.TRAINING_ROOT / str(run.pk)
@@ -502,7 +502,7 @@ def test_a_disk_that_fills_up_meanwhile_stops_the_run_in_words(
     assert epochs(run) == {"gender": 3}
 
 
-def test_a_dataset_that_changed_meanwhile_is_said(dataset: Dataset, trunk: ModelVersion) -> None:
+def test_a_dataset_that_changed_meanwhile_is_said(dataset: Dataset, backbone: ModelVersion) -> None:
     run = create(dataset)
     go_on(run, at("gender", lambda: lifecycle.cancel(run)))
     dataset.samples.filter(pk=dataset.samples.earliest("pk").pk).update(age=99)

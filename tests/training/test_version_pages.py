@@ -319,7 +319,7 @@ def test_more_versions_ask_the_database_no_more(
             TrainingRun.objects.create(
                 dataset=DatasetFactory.create(),
                 recipe={"name": "full"},
-                trunk=version,
+                backbone=version,
                 version=ModelVersionFactory.create(),
                 state=RunState.DONE,
             )

@@ -1,4 +1,4 @@
-"""A dataset and a trunk that heads are trained on in seconds; nothing can be learnt of them."""
+"""A dataset and a backbone that heads are trained on in seconds; nothing can be learnt of them."""
 
 import random
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.factories import DatasetFactory, SampleFactory
 from tests.training.utkface import jpeg
-from tests.vision.training_set import small_trunk
+from tests.vision.training_set import small_backbone
 from training.datasets import example_files
 from training.models import Dataset, ModelVersion
 from training.registry.versions import register_bundle
@@ -36,7 +36,7 @@ def small_dataset(name: str = "tiny") -> Dataset:
 
 def small_version(folder: Path) -> ModelVersion:
     """The starter at its smallest input, active."""
-    bundle = small_trunk()
+    bundle = small_backbone()
     save_bundle(folder, bundle.manifest, bundle.tensors)
     return register_bundle(folder, "small", activate=True)
 

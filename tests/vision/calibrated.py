@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vision.bundles.bundle import Bundle
 from vision.data.utkface import Example
-from vision.heads.losses import head_truth
+from vision.heads.losses import head_targets
 from vision.inference.engine import Engine
 from vision.training.head_training import Fitted
 from vision.training.progress import validation_figures
@@ -20,7 +20,7 @@ def assert_calibrated(
     out, not of its first looks."""
     engine = Engine(Bundle(fitted.manifest, fitted.tensors), heads=["gender"])
     (spec,) = engine.specs
-    truth, _known = head_truth(spec, [example.labels for example in validation])
+    truth, _known = head_targets(spec, [example.labels for example in validation])
     first, given = (
         validation_figures(spec, look(crops)["gender"], truth)["validation_loss"]
         for look in (engine.look, engine.outputs)

@@ -82,7 +82,7 @@ def test_a_model_trained_elsewhere_is_scored_alike_here(
 def test_the_same_recipe_and_seed_learn_as_well_on_either(
     elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
-    """Nearly, not exactly: backends draw other first weights from a seed, and the trunk may be
+    """Nearly, not exactly: backends draw other first weights from a seed, and the backbone may be
     computed more coarsely on one. Heads of one layer have one best state and come near it from
     wherever they start: their losses were within 2 % of each other's, those of three seeds 8 %
     (gender's; age's and race's 1 %).

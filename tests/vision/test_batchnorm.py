@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.vision.training_set import small_trunk
-from vision.backbone.vgg16 import CONVOLUTIONS, build_trunk, preprocess, trunk_tensors
+from tests.vision.training_set import small_backbone
+from vision.backbone.vgg16 import CONVOLUTIONS, backbone_tensors, build_backbone, preprocess
 from vision.bundles.bundle import Bundle
 from vision.heads.specs import head_tensors
 from vision.inference.engine import build_model
-from vision.training.batchnorm import build_network, folded_trunk, start_from
+from vision.training.batchnorm import build_network, folded_backbone, start_from
 from vision.training.network_recipes import pretrain_recipe
 
 SPECS = pretrain_recipe("starter-cpu").heads
@@ -43,7 +43,7 @@ def network(crops: NDArray[np.uint8]) -> Any:
 
 def saved(network: Any, size: int) -> Any:
     """The network as a bundle holds it, built anew on keras-vggface's graph."""
-    tensors: dict[str, NDArray[Any]] = dict(folded_trunk(network))
+    tensors: dict[str, NDArray[Any]] = dict(folded_backbone(network))
     for spec in SPECS:
         tensors |= head_tensors(network.get_layer(spec.name), spec)
     manifest = {"input_size": size, "heads": {spec.name: spec.as_json() for spec in SPECS}}
@@ -61,8 +61,8 @@ def test_the_folded_graph_computes_what_the_normalised_one_does(network: Any, si
 
 
 def test_what_is_folded_has_keras_vggfaces_names_and_shapes(network: Any) -> None:
-    found = {name: values.shape for name, values in folded_trunk(network).items()}
-    expected = {name: values.shape for name, values in trunk_tensors(build_trunk(48)).items()}
+    found = {name: values.shape for name, values in folded_backbone(network).items()}
+    expected = {name: values.shape for name, values in backbone_tensors(build_backbone(48)).items()}
     assert found == expected
 
 
@@ -73,7 +73,7 @@ def test_kernels_begin_with_hes_spread() -> None:
 
 
 def test_a_network_starts_as_the_bundle_it_is_given(crops: NDArray[np.uint8]) -> None:
-    bundle = small_trunk()
+    bundle = small_backbone()
     network = build_network(TRAINED)
     start_from(network, bundle, [crops[:6], crops[6:]])
     specs = tuple(replace(spec, temperature=1.0) for spec in SPECS)
@@ -84,7 +84,7 @@ def test_a_network_starts_as_the_bundle_it_is_given(crops: NDArray[np.uint8]) ->
 
 def test_its_statistics_are_those_of_the_batches(crops: NDArray[np.uint8]) -> None:
     network = build_network(TRAINED)
-    start_from(network, small_trunk(), [crops])
+    start_from(network, small_backbone(), [crops])
     for name in (CONVOLUTIONS[0], CONVOLUTIONS[-1]):
         probe = keras.Model(network.input, network.get_layer(name).output)
         values = probe.predict_on_batch(crops)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vision.data.utkface import Labels
 from vision.heads.ages import stretch_of
 from vision.heads.calibration import calibrate
-from vision.heads.losses import head_truth
+from vision.heads.losses import head_targets
 from vision.heads.specs import (
     HeadSpec,
     class_probabilities,
@@ -261,10 +261,10 @@ def test_a_calibrated_head_can_be_written_to_a_manifest() -> None:
 
 def test_the_truth_of_a_head_is_in_its_own_terms() -> None:
     labels = [Labels(116, 1, 0), Labels(7, 0, 4)]
-    ages, known = head_truth(FULL["age"], labels)
+    ages, known = head_targets(FULL["age"], labels)
     assert (ages.tolist(), known.tolist()) == ([100, 7], [True, True])
-    assert head_truth(CLASSIC["age"], labels)[0].tolist() == [116, 7]
-    assert head_truth(FULL["gender"], labels)[0].tolist() == [GENDERS.index("female"), 0]
-    races, known = head_truth(CLASSIC["race"], labels)
+    assert head_targets(CLASSIC["age"], labels)[0].tolist() == [116, 7]
+    assert head_targets(FULL["gender"], labels)[0].tolist() == [GENDERS.index("female"), 0]
+    races, known = head_targets(CLASSIC["race"], labels)
     assert (races.tolist(), known.tolist()) == ([0, 0], [True, False])
-    assert head_truth(FULL["race"], labels)[0].tolist() == [0, RACES.index("others")]
+    assert head_targets(FULL["race"], labels)[0].tolist() == [0, RACES.index("others")]

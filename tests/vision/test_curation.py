@@ -16,9 +16,9 @@ from vision.data.selection import (
     FULL,
     SPLITS,
     Candidate,
-    CurationRecipe,
     NothingLeft,
     Selection,
+    SelectionPolicy,
     Split,
     joint_split,
     select,
@@ -69,7 +69,7 @@ def test_every_step_of_the_funnel_adds_up() -> None:
 
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize("recipe", [CLASSIC, FULL])
-def test_no_selection_and_no_seed_touches_a_split(recipe: CurationRecipe, seed: int) -> None:
+def test_no_selection_and_no_seed_touches_a_split(recipe: SelectionPolicy, seed: int) -> None:
     everything = candidates()
     own = {candidate.name: candidate.split for candidate in everything}
     chosen = splits(select(recipe, everything, seed))

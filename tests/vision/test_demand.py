@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vision.training_set import SIZE, make_curated, small_trunk
+from tests.vision.training_set import SIZE, make_curated, small_backbone
 from vision.caches.features import MIRRORED, PLAIN, open_features
 from vision.training.disk_estimate import checkpoint_bytes, feature_bytes
 from vision.training.head_recipes import Recipe, recipe
@@ -21,7 +21,7 @@ def test_checkpoints_and_bundle_fit_in_what_was_said(
     chosen = ONE_EPOCH.with_changes(unfreeze=unfreeze, heads=heads)
     fitted = fit(
         chosen,
-        small_trunk(),
+        small_backbone(),
         make_curated(tmp_path / "images", 16, 8),
         cache=tmp_path / "features",
         cache_bytes=10**9,
@@ -42,7 +42,7 @@ def test_a_store_takes_what_was_said(tmp_path: Path, chosen: Recipe) -> None:
     wanted = [(one, view) for one in curated.train for view in views]
     looks = (PLAIN, MIRRORED) if chosen.looks_twice else (PLAIN,)
     wanted += [(one, look) for one in curated.validation for look in looks]
-    with open_features(small_trunk(), "pool5", cache=tmp_path / "f", cache_bytes=10**9) as store:
+    with open_features(small_backbone(), "pool5", cache=tmp_path / "f", cache_bytes=10**9) as store:
         store.fill(wanted, lambda _done, _total: None)
     [rows] = (tmp_path / "f").rglob("rows")
     assert rows.stat().st_size == feature_bytes(chosen, SIZE, 6, 3)
@@ -51,5 +51,5 @@ def test_a_store_takes_what_was_said(tmp_path: Path, chosen: Recipe) -> None:
 def test_the_decks_heads_need_what_their_weights_come_to() -> None:
     age = recipe("classic").with_changes(heads=["age"])
     weights = 401_424 + 136 + 9
-    trunk = 14_714_688
-    assert checkpoint_bytes(age, 224) == 4 * (4 * 2 * weights + trunk + weights)
+    backbone = 14_714_688
+    assert checkpoint_bytes(age, 224) == 4 * (4 * 2 * weights + backbone + weights)

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vision.backbone.precision import choose_precision
-from vision.backbone.vgg16 import CONVOLUTIONS, build_trunk, preprocess, trunk_tensors
+from vision.backbone.vgg16 import CONVOLUTIONS, backbone_tensors, build_backbone, preprocess
 from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.errors import BundleIncompatible
 from vision.heads.specs import build_head, classic_heads, expected_years
@@ -111,11 +111,11 @@ def test_tensors_that_do_not_fit_are_incompatible() -> None:
 def test_a_224_pixel_vggface_bundle_with_the_decks_heads_loads_through_the_same_door(
     tmp_path: Path,
 ) -> None:
-    trunk = build_trunk(224)
-    tensors: dict[str, Any] = dict(trunk_tensors(trunk))
+    backbone = build_backbone(224)
+    tensors: dict[str, Any] = dict(backbone_tensors(backbone))
     models = {}
     for spec in classic_heads():
-        models[spec.name] = build_head(trunk.output, spec)
+        models[spec.name] = build_head(backbone.output, spec)
         for layer in spec.layers:
             if "dense" in layer:
                 values = models[spec.name].get_layer(layer["name"]).get_weights()
@@ -133,7 +133,7 @@ def test_a_224_pixel_vggface_bundle_with_the_decks_heads_loads_through_the_same_
     crops = np.random.default_rng(0).integers(0, 255, (2, 224, 224, 3), dtype=np.uint8)
     outputs = engine.outputs(crops)
 
-    pool5 = trunk.predict(preprocess(crops), verbose=0)
+    pool5 = backbone.predict(preprocess(crops), verbose=0)
     for name, model in models.items():
         assert outputs[name] == pytest.approx(model.predict(pool5, verbose=0), abs=1e-3)
     faces = engine.predict(crops)
@@ -149,7 +149,7 @@ def test_preprocessing_is_keras_vggfaces(engine: Engine) -> None:
     assert preprocess(crop)[0, 0, 0] == pytest.approx(expected)
 
 
-def test_the_trunk_has_thirteen_convolutions() -> None:
+def test_the_backbone_has_thirteen_convolutions() -> None:
     assert len(CONVOLUTIONS) == 13
     assert CONVOLUTIONS[0] == "conv1_1"
     assert CONVOLUTIONS[-1] == "conv5_3"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from tests.vision.calibrated import assert_calibrated
-from tests.vision.training_set import SIZE, make_curated, small_trunk
+from tests.vision.training_set import SIZE, make_curated, small_backbone
 from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.caches.crops import measured_reading
 from vision.caches.features import PLAIN, open_features
@@ -35,8 +35,8 @@ QUICK = recipe("full").with_changes(
 
 
 @pytest.fixture(scope="module")
-def trunk() -> Bundle:
-    return small_trunk()
+def backbone() -> Bundle:
+    return small_backbone()
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,14 @@ Train = Callable[..., Fitted]
 
 
 @pytest.fixture
-def train(trunk: Bundle, curated: Curated, features: Path, tmp_path: Path) -> Train:
+def train(backbone: Bundle, curated: Curated, features: Path, tmp_path: Path) -> Train:
     """Train in seconds; `folder` names where checkpoints lie."""
 
     def run(
         with_recipe: Recipe = QUICK,
         *,
         data: Curated = curated,
-        base: Bundle = trunk,
+        base: Bundle = backbone,
         folder: str = "run",
         cache: Path = features,
         on_progress: Callable[[FitProgress], None] = lambda _progress: None,
@@ -154,13 +154,13 @@ def test_a_head_trained_alone_is_the_head_trained_with_others(train: Train) -> N
         assert alone.tensors[name] == pytest.approx(together.tensors[name], abs=1e-5)
 
 
-def test_heads_that_are_not_trained_are_taken_over(train: Train, trunk: Bundle) -> None:
+def test_heads_that_are_not_trained_are_taken_over(train: Train, backbone: Bundle) -> None:
     fitted = train(QUICK.with_changes(heads=["age"]))
     assert set(fitted.manifest["heads"]) == {"age", "gender", "race"}
     (taken,) = parse_heads(fitted.manifest, ["race"])
-    assert [taken] == parse_heads(trunk.manifest, ["race"])
-    assert (fitted.tensors["race/Output/kernel"] == trunk.tensors["race/Output/kernel"]).all()
-    assert fitted.tensors.keys() == trunk.tensors.keys()
+    assert [taken] == parse_heads(backbone.manifest, ["race"])
+    assert (fitted.tensors["race/Output/kernel"] == backbone.tensors["race/Output/kernel"]).all()
+    assert fitted.tensors.keys() == backbone.tensors.keys()
 
 
 def test_progress_tells_every_phase_and_the_figures_of_every_epoch(train: Train) -> None:
@@ -299,11 +299,11 @@ def test_a_damaged_checkpoint_is_said(train: Train, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_training_in_words(
-    train: Train, trunk: Bundle, curated: Curated, tmp_path: Path
+    train: Train, backbone: Bundle, curated: Curated, tmp_path: Path
 ) -> None:
     own_cache = tmp_path / "damaged"
     reading = measured_reading(curated.train, SIZE)
-    as_read = Bundle({**trunk.manifest, "reading": reading.as_json()}, trunk.tensors)
+    as_read = Bundle({**backbone.manifest, "reading": reading.as_json()}, backbone.tensors)
     with open_features(as_read, "pool5", cache=own_cache, cache_bytes=10**9) as store:
         store.fill([(one, PLAIN) for one in curated.train], lambda _done, _total: None)
     (rows,) = own_cache.rglob("rows")

@@ -18,10 +18,10 @@ from vision.data.utkface import Labels
 ADULT = Labels(30, 0, 0)
 
 
-def former(number: int, bucket: int, look: int | None = None, ruling: str = "") -> FormerImage:
+def former(number: int, bucket: int, look: int | None = None, override: str = "") -> FormerImage:
     # Products with a large odd number lie far apart.
     look = (number * 0x9E3779B97F4A7C15) % 2**64 if look is None else look
-    return FormerImage(f"{number:03}.jpg", f"{number:064x}", ADULT, None, ruling, look, bucket)
+    return FormerImage(f"{number:03}.jpg", f"{number:064x}", ADULT, None, override, look, bucket)
 
 
 def split_of(images: list[FormerImage]) -> dict[str, str]:
@@ -40,12 +40,12 @@ def test_pictures_two_bits_apart_shared_the_split_that_was_trained_on() -> None:
     near = [former(1, bucket=0, look=0b0), former(2, bucket=5, look=0b11)]
     splits = split_of([*others, *near])
     assert "002.jpg" not in splits  # the second picture of one
-    kept = split_of([*others, near[0], former(2, 5, 0b11, ruling="keep")])
+    kept = split_of([*others, near[0], former(2, 5, 0b11, override="keep")])
     assert kept["001.jpg"] == kept["002.jpg"] == "train"
 
 
 def test_what_an_administrator_dropped_was_not_selected() -> None:
-    assert split_of([former(1, bucket=5, ruling="drop")]) == {}
+    assert split_of([former(1, bucket=5, override="drop")]) == {}
 
 
 @pytest.mark.skipif(

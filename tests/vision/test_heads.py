@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vision.backbone.vgg16 import build_trunk
+from vision.backbone.vgg16 import build_backbone
 from vision.errors import BundleIncompatible
 from vision.heads.ages import AgeBand
 from vision.heads.specs import (
@@ -50,11 +50,11 @@ def test_the_classic_heads_have_the_decks_parameters_at_224_pixels() -> None:
     assert activations == ["relu", "relu", "softmax"]
 
 
-def test_the_trunk_is_keras_vggfaces_own() -> None:
-    trunk = build_trunk(224)
-    assert trunk.name == "vggface_vgg16"
-    assert trunk.output_shape == (None, 7, 7, 512)
-    assert trunk.count_params() == 14_714_688
+def test_the_backbone_is_keras_vggfaces_own() -> None:
+    backbone = build_backbone(224)
+    assert backbone.name == "vggface_vgg16"
+    assert backbone.output_shape == (None, 7, 7, 512)
+    assert backbone.count_params() == 14_714_688
 
 
 def test_a_spec_survives_its_json() -> None:

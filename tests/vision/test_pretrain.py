@@ -1,4 +1,4 @@
-"""A trunk is trained from scratch: it learns, goes on after a kill, and what is saved serves."""
+"""A backbone is trained from scratch: it learns, goes on after a kill, and what is saved serves."""
 
 import json
 import signal
@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tests.vision.calibrated import assert_calibrated
-from tests.vision.training_set import make_curated, small_trunk
-from vision.backbone.vgg16 import TRUNK_TENSORS
+from tests.vision.training_set import make_curated, small_backbone
+from vision.backbone.vgg16 import BACKBONE_TENSORS
 from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.caches.crops import decode_crops, whole
 from vision.data.utkface import Curated
@@ -120,16 +120,16 @@ def test_heads_are_calibrated_by_what_they_serve_with_its_second_looks(
     brief = QUICK.with_changes(stages=(PretrainStage(48, 1, 8),), learning_rate=1e-5)
     (gender,) = [head for head in brief.heads if head.name == "gender"]
     always = replace(brief, heads=(replace(gender, second_look=1.0),))
-    fitted = train(tmp_path / "run", always, start=small_trunk(), data=lopsided)
+    fitted = train(tmp_path / "run", always, start=small_backbone(), data=lopsided)
     crops = decode_crops(lopsided, always.decoded_side, cache, lambda _done, _total: None)
     assert_calibrated(fitted, lopsided.validation, whole(crops.validation, 48))
 
 
 def test_a_bundle_of_it_is_small_and_of_the_recipes_last_size(fitted: Fitted) -> None:
     assert sum(values.nbytes for values in fitted.tensors.values()) < 35 * 2**20
-    assert fitted.tensors.keys() >= set(TRUNK_TENSORS)
+    assert fitted.tensors.keys() >= set(BACKBONE_TENSORS)
     assert fitted.manifest["input_size"] == 64
-    starter = small_trunk().manifest
+    starter = small_backbone().manifest
     inherited = ("architecture", "preprocessing", "alignment")
     assert all(fitted.manifest[key] == starter[key] for key in inherited)
     assert json.loads(json.dumps(fitted.manifest)) == fitted.manifest
@@ -150,9 +150,9 @@ def test_progress_tells_every_phase_and_the_figures_of_every_epoch(
 
 
 def test_frozen_blocks_alone_stay_as_they_were(train: Train, tmp_path: Path) -> None:
-    further, start = QUICK.with_changes(frozen_blocks=2), small_trunk()
+    further, start = QUICK.with_changes(frozen_blocks=2), small_backbone()
     trained = train(tmp_path, further, start=start).tensors
-    for name in TRUNK_TENSORS:
+    for name in BACKBONE_TENSORS:
         before = start.tensors[name].astype(np.float32)
         stays = np.allclose(trained[name].astype(np.float32), before, rtol=2e-3, atol=1e-4)
         assert stays == (name[len("conv")] in "12"), name
@@ -207,14 +207,14 @@ def test_a_kill_costs_nothing_but_time(
 def test_it_learns_and_starts_from_what_it_is_given(
     train: Train, tmp_path: Path, curated: Curated
 ) -> None:
-    """The starter's trunk knows colours and light; of tints it learns gender in no time."""
+    """The starter's backbone knows colours and light; of tints it learns gender in no time."""
     recipe = QUICK.with_changes(
         stages=(PretrainStage(48, 8, 8),),
         heads=["gender"],
         learning_rate=3e-4,
         augmentation=Augmentation(erase=0, grey=0, saturation=0),
     )
-    fitted = train(tmp_path, recipe, start=small_trunk())
+    fitted = train(tmp_path, recipe, start=small_backbone())
     losses = [epoch["gender"]["loss"] for epoch in fitted.history["1: 48 px"]]
     assert losses[-1] < 0.7 * losses[0]
     assert fitted.validation["gender"]["validation_accuracy"] > 0.8
@@ -276,7 +276,7 @@ def test_another_training_does_not_go_on_in_the_same_folder(
 
 
 def test_a_loss_that_is_no_number_ends_the_training_in_words(train: Train, tmp_path: Path) -> None:
-    bundle = small_trunk()
+    bundle = small_backbone()
     kernel = bundle.tensors["conv4_1/kernel"].copy()
     kernel[0, 0, 0, 0] = np.nan
     damaged = Bundle(bundle.manifest, {**bundle.tensors, "conv4_1/kernel": kernel})

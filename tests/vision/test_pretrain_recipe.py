@@ -1,11 +1,11 @@
-"""A recipe for a trunk is a record too: kept whole, changed with care, refused in words."""
+"""A recipe for a backbone is a record too: kept whole, changed with care, refused in words."""
 
 import json
 from typing import Any
 
 import pytest
 
-from vision.data.selection import RECIPES as CURATIONS
+from vision.data.selection import POLICIES
 from vision.heads.specs import classic_heads
 from vision.training.head_recipes import RecipeInvalid, recipe
 from vision.training.network_recipes import (
@@ -33,7 +33,7 @@ def test_a_record_of_before_is_read() -> None:
     assert PretrainRecipe.from_json(written) == pretrain_recipe("continue-cpu")
 
 
-def test_a_recipe_for_heads_is_none_for_a_trunk() -> None:
+def test_a_recipe_for_heads_is_none_for_a_backbone() -> None:
     record = recipe("full").as_json()
     assert not is_pretraining(record)
     with pytest.raises(RecipeInvalid, match="has no"):
@@ -43,7 +43,7 @@ def test_a_recipe_for_heads_is_none_for_a_trunk() -> None:
 @pytest.mark.parametrize("name", PRETRAIN_RECIPES)
 def test_a_recipe_names_a_selection_that_exists_and_grows(name: str) -> None:
     one = pretrain_recipe(name)
-    assert one.curation in CURATIONS
+    assert one.curation in POLICIES
     sizes = [stage.size for stage in one.stages]
     assert sizes == sorted(sizes)
     assert one.input_size == sizes[-1]
@@ -80,7 +80,7 @@ def test_what_cannot_be_trained_is_refused_in_words(changes: dict[str, Any], wor
         pretrain_recipe("starter-cpu").with_changes(**changes)
 
 
-def test_the_decks_heads_do_not_fit_a_trunk_of_any_size() -> None:
+def test_the_decks_heads_do_not_fit_a_backbone_of_any_size() -> None:
     one = pretrain_recipe("starter-cpu")
     record = {**one.as_json(), "heads": {head.name: head.as_json() for head in classic_heads()}}
     with pytest.raises(RecipeInvalid, match="max_mean"):

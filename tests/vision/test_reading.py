@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.vision.training_set import SIZE, make_curated, small_trunk
+from tests.vision.training_set import SIZE, make_curated, small_backbone
 from vision.bundles.bundle import Bundle
 from vision.caches.crops import decode_crops, measured_reading, whole
 from vision.caches.features import MIRRORED, PLAIN, Extractor, open_features
@@ -51,8 +51,8 @@ def told(bundle: Bundle, reading: Reading) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def trunk() -> Bundle:
-    return told(small_trunk(), AS_THEY_ARE)
+def backbone() -> Bundle:
+    return told(small_backbone(), AS_THEY_ARE)
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,9 @@ def test_a_manifest_says_it_and_says_nothing_of_what_stays() -> None:
 @pytest.mark.parametrize(
     "record", [{"light": 3.0}, {"softness": "much"}, {"softness": float("nan")}, [1], 5, None]
 )
-def test_what_is_not_known_here_is_refused(trunk: Bundle, record: Any) -> None:
+def test_what_is_not_known_here_is_refused(backbone: Bundle, record: Any) -> None:
     with pytest.raises(BundleIncompatible, match="read in a way"):
-        Engine(Bundle({**trunk.manifest, "reading": record}, trunk.tensors))
+        Engine(Bundle({**backbone.manifest, "reading": record}, backbone.tensors))
 
 
 def test_the_targets_are_those_of_the_training_crops(curated: Curated) -> None:
@@ -116,12 +116,12 @@ def test_of_many_crops_always_the_same_are_measured() -> None:
     assert (many == sample(20_000)).all()
 
 
-def test_an_engine_shows_its_network_crops_that_are_read(trunk: Bundle) -> None:
+def test_an_engine_shows_its_network_crops_that_are_read(backbone: Bundle) -> None:
     """Looks at mirrored ones too."""
-    twice = trunk.manifest["heads"]["gender"] | {"second_look": 1.0}
-    manifest = {**trunk.manifest, "heads": {**trunk.manifest["heads"], "gender": twice}}
-    plain = Engine(Bundle(manifest, trunk.tensors), precision="float32")
-    reading = Engine(told(Bundle(manifest, trunk.tensors), SOFT), precision="float32")
+    twice = backbone.manifest["heads"]["gender"] | {"second_look": 1.0}
+    manifest = {**backbone.manifest, "heads": {**backbone.manifest["heads"], "gender": twice}}
+    plain = Engine(Bundle(manifest, backbone.tensors), precision="float32")
+    reading = Engine(told(Bundle(manifest, backbone.tensors), SOFT), precision="float32")
     crops = noise(3)
     expected, found = plain.outputs(SOFT.read_all(crops)), reading.outputs(crops)
     for name in expected:
@@ -132,14 +132,14 @@ def test_an_engine_shows_its_network_crops_that_are_read(trunk: Bundle) -> None:
 
 
 def test_features_are_those_of_crops_that_are_read_and_kept_apart(
-    trunk: Bundle, curated: Curated, tmp_path: Path
+    backbone: Bundle, curated: Curated, tmp_path: Path
 ) -> None:
     crops = np.stack([read_example(one, SIZE) for one in curated.train[:8]])
-    expected = Extractor(trunk, "pool5")(SOFT.read_all(crops))
+    expected = Extractor(backbone, "pool5")(SOFT.read_all(crops))
     wanted = [(one, view) for one in curated.train[:8] for view in (PLAIN, MIRRORED)]
     keys = set()
     for reading in (AS_THEY_ARE, SOFT, replace(SOFT, highlights=250.0)):
-        bundle = told(trunk, reading)
+        bundle = told(backbone, reading)
         keys.add(Extractor(bundle, "pool5").key)
         with open_features(bundle, "pool5", cache=tmp_path, cache_bytes=10**9) as store:
             store.fill(wanted, lambda _done, _total: None)
@@ -199,10 +199,10 @@ Train = Callable[..., Fitted]
 
 @pytest.fixture
 def train_heads(curated: Curated, tmp_path: Path) -> Train:
-    def run(trunk: Bundle) -> Fitted:
+    def run(backbone: Bundle) -> Fitted:
         return fit(
             HEADS,
-            trunk,
+            backbone,
             curated,
             cache=tmp_path / "features",
             cache_bytes=10**9,
@@ -213,23 +213,25 @@ def train_heads(curated: Curated, tmp_path: Path) -> Train:
     return run
 
 
-def test_heads_on_a_trunk_that_says_nothing_measure_it(
-    train_heads: Train, trunk: Bundle, curated: Curated
+def test_heads_on_a_backbone_that_says_nothing_measure_it(
+    train_heads: Train, backbone: Bundle, curated: Curated
 ) -> None:
-    fitted = train_heads(trunk)
+    fitted = train_heads(backbone)
     assert Reading.of(fitted.manifest) == measured_reading(curated.train, SIZE)
 
 
-def test_heads_on_a_trunk_that_says_it_keep_to_that(train_heads: Train, trunk: Bundle) -> None:
-    assert Reading.of(train_heads(told(trunk, SOFT)).manifest) == SOFT
+def test_heads_on_a_backbone_that_says_it_keep_to_that(
+    train_heads: Train, backbone: Bundle
+) -> None:
+    assert Reading.of(train_heads(told(backbone, SOFT)).manifest) == SOFT
 
 
 def test_heads_half_trained_before_go_on_with_crops_as_they_are(
-    train_heads: Train, trunk: Bundle, tmp_path: Path
+    train_heads: Train, backbone: Bundle, tmp_path: Path
 ) -> None:
-    train_heads(trunk)
+    train_heads(backbone)
     (tmp_path / "run" / "readings.json").unlink()
-    fitted = train_heads(trunk)
+    fitted = train_heads(backbone)
     assert "reading" not in fitted.manifest
 
 
@@ -246,7 +248,7 @@ def pretrained(
     )
 
 
-def test_a_trunk_is_trained_and_validated_on_crops_that_are_read(
+def test_a_backbone_is_trained_and_validated_on_crops_that_are_read(
     curated: Curated, tmp_path: Path
 ) -> None:
     fitted = pretrained(WHOLE, curated, tmp_path)
@@ -258,7 +260,7 @@ def test_a_trunk_is_trained_and_validated_on_crops_that_are_read(
     assert kept == {size: measured(whole(crops.train, size)) for size in (48, 64)}
 
 
-def test_a_trunk_half_trained_before_goes_on_with_crops_as_they_are(
+def test_a_backbone_half_trained_before_goes_on_with_crops_as_they_are(
     curated: Curated, tmp_path: Path
 ) -> None:
     pretrained(WHOLE, curated, tmp_path)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vision.data.selection import RECIPES as CURATIONS
+from vision.data.selection import POLICIES
 from vision.heads.specs import build_head, classic_heads
 from vision.labels import RACES
 from vision.training.head_recipes import RECIPES, Recipe, RecipeInvalid, recipe
@@ -43,7 +43,7 @@ def test_a_recipe_survives_being_written_down(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_names_a_selection_that_exists(name: str) -> None:
-    assert recipe(name).curation in CURATIONS
+    assert recipe(name).curation in POLICIES
 
 
 def test_heads_can_be_chosen_and_numbers_changed() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.vision.vggface_file import FILE, Weights, draw_weights, write_weights
 from vision.backbone.keras_vggface import utils
-from vision.backbone.vgg16 import build_trunk, trunk_tensors
+from vision.backbone.vgg16 import backbone_tensors, build_backbone
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,8 @@ def server(file: Path) -> Iterator[str]:
         running.shutdown()
 
 
-def assert_same(trunk: keras.Model, weights: Weights) -> None:
-    found = trunk_tensors(trunk)
+def assert_same(backbone: keras.Model, weights: Weights) -> None:
+    found = backbone_tensors(backbone)
     assert found.keys() == weights.keys()
     for name, values in weights.items():
         assert np.array_equal(found[name], values), name
@@ -51,16 +51,16 @@ def test_keras_vggface_downloads_and_loads_its_weights(
 ) -> None:
     monkeypatch.setattr(utils, "VGG16_WEIGHTS_PATH_NO_TOP", server)
     monkeypatch.setattr(utils, "VGGFACE_DIR", str(tmp_path / "cache"))
-    assert_same(build_trunk(48, "vggface"), weights)
+    assert_same(build_backbone(48, "vggface"), weights)
     assert [path.name for path in tmp_path.rglob("*.h5")] == [FILE]
 
 
 def test_a_local_file_serves_as_well(file: Path, weights: Weights) -> None:
-    assert_same(build_trunk(48, file), weights)
+    assert_same(build_backbone(48, file), weights)
 
 
 def test_a_bundles_tensors_serve_as_well(weights: Weights) -> None:
-    assert_same(build_trunk(48, weights), weights)
+    assert_same(build_backbone(48, weights), weights)
 
 
 def test_the_stand_ins_are_gone_after_the_import() -> None:

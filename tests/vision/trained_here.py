@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.vision.training_set import SIZE, make_curated, small_trunk
+from tests.vision.training_set import SIZE, make_curated, small_backbone
 from vision.bundles.bundle import save_bundle
 from vision.data.crop_files import read_crop
 from vision.data.labelled_files import LabelledFile
@@ -24,7 +24,7 @@ from vision.training.head_training import fit
 from vision.training.progress import Metrics
 
 # So many images and steps, so small, that heads of one layer come close to the best they can be,
-# whatever the seed, the backend and the precision of the trunk.
+# whatever the seed, the backend and the precision of the backbone.
 RECIPE = recipe("full").with_changes(epochs=30, batch=16, mirror=False, learning_rate=0.03)
 
 TRAIN = 384
@@ -41,7 +41,7 @@ def train(folder: Path) -> tuple[Curated, Metrics]:
     curated = images(folder / "images")
     fitted = fit(
         RECIPE,
-        small_trunk(),
+        small_backbone(),
         curated,
         cache=folder / "features",
         cache_bytes=10**9,

@@ -1,4 +1,4 @@
-"""Images that a head can learn from in seconds, and a trunk that computes them quickly."""
+"""Images that a head can learn from in seconds, and a backbone that computes them quickly."""
 
 import hashlib
 from pathlib import Path
@@ -14,7 +14,7 @@ SIZE = 48
 ROW_BYTES = 2 * 512  # pool5 of 48 pixels is one position of 512 halves
 
 
-def small_trunk() -> Bundle:
+def small_backbone() -> Bundle:
     """The shipped model, at the smallest input that its graph takes; nothing is said of how its
     crops are read, which suits photos and not what `make_example` draws."""
     bundle = load_bundle(STARTER)

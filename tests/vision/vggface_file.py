@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.backbone.vgg16 import CONVOLUTIONS, build_trunk, trunk_tensors
+from vision.backbone.vgg16 import CONVOLUTIONS, backbone_tensors, build_backbone
 
 Weights = dict[str, NDArray[np.float32]]
 FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
@@ -16,7 +16,7 @@ def draw_weights() -> Weights:
     drawn = np.random.default_rng(7)
     return {
         name: drawn.normal(size=values.shape).astype(np.float32)
-        for name, values in trunk_tensors(build_trunk(48)).items()
+        for name, values in backbone_tensors(build_backbone(48)).items()
     }
 
 

@@ -19,7 +19,7 @@ from training.datasets import curations, example_files, mean_faces
 from training.datasets.import_runs import ImportRefused, request_import
 from training.datasets.label_issues import request_review
 from training.eda import dataset_charts, dataset_figures
-from vision.data.selection import RECIPES
+from vision.data.selection import POLICIES
 
 from ..charts import as_csv
 from ..forms import ImportForm
@@ -40,7 +40,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
         # The funnel of "full" tells both counts; counting a million images would take seconds.
-        full = Prefetch("curations", Curation.objects.filter(recipe="full", seed=0), "full")
+        full = Prefetch("curations", Curation.objects.filter(policy="full", seed=0), "full")
         rows: QuerySet[Dataset] = super().get_queryset(request).prefetch_related(full)
         return rows
 
@@ -151,7 +151,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         return TemplateResponse(request, "admin/training/charts.html", context)
 
     def gallery(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The images behind each reason and the doubtful labels, to rule on in bulk."""
+        """The images behind each reason and the label issues, to decide on in bulk."""
         dataset = get_object_or_404(Dataset, pk=pk)
         if request.method == "POST":
             if not self.has_change_permission(request):
@@ -185,7 +185,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
 
     def splits(self, _request: HttpRequest, pk: int, recipe: str) -> HttpResponse:
         """Every image a recipe uses with its split, for others to reuse."""
-        if recipe not in RECIPES:
+        if recipe not in POLICIES:
             raise Http404
         dataset = get_object_or_404(Dataset, pk=pk)
         table = curations.split_table(curations.selection(dataset, recipe))

@@ -10,10 +10,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from training.datasets import annotations, overrides
-from training.datasets.galleries import DISPUTED, DOUBTS, TO_CHECK, doubted_in, page_of, sizes
+from training.datasets.galleries import (
+    DISPUTED,
+    ISSUES,
+    TO_CHECK,
+    label_with_issues,
+    page_of,
+    sizes,
+)
 from training.eda import dataset_figures
 
-from ..models import Dataset, Doubt, ReasonChoice, Ruling, Sample, SplitName
+from ..models import Dataset, LabelIssue, Override, ReasonChoice, Sample, SplitName
 
 Deed = Callable[[QuerySet[Sample]], int]
 
@@ -21,13 +28,13 @@ Deed = Callable[[QuerySet[Sample]], int]
 def _deeds(show: str, user: Any) -> dict[str, Deed]:
     """What the buttons of a gallery do to the chosen images; each gives how many it concerned."""
     deeds: dict[str, Deed] = {
-        "keep": lambda chosen: overrides.rule(chosen, Ruling.KEEP),
-        "drop": lambda chosen: overrides.rule(chosen, Ruling.DROP),
-        "as_cleaned": lambda chosen: overrides.rule(chosen, Ruling.NONE),
+        "keep": lambda chosen: overrides.rule(chosen, Override.KEEP),
+        "drop": lambda chosen: overrides.rule(chosen, Override.DROP),
+        "as_cleaned": lambda chosen: overrides.rule(chosen, Override.NONE),
     }
     if show == TO_CHECK:
         deeds["confirm"] = lambda chosen: annotations.confirm(chosen, user)
-    if label := doubted_in(show):
+    if label := label_with_issues(show):
         deeds["adopt"] = lambda chosen: annotations.adopt_estimates(chosen, user, label)
         deeds["confirm"] = lambda chosen: annotations.confirm(chosen, user, (label,))
     return deeds
@@ -52,7 +59,7 @@ def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
     """What the gallery's template shows. Raises Http404 for what a gallery cannot show."""
     reasons = {r: n for r, n in dataset_figures.figures(dataset).reasons.items() if r}
     others = sizes(dataset)
-    show = request.GET.get("show") or next(iter(reasons), DOUBTS["age"])
+    show = request.GET.get("show") or next(iter(reasons), ISSUES["age"])
     if show not in {*ReasonChoice.values, *others} or show == ReasonChoice.NONE:
         raise Http404
     number = request.GET.get("page", "1")
@@ -63,7 +70,7 @@ def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
         "lead": _lead(show),
         # Their names alone: a template calls what can be called, and has nothing of it then.
         "deeds": list(_deeds(show, request.user)),
-        "searchable": show == TO_CHECK or doubted_in(show),
+        "searchable": show == TO_CHECK or label_with_issues(show),
         "page": page,
         "clusters": [
             [_card(sample, show, request.user) for sample in cluster] for cluster in page.clusters
@@ -77,7 +84,7 @@ def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
 
 def _lead(show: str) -> str:
     """What a gallery shows, in words."""
-    if doubted_in(show):
+    if label_with_issues(show):
         return _(
             "Labels that a model which had not seen them would not give, the least likely first. "
             "The model errs too: look before you change one."
@@ -101,9 +108,9 @@ def _lead(show: str) -> str:
 
 def _links(reasons: dict[str, int], others: dict[str, int], show: str) -> list[dict[str, Any]]:
     names = {
-        DOUBTS["age"]: _("Doubtful ages"),
-        DOUBTS["gender"]: _("Doubtful genders"),
-        DOUBTS["race"]: _("Doubtful races"),
+        ISSUES["age"]: _("Age label issues"),
+        ISSUES["gender"]: _("Gender label issues"),
+        ISSUES["race"]: _("Race label issues"),
         TO_CHECK: _("Test images to check"),
         DISPUTED: _("In dispute"),
     }
@@ -141,5 +148,5 @@ def _labels(sample: Sample) -> str:
 
 
 def _estimate(sample: Any, show: str) -> str:
-    label = doubted_in(show)
-    return Doubt(label=label, suggestion=sample.suggestion).in_words if label else ""
+    label = label_with_issues(show)
+    return LabelIssue(label=label, suggestion=sample.suggestion).in_words if label else ""

@@ -17,7 +17,7 @@ _NAMES = {
     "age": gettext_lazy("Age"),
     "gender": gettext_lazy("Gender"),
     "race": gettext_lazy("Race"),
-    "block5": gettext_lazy("Last block of the trunk"),
+    "block5": gettext_lazy("Last block of the backbone"),
     "calibration": gettext_lazy("Calibration"),
     "test": gettext_lazy("Test"),
     "exam": gettext_lazy("Exam"),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from training.datasets.galleries import DOUBTS
+from training.datasets.galleries import ISSUES
 from training.jobs import lifecycle
 
 from ..models import ExamRun, ImportRun, ReviewRun, Run, RunState
@@ -163,9 +163,9 @@ class ReviewRunAdmin(RunAdmin):
 
     def facts(self, run: Run) -> list[Fact]:
         assert isinstance(run, ReviewRun)  # noqa: S101
-        doubtful = reverse("admin:training_gallery", args=[run.dataset_id])
-        doubtful += f"?show={DOUBTS['age']}"
-        return [Fact(_("Found"), _("Where the model disagrees"), doubtful)]
+        gallery = reverse("admin:training_gallery", args=[run.dataset_id])
+        gallery += f"?show={ISSUES['age']}"
+        return [Fact(_("Found"), _("Where the model disagrees"), gallery)]
 
 
 @admin.register(ExamRun)

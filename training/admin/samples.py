@@ -20,12 +20,12 @@ from training.datasets.overrides import relabel, rule
 from vision.data.inspection import as_thumbnail
 from vision.errors import PhotoError
 
-from ..models import LabelName, Ruling, Sample, SplitName
+from ..models import LabelName, Override, Sample, SplitName
 from .access import for_viewers
 
 
-class DoubtFilter(admin.SimpleListFilter):
-    """By the label that the model doubts."""
+class LabelIssueFilter(admin.SimpleListFilter):
+    """By the label that the model issues."""
 
     title = gettext_lazy("model disagrees")
     parameter_name = "doubtful_label"
@@ -35,27 +35,28 @@ class DoubtFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, samples: QuerySet[Sample]) -> QuerySet[Sample]:
         label = self.value()
-        return samples.filter(doubts__label=label) if label else samples
+        return samples.filter(label_issues__label=label) if label else samples
 
 
 @admin.register(Sample)
 class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     """What an administrator rules here has the last word over what cleaning found.
 
-    Whoever labels a test image sees no estimate of it: there are doubts of other images alone.
+    Whoever labels a test image sees no estimate of it: there are label issues of other images
+    alone.
     """
 
     list_display = (
-        "picture", "file", "age", "gender", "race", "split", "reason", "ruling", "doubtful",
+        "picture", "file", "age", "gender", "race", "split", "reason", "override", "issues",
     )  # fmt: skip
     list_filter = (
         "dataset",
         "reason",
-        "ruling",
+        "override",
         "gender",
         "race",
         ("age", RangeNumericFilter),
-        DoubtFilter,
+        LabelIssueFilter,
     )
     # By name, the database would sort a million rows for every page.
     ordering = ("pk",)
@@ -66,10 +67,10 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     search_fields = ("name", "digest")
     search_help_text = gettext_lazy("File name or SHA-256")
     fields = (
-        "large_picture", "dataset", "name", "split", "age", "gender", "race", "said", "doubtful",
-        "found", "ruling",
+        "large_picture", "dataset", "name", "split", "age", "gender", "race", "said", "issues",
+        "found", "override",
     )  # fmt: skip
-    readonly_fields = ("large_picture", "dataset", "name", "split", "said", "doubtful", "found")
+    readonly_fields = ("large_picture", "dataset", "name", "split", "said", "issues", "found")
     actions = ("keep", "drop", "as_cleaned")
 
     @admin.display(description=gettext_lazy("Image"))
@@ -85,11 +86,13 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         return _image(sample, 200)
 
     @admin.display(description=gettext_lazy("Model disagrees"))
-    def doubtful(self, sample: Any) -> str:
+    def issues(self, sample: Any) -> str:
         if sample.its_split == SplitName.TEST:
             return "–"
-        doubts = [f"{doubt.get_label_display()}: {doubt.in_words}" for doubt in sample.doubts.all()]
-        return "; ".join(doubts) or "–"
+        issues = [
+            f"{issue.get_label_display()}: {issue.in_words}" for issue in sample.label_issues.all()
+        ]
+        return "; ".join(issues) or "–"
 
     @admin.display(description=gettext_lazy("Split"))
     def split(self, sample: Any) -> str:
@@ -100,7 +103,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         return "; ".join(map(str, annotations.said_of(sample, sample.reader))) or "–"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sample]:
-        samples: QuerySet[Sample] = super().get_queryset(request).prefetch_related("doubts")
+        samples: QuerySet[Sample] = super().get_queryset(request).prefetch_related("label_issues")
         # The admin itself is one for all requests, so that the reader comes along with the rows.
         return samples.annotate(
             its_split=of_sample("split", Value("")), reader=Value(request.user.pk)
@@ -144,18 +147,18 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.action(description=gettext_lazy("Use these images"), permissions=["change"])
     def keep(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
-        self._rule(request, chosen, Ruling.KEEP)
+        self._rule(request, chosen, Override.KEEP)
 
     @admin.action(description=gettext_lazy("Do not use these images"), permissions=["change"])
     def drop(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
-        self._rule(request, chosen, Ruling.DROP)
+        self._rule(request, chosen, Override.DROP)
 
     @admin.action(description=gettext_lazy("Take back what was ruled"), permissions=["change"])
     def as_cleaned(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
-        self._rule(request, chosen, Ruling.NONE)
+        self._rule(request, chosen, Override.NONE)
 
-    def _rule(self, request: HttpRequest, chosen: QuerySet[Sample], ruling: Ruling) -> None:
-        count = rule(chosen, ruling)
+    def _rule(self, request: HttpRequest, chosen: QuerySet[Sample], override: Override) -> None:
+        count = rule(chosen, override)
         messages.success(
             request,
             ngettext("%(count)d image was ruled on.", "%(count)d images were ruled on.", count)

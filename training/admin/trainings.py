@@ -130,8 +130,8 @@ class TrainingRunAdmin(RunAdmin):
     def facts(self, run: Run) -> list[Fact]:
         assert isinstance(run, TrainingRun)  # noqa: S101
         facts = [Fact(_("Recipe"), self.recipe_name(run))]
-        if run.trunk:
-            facts.append(Fact(_("Trunk"), run.trunk.name, _version_url(run.trunk_id)))
+        if run.backbone:
+            facts.append(Fact(_("Backbone"), run.backbone.name, _version_url(run.backbone_id)))
         if run.activate:
             serves = _("serves from then on, unless something speaks against it")
             even_so = _("serves from then on, whatever speaks against it")

@@ -244,7 +244,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         """Raises Http404, and PermissionDenied for who may not look at versions."""
         if not str(pk).isdigit():
             raise Http404
-        versions = ModelVersion.objects.select_related("run__dataset", "run__trunk")
+        versions = ModelVersion.objects.select_related("run__dataset", "run__backbone")
         version = get_object_or_404(versions, pk=pk)
         if not self.has_view_permission(request, version):
             raise PermissionDenied

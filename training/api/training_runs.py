@@ -37,13 +37,13 @@ class HistoryField(serializers.DictField):
 
 
 class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
-    """A run. `trunk` is the version whose trunk the heads are trained on or that a trunk's
+    """A run. `backbone` is the version whose backbone the heads are trained on or that a backbone's
     training began with, `model_version` the one that was made; null where there is none."""
 
     progress = ProgressSerializer(source="*")
     recipe = serializers.DictField()
     dataset = serializers.CharField(source="dataset.name")
-    trunk = serializers.CharField(source="trunk.name", default=None, allow_null=True)
+    trunk = serializers.CharField(source="backbone.name", default=None, allow_null=True)
     history = HistoryField()
     model_version = serializers.CharField(source="version.name", default=None, allow_null=True)
     waits_for_decision = serializers.BooleanField(
@@ -80,8 +80,8 @@ class ActivationField(serializers.BooleanField):
 
 
 class NewTrainingRunSerializer(serializers.Serializer[Any]):
-    """What is left out is as the recipe has it. `trunk` is the version whose trunk the heads are
-    trained on, or whose weights a trunk's training begins with: the active one if left out, and
+    """What is left out is as the recipe has it. `trunk` is the version whose backbone the heads are
+    trained on, or whose weights a backbone's training begins with: the active one if left out, and
     none (random weights) for a recipe that trains from scratch."""
 
     dataset = serializers.SlugRelatedField(slug_field="name", queryset=Dataset.objects.all())
@@ -116,8 +116,8 @@ class TrainingRunViewSet(
 ):
     """Training runs, newest first; for administrators."""
 
-    queryset = TrainingRun.objects.select_related("dataset", "trunk", "version").defer(
-        "log", "trunk__manifest", "trunk__report", "version__manifest", "version__report"
+    queryset = TrainingRun.objects.select_related("dataset", "backbone", "version").defer(
+        "log", "backbone__manifest", "backbone__report", "version__manifest", "version__report"
     )
     serializer_class = TrainingRunSerializer
     permission_classes = (IsAdminUser,)
@@ -140,7 +140,7 @@ class TrainingRunViewSet(
         run = request_training(
             wanted["dataset"],
             recipe_kinds.chosen(wanted["recipe"], **changes),
-            trunk=wanted.get("trunk"),
+            backbone=wanted.get("trunk"),
             activate=bool(wanted["activate"]),
             even_if_worse=wanted["activate"] == EVEN_IF_WORSE,
             user=request.user,

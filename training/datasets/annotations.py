@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Max, Min, Q, QuerySet
 
-from training.models import Annotation, Dataset, Doubt, Sample
+from training.models import Annotation, Dataset, LabelIssue, Sample
 from vision.labels import HEADS
 
 from .contents import is_test
@@ -21,13 +21,13 @@ def annotate(sample: Sample, annotator: Any, said: Mapping[str, int]) -> list[st
     """Keep what somebody says of an image; the labels on which others have said otherwise.
 
     `said`: numbers as in UTKFace's names, by label (`vision.labels.HEADS`); what it lacks stays as
-    that person said it before. Whoever has spoken of a label leaves no doubt of it.
+    that person said it before. Whoever has spoken of a label leaves no issue with it.
     """
     with transaction.atomic():
         kept = Sample.objects.select_for_update().get(pk=sample.pk)
         before, kept.to_check = labels_of(kept), False
         Annotation.objects.update_or_create(sample=kept, annotator=annotator, defaults={**said})
-        Doubt.objects.filter(sample=kept, label__in=said).delete()
+        LabelIssue.objects.filter(sample=kept, label__in=said).delete()
         everybody = list(kept.annotations.all())
         disputed = []
         for label in said:
@@ -59,14 +59,14 @@ def confirm(chosen: QuerySet[Sample], annotator: Any, labels: tuple[str, ...] = 
 
 
 def adopt_estimates(chosen: QuerySet[Sample], annotator: Any, label: str) -> int:
-    """Give a doubted label the value that the model estimates; how many images that concerns.
+    """Give a label with an issue the value that the model estimates; how many images that concerns.
 
     Never that of a test image: a version would be examined on its own estimates.
     """
-    doubts = Doubt.objects.filter(sample__in=chosen, label=label).select_related("sample")
-    adopted = [doubt for doubt in doubts if not is_test(doubt.sample)]
-    for doubt in adopted:
-        annotate(doubt.sample, annotator, {label: doubt.value})
+    issues = LabelIssue.objects.filter(sample__in=chosen, label=label).select_related("sample")
+    adopted = [issue for issue in issues if not is_test(issue.sample)]
+    for issue in adopted:
+        annotate(issue.sample, annotator, {label: issue.value})
     return len(adopted)
 
 

@@ -1,7 +1,7 @@
 """Corrections in datasets: learnt from and never examined on, and taken out again when withdrawn.
 
 Whoever takes corrections in names a source of them (`come_from`) and withdraws each when it no
-longer stands. Its samples go with the transaction that withdraws it; its picture and what trunks
+longer stands. Its samples go with the transaction that withdraws it; its picture and what backbones
 made of it go right after that, or when a run under way, which has begun with them, has ended.
 """
 

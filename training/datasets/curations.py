@@ -1,4 +1,4 @@
-"""What the recipes select of a dataset, kept beside it so that pages need not compute it."""
+"""What the policies select of a dataset, kept beside it so that pages need not compute it."""
 
 import csv
 import io
@@ -11,25 +11,25 @@ from django.db.models import Value
 
 from training.models import Curation, Dataset, SplitName
 from vision.data.cleaning import Reason
-from vision.data.selection import EXAM, RECIPES, Candidate, Selection, select, with_exam
+from vision.data.selection import EXAM, POLICIES, Candidate, Selection, select, with_exam
 from vision.data.utkface import Curated, Labels
 from vision.labels import GENDERS, RACES
 
 from . import contents, example_files
 
 
-def selection(dataset: Dataset, recipe: str, seed: int = 0) -> Selection:
-    """What a recipe of `vision.data.selection.RECIPES` trains and validates on of a dataset as it
+def selection(dataset: Dataset, policy: str, seed: int = 0) -> Selection:
+    """What a policy of `vision.data.selection.POLICIES` trains and validates on of a dataset as it
     is
-    now, and the test images that all recipes share."""
+    now, and the test images that all policies share."""
     candidates = _candidates(dataset)
     exam = select(EXAM, candidates, seed)
-    return with_exam(select(RECIPES[recipe], candidates, seed), exam)
+    return with_exam(select(POLICIES[policy], candidates, seed), exam)
 
 
-def curated(dataset: Dataset, recipe: str, seed: int = 0) -> Curated:
+def curated(dataset: Dataset, policy: str, seed: int = 0) -> Curated:
     """The selected examples with their files. Raises vision.data.selection.NothingLeft."""
-    return selection(dataset, recipe, seed).curated(example_files.path_of)
+    return selection(dataset, policy, seed).curated(example_files.path_of)
 
 
 def current(dataset: Dataset, seed: int = 0) -> dict[str, Curation]:
@@ -38,16 +38,16 @@ def current(dataset: Dataset, seed: int = 0) -> dict[str, Curation]:
     Computed where the dataset has changed since somebody asked (some 25 µs an image for both), so
     that an administrator who rules on one image after another does not wait for each.
     """
-    found = {c.recipe: c for c in dataset.curations.filter(seed=seed, revision=dataset.revision)}
-    if set(found) != set(RECIPES):
+    found = {c.policy: c for c in dataset.curations.filter(seed=seed, revision=dataset.revision)}
+    if set(found) != set(POLICIES):
         found = _curate(dataset, seed)
-    return {recipe: found[recipe] for recipe in RECIPES}
+    return {policy: found[policy] for policy in POLICIES}
 
 
 def _curate(dataset: Dataset, seed: int) -> dict[str, Curation]:
     candidates = _candidates(dataset)
     exam = select(EXAM, candidates, seed)
-    chosen = [select(recipe, candidates, seed) for recipe in RECIPES.values()]
+    chosen = [select(policy, candidates, seed) for policy in POLICIES.values()]
     made = [_curation(dataset, one, with_exam(one, exam).fingerprint) for one in chosen]
     with transaction.atomic():
         unchanged = Dataset.objects.filter(pk=dataset.pk, revision=dataset.revision)
@@ -56,16 +56,16 @@ def _curate(dataset: Dataset, seed: int) -> dict[str, Curation]:
             Curation.objects.bulk_create(
                 made,
                 update_conflicts=True,
-                unique_fields=["dataset", "recipe", "seed"],
+                unique_fields=["dataset", "policy", "seed"],
                 update_fields=["revision", "fingerprint", "funnel", "cells", "corrections"],
             )
-    return {curation.recipe: curation for curation in made}
+    return {curation.policy: curation for curation in made}
 
 
 def _curation(dataset: Dataset, chosen: Selection, fingerprint: str) -> Curation:
     return Curation(
         dataset=dataset,
-        recipe=chosen.recipe,
+        policy=chosen.policy,
         seed=chosen.seed,
         revision=dataset.revision,
         fingerprint=fingerprint,

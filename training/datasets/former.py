@@ -13,19 +13,19 @@ from vision.bundles.bundle import add_trained_on, read_manifest, read_trained_on
 from vision.bundles.trained_on import TrainedOn
 from vision.data.cleaning import COPY_REASONS, Reason
 from vision.data.former_splits import FormerImage, former_selection
-from vision.data.selection import RECIPES, NothingLeft, Selection
+from vision.data.selection import POLICIES, NothingLeft, Selection
 from vision.data.utkface import Curated, Labels
 from vision.errors import BundleError
 
 from . import contents, example_files
 
 
-def curated(dataset: Dataset, recipe: str) -> Curated:
-    """What a recipe selected of a dataset, as trainings that were begun then had it.
+def curated(dataset: Dataset, policy: str) -> Curated:
+    """What a policy selected of a dataset, as trainings that were begun then had it.
 
     Its contents keep to the splits that they had. Raises NothingLeft.
     """
-    selection = former_selection(RECIPES[recipe], _images(dataset))
+    selection = former_selection(POLICIES[policy], _images(dataset))
     _keep_splits(selection)
     return selection.curated(example_files.path_of)
 
@@ -45,7 +45,7 @@ def tell_versions() -> None:
     for version in untold:
         learnt = known.get(_selection_of(version))
         if learnt is not None:
-            _tell(version, learnt | _of_trunk(version, learnt))
+            _tell(version, learnt | _of_backbone(version, learnt))
 
 
 def keep_begun() -> None:
@@ -68,8 +68,8 @@ def _found_again(wanted: Collection[str]) -> dict[str, TrainedOn]:
     found = {}
     for dataset in Dataset.objects.all():
         images = _images(dataset)
-        for recipe in RECIPES.values():
-            selection = former_selection(recipe, images)
+        for policy in POLICIES.values():
+            selection = former_selection(policy, images)
             if (fingerprint := selection.fingerprint) in wanted:
                 _keep_splits(selection)
                 digests = [c.digest for c, split in selection.chosen if split == "train"]
@@ -88,14 +88,14 @@ def _of_starter() -> dict[str, TrainedOn]:
     return {} if learnt is None else dict.fromkeys(learnt.selections, learnt)
 
 
-def _of_trunk(version: ModelVersion, own: TrainedOn) -> TrainedOn:
-    """What the version has learnt from by way of the trunk that it went on from."""
-    trunk = version.manifest.get("training", {}).get("trunk")
-    if not trunk or len(own.selections) > 1:  # the starter's, all the way back
+def _of_backbone(version: ModelVersion, own: TrainedOn) -> TrainedOn:
+    """What the version has learnt from by way of the backbone that it went on from."""
+    backbone = version.manifest.get("training", {}).get("trunk")
+    if not backbone or len(own.selections) > 1:  # the starter's, all the way back
         return TrainedOn()
-    before = ModelVersion.objects.filter(name=trunk["version"]).first()
+    before = ModelVersion.objects.filter(name=backbone["version"]).first()
     learnt = trained_on(before) if before else None
-    return TrainedOn(unknown=(trunk["version"],)) if learnt is None else learnt
+    return TrainedOn(unknown=(backbone["version"],)) if learnt is None else learnt
 
 
 def _tell(version: ModelVersion, learnt: TrainedOn) -> None:
@@ -116,7 +116,7 @@ def _keep_splits(selection: Selection) -> None:
 
 def _images(dataset: Dataset) -> list[FormerImage]:
     columns = (
-        "name", "digest", "age", "gender", "race", "found", "ruling", "perceptual_hash", "bucket",
+        "name", "digest", "age", "gender", "race", "found", "override", "perceptual_hash", "bucket",
     )  # fmt: skip
     # Nothing was added by senders then.
     samples = dataset.samples.filter(sender="")
@@ -130,7 +130,7 @@ def _image(row: Any) -> FormerImage:
         digest=row.digest,
         labels=Labels(row.age, row.gender, row.race) if labelled else None,
         refused=Reason(row.found) if row.found and row.found not in COPY_REASONS else None,
-        ruling=row.ruling,
+        override=row.override,
         perceptual_hash=int(row.perceptual_hash or "0", 16),
         bucket=row.bucket,
     )

@@ -1,5 +1,5 @@
-"""Images of a dataset to look at in clusters: behind each reason, where a label is doubted or in
-dispute, and the test images that are to be looked at blind."""
+"""Images of a dataset to look at in clusters: behind each reason, where a label has an issue or is
+in dispute, and the test images that are to be looked at blind."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -7,14 +7,14 @@ from typing import Any
 
 from django.db.models import F, QuerySet, Value
 
-from training.models import Dataset, Doubt, LabelName, SplitName
+from training.models import Dataset, LabelIssue, LabelName, SplitName
 from vision.data.cleaning import COPY_REASONS
 
 from .annotations import disputed
 from .contents import of_sample
 
-# Label → the gallery of images of which it is doubted, the least likely label first.
-DOUBTS = {label: f"doubtful-{label}" for label in LabelName.values}
+# Label → the gallery of images of which it is flagged, the least likely label first.
+ISSUES = {label: f"doubtful-{label}" for label in LabelName.values}
 TO_CHECK = "to-check"
 DISPUTED = "disputed"
 PER_PAGE = 48
@@ -23,16 +23,16 @@ PER_PAGE = 48
 @dataclass(frozen=True)
 class Page:
     """`clusters`: images that show one picture lie together, the others alone; each is a `Sample`
-    with its `split`, and with a `suggestion` where a label of it is doubted."""
+    with its `split`, and with a `suggestion` where a label of it is flagged."""
 
     clusters: list[list[Any]]
     number: int
     has_next: bool
 
 
-def doubted_in(show: str) -> str:
-    """The label that a gallery shows doubts of; empty for the others."""
-    return {gallery: label for label, gallery in DOUBTS.items()}.get(show, "")
+def label_with_issues(show: str) -> str:
+    """The label that a gallery shows issues of; empty for the others."""
+    return {gallery: label for label, gallery in ISSUES.items()}.get(show, "")
 
 
 def page_of(dataset: Dataset, show: str, number: int = 1) -> Page:
@@ -55,13 +55,13 @@ def page_of(dataset: Dataset, show: str, number: int = 1) -> Page:
 
 
 def _single(dataset: Dataset, samples: QuerySet[Any], show: str) -> QuerySet[Any]:
-    if label := doubted_in(show):
-        doubted = samples.filter(doubts__label=label).exclude(split=SplitName.TEST)
-        doubted = doubted.order_by("-doubts__doubt", "pk")
-        ranked: QuerySet[Any] = doubted.annotate(suggestion=F("doubts__suggestion"))
+    if label := label_with_issues(show):
+        flagged = samples.filter(label_issues__label=label).exclude(split=SplitName.TEST)
+        flagged = flagged.order_by("-label_issues__score", "pk")
+        ranked: QuerySet[Any] = flagged.annotate(suggestion=F("label_issues__suggestion"))
         return ranked
     if show == TO_CHECK:
-        # In an order that tells nothing of which the model doubts.
+        # In an order that tells nothing of which the model issues.
         return samples.filter(to_check=True).order_by("digest", "pk")
     if show == DISPUTED:
         return samples.filter(pk__in=disputed(dataset).values("pk")).order_by("pk")
@@ -70,9 +70,9 @@ def _single(dataset: Dataset, samples: QuerySet[Any], show: str) -> QuerySet[Any
 
 def sizes(dataset: Dataset) -> dict[str, int]:
     """How many images each gallery has, but for those behind reasons."""
-    doubts = Doubt.objects.filter(sample__dataset=dataset)
+    issues = LabelIssue.objects.filter(sample__dataset=dataset)
     return {
-        **{gallery: doubts.filter(label=label).count() for label, gallery in DOUBTS.items()},
+        **{gallery: issues.filter(label=label).count() for label, gallery in ISSUES.items()},
         TO_CHECK: dataset.samples.filter(to_check=True).count(),
         DISPUTED: disputed(dataset).count(),
     }

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.lookups import Exact
 
-from training.models import Dataset, Ruling, Sample
+from training.models import Dataset, Override, Sample
 from vision.data.cleaning import COPY_REASONS, Reason, Record, judge_copies
 from vision.data.utkface import Labels
 
@@ -16,7 +16,7 @@ _BATCH = 2000
 
 
 def judge(dataset: Dataset, group: int | None = None) -> None:
-    """Judge the copies in a dataset anew and let administrators' rulings have the last word.
+    """Judge the copies in a dataset anew and let administrators' overrides have the last word.
 
     With `group` only among the images of that group, which is enough where a label has changed:
     no image outside shows the same picture. Nobody sees a dataset half judged: all rows change in
@@ -34,7 +34,7 @@ def judge(dataset: Dataset, group: int | None = None) -> None:
             changed.append(Sample(pk=row.pk, group=row.picture, found=found))
     with transaction.atomic():
         Sample.objects.bulk_update(changed, ["group", "found"], _BATCH)
-        samples.update(reason=reason_under(F("ruling")))
+        samples.update(reason=reason_under(F("override")))
 
 
 _COLUMNS = (
@@ -53,16 +53,16 @@ def _record(row: Any) -> Record:
     return Record(row.pk, row.name, row.digest, labels, row.picture, bool(row.sender))
 
 
-def reason_under(ruling: Any) -> Case:
-    """The reason of a sample under a ruling (a value, or the column of rulings).
+def reason_under(override: Any) -> Case:
+    """The reason of a sample under an override (a value, or the column of overrides).
 
     It is what cleaning found, unless an administrator ruled otherwise. An image without labels or
     without a readable file is never used, whatever was ruled.
     """
     usable = ~Q(digest="") & Q(age__isnull=False) & Q(gender__isnull=False) & Q(race__isnull=False)
-    ruled = Value(ruling) if isinstance(ruling, str) else ruling
+    ruled = Value(override) if isinstance(override, str) else override
     return Case(
-        When(Exact(ruled, Ruling.DROP) & Q(found=""), then=Value(Reason.EXCLUDED.value)),
-        When(Exact(ruled, Ruling.KEEP) & usable, then=Value("")),
+        When(Exact(ruled, Override.DROP) & Q(found=""), then=Value(Reason.EXCLUDED.value)),
+        When(Exact(ruled, Override.KEEP) & usable, then=Value("")),
         default=F("found"),
     )

@@ -3,11 +3,11 @@
 Simple heads are fitted to four fifths of a dataset and asked about the other fifth, five times,
 so that every answer is about images the head was not fitted to (copies stay together). What
 cleanlab then takes for errors, and ages far from the estimate, is shown to administrators by label;
-nothing is changed. The trunk itself may have been trained on the same labels, so that more errors
-stay unseen than are found.
+nothing is changed. The backbone itself may have been trained on the same labels, so that more
+errors stay unseen than are found.
 
 Of test images no estimate is kept: who sees one labels by it, and the figures of all versions rise.
-They are to be looked at blind instead, the doubted ones among as many others.
+They are to be looked at blind instead, those with issues among as many others.
 """
 
 import random
@@ -26,8 +26,8 @@ from training.jobs import lifecycle
 from training.models import (
     Annotation,
     Dataset,
-    Doubt,
     GenderLabel,
+    LabelIssue,
     LabelName,
     RaceLabel,
     ReviewRun,
@@ -46,9 +46,9 @@ Progress = Callable[[str, int, int], None]
 
 _FOLDS = 5
 _FEWEST = 50
-# Further from the estimate than so many spreads, an age is doubted. Some 3 % of UTKFace's are; at
+# Further from the estimate than so many spreads, an age is flagged. Some 3 % of UTKFace's are; at
 # 3.5, which Iglewicz and Hoaglin name, a quarter of the planted errors that this finds is missed.
-_DOUBTFUL_SPREADS = 2.5
+_NOTABLE_SPREADS = 2.5
 
 
 class TooFewImages(VisionError):
@@ -63,7 +63,7 @@ class Found:
 
     index: int
     label: str
-    doubt: float
+    score: float
     suggestion: str
 
 
@@ -102,7 +102,7 @@ def review(dataset: Dataset, on_progress: Progress) -> str:
         on_progress("labels", step, len(SEARCHES))
         found += find(samples, features, groups)
     _write(dataset, samples, found)
-    return _("%(count)d of %(total)d labels look doubtful; please look at them.") % {
+    return _("%(count)d of %(total)d labels look wrong; please look at them.") % {
         "count": len(found),
         "total": 3 * len(samples),
     }
@@ -117,10 +117,10 @@ def features_of(samples: list[Sample], on_progress: Progress) -> NDArray[np.floa
     """Maximum and mean of `pool5` over its positions: (N, 1024)."""
     from vision.caches.features import PLAIN, open_features
 
-    trunk = load_bundle(resolve_bundle())
+    backbone = load_bundle(resolve_bundle())
     examples = [_example(sample) for sample in samples]
     with open_features(
-        trunk, "pool5", cache=settings.FEATURE_ROOT, cache_bytes=settings.FEATURE_BYTES
+        backbone, "pool5", cache=settings.FEATURE_ROOT, cache_bytes=settings.FEATURE_BYTES
     ) as store:
         wanted = [(example, PLAIN) for example in examples]
         store.fill(wanted, lambda done, total: on_progress("features", done, total))
@@ -141,21 +141,21 @@ def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
         yield rows[start : start + size]
 
 
-def _gender_doubts(
+def _gender_issues(
     samples: list[Sample], features: NDArray[np.float32], groups: NDArray[np.int64]
 ) -> Iterator[Found]:
     labels = np.array([sample.gender for sample in samples])
-    yield from _class_doubts("gender", labels, features, groups, GenderLabel)
+    yield from _class_issues("gender", labels, features, groups, GenderLabel)
 
 
-def _race_doubts(
+def _race_issues(
     samples: list[Sample], features: NDArray[np.float32], groups: NDArray[np.int64]
 ) -> Iterator[Found]:
     labels = np.array([sample.race for sample in samples])
-    yield from _class_doubts("race", labels, features, groups, RaceLabel)
+    yield from _class_issues("race", labels, features, groups, RaceLabel)
 
 
-def _class_doubts(
+def _class_issues(
     name: str,
     labels: NDArray[np.int64],
     features: NDArray[np.float32],
@@ -175,27 +175,27 @@ def _class_doubts(
         numbers, shares, return_indices_ranked_by="self_confidence", filter_by="both", n_jobs=1
     ):
         suggested = choices(int(present[shares[index].argmax()]))
-        doubt = 1 - float(shares[index, numbers[index]])
-        yield Found(int(index), name, doubt, str(suggested.name).lower())
+        score = 1 - float(shares[index, numbers[index]])
+        yield Found(int(index), name, score, str(suggested.name).lower())
 
 
-def _age_doubts(
+def _age_issues(
     samples: list[Sample], features: NDArray[np.float32], groups: NDArray[np.int64]
 ) -> Iterator[Found]:
     from sklearn.linear_model import Ridge
 
     ages = np.array([sample.age for sample in samples], np.float64)
     years = _held_out(Ridge(alpha=1000.0), features, ages, groups, "predict")
-    doubts = doubts_of_ages(ages, years)
-    for index in np.flatnonzero(doubts > _doubt_at(_DOUBTFUL_SPREADS)):
-        yield Found(int(index), "age", float(doubts[index]), str(max(0, round(years[index]))))
+    issues = age_issue_scores(ages, years)
+    for index in np.flatnonzero(issues > _score_at(_NOTABLE_SPREADS)):
+        yield Found(int(index), "age", float(issues[index]), str(max(0, round(years[index]))))
 
 
-SEARCHES = {"gender": _gender_doubts, "race": _race_doubts, "age": _age_doubts}
-"""Label → what finds doubtful ones among samples, given their features and groups."""
+SEARCHES = {"gender": _gender_issues, "race": _race_issues, "age": _age_issues}
+"""Label → what finds issues with it among samples, given their features and groups."""
 
 
-def doubts_of_ages(ages: NDArray[np.float64], years: NDArray[np.float64]) -> NDArray[np.float64]:
+def age_issue_scores(ages: NDArray[np.float64], years: NDArray[np.float64]) -> NDArray[np.float64]:
     """How little each label (N,) fits an estimate (N,), both in years: 0..1, ½ at three spreads.
 
     The spread is that of the estimates nearby, because a child's age is estimated to two years
@@ -206,11 +206,11 @@ def doubts_of_ages(ages: NDArray[np.float64], years: NDArray[np.float64]) -> NDA
     spreads = np.empty_like(errors)
     for members in np.array_split(np.argsort(years, kind="stable"), min(10, len(years) // 10)):
         spreads[members] = max(1.0, 1.4826 * float(np.median(errors[members])))
-    doubts: NDArray[np.float64] = _doubt_at(errors / spreads)
-    return doubts
+    issues: NDArray[np.float64] = _score_at(errors / spreads)
+    return issues
 
 
-def _doubt_at(spreads: Any) -> Any:
+def _score_at(spreads: Any) -> Any:
     squares = (spreads / 3) ** 2
     return squares / (1 + squares)
 
@@ -250,17 +250,17 @@ def _write(dataset: Dataset, samples: list[Sample], found: list[Found]) -> None:
         if getattr(one, label) is not None
     }
     news = [one for one in found if (samples[one.index].pk, one.label) not in spoken]
-    doubts = [
-        Doubt(sample=sample, label=one.label, doubt=one.doubt, suggestion=one.suggestion)
+    issues = [
+        LabelIssue(sample=sample, label=one.label, score=one.score, suggestion=one.suggestion)
         for one in news
         if (sample := samples[one.index]).pk not in tested
     ]
-    doubted = {samples[one.index].pk for one in news} & tested
-    others = [sample.pk for sample in samples if sample.pk in tested - doubted]
-    drawn = random.Random(dataset.revision).sample(others, min(len(doubted), len(others)))  # noqa: S311
-    to_check = [*doubted, *drawn]
+    flagged = {samples[one.index].pk for one in news} & tested
+    others = [sample.pk for sample in samples if sample.pk in tested - flagged]
+    drawn = random.Random(dataset.revision).sample(others, min(len(flagged), len(others)))  # noqa: S311
+    to_check = [*flagged, *drawn]
     with transaction.atomic():
-        Doubt.objects.filter(sample__dataset=dataset).delete()
-        Doubt.objects.bulk_create(doubts, 500)
+        LabelIssue.objects.filter(sample__dataset=dataset).delete()
+        LabelIssue.objects.bulk_create(issues, 500)
         dataset.samples.filter(to_check=True).update(to_check=False)
         dataset.samples.filter(pk__in=to_check).update(to_check=True)

@@ -37,15 +37,15 @@ def _keep_in_training(learnt: TrainedOn) -> None:
     contents.move_towards_learning(seen, "train")
 
 
-def of_training(curated: Curated, trunk: Bundle | None) -> TrainedOn:
-    """What a version learns from: a training split, and all that its trunk has learnt from."""
+def of_training(curated: Curated, backbone: Bundle | None) -> TrainedOn:
+    """What a version learns from: a training split, and all that its backbone has learnt from."""
     digests = [example.digest for example in curated.train]
     own = lists.of_examples(digests, contents.hashes_of(digests), curated.fingerprint)
-    if trunk is None:
+    if backbone is None:
         return own
-    if trunk.trained_on is None:
-        return own | TrainedOn(unknown=(trunk.manifest["name"],))
-    return own | trunk.trained_on
+    if backbone.trained_on is None:
+        return own | TrainedOn(unknown=(backbone.manifest["name"],))
+    return own | backbone.trained_on
 
 
 def without_seen(examples: Sequence[Example], learnt: TrainedOn) -> list[Example]:

@@ -12,7 +12,7 @@ from training.charts import Axes, Chart, Section, bars, boxes, heat_map
 from training.datasets import copies, curations
 from training.models import Curation, Dataset, GenderLabel, RaceLabel, SplitName
 from training.registry.figures import group_name
-from vision.data.selection import RECIPES
+from vision.data.selection import POLICIES
 from vision.labels import AGE_BINS
 
 from . import dataset_figures, funnel_charts
@@ -128,14 +128,14 @@ def _five_numbers(counts: Counts) -> list[int]:
 
 def _balance_charts(figures: Figures, classic: Curation, full: Curation) -> list[Chart]:
     after = _whole(classic)
-    recipe = RECIPES[classic.recipe]
-    before = figures.with_reasons(["", *recipe.tolerated])
-    before[len(recipe.races) :] = 0
+    policy = POLICIES[classic.policy]
+    before = figures.with_reasons(["", *policy.tolerated])
+    before[len(policy.races) :] = 0
     highest = max(map(_highest, (before, after)))
     return [
         _age_cats(
             "before", _("age_cat by race, before"),
-            _("The three races of the classic recipe before undersampling."), before, highest,
+            _("The three races of the classic selection before undersampling."), before, highest,
         ),
         _age_cats(
             "after", _("age_cat by race, after"),
@@ -186,9 +186,9 @@ def _splits(classic: Curation, full: Curation) -> Chart:
     chart = bars(
         "splits",
         _("Splits"),
-        _("How many images train and validate in each recipe, and the test that all versions sit."),
+        _("How many images each selection trains and validates on, and the test of all versions."),
         list(names.values()),
-        {recipe: [found[split] for split in names] for recipe, found in sizes.items()},
+        {policy: [found[split] for split in names] for policy, found in sizes.items()},
         axes=Axes(x=_("Split"), y=_("Images")),
     )
     return replace(chart, notes=tuple(_untested(dataset_figures.untested_cells(full))))
@@ -256,7 +256,7 @@ def _thrown_away(before: Counts, after: Counts, full: Counts) -> Chart:
 
     return bars(
         "recipes",
-        _("What the recipes keep"),
+        _("What the selections keep"),
         _("Undersampling leaves out %(lost)d clean images; “full” uses %(kept)d and weights them.")
         % {"lost": int(before.sum() - after.sum()), "kept": int(full.sum())},
         _races(),

@@ -23,7 +23,7 @@ from vision.labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES, age_bin
 Counts = NDArray[np.int64]
 SHAPE = (len(RACES), len(GENDERS), OLDEST_AGE + 1)
 
-# The student deck's funnel, step by step as in `Curation.funnel` of the classic recipe.
+# The student deck's funnel, step by step as in `Curation.funnel` of the classic policy.
 DECK_FUNNEL: dict[str, int] = {
     "files": 23_708,
     "consistent": 23_519,
@@ -207,13 +207,13 @@ def curated_cube(curation: Curation) -> dict[str, Counts]:
 
 
 def split_sizes(curations: Mapping[str, Curation]) -> dict[str, dict[str, int]]:
-    """Recipe → how many images train, validate and test; all recipes share the test images."""
+    """Policy → how many images train, validate and test; all policies share the test images."""
     sizes = {
-        recipe: {split: int(cube.sum()) for split, cube in curated_cube(chosen).items()}
-        for recipe, chosen in curations.items()
+        policy: {split: int(cube.sum()) for split, cube in curated_cube(chosen).items()}
+        for policy, chosen in curations.items()
     }
     exam = sizes[EXAM.name]["test"]
-    return {recipe: {**found, "test": exam} for recipe, found in sizes.items()}
+    return {policy: {**found, "test": exam} for policy, found in sizes.items()}
 
 
 def untested_cells(full: Curation) -> list[dict[str, Any]]:
@@ -244,7 +244,7 @@ def small_cells(counts: Counts) -> list[dict[str, Any]]:
 def summary(dataset: Dataset) -> dict[str, Any]:
     """Everything the charts show, for programs.
 
-    `funnel` is that of the classic recipe, `funnels` holds every recipe's. `counts` are of all
+    `funnel` is that of the classic policy, `funnels` holds every policy's. `counts` are of all
     files with usable labels, as they came.
     """
     found = figures(dataset)
@@ -276,18 +276,18 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 
 
 def corrections_of(figures: Figures, known: Mapping[str, Curation]) -> dict[str, Any]:
-    """How many files are corrections and how many senders gave them, and what each recipe learns
+    """How many files are corrections and how many senders gave them, and what each policy learns
     from: how many, of how many senders, and the most of one."""
     return {
         "files": sum(figures.senders.values()),
         "senders": len(figures.senders),
         "learnt": {
-            recipe: {
+            policy: {
                 "images": sum(chosen.corrections.values()),
                 "senders": len(chosen.corrections),
                 "most_of_one": max(chosen.corrections.values(), default=0),
             }
-            for recipe, chosen in known.items()
+            for policy, chosen in known.items()
         },
     }
 

@@ -1,4 +1,4 @@
-"""The charts of the funnel: what is left after each step of a recipe, and why the rest is not."""
+"""The charts of the funnel: what is left after each step of a policy, and why the rest is not."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,7 +31,7 @@ def step_names() -> dict[str, str]:
         "readable": _("Readable, with a face"),
         "consistent": _("Without contradictions"),
         "distinct": _("Without copies"),
-        "races": _("Of the recipe's races"),
+        "races": _("Of the selection's races"),
         "corrections": _("Corrections within bounds"),
         "balanced": _("Races of one size"),
     }
@@ -59,7 +59,7 @@ def _full_funnel(full: Curation) -> Chart:
     chart = bars(
         "full-funnel",
         _("The full funnel"),
-        _("What the “full” recipe keeps: everything clean, all five races, no undersampling."),
+        _("What the “full” selection keeps: everything clean, all five races, no undersampling."),
         _names(full.funnel),
         {_("Files"): [step["count"] for step in full.funnel]},
         axes=Axes(x=_("Step"), y=_("Files")),

@@ -22,8 +22,8 @@ def exam_sentences(facts: Facts) -> Iterator[str]:
     """What images an exam has, by `exams.facts_of`, and how often they were looked at."""
     frozen = timezone.localdate(datetime.fromisoformat(facts["frozen_at"]))
     yield _(
-        "%(images)d test images of “%(dataset)s”, frozen on %(date)s: no dataset, label or ruling "
-        "changes them, and nothing learns from them."
+        "%(images)d test images of “%(dataset)s”, frozen on %(date)s: no dataset, label or "
+        "override changes them, and nothing learns from them."
     ) % {
         "images": facts["images"],
         "dataset": facts["dataset"],

@@ -33,7 +33,7 @@ def waiting(exam: Exam) -> list[ModelVersion]:
     """The versions that estimate something and have no outcome of an exam yet, oldest first."""
     outcome = ExamOutcome.objects.filter(exam=exam, version=OuterRef("pk"))
     rows = ModelVersion.objects.exclude(Exists(outcome)).order_by("pk").defer("report")
-    # A trunk without heads says nothing that could be examined.
+    # A backbone without heads says nothing that could be examined.
     return [version for version in rows if version.manifest.get("heads")]
 
 

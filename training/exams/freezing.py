@@ -98,7 +98,7 @@ def _frozen(dataset: Dataset, of_utkface: bool) -> Exam | None:
         except NothingLeft:
             exam.delete()
             return None
-        # A ruling may have kept two files of one content.
+        # An override may have kept two files of one content.
         once = {example.digest: example for example in test}
         ExamImage.objects.bulk_create(
             ExamImage(exam=exam, position=position, digest=digest, **asdict(once[digest].labels))

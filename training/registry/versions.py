@@ -88,7 +88,7 @@ def activate_version(version: ModelVersion) -> None:
     """
     if not load_bundle(bundle_path(version)).manifest["heads"]:
         raise BundleError(
-            _("The model “%(name)s” is a trunk without heads. Please train heads on it first.")
+            _("The model “%(name)s” is a backbone without heads. Please train heads on it first.")
             % {"name": version.name}
         )
     with transaction.atomic():

@@ -126,7 +126,7 @@ def _training(manifest: Facts) -> str:
 def _what_it_is(manifest: Facts) -> str:
     size = manifest.get("input_size")
     lines = [
-        f"keras-vggface's {str(manifest.get('architecture')).upper()} trunk at {size} × {size} "
+        f"keras-vggface's {str(manifest.get('architecture')).upper()} backbone at {size} × {size} "
         "pixels with these heads:\n"
     ]
     for name, head in manifest.get("heads", {}).items():

@@ -252,7 +252,7 @@ def _what_differs(data: dict[str, Any]) -> str:
     return f"{before} " + (
         _(
             "It now has %(train)d and %(validation)d, or others, or other labels: its images, its "
-            "labels or rulings on them have changed since it was packed. Please take that back, "
+            "labels or overrides on them have changed since it was packed. Please take that back, "
             "or pack it anew."
         )
         % now

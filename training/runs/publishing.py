@@ -36,7 +36,7 @@ from vision.evaluation.scores import Scores
 from vision.types import FaceAttributes
 
 from . import recipe_kinds
-from .training_log import Journal
+from .training_log import TrainingLog
 
 if TYPE_CHECKING:
     from vision.inference.engine import Engine
@@ -50,34 +50,34 @@ _LIBRARIES = ("keras", "numpy", "pillow")
 _HEADLINES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy", "race3_accuracy")
 
 
-def make_version(run: TrainingRun, folder: Path, journal: Journal) -> ModelVersion:
+def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersion:
     """Train what a run asks for, with checkpoints in `folder`, and make a version of it.
 
     The version is there whole, and the run's, from one moment to the next. Raises kinds of
-    VisionError, and what the journal raises. Imports TensorFlow.
+    VisionError, and what the log raises. Imports TensorFlow.
     """
     recipe = recipe_kinds.recorded(run.recipe)
-    lineage.bring_up_to_date(journal.progress)
+    lineage.bring_up_to_date(log.progress)
     exam = settled_exam(run.dataset)
     curated = _images_of(run, recipe.curation)
-    journal.log(
+    log.write(
         f"{recipe.name} on {run.dataset}: {len(curated.train)} images to learn from, "
         f"{len(curated.validation)} to validate, {len(curated.test)} to test."
     )
-    trunk = load_bundle(bundle_path(run.trunk)) if run.trunk else None
-    fitted = recipe_kinds.carry_out(recipe, trunk, curated, folder, journal)
+    backbone = load_bundle(bundle_path(run.backbone)) if run.backbone else None
+    fitted = recipe_kinds.carry_out(recipe, backbone, curated, folder, log)
     untested = Bundle(
-        {**fitted.manifest, "training": _training(run, trunk, fitted)},
+        {**fitted.manifest, "training": _training(run, backbone, fitted)},
         fitted.tensors,
-        lineage.of_training(curated, trunk),
+        lineage.of_training(curated, backbone),
     )
-    tested = tested_on(untested, curated, run.dataset, exam, journal.progress)
-    journal.log(tested.in_words())
+    tested = tested_on(untested, curated, run.dataset, exam, log.progress)
+    log.write(tested.in_words())
     name = free_name(f"{recipe.name}-{run.pk}")
     folder = tested.saved(name)
     with transaction.atomic():
         version = registered(folder, name, tested.findings)
-        journal.log(f"made the model {version.name}", version=version)
+        log.write(f"made the model {version.name}", version=version)
     run.version = version
     return version
 
@@ -217,7 +217,7 @@ def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:
     corrections = {"count": len(senders), "senders": len(set(senders))}
     return {
         "dataset": dataset.name,
-        "recipe": curated.recipe,
+        "recipe": curated.policy,
         "seed": curated.seed,
         "fingerprint": curated.fingerprint,
         "counts": {
@@ -227,15 +227,15 @@ def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:
     }
 
 
-def _training(run: TrainingRun, trunk: Bundle | None, fitted: "Fitted") -> dict[str, Any]:
-    from vision.backbone.vgg16 import trunk_fingerprint
+def _training(run: TrainingRun, backbone: Bundle | None, fitted: "Fitted") -> dict[str, Any]:
+    from vision.backbone.vgg16 import backbone_fingerprint
 
     return {
         "run": run.pk,
         "recipe": run.recipe,
         "seed": run.recipe["seed"],
-        "trunk": trunk
-        and {"version": str(run.trunk), "fingerprint": trunk_fingerprint(trunk.tensors)},
+        "trunk": backbone
+        and {"version": str(run.backbone), "fingerprint": backbone_fingerprint(backbone.tensors)},
         "history": fitted.history,
         "libraries": library_versions(),
     }

@@ -14,7 +14,7 @@ from training.exams.freezing import settled_exam
 from training.models import Dataset, ModelVersion
 from training.registry.versions import bundle_path, check_name_is_free
 from vision.bundles.bundle import Bundle, load_bundle
-from vision.data.selection import RECIPES
+from vision.data.selection import POLICIES
 from vision.data.utkface import Example, Labels
 from vision.errors import BundleIncompatible
 from vision.heads.specs import HeadSpec
@@ -41,7 +41,7 @@ def calibrate_anew(
     bundle = load_bundle(bundle_path(version))
     if not bundle.manifest["heads"]:
         raise BundleIncompatible(
-            _("The model “%(name)s” is a trunk without heads. Please train heads on it first.")
+            _("The model “%(name)s” is a backbone without heads. Please train heads on it first.")
             % {"name": version.name}
         )
     lineage.bring_up_to_date(on_progress)
@@ -78,7 +78,7 @@ def calibrate_anew(
 def _recipe(bundle: Bundle) -> str:
     """What selected the images of a version; that of all labels where nothing says so."""
     recipe = bundle.manifest.get("data", {}).get("recipe")
-    return recipe if recipe in RECIPES else "full"
+    return recipe if recipe in POLICIES else "full"
 
 
 def _weighted_heads(manifest: Mapping[str, Any], learnt: Sequence[Labels]) -> dict[str, Any]:

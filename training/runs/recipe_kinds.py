@@ -47,21 +47,21 @@ def recorded(record: Mapping[str, Any]) -> AnyRecipe:
     return Recipe.from_json(record)
 
 
-def needs_trunk(recipe: AnyRecipe) -> bool:
-    """Whether it goes on from a version's trunk, which one from scratch does without."""
+def needs_backbone(recipe: AnyRecipe) -> bool:
+    """Whether it goes on from a version's backbone, which one from scratch does without."""
     return isinstance(recipe, Recipe) or recipe.goes_on
 
 
 def carry_out(
     recipe: AnyRecipe,
-    trunk: Bundle | None,
+    backbone: Bundle | None,
     curated: Curated,
     folder: Path,
     on_progress: "Callable[[FitProgress], None]",
 ) -> "Fitted":
     """Train by a recipe, going on from the checkpoints in `folder`. Imports TensorFlow.
 
-    `trunk` may only be None where the recipe needs none. Raises what `on_progress` raises and
+    `backbone` may only be None where the recipe needs none. Raises what `on_progress` raises and
     kinds of VisionError; see `vision.training.head_training` and
     `vision.training.network_training`.
     """
@@ -71,15 +71,15 @@ def carry_out(
         # Decoded in a minute, the crops need not outlive the run.
         cache = folder / "crops"
         return pretrain(
-            recipe, curated, start=trunk, cache=cache, folder=folder, on_progress=on_progress
+            recipe, curated, start=backbone, cache=cache, folder=folder, on_progress=on_progress
         )
-    if trunk is None:
-        raise ValueError(f"The recipe {recipe.name} needs a trunk.")
+    if backbone is None:
+        raise ValueError(f"The recipe {recipe.name} needs a backbone.")
     from vision.training.head_training import fit
 
     return fit(
         recipe,
-        trunk,
+        backbone,
         curated,
         cache=settings.FEATURE_ROOT,
         cache_bytes=settings.FEATURE_BYTES,
@@ -91,8 +91,8 @@ def carry_out(
 def check_room(recipe: AnyRecipe, input_size: int, curated: Curated) -> None:
     """Raises DiskFull where the disk has too little room for a training, as far as is known now.
 
-    `input_size` is the trunk's; a recipe that needs none has its own. Features that are kept
-    already, be they of other trunks, make room.
+    `input_size` is the backbone's; a recipe that needs none has its own. Features that are kept
+    already, be they of other backbones, make room.
     """
     trained, validated = len(curated.train), len(curated.validation)
     if isinstance(recipe, PretrainRecipe):

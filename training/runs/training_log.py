@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 _LINES = 500
 
 
-class Journal:
+class TrainingLog:
     """Listens to a training. Every call raises as `Reporter` does."""
 
     def __init__(self, run: TrainingRun, reporter: Reporter, say: Say = logger.info) -> None:
@@ -41,7 +41,7 @@ class Journal:
         """How far a phase is."""
         self._reporter(phase, done, total)
 
-    def log(self, text: str, **fields: Any) -> None:
+    def write(self, text: str, **fields: Any) -> None:
         """Add a line to the run's log, and write further fields of the run along with it."""
         self._say(text)
         lines = [*self._run.log.splitlines(), f"{timezone.now():%Y-%m-%d %H:%M:%S} {text}"]
@@ -56,7 +56,7 @@ class Journal:
             return
         epochs.append(progress.metrics)
         took = f" ({time.monotonic() - started:.1f} s)" if started else ""
-        self.log(
+        self.write(
             f"{progress.phase} {progress.epoch}/{progress.epochs}{took}: "
             f"{_in_words(progress.metrics)}",
             history=self._run.history,

@@ -25,11 +25,11 @@ from vision.diskspace import DiskFull
 from . import recipe_kinds
 from .publishing import make_version
 from .recipe_kinds import AnyRecipe
-from .training_log import Journal, Say, logger
+from .training_log import Say, TrainingLog, logger
 
 
 class TrainingRefused(RunRefused):
-    """The training may not start: another is going, or it lacks images, room or a trunk."""
+    """The training may not start: another is going, or it lacks images, room or a backbone."""
 
     code = "training_refused"
 
@@ -38,12 +38,12 @@ def request_training(
     dataset: Dataset,
     recipe: AnyRecipe,
     *,
-    trunk: ModelVersion | None,
+    backbone: ModelVersion | None,
     activate: bool,
     user: Any,
     even_if_worse: bool = False,
 ) -> TrainingRun:
-    """Queue a training of heads on a version's trunk, or of a trunk from a version's weights.
+    """Queue a training of heads on a version's backbone, or of a backbone from a version's weights.
 
     Without a version it is the active one, or random weights where the recipe can do with them.
     With `activate` the new version serves where `training.exams.gate` has nothing against it, and
@@ -52,7 +52,12 @@ def request_training(
     Raises TrainingRefused.
     """
     run = create_training(
-        dataset, recipe, trunk=trunk, activate=activate, even_if_worse=even_if_worse, user=user
+        dataset,
+        recipe,
+        backbone=backbone,
+        activate=activate,
+        even_if_worse=even_if_worse,
+        user=user,
     )
     lifecycle.start(run)
     return run
@@ -62,35 +67,35 @@ def create_training(
     dataset: Dataset,
     recipe: AnyRecipe,
     *,
-    trunk: ModelVersion | None,
+    backbone: ModelVersion | None,
     activate: bool,
     user: Any,
     even_if_worse: bool = False,
 ) -> TrainingRun:
     """The waiting run of a training, which no worker is told of. Raises TrainingRefused."""
     lifecycle.interrupt_lost(TrainingRun, timezone.now())
-    if recipe_kinds.needs_trunk(recipe):
-        trunk = trunk or active_version()
-        if trunk is None:
+    if recipe_kinds.needs_backbone(recipe):
+        backbone = backbone or active_version()
+        if backbone is None:
             raise TrainingRefused(
-                _("No model is active whose trunk could be used. Please choose or activate one.")
+                _("No model is active whose backbone could be used. Please choose or activate one.")
             )
-    _check_means(dataset, recipe, trunk)
+    _check_means(dataset, recipe, backbone)
     with _one_at_a_time():
         return TrainingRun.objects.create(
             dataset=dataset,
             recipe=recipe.as_json(),
-            trunk=trunk,
+            backbone=backbone,
             activate=activate,
             even_if_worse=even_if_worse,
             requested_by=user,
         )
 
 
-def _check_means(dataset: Dataset, recipe: AnyRecipe, trunk: ModelVersion | None) -> None:
+def _check_means(dataset: Dataset, recipe: AnyRecipe, backbone: ModelVersion | None) -> None:
     try:
         curated = curations.curated(dataset, recipe.curation)
-        recipe_kinds.check_room(recipe, trunk.manifest["input_size"] if trunk else 0, curated)
+        recipe_kinds.check_room(recipe, backbone.manifest["input_size"] if backbone else 0, curated)
     except (NothingLeft, DiskFull) as error:
         raise TrainingRefused(str(error)) from error
 
@@ -138,17 +143,17 @@ def execute(
 ) -> RunState:
     """Do the training of a held run and record how it ended; `say` hears the lines of its log."""
     return lifecycle.execute(
-        run, lambda reporter: _train(run, Journal(run, reporter, say)), on_progress
+        run, lambda reporter: _train(run, TrainingLog(run, reporter, say)), on_progress
     )
 
 
-def _train(run: TrainingRun, journal: Journal) -> str:
+def _train(run: TrainingRun, log: TrainingLog) -> str:
     """Whatever a run that was cut off has done already is not done again."""
     _forget_leftovers()
     folder = _root() / str(run.pk)
-    version = run.version or make_version(run, folder, journal)
+    version = run.version or make_version(run, folder, log)
     if exam := current_exam():  # the versions that it is to be compared with
-        examine_waiting(exam, journal.progress)
+        examine_waiting(exam, log.progress)
     sentences = [_("The model “%(name)s” is made.") % {"name": version.name}]
     if run.activate and version.activated_at is None:
         sentences += activated(version, even_if_worse=run.even_if_worse)

@@ -8,7 +8,7 @@ from vision.types import PRECISIONS
 
 
 def choose_precision(wanted: str = "auto") -> str:
-    """The precision to compute the trunk in: the one wanted, or the fastest the machine has.
+    """The precision to compute the backbone in: the one wanted, or the fastest the machine has.
 
     bfloat16 on a CPU with AVX512-BF16 or AMX and on a GPU that has it, float16 on an older GPU
     with tensor cores, float32 elsewhere. Raises ValueError for an unknown name.

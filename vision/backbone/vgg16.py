@@ -1,4 +1,4 @@
-"""The trunk all heads share: keras-vggface's VGG16 up to `pool5`."""
+"""The backbone all heads share: keras-vggface's VGG16 up to `pool5`."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ CONVOLUTIONS: tuple[str, ...] = tuple(
     for block, count in enumerate((2, 2, 3, 3, 3), start=1)
     for number in range(1, count + 1)
 )
-TRUNK_TENSORS: tuple[str, ...] = tuple(
+BACKBONE_TENSORS: tuple[str, ...] = tuple(
     f"{name}/{part}" for name in CONVOLUTIONS for part in ("kernel", "bias")
 )
 SMALLEST_INPUT = 48  # keras-vggface's own limit
@@ -25,7 +25,7 @@ SMALLEST_INPUT = 48  # keras-vggface's own limit
 Tensors = Mapping[str, NDArray[Any]]
 
 
-def build_trunk(input_size: int, weights: str | Path | Tensors | None = None) -> Any:
+def build_backbone(input_size: int, weights: str | Path | Tensors | None = None) -> Any:
     """keras-vggface's VGG16 without its top: BGR less the mean, (S, S, 3) → `pool5` (s, s, 512).
 
     `weights`: None (random), "vggface" (downloaded by keras-vggface's own loader), the path of
@@ -34,32 +34,32 @@ def build_trunk(input_size: int, weights: str | Path | Tensors | None = None) ->
     fit, and what Keras raises where a download or a file fails.
     """
     named = weights if weights == "vggface" else None
-    trunk = VGGFace(
+    backbone = VGGFace(
         model="vgg16", include_top=False, input_shape=(input_size, input_size, 3), weights=named
     )
     if isinstance(weights, Path):
-        trunk.load_weights(weights, by_name=True)
+        backbone.load_weights(weights, by_name=True)
     elif isinstance(weights, Mapping):
         for name in CONVOLUTIONS:
-            set_layer(trunk.get_layer(name), name, weights)
-    return trunk
+            set_layer(backbone.get_layer(name), name, weights)
+    return backbone
 
 
-def trunk_tensors(trunk: Any) -> dict[str, NDArray[np.float32]]:
-    """The trunk's weights by the names a bundle stores them under."""
+def backbone_tensors(backbone: Any) -> dict[str, NDArray[np.float32]]:
+    """The backbone's weights by the names a bundle stores them under."""
     return {
         f"{name}/{part}": values
         for name in CONVOLUTIONS
         for part, values in zip(
-            ("kernel", "bias"), trunk.get_layer(name).get_weights(), strict=True
+            ("kernel", "bias"), backbone.get_layer(name).get_weights(), strict=True
         )
     }
 
 
-def trunk_fingerprint(tensors: Tensors) -> str:
-    """SHA-256 of a trunk's weights as they are stored, in hexadecimal."""
+def backbone_fingerprint(tensors: Tensors) -> str:
+    """SHA-256 of a backbone's weights as they are stored, in hexadecimal."""
     digest = hashlib.sha256()
-    for name in TRUNK_TENSORS:
+    for name in BACKBONE_TENSORS:
         digest.update(np.ascontiguousarray(tensors[name]).tobytes())
     return digest.hexdigest()
 

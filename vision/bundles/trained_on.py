@@ -1,6 +1,6 @@
 """What a model has learnt from, kept with it: which contents, and what they look like.
 
-The list has every image that the model's own training or that of the trunk it went on from has
+The list has every image that the model's own training or that of the backbone it went on from has
 learnt from, all the way back, so that none of them is ever taken for a test.
 """
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vision.backbone.vgg16 import CONVOLUTIONS, build_trunk, trunk_tensors
+from vision.backbone.vgg16 import CONVOLUTIONS, backbone_tensors, build_backbone
 from vision.errors import VisionError
 
 from .bundle import Bundle
@@ -35,13 +35,13 @@ def vggface_bundle(weights: Path | None = None) -> Bundle:
     if weights is not None:
         _check_layout(weights)
     try:
-        trunk = build_trunk(INPUT_SIZE, weights or "vggface")
+        backbone = build_backbone(INPUT_SIZE, weights or "vggface")
     except Exception as error:  # of the network, the file or Keras: all kinds there are
         raise WeightsUnavailable(
             "VGGFace's weights cannot be downloaded or read. Please look at the connection, or "
             "download rcmalli_vggface_tf_notop_vgg16.h5 elsewhere and give the file."
         ) from error
-    return Bundle(dict(_MANIFEST), dict(trunk_tensors(trunk)))
+    return Bundle(dict(_MANIFEST), dict(backbone_tensors(backbone)))
 
 
 def _check_layout(file: Path) -> None:

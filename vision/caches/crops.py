@@ -167,7 +167,7 @@ def _listed(curated: Curated, side: int) -> str:
         {
             "format_version": FORMAT_VERSION,
             "side": side,
-            "recipe": curated.recipe,
+            "recipe": curated.policy,
             "seed": curated.seed,
             "fingerprint": curated.fingerprint,
             "train": rows(curated.train),
@@ -184,7 +184,7 @@ def _curated(listed: dict[str, Any]) -> Curated:
         return tuple(Example(digest, Path(), Labels(*rest)) for digest, *rest in listed[split])
 
     return Curated(
-        recipe=listed["recipe"],
+        policy=listed["recipe"],
         seed=listed["seed"],
         fingerprint=listed["fingerprint"],
         train=examples("train"),

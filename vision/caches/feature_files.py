@@ -1,4 +1,4 @@
-"""How the features of images lie on disk, for whoever handles them without a trunk.
+"""How the features of images lie on disk, for whoever handles them without a backbone.
 
 See `vision.caches.rows`; a store of features has a lock beside its folder.
 """

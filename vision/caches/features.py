@@ -1,6 +1,6 @@
-"""What the trunk makes of each image, computed once and kept on disk.
+"""What the backbone makes of each image, computed once and kept on disk.
 
-A store is a folder of rows (`vision.caches.rows`) for one trunk, cut, input size and precision:
+A store is a folder of rows (`vision.caches.rows`) for one backbone, cut, input size and precision:
 features, float16. Rows belong to contents: another selection of the same images finds them all.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.backbone.precision import choose_precision, computing_in
-from vision.backbone.vgg16 import build_trunk, preprocess, trunk_fingerprint
+from vision.backbone.vgg16 import backbone_fingerprint, build_backbone, preprocess
 from vision.bundles.bundle import Bundle
 from vision.crops.reading import Reading
 from vision.data.crop_files import read_example
@@ -42,23 +42,23 @@ Wanted = tuple[Example, int]
 
 
 class Extractor:
-    """A bundle's trunk from crops, read as the bundle says, to the output of a pooling layer."""
+    """A bundle's backbone from crops, read as the bundle says, to the output of a pooling layer."""
 
-    def __init__(self, trunk: Bundle, cut: Cut) -> None:
-        self._tensors = trunk.tensors
-        self._reading = Reading.of(trunk.manifest)
+    def __init__(self, backbone: Bundle, cut: Cut) -> None:
+        self._tensors = backbone.tensors
+        self._reading = Reading.of(backbone.manifest)
         self._cut = cut
         self._model: Any = None
         self.precision = choose_precision()
-        self.input_size: int = trunk.manifest["input_size"]
+        self.input_size: int = backbone.manifest["input_size"]
         side = self.input_size // (32 if cut == "pool5" else 16)
         self.shape = (side, side, 512)
 
     @property
     def key(self) -> str:
-        """Names the trunk's weights and all else that the features depend on."""
-        trunk = trunk_fingerprint(self._tensors)
-        about = [trunk, self._cut, self.input_size, _PREPROCESSING, self.precision]
+        """Names the backbone's weights and all else that the features depend on."""
+        backbone = backbone_fingerprint(self._tensors)
+        about = [backbone, self._cut, self.input_size, _PREPROCESSING, self.precision]
         if reading := self._reading.as_json():
             about.append(reading)
         return hashlib.sha256(repr(tuple(about)).encode()).hexdigest()[:32]
@@ -76,20 +76,20 @@ class Extractor:
         import keras
 
         with computing_in(self.precision):
-            trunk = build_trunk(self.input_size, self._tensors)
-        return keras.Model(trunk.input, trunk.get_layer(self._cut).output)
+            backbone = build_backbone(self.input_size, self._tensors)
+        return keras.Model(backbone.input, backbone.get_layer(self._cut).output)
 
 
 @contextmanager
 def open_features(
-    trunk: Bundle, cut: Cut, *, cache: Path, cache_bytes: int
+    backbone: Bundle, cut: Cut, *, cache: Path, cache_bytes: int
 ) -> Iterator["FeatureStore"]:
-    """The store of a trunk's features in the folder `cache`, kept from eviction while it is open.
+    """The store of a backbone's features in the folder `cache`, not evicted while it is open.
 
     All stores of the folder together hold at most `cache_bytes`; those used longest ago make room.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    extractor = Extractor(trunk, cut)
+    extractor = Extractor(backbone, cut)
     with locked(cache / f"{extractor.key}{LOCK}", fcntl.LOCK_SH) as lock:
         os.utime(lock)
         yield FeatureStore(extractor, cache, cache_bytes)
@@ -177,7 +177,7 @@ def _evict(lock: Path) -> None:
 def _decoded(
     wanted: Sequence[Wanted], size: int
 ) -> Iterator[tuple[Sequence[Wanted], NDArray[np.uint8]]]:
-    """Batches with their crops; the next is decoded while the trunk works on this one."""
+    """Batches with their crops; the next is decoded while the backbone works on this one."""
     batches = [wanted[i : i + _BATCH] for i in range(0, len(wanted), _BATCH)]
     with ThreadPoolExecutor(max_workers=2) as pool:
 

@@ -15,7 +15,7 @@ from vision.labels import age_bin
 
 from .cleaning import Reason, Record, judge_copies
 from .near_copies import within
-from .selection import SPLITS, Candidate, CurationRecipe, Selection, Split, select
+from .selection import SPLITS, Candidate, Selection, SelectionPolicy, Split, select
 from .utkface import Labels
 
 # Perceptual hashes at most so many bits apart showed one picture.
@@ -32,23 +32,23 @@ Groups = dict[int, list["FormerImage"]]
 
 @dataclass(frozen=True)
 class FormerImage:
-    """A file of a dataset. `refused`: why it cannot be used, copies aside. `ruling`: what an
+    """A file of a dataset. `refused`: why it cannot be used, copies aside. `override`: what an
     administrator said, `keep`, `drop` or nothing. `bucket`: the MD5 of its content modulo 20."""
 
     name: str
     digest: str
     labels: Labels | None
     refused: Reason | None
-    ruling: str
+    override: str
     perceptual_hash: int
     bucket: int
 
 
-def former_selection(recipe: CurationRecipe, images: Sequence[FormerImage]) -> Selection:
-    """What a recipe selected of a dataset, and into which splits."""
+def former_selection(policy: SelectionPolicy, images: Sequence[FormerImage]) -> Selection:
+    """What a policy selected of a dataset, and into which splits."""
     reasons = _reasons(images)
     selected = select(
-        recipe,
+        policy,
         [
             Candidate(image.name, image.digest, image.labels, reason, _NO_SPLIT_YET)
             for image, reason in zip(images, reasons, strict=True)
@@ -83,9 +83,9 @@ def _reasons(images: Sequence[FormerImage]) -> list[Reason | None]:
 
 
 def _ruled(image: FormerImage, found: Reason | None) -> Reason | None:
-    if image.ruling == "drop" and found is None:
+    if image.override == "drop" and found is None:
         return Reason.EXCLUDED
-    if image.ruling == "keep" and image.digest and image.labels:
+    if image.override == "keep" and image.digest and image.labels:
         return None
     return found
 

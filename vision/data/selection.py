@@ -1,4 +1,4 @@
-"""From a cleaned dataset to what a model is trained on: a recipe, its funnel, and fixed splits."""
+"""From a cleaned dataset to what a model is trained on: a policy, its funnel, and fixed splits."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -21,13 +21,13 @@ SENDER_SHARE = 0.01
 
 
 class NothingLeft(VisionError):
-    """The recipe leaves no image for one of the splits."""
+    """The policy leaves no image for one of the splits."""
 
     code = "nothing_left"
 
 
 @dataclass(frozen=True)
-class CurationRecipe:
+class SelectionPolicy:
     """`races`: indices of `RACES` that are used. `tolerated`: reasons that do not exclude here.
     `undersample`: cut every race to the size of the smallest, instead of weighting."""
 
@@ -38,16 +38,16 @@ class CurationRecipe:
 
 
 # The student deck cleaned by hand and did not look for copies; what it could not have used is out.
-CLASSIC = CurationRecipe(
+CLASSIC = SelectionPolicy(
     name="classic",
     races=(0, 1, 2),
     tolerated=frozenset({Reason.CONFLICTING_AGES, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE}),
     undersample=True,
 )
-FULL = CurationRecipe(
+FULL = SelectionPolicy(
     name="full", races=tuple(range(len(RACES))), tolerated=frozenset(), undersample=False
 )
-RECIPES: dict[str, CurationRecipe] = {recipe.name: recipe for recipe in (CLASSIC, FULL)}
+POLICIES: dict[str, SelectionPolicy] = {policy.name: policy for policy in (CLASSIC, FULL)}
 # Every version is examined on the test images of this one, whatever it has learnt from.
 EXAM = FULL
 
@@ -78,9 +78,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Selection:
-    """What a recipe selects: the funnel, and the split of every candidate that is used."""
+    """What a policy selects: the funnel, and the split of every candidate that is used."""
 
-    recipe: str
+    policy: str
     seed: int
     funnel: tuple[Step, ...]
     chosen: tuple[tuple[Candidate, Split], ...]
@@ -92,7 +92,7 @@ class Selection:
             f"{split} {c.digest} {_labels(c).age} {_labels(c).gender} {_labels(c).race}"
             for c, split in self.chosen
         )
-        return hashlib.sha256("\n".join([self.recipe, *lines]).encode()).hexdigest()
+        return hashlib.sha256("\n".join([self.policy, *lines]).encode()).hexdigest()
 
     def curated(self, locate: Callable[[str], Path]) -> Curated:
         """The examples by split; `locate` gives the file of a digest.
@@ -105,11 +105,11 @@ class Selection:
             parts[split].append(Example(digest, locate(digest), _labels(candidate), sender))
         if empty := [split for split in SPLITS if not parts[split]]:
             raise NothingLeft(
-                f"The recipe “{self.recipe}” leaves no image for {' and '.join(empty)}. "
+                f"The policy “{self.policy}” leaves no image for {' and '.join(empty)}. "
                 "Please import more images."
             )
         return Curated(
-            recipe=self.recipe,
+            policy=self.policy,
             seed=self.seed,
             fingerprint=self.fingerprint,
             train=tuple(parts["train"]),
@@ -154,29 +154,29 @@ _CLEANING: dict[str, tuple[Reason, ...]] = {
 }
 
 
-def select(recipe: CurationRecipe, candidates: Iterable[Candidate], seed: int = 0) -> Selection:
-    """Apply a recipe. The same candidates and seed give the same selection, in any order.
+def select(policy: SelectionPolicy, candidates: Iterable[Candidate], seed: int = 0) -> Selection:
+    """Apply a policy. The same candidates and seed give the same selection, in any order.
 
     The seed draws which images undersampling leaves out, and which corrections of a sender who
     gave too many; no seed touches a split.
     """
     remaining = sorted(candidates, key=lambda c: (c.digest, c.name))
-    steps = _clean(remaining, recipe)
-    steps.append(_drop(remaining, "races", lambda c: _other_race(c, recipe)))
+    steps = _clean(remaining, policy)
+    steps.append(_drop(remaining, "races", lambda c: _other_race(c, policy)))
     if any(c.sender for c in remaining):
-        within = set(map(id, _within_bound(remaining, recipe, seed)))
+        within = set(map(id, _within_bound(remaining, policy, seed)))
         steps.append(_drop(remaining, "corrections", lambda c: _not_learnt(c, within)))
-    if recipe.undersample:
+    if policy.undersample:
         kept = set(map(id, _undersampled(remaining, seed)))
         steps.append(_drop(remaining, "balanced", lambda c: _surplus(c, kept)))
     chosen = tuple((c, c.split) for c in remaining)
-    return Selection(recipe.name, seed, tuple(steps), chosen)
+    return Selection(policy.name, seed, tuple(steps), chosen)
 
 
-def _clean(remaining: list[Candidate], recipe: CurationRecipe) -> list[Step]:
-    """Take out, in place, whatever has a reason that the recipe does not tolerate."""
+def _clean(remaining: list[Candidate], policy: SelectionPolicy) -> list[Step]:
+    """Take out, in place, whatever has a reason that the policy does not tolerate."""
     left = len(remaining)
-    used = {None, *recipe.tolerated}
+    used = {None, *policy.tolerated}
     counts = Counter(c.reason for c in remaining if c.reason not in used)
     remaining[:] = [c for c in remaining if c.reason in used]
     steps = [Step("files", left, {})]
@@ -202,13 +202,13 @@ def _drop(
     return Step(step, len(kept), dict(sorted(reasons.items())))
 
 
-def _other_race(candidate: Candidate, recipe: CurationRecipe) -> str | None:
+def _other_race(candidate: Candidate, policy: SelectionPolicy) -> str | None:
     race = _labels(candidate).race
-    return None if race in recipe.races else f"race_{RACES[race]}"
+    return None if race in policy.races else f"race_{RACES[race]}"
 
 
 def _within_bound(
-    candidates: Sequence[Candidate], recipe: CurationRecipe, seed: int
+    candidates: Sequence[Candidate], policy: SelectionPolicy, seed: int
 ) -> Iterator[Candidate]:
     """The corrections that may train: of each sender at most SENDER_SHARE of what archives will
     bring, and one at least, drawn by a hash of the content."""
@@ -217,7 +217,7 @@ def _within_bound(
         if candidate.split == "train":
             by_sender[candidate.sender].append(candidate)
     races = Counter(_labels(c).race for c in by_sender.pop("", ()))
-    brought = len(races) * min(races.values(), default=0) if recipe.undersample else races.total()
+    brought = len(races) * min(races.values(), default=0) if policy.undersample else races.total()
     for given in by_sender.values():
         ordered = sorted(given, key=lambda c: (_draw(seed, c.digest), c.name))
         yield from ordered[: max(1, int(SENDER_SHARE * brought))]

@@ -43,12 +43,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Curated:
-    """What a recipe kept of a dataset, split by content: no image is in two of the three.
+    """What a policy kept of a dataset, split by content: no image is in two of the three.
 
     `fingerprint` names exactly these examples in exactly these splits (hexadecimal).
     """
 
-    recipe: str
+    policy: str
     seed: int
     fingerprint: str
     train: tuple[Example, ...]

@@ -20,7 +20,7 @@ def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Hea
     """The head with the temperature, biases or bands that suit held-out examples.
 
     `outputs` are the head's raw outputs, float32 (N, units), for examples it was not trained on;
-    `truth` (N,) as `losses.head_truth` gives it. Probabilities get the temperature of the lowest
+    `truth` (N,) as `losses.head_targets` gives it. Probabilities get the temperature of the lowest
     negative log-likelihood (Guo et al., "On calibration of modern neural networks", ICML 2017),
     and biases that undo the head's `label_weights`. An age gets, of mean and median, the estimate
     of the lower mean absolute error, and bands in each of which its interval holds `spec.coverage`

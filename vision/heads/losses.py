@@ -18,7 +18,7 @@ Loss = Callable[[Any, Any], Any]
 Truth = NDArray[np.int32]
 
 
-def head_truth(spec: HeadSpec, labels: Sequence[Labels]) -> tuple[Truth, NDArray[np.bool_]]:
+def head_targets(spec: HeadSpec, labels: Sequence[Labels]) -> tuple[Truth, NDArray[np.bool_]]:
     """What a head should say of each example, and for which examples it can say it.
 
     The truth (N,) is an age in years (at most the last of a distribution), or an index of the

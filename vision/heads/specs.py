@@ -1,4 +1,4 @@
-"""The heads on top of the trunk: declared in a bundle's manifest, never code in a bundle."""
+"""The heads on top of the backbone: declared in a bundle's manifest, never code in a bundle."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -146,7 +146,7 @@ def _pair(values: Sequence[float]) -> tuple[float, float]:
 
 
 def classic_heads() -> tuple[HeadSpec, ...]:
-    """The three heads of the student deck, for a trunk at any input size (theirs was 224 px)."""
+    """The three heads of the student deck, for a backbone at any input size (theirs was 224 px)."""
 
     def dense(units: int, activation: str, name: str) -> dict[str, Any]:
         return {"dense": units, "activation": activation, "name": name}
@@ -175,7 +175,7 @@ def classic_heads() -> tuple[HeadSpec, ...]:
 def build_head(pool5: Any, spec: HeadSpec) -> Any:
     """A Keras model `pool5` → output float32; its layers are called `Dense-1`, … `Output`.
 
-    Heads compute in float32: they cost next to nothing beside the trunk, and probabilities keep
+    Heads compute in float32: they cost next to nothing beside the backbone, and probabilities keep
     their precision.
     """
     import keras

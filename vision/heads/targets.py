@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vision.data.utkface import Labels
 from vision.errors import VisionError
 
-from .losses import Truth, balancing_weights, head_truth
+from .losses import Truth, balancing_weights, head_targets
 from .specs import HeadSpec
 
 _AGE_SMOOTHING = 2.0  # years; the width of the density that rare ages are weighted by
@@ -39,7 +39,7 @@ def targets(
     truth: dict[str, Truth] = {}
     weights: dict[str, NDArray[np.float32]] = {}
     for spec in specs:
-        values, known = head_truth(spec, labels)
+        values, known = head_targets(spec, labels)
         if not known.any():
             raise NothingToLearn(f"No image of the selection has a label of the {spec.name} head.")
         sigma = _AGE_SMOOTHING if spec.name == "age" else 0.0
@@ -54,7 +54,7 @@ def weighted_head(spec: HeadSpec, labels: Sequence[Labels], balance: float) -> H
     1 for a label that none has. Another head, or one that is not balanced, as it is."""
     if not (spec.labels and balance):
         return spec
-    values, known = head_truth(spec, labels)
+    values, known = head_targets(spec, labels)
     weights = np.ones(len(spec.labels))
     weights[values[known]] = balancing_weights(values[known], balance)
     return replace(spec, label_weights=tuple(weights.round(4).tolist()))

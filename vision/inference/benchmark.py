@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from vision.backbone.precision import choose_precision, computing_in
-from vision.backbone.vgg16 import build_trunk
+from vision.backbone.vgg16 import build_backbone
 from vision.detection import load_detector
 from vision.photos.decoding import decode_upright, encode_jpeg
 
@@ -23,7 +23,7 @@ _LARGE = 224
 
 # Multiplications and additions of VGG16's convolutions, per pixel of a 224-pixel input: 30.7 G
 # for 224 × 224 (13 convolutions of 3 × 3; Simonyan and Zisserman 2015, table 1, configuration D).
-_TRUNK_OPERATIONS = 30.69e9 / 224**2
+_BACKBONE_OPERATIONS = 30.69e9 / 224**2
 
 
 def best_seconds(action: Callable[[], object]) -> float:
@@ -40,7 +40,7 @@ def best_seconds(action: Callable[[], object]) -> float:
 def benchmark(bundle: Path, portrait: bytes) -> dict[str, Any]:
     """Milliseconds, GFLOP/s and ratios of every step, with a model and an encoded photo of faces.
 
-    `share_of_peak` is the trunk's rate as a share of this machine's own matrix-multiply rate in
+    `share_of_peak` is the backbone's rate as a share of this machine's own matrix-multiply rate in
     the same precision, measured here. The model looks at each crop once, unsure or not.
     """
     precisions = dict.fromkeys(("float32", choose_precision()))
@@ -64,14 +64,14 @@ def _precision(bundle: Path, precision: str) -> dict[str, Any]:
     crops = np.zeros((_BATCH, size, size, 3), np.uint8)
     one = best_seconds(lambda: engine.look(crops[:1]))
     many = best_seconds(lambda: engine.look(crops)) / _BATCH
-    large = _large_trunk_seconds(precision)
+    large = _large_backbone_seconds(precision)
     return {
         "matrix_gflops": peak / 1e9,
         f"model_{size}px_ms_alone": 1000 * one,
         f"model_{size}px_ms_in_batch": 1000 * many,
-        f"model_{size}px_share_of_peak": _TRUNK_OPERATIONS * size**2 / many / peak,
+        f"model_{size}px_share_of_peak": _BACKBONE_OPERATIONS * size**2 / many / peak,
         f"trunk_{_LARGE}px_ms_in_batch": 1000 * large,
-        f"trunk_{_LARGE}px_share_of_peak": _TRUNK_OPERATIONS * _LARGE**2 / large / peak,
+        f"trunk_{_LARGE}px_share_of_peak": _BACKBONE_OPERATIONS * _LARGE**2 / large / peak,
     }
 
 
@@ -83,12 +83,12 @@ def _matrix_rate(precision: str) -> float:
     return 2 * _MATRIX**3 / best_seconds(lambda: multiply().numpy())
 
 
-def _large_trunk_seconds(precision: str) -> float:
+def _large_backbone_seconds(precision: str) -> float:
     import tensorflow as tf
 
     with computing_in(precision):
-        trunk = build_trunk(_LARGE)
-    run = tf.function(lambda crops: tf.reduce_max(trunk(crops, training=False)))
+        backbone = build_backbone(_LARGE)
+    run = tf.function(lambda crops: tf.reduce_max(backbone(crops, training=False)))
     crops = tf.random.normal((_BATCH, _LARGE, _LARGE, 3))
     return best_seconds(lambda: run(crops).numpy()) / _BATCH
 

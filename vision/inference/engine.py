@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.backbone.precision import choose_precision, computing_in
-from vision.backbone.vgg16 import build_trunk, preprocess, set_layer
+from vision.backbone.vgg16 import build_backbone, preprocess, set_layer
 from vision.bundles.bundle import Bundle, load_bundle
 from vision.crops.reading import Reading
 from vision.errors import BundleIncompatible
@@ -113,17 +113,17 @@ class Engine:
 
 
 def build_model(bundle: Bundle, specs: Sequence[HeadSpec], precision: str) -> Any:
-    """One Keras model: preprocessed crops → a dict of head outputs, over one trunk."""
+    """One Keras model: preprocessed crops → a dict of head outputs, over one backbone."""
     import keras
 
     with computing_in(precision):
-        trunk = build_trunk(bundle.manifest["input_size"], bundle.tensors)
+        backbone = build_backbone(bundle.manifest["input_size"], bundle.tensors)
     outputs = {}
     for spec in specs:
-        head = build_head(trunk.output, spec)
+        head = build_head(backbone.output, spec)
         load_head(head, spec, bundle)
-        outputs[spec.name] = head(trunk.output)
-    return keras.Model(trunk.input, outputs)
+        outputs[spec.name] = head(backbone.output)
+    return keras.Model(backbone.input, outputs)
 
 
 def load_head(head: Any, spec: HeadSpec, bundle: Bundle) -> None:

@@ -38,7 +38,7 @@ class Pipeline:
     def run(self, photos: Sequence[bytes]) -> list[PhotoResult | PhotoError]:
         """Every face of every photo (encoded bytes), with estimates, in the order given.
 
-        All faces of all photos go through the trunk together. A photo that cannot be read gives
+        All faces of all photos go through the backbone together. A photo that cannot be read gives
         its PhotoError in its place and disturbs no other.
         """
         decoded = [_decode(photo) for photo in photos]

@@ -109,7 +109,7 @@ def write_parcel(
         "recipe": recipe.as_json(),
         "data": {
             "dataset": dataset,
-            "recipe": curated.recipe,
+            "recipe": curated.policy,
             "seed": curated.seed,
             "fingerprint": curated.fingerprint,
             "counts": {"train": len(curated.train), "validation": len(curated.validation)},
@@ -209,7 +209,7 @@ def _curated(listed: Mapping[str, list[int]], data: Mapping[str, Any]) -> Curate
     examples = tuple(Example(str(i), Path(), Labels(*row)) for i, row in enumerate(rows))
     train = data["counts"]["train"]
     return Curated(
-        recipe=data["recipe"],
+        policy=data["recipe"],
         seed=data["seed"],
         fingerprint=data["fingerprint"],
         train=examples[:train],

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from vision.backbone.vgg16 import CONVOLUTIONS, build_trunk, preprocess
+from vision.backbone.vgg16 import CONVOLUTIONS, build_backbone, preprocess
 from vision.bundles.bundle import Bundle
 from vision.heads.specs import HeadSpec, build_head
 from vision.inference.engine import load_head
@@ -35,11 +35,11 @@ def build_network(specs: Sequence[HeadSpec]) -> Any:
     """A Keras model: crops uint8 (N, S, S, 3) RGB of any size S → a dict of head outputs.
 
     The convolutions have the names and shapes of keras-vggface's, no bias, and He's
-    initialisation (He et al., ICCV 2015). Trunk layers compute in the dtype policy in force.
+    initialisation (He et al., ICCV 2015). Backbone layers compute in the dtype policy in force.
     """
     crops = keras.Input((None, None, 3), dtype="uint8", name="crops")
     x = Preprocess(name="preprocess")(crops)
-    for layer in build_trunk(48).layers[1:]:
+    for layer in build_backbone(48).layers[1:]:
         if layer.name in CONVOLUTIONS:
             x = keras.layers.Conv2D(
                 layer.filters,
@@ -59,15 +59,15 @@ def build_network(specs: Sequence[HeadSpec]) -> Any:
 
 
 def freeze(network: Any, blocks: int) -> None:
-    """Let the first blocks of the trunk, with the statistics of their normalisation, stay."""
+    """Let the first blocks of the backbone, with the statistics of their normalisation, stay."""
     for name in CONVOLUTIONS:
         if int(name[len("conv")]) <= blocks:
             network.get_layer(name).trainable = False
             _norm(network, name).trainable = False
 
 
-def folded_trunk(network: Any) -> dict[str, NDArray[np.float32]]:
-    """The trunk's tensors as a bundle stores them, the normalisation at inference folded in.
+def folded_backbone(network: Any) -> dict[str, NDArray[np.float32]]:
+    """The backbone's tensors as a bundle stores them, the normalisation at inference folded in.
 
     gamma (k * x - mean) / sqrt(variance + epsilon) + beta is one convolution with a bias.
     """
@@ -82,7 +82,7 @@ def folded_trunk(network: Any) -> dict[str, NDArray[np.float32]]:
 
 
 def start_from(network: Any, bundle: Bundle, batches: Iterable[NDArray[np.uint8]]) -> None:
-    """Give a network a bundle's trunk, its normalisation being the identity at inference.
+    """Give a network a bundle's backbone, its normalisation being the identity at inference.
 
     The statistics of each convolution's outputs are measured on batches of crops (N, S, S, 3),
     and scale and shift undo them, so that training starts with outputs it can normalise. Heads

@@ -7,7 +7,7 @@ from .network_recipes import PretrainRecipe
 
 _CHANNELS = 512  # of pool4 and pool5
 _HALF, _FLOAT = 2, 4  # bytes
-_TRUNK = 14_714_688  # weights of VGG16's convolutions
+_BACKBONE = 14_714_688  # weights of VGG16's convolutions
 _BLOCK5 = 3 * (9 * _CHANNELS * _CHANNELS + _CHANNELS)
 # A checkpoint holds every weight that learns as it is, as it was best, and two moments of Adam.
 _COPIES = 4
@@ -30,12 +30,12 @@ def checkpoint_bytes(recipe: Recipe, input_size: int) -> int:
     if recipe.unfreeze == "block5":
         stages.append(heads + _BLOCK5)
     checkpoints = _COPIES * (sum(stages) + max(stages))
-    return _FLOAT * (checkpoints + _TRUNK + heads)
+    return _FLOAT * (checkpoints + _BACKBONE + heads)
 
 
 def pretrain_bytes(recipe: PretrainRecipe, images: int) -> int:
     """At most: the decoded crops, a checkpoint that is written anew, and the bundle."""
-    network = _TRUNK + sum(_weights(head, recipe.input_size) for head in recipe.heads)
+    network = _BACKBONE + sum(_weights(head, recipe.input_size) for head in recipe.heads)
     return 3 * recipe.decoded_side**2 * images + _FLOAT * network * (2 * _PRETRAIN_COPIES + 1)
 
 

@@ -25,7 +25,7 @@ def claim_folder(folder: Path, recipe: AnyRecipe, **others: str) -> None:
             replace_durably(file, text.encode())
     elif not _is_of(file, recipe, others):
         raise CheckpointUnusable(
-            "The folder holds a training with another recipe, other images or another trunk. "
+            "The folder holds a training with another recipe, other images or another backbone. "
             "Please start a new one."
         )
 

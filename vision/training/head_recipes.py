@@ -22,15 +22,15 @@ class RecipeInvalid(VisionError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train heads on a trunk.
+    """One way to train heads on a backbone.
 
     `curation` names the selection of images it is meant for (`vision.data.selection.RECIPES`). At
     most `epochs` passes in batches of `batch`, Adam's rate from `learning_rate` down to nothing by
     a cosine, decoupled `weight_decay`; a head stops after `patience` epochs without a lower
     validation loss and keeps its best weights. `balance`: rare ages, genders and races count more,
     by their rarity to this power (0 not at all, 1 fully; see `losses.balancing_weights`). `mirror`:
-    every image is learnt from mirrored too. `unfreeze`: "block5" goes on to train the trunk's last
-    block together with the heads, at a tenth of the rate.
+    every image is learnt from mirrored too. `unfreeze`: "block5" goes on to train the backbone's
+    last block together with the heads, at a tenth of the rate.
     """
 
     name: str

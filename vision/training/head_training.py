@@ -1,4 +1,4 @@
-"""Training heads on a trunk, by a recipe: the one function behind button, call, command and test.
+"""Training heads on a backbone: the one function behind button, call, command and test.
 
 Keras 3's own API only, so that a recipe runs on any of its backends.
 """
@@ -15,14 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.backbone.precision import choose_precision, computing_in
-from vision.backbone.vgg16 import TRUNK_TENSORS, build_trunk, trunk_fingerprint, trunk_tensors
+from vision.backbone.vgg16 import (
+    BACKBONE_TENSORS,
+    backbone_fingerprint,
+    backbone_tensors,
+    build_backbone,
+)
 from vision.bundles.bundle import Bundle
 from vision.caches.crops import measured_reading
 from vision.caches.features import MIRRORED, PLAIN, Cut, FeatureStore, open_features
 from vision.crops.reading import AS_THEY_ARE, Reading
 from vision.data.utkface import Curated, Example
 from vision.heads.calibration import calibrate
-from vision.heads.losses import head_loss, head_truth
+from vision.heads.losses import head_loss, head_targets
 from vision.heads.specs import HeadSpec, build_head, head_tensors, unsure
 from vision.heads.targets import Targets, targets, weighted_head
 
@@ -56,7 +61,7 @@ class Fitted:
 
 def fit(
     recipe: Recipe,
-    trunk: Bundle,
+    backbone: Bundle,
     curated: Curated,
     *,
     cache: Path,
@@ -64,28 +69,28 @@ def fit(
     folder: Path,
     on_progress: Callable[[FitProgress], None],
 ) -> Fitted:
-    """Train the recipe's heads on the trunk of a bundle.
+    """Train the recipe's heads on the backbone of a bundle.
 
     Features are kept in `cache`, at most `cache_bytes` of them. `folder` holds the checkpoints: a
     training that was cut off and is called again with the same folder goes on after its last
     epoch. `on_progress` is called after every batch and should be quick; what it raises stops the
-    training, to be gone on with later. The same recipe, trunk and images give the same weights
+    training, to be gone on with later. The same recipe, backbone and images give the same weights
     within float noise on one machine; the global seeds of Python, NumPy and Keras are set.
 
-    Crops are read as the bundle says, since that is how its trunk has learnt to; where it says
+    Crops are read as the bundle says, since that is how its backbone has learnt to; where it says
     nothing, as the training images call for (`vision.crops.reading`).
 
     Heads of the bundle that the recipe does not train are taken over as they are, unless block 5
     changes under them: then the result lacks them. Raises DiskFull, FeaturesBusy,
     ExampleUnreadable, LossDiverged, CheckpointUnusable and other kinds of VisionError.
     """
-    job = _Job(recipe, trunk, curated, folder, on_progress)
+    job = _Job(recipe, backbone, curated, folder, on_progress)
     job.claim_folder()
-    trunk = job.settle_reading()
+    backbone = job.settle_reading()
     cuts: tuple[Cut, ...] = ("pool5",) if recipe.unfreeze == "none" else ("pool5", "pool4")
     with ExitStack() as stack:
         stores = [
-            stack.enter_context(open_features(trunk, cut, cache=cache, cache_bytes=cache_bytes))
+            stack.enter_context(open_features(backbone, cut, cache=cache, cache_bytes=cache_bytes))
             for cut in cuts
         ]
         for store in stores:
@@ -102,18 +107,18 @@ class _Job:
     def __init__(
         self,
         recipe: Recipe,
-        trunk: Bundle,
+        backbone: Bundle,
         curated: Curated,
         folder: Path,
         report: Callable[[FitProgress], None],
     ) -> None:
         self._recipe = recipe
-        self._trunk = trunk
+        self._backbone = backbone
         self._curated = curated
         self._folder = folder
         self._report = report
         self._heads: dict[str, Any] = {}
-        self._tensors = {name: trunk.tensors[name] for name in TRUNK_TENSORS}
+        self._tensors = {name: backbone.tensors[name] for name in BACKBONE_TENSORS}
         self._history: dict[str, list[Metrics]] = {}
         self._outputs: dict[str, NDArray[np.float32]] = {}
 
@@ -123,18 +128,18 @@ class _Job:
             self._folder,
             self._recipe,
             data=self._curated.fingerprint,
-            trunk=trunk_fingerprint(self._trunk.tensors),
+            backbone=backbone_fingerprint(self._backbone.tensors),
         )
 
     def settle_reading(self) -> Bundle:
-        """The trunk with what is from now on said of how its crops are read."""
-        if Reading.of(self._trunk.manifest) == AS_THEY_ARE:
-            size = self._trunk.manifest["input_size"]
+        """The backbone with what is from now on said of how its crops are read."""
+        if Reading.of(self._backbone.manifest) == AS_THEY_ARE:
+            size = self._backbone.manifest["input_size"]
             measure = partial(measured_reading, self._curated.train)
             reading = settled_readings(self._folder, [size], measure)[size]
             said = {"reading": reading.as_json()} if reading != AS_THEY_ARE else {}
-            self._trunk = Bundle({**self._trunk.manifest, **said}, self._trunk.tensors)
-        return self._trunk
+            self._backbone = Bundle({**self._backbone.manifest, **said}, self._backbone.tensors)
+        return self._backbone
 
     def fill(self, store: FeatureStore) -> None:
         def report(done: int, total: int) -> None:
@@ -146,7 +151,7 @@ class _Job:
         store.fill(train + validation, report)
 
     def train_heads(self, store: FeatureStore) -> None:
-        """Each head by itself on the trunk as it is."""
+        """Each head by itself on the backbone as it is."""
         for spec in self._recipe.heads:
             seed_everything(self._recipe.seed)
             head = build_head(keras.Input(store.shape), spec)
@@ -155,17 +160,17 @@ class _Job:
             self._train(spec.name, model, [spec], store, self._recipe.learning_rate)
 
     def train_block5(self, store: FeatureStore) -> None:
-        """All heads together with the trunk's last block, from where each has got to."""
+        """All heads together with the backbone's last block, from where each has got to."""
         seed_everything(self._recipe.seed)
         with computing_in(choose_precision()):
-            trunk = build_trunk(self._trunk.manifest["input_size"], self._trunk.tensors)
+            backbone = build_backbone(self._backbone.manifest["input_size"], self._backbone.tensors)
         source = x = keras.Input(store.shape)
         for name in _BLOCK5:
-            x = trunk.get_layer(name)(x)
+            x = backbone.get_layer(name)(x)
         model = keras.Model(source, {name: head(x) for name, head in self._heads.items()})
         rate = self._recipe.learning_rate * _BLOCK5_SHARE
         self._train("block5", model, self._recipe.heads, store, rate)
-        changed = trunk_tensors(trunk)
+        changed = backbone_tensors(backbone)
         self._tensors |= {
             name: values for name, values in changed.items() if name.startswith("conv5")
         }
@@ -178,7 +183,7 @@ class _Job:
         heads: dict[str, HeadSpec] = {}
         validation: Metrics = {}
         for spec in self._recipe.heads:
-            truth, known = head_truth(spec, labels)
+            truth, known = head_targets(spec, labels)
             outputs, truth = self._outputs[spec.name][known], truth[known]
             weighted = weighted_head(spec, learnt, self._recipe.balance)
             heads[spec.name] = calibrate(weighted, outputs, truth)
@@ -186,7 +191,7 @@ class _Job:
             self._tensors |= head_tensors(self._heads[spec.name], spec)
         if self._recipe.unfreeze == "none":
             heads |= self._taken_over()
-        source = self._trunk.manifest
+        source = self._backbone.manifest
         manifest = {key: source[key] for key in _INHERITED if key in source}
         manifest["heads"] = {name: spec.as_json() for name, spec in heads.items()}
         self._report(FitProgress("calibration", 1, 1))
@@ -194,13 +199,13 @@ class _Job:
 
     def _taken_over(self) -> dict[str, HeadSpec]:
         """The heads of the bundle that are not trained, with their tensors."""
-        others = [name for name in self._trunk.manifest["heads"] if name not in self._heads]
+        others = [name for name in self._backbone.manifest["heads"] if name not in self._heads]
         self._tensors |= {
             name: values
-            for name, values in self._trunk.tensors.items()
+            for name, values in self._backbone.tensors.items()
             if name.split("/")[0] in others
         }
-        specs = self._trunk.manifest["heads"]
+        specs = self._backbone.manifest["heads"]
         return {name: HeadSpec.from_json(name, specs[name]) for name in others}
 
     def _train(

@@ -1,4 +1,4 @@
-"""How a trunk is trained from scratch: records like those of `head_recipes`."""
+"""How a backbone is trained from scratch: records like those of `head_recipes`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -110,7 +110,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class PretrainRecipe:
-    """One way to train a trunk together with its heads.
+    """One way to train a backbone together with its heads.
 
     `curation` names the selection of images it is meant for (`vision.data.selection.RECIPES`).
     `stages` follow one another, the last at the size of the model. Adam's rate rises to
@@ -119,7 +119,8 @@ class PretrainRecipe:
     the weights that forgets by `average` a step. The losses of the heads are added up by
     `loss_weights`; `smoothing` and `age_sigma` are those of `losses.head_loss`. Rare ages count
     more, by their smoothed rarity to the power `age_balance`. `dropout` comes before every head.
-    The first `frozen_blocks` of the trunk's five stay as the version has them that is begun with.
+    The first `frozen_blocks` of the backbone's five stay as the version has them that is begun
+    with.
     """
 
     name: str
@@ -147,7 +148,7 @@ class PretrainRecipe:
         _check_stages(self.stages)
         for head in self.heads:
             if head.pooling != "max_mean":
-                raise RecipeInvalid("A trunk is trained with heads that pool by max_mean only.")
+                raise RecipeInvalid("A backbone is trained with heads that pool by max_mean only.")
             if not self.loss_weights.get(head.name, 0) > 0:
                 raise RecipeInvalid(f"The loss of the {head.name} head needs a weight over 0.")
 

@@ -1,4 +1,4 @@
-"""Training a trunk from scratch together with its heads: the one function behind every road to it.
+"""Training a backbone from scratch with its heads: the one function behind every road to it.
 
 Keras 3's own API only, so that a recipe runs on any of its backends.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.backbone.precision import choose_precision, computing_in
-from vision.backbone.vgg16 import trunk_fingerprint
+from vision.backbone.vgg16 import backbone_fingerprint
 from vision.bundles.bundle import Bundle
 from vision.caches.crops import Crops, decode_crops, whole
 from vision.crops.reading import Reading, measured, sample
@@ -25,7 +25,7 @@ from vision.heads.specs import HeadSpec, head_tensors
 from vision.heads.targets import targets
 
 from .batches import Order, ViewBatches
-from .batchnorm import build_network, folded_trunk, freeze, start_from
+from .batchnorm import build_network, folded_backbone, freeze, start_from
 from .calibrating import calibrated_bundle
 from .determinism import seed_everything
 from .folder import claim_folder, settled_readings
@@ -73,7 +73,7 @@ def pretrain(
     folder: Path,
     on_progress: Callable[[FitProgress], None],
 ) -> Fitted:
-    """Train a trunk and the recipe's heads as `train_network` does, and calibrate them.
+    """Train a backbone and the recipe's heads as `train_network` does, and calibrate them.
 
     Raises what that does.
     """
@@ -102,7 +102,7 @@ def train_network(
     deadline: float = float("inf"),
     on_best: Callable[[Bundle, Metrics], None] = lambda _bundle, _metrics: None,
 ) -> Trained:
-    """Train a trunk and the recipe's heads, from a bundle's weights or from random ones.
+    """Train a backbone and the recipe's heads, from a bundle's weights or from random ones.
 
     Decoded crops are kept in `cache` (see `vision.caches.crops`); where they are there already, no
     image is read. `folder` holds the checkpoint, written between epochs and every few minutes: a
@@ -125,7 +125,7 @@ def train_network(
         folder,
         recipe,
         data=curated.fingerprint,
-        start=trunk_fingerprint(start.tensors) if start else "",
+        start=backbone_fingerprint(start.tensors) if start else "",
     )
 
     def report(done: int, total: int) -> None:
@@ -240,7 +240,7 @@ class _Job:
         recipe = self._recipe
         tensors: dict[str, NDArray[Any]] = {
             name: values.astype(np.float16) if name.endswith("kernel") else values
-            for name, values in folded_trunk(self._network).items()
+            for name, values in folded_backbone(self._network).items()
         }
         for spec in recipe.heads:
             tensors |= head_tensors(self._network.get_layer(spec.name), spec)

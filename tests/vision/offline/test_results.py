@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.vision.training_set import small_trunk
+from tests.vision.training_set import small_backbone
 from vision.bundles.bundle import Bundle
 from vision.diskspace import DiskFull
 from vision.offline.clock import Log
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     writing = ResultFolder(tmp_path / "out", ABOUT)
     Log(tmp_path / "out")("begun")
     writing.add_epoch(epoch(1, 7.5))
-    writing.keep(small_trunk(), validation=METRICS, complete=False, seconds=3)
+    writing.keep(small_backbone(), validation=METRICS, complete=False, seconds=3)
     return tmp_path / "out"
 
 
@@ -42,7 +42,7 @@ def test_it_has_at_most_eight_files_of_16_mib(folder: Path) -> None:
 
 
 def test_weights_come_back_as_they_would_be_saved(folder: Path) -> None:
-    result, sent = read_result(folder), small_trunk()
+    result, sent = read_result(folder), small_backbone()
     assert result.bundle.manifest == sent.manifest
     assert result.about["validation"] == METRICS
     assert result.bundle.tensors.keys() == sent.tensors.keys()
@@ -72,7 +72,7 @@ def test_a_kill_while_better_weights_are_written_leaves_those_before(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = read_result(folder).bundle.tensors
-    better = Bundle({}, {name: values + 1 for name, values in small_trunk().tensors.items()})
+    better = Bundle({}, {name: values + 1 for name, values in small_backbone().tensors.items()})
 
     def killed(self: Path, target: Path) -> Path:
         if target.name == "result.json":
@@ -107,7 +107,7 @@ def test_a_full_disk_is_said_and_leaves_those_before(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(DiskFull):
-            ResultFolder(folder, ABOUT).keep(small_trunk(), validation=METRICS)
+            ResultFolder(folder, ABOUT).keep(small_backbone(), validation=METRICS)
     assert sorted(folder.iterdir()) == files
     assert read_result(folder).about["validation"] == METRICS
 

@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Subquery
 
 from training.datasets.label_issues import review
 from training.jobs.progress_line import ProgressLine
-from training.models import Content, Dataset, Doubt, LabelName
+from training.models import Content, Dataset, LabelIssue, LabelName
 from vision.errors import VisionError
 
 
@@ -33,23 +33,23 @@ class Command(BaseCommand):
 
 
 def _listed(dataset: Dataset) -> list[dict[str, Any]]:
-    """The likeliest errors of each label in turn: doubts of different labels do not compare."""
-    labels = [doubts_of(dataset, label) for label in LabelName.values]
+    """The likeliest errors of each label in turn: issues of different labels do not compare."""
+    labels = [issues_of(dataset, label) for label in LabelName.values]
     turns = zip_longest(*labels)
-    return [doubt for turn in turns for doubt in turn if doubt]
+    return [issue for turn in turns for issue in turn if issue]
 
 
-def doubts_of(dataset: Dataset, label: str) -> list[dict[str, Any]]:
-    """The doubts of one label, the likeliest error first."""
-    doubts = Doubt.objects.filter(sample__dataset=dataset, label=label).order_by("-doubt")
+def issues_of(dataset: Dataset, label: str) -> list[dict[str, Any]]:
+    """The issues of one label, the likeliest error first."""
+    issues = LabelIssue.objects.filter(sample__dataset=dataset, label=label).order_by("-score")
     split = Subquery(Content.objects.filter(digest=OuterRef("sample__digest")).values("split"))
-    rows = doubts.annotate(split=split)
+    rows = issues.annotate(split=split)
     return [
         {
             "name": row.sample.name,
             "split": row.split,
             "doubtful_label": label,
-            "doubt": row.doubt,
+            "doubt": row.score,
             "suggestion": row.suggestion,
         }
         for row in rows.select_related("sample")

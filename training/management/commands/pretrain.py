@@ -15,7 +15,7 @@ _GO_ON = ", ".join(name for name, recipe in PRETRAIN_RECIPES.items() if recipe.g
 
 class Command(TrainingCommand):
     help = (
-        "Train a trunk together with its heads and make a model version of them. Hours on a "
+        "Train a backbone together with its heads and make a model version of them. Hours on a "
         "CPU; whatever cuts it off, it goes on with --resume."
     )
 
@@ -34,5 +34,5 @@ class Command(TrainingCommand):
 
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
         recipe = recipe_kinds.chosen(options["recipe"], seed=options["seed"])
-        trunk = named_version(options["start"])
-        return create_training(dataset, recipe, trunk=trunk, user=None, **activation(options))
+        backbone = named_version(options["start"])
+        return create_training(dataset, recipe, backbone=backbone, user=None, **activation(options))

@@ -51,6 +51,6 @@ class Command(BaseCommand):
         except VisionError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"Registered the model {NAME}, a trunk without heads. "
+            f"Registered the model {NAME}, a backbone without heads. "
             f"`manage.py train --recipe classic --model {NAME}` trains the deck's."
         )

@@ -27,15 +27,15 @@ class Command(TrainingCommand):
         parser.add_argument("--learning-rate", type=float)
         parser.add_argument("--unfreeze", choices=["none", "block5"])
         parser.add_argument("--seed", type=int)
-        parser.add_argument("--model", help="The version whose trunk is used; else the active one.")
+        parser.add_argument("--model", help="The version to take the backbone from.")
 
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
         changes = {name: options[name] for name in recipe_kinds.CHANGEABLE}
         recipe = recipe_kinds.chosen(options["recipe"], **changes)
-        trunk = named_version(options["model"])
-        if trunk is None and active_version() is None:
+        backbone = named_version(options["model"])
+        if backbone is None and active_version() is None:
             call_command("register_starter", stdout=self.stderr)
-        return create_training(dataset, recipe, trunk=trunk, user=None, **activation(options))
+        return create_training(dataset, recipe, backbone=backbone, user=None, **activation(options))
 
 
 def _names(text: str) -> list[str]:

@@ -227,7 +227,7 @@ def test_doubts_of_before_are_kept_but_for_those_of_test_images() -> None:
     for n, split in enumerate(("train", "test")):
         old.get_model("training", "Content").objects.create(digest=str(n), split=split, group=0)
         old.get_model("training", "Sample").objects.create(
-            dataset=dataset, name=split, digest=str(n), score=0.7, doubtful_label="age",
+            dataset=dataset, name=split, digest=str(n), doubt=0.7, doubtful_label="age",
             suggestion="61",
         )  # fmt: skip
     MigrationExecutor(connection).migrate(latest)

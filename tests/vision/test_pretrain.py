@@ -119,7 +119,7 @@ def test_heads_are_calibrated_by_what_they_serve_with_its_second_looks(
     lopsided = make_curated(tmp_path / "images", train=8, validation=20, lopsided=True)
     brief = QUICK.with_changes(stages=(PretrainStage(48, 1, 8),), learning_rate=1e-5)
     (gender,) = [head for head in brief.heads if head.name == "gender"]
-    always = replace(brief, heads=(replace(gender, second_look=1.0),))
+    always = replace(brief, heads=(replace(gender, tta_threshold=1.0),))
     fitted = train(tmp_path / "run", always, start=small_backbone(), data=lopsided)
     crops = decode_crops(lopsided, always.decoded_side, cache, lambda _done, _total: None)
     assert_calibrated(fitted, lopsided.validation, whole(crops.validation, 48))

@@ -135,7 +135,11 @@ def _what_it_is(manifest: Facts) -> str:
         again = head.get("second_look")
         lines.append(
             f"- {name}: {output}{f' ({labels})' if labels else ''}"
-            + (f"; unsure ones (under {again:g}) get a second look, mirrored" if again else "")
+            + (
+                f"; unsure ones (under {again:g}) are looked at once more, mirrored"
+                if again
+                else ""
+            )
         )
     lines += _reading(manifest.get("reading", {}))
     if made := manifest.get("created_at"):

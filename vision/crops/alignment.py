@@ -1,4 +1,4 @@
-"""Framing a face the way UTKFace frames its crops; the networks were trained on nothing else."""
+"""CropChange a face the way UTKFace frames its crops; the networks were trained on nothing else."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -27,7 +27,7 @@ _GREY = 110
 
 
 @dataclass(frozen=True)
-class Framing:
+class CropChange:
     """A window on a crop: its side, and how far right and down its centre lies, in shares of the
     crop's side."""
 
@@ -36,7 +36,7 @@ class Framing:
     down: float = 0.0
 
 
-def reframe(crop: Image, framing: Framing) -> Image:
+def reframe(crop: Image, framing: CropChange) -> Image:
     """What a window shows of a crop (H, W, 3); around the crop its border is repeated, as
     `alignment.align_face` does around a photo."""
 
@@ -50,11 +50,11 @@ def reframe(crop: Image, framing: Framing) -> Image:
 
 
 def _window(side: float = 1.0, right: float = 0.0, down: float = 0.0) -> Change:
-    return partial(reframe, framing=Framing(side, right, down))
+    return partial(reframe, framing=CropChange(side, right, down))
 
 
 # For `robustness.figures_by_change`.
-FRAMINGS: dict[str, tuple[Change, ...]] = {
+CROP_CHANGES: dict[str, tuple[Change, ...]] = {
     "plain": (unchanged,),
     "widened": (_window(side=1 + WIDENING),),
     "narrowed": (_window(side=1 - WIDENING),),

@@ -22,6 +22,8 @@ _OUTPUTS: dict[str, tuple[Output, ...]] = {
     "race": ("classes",),
 }
 _ONLY_WHERE_SET = {"point", "bands", "biases", "label_weights"}
+# Where a manifest has another name for a field.
+_KEYS = {"tta_threshold": "second_look"}
 _ACTIVATIONS = {"linear", "relu", "sigmoid", "softmax"}
 
 
@@ -38,8 +40,9 @@ class HeadSpec:
     interval claims to hold; it lies between the `quantiles` of a distribution, or `residuals` years
     (low, high) around a scalar. With `bands`, of rising estimated ages from 0 on, interval and
     distribution are stretched about the estimate, the `point` of a distribution, by its band's
-    factor; without, the estimate is the mean. A head of labels whose largest share is under
-    `second_look` looks at the mirrored face as well; see `unsure`.
+    factor; without, the estimate is the mean. A head of labels whose largest probability is
+    under `tta_threshold` looks at the mirrored face as well (test-time augmentation); see
+    `needs_mirror`.
     """
 
     name: str
@@ -51,7 +54,7 @@ class HeadSpec:
     coverage: float = 0.8
     quantiles: tuple[float, float] = (0.1, 0.9)
     residuals: tuple[float, float] | None = None
-    second_look: float = 0.0
+    tta_threshold: float = 0.0
     point: Point = "mean"
     bands: tuple[AgeBand, ...] = ()
     biases: tuple[float, ...] = ()
@@ -65,7 +68,7 @@ class HeadSpec:
         spec = asdict(self)
         spec.pop("name")
         return {
-            key: list(value) if isinstance(value, tuple) else value
+            _KEYS.get(key, key): list(value) if isinstance(value, tuple) else value
             for key, value in spec.items()
             if key not in _ONLY_WHERE_SET or value != getattr(HeadSpec, key)
         }
@@ -84,7 +87,7 @@ class HeadSpec:
                 coverage=float(spec.get("coverage", 0.8)),
                 quantiles=_pair(spec.get("quantiles", (0.1, 0.9))),
                 residuals=_pair(spec["residuals"]) if spec.get("residuals") else None,
-                second_look=float(spec.get("second_look", 0.0)),
+                tta_threshold=float(spec.get("second_look", 0.0)),
                 point=spec.get("point", "mean"),
                 bands=tuple(AgeBand(**band) for band in spec.get("bands", ())),
                 biases=tuple(map(float, spec.get("biases", ()))),
@@ -107,8 +110,8 @@ class HeadSpec:
                 raise ValueError(f"no activation “{layer['activation']}”")
         if not (0 < self.coverage < 1 and self.temperature > 0):
             raise ValueError("coverage or temperature out of range")
-        if not 0 <= self.second_look <= (1 if self.labels else 0):
-            raise ValueError("no such second look")
+        if not 0 <= self.tta_threshold <= (1 if self.labels else 0):
+            raise ValueError("no such threshold of test-time augmentation")
         counts = {len(self.biases), len(self.label_weights)}
         if not counts <= {0, len(self.labels)} or min(self.label_weights, default=1) <= 0:
             raise ValueError("biases or weights that do not fit the labels")
@@ -263,11 +266,11 @@ def class_probabilities(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray
     return sharpen(outputs, spec.temperature, spec.biases)
 
 
-def unsure(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
+def needs_mirror(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which faces (N,) a head looks at once more, mirrored, by its raw outputs (N, units) of the
     first look. What counts for these is the mean of both; the temperature comes after it."""
     shares = outputs if spec.output == "classes" else np.maximum(outputs, 1 - outputs)
-    found: NDArray[np.bool_] = shares.max(axis=1) < spec.second_look
+    found: NDArray[np.bool_] = shares.max(axis=1) < spec.tta_threshold
     return found
 
 

@@ -12,7 +12,7 @@ from vision.backbone.vgg16 import build_backbone, preprocess, set_layer
 from vision.bundles.bundle import Bundle, load_bundle
 from vision.crops.reading import Reading
 from vision.errors import BundleIncompatible
-from vision.heads.specs import HeadSpec, build_head, parse_heads, read_estimates, unsure
+from vision.heads.specs import HeadSpec, build_head, needs_mirror, parse_heads, read_estimates
 from vision.labels import HEADS
 from vision.types import FaceAttributes
 
@@ -54,11 +54,12 @@ class Engine:
         """Every head's raw outputs, float32 (N, units), for crops uint8 (N, S, S, 3) RGB.
 
         S is `input_size`; N may be any number. They are read as the bundle says (`Reading`). Heads
-        that are to look twice do (`heads.unsure`). Raises ValueError for another shape or dtype.
+        with test-time augmentation have it (`specs.needs_mirror`). Raises ValueError for another
+        shape or dtype.
         """
         crops = self._read(crops)
         outputs = self._look(crops)
-        twice = {spec.name: unsure(spec, outputs[spec.name]) for spec in self.specs}
+        twice = {spec.name: needs_mirror(spec, outputs[spec.name]) for spec in self.specs}
         again = np.logical_or.reduce(list(twice.values()))
         if again.any():
             mirrored = self._look(crops[again, :, ::-1])

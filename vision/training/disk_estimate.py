@@ -19,7 +19,7 @@ def feature_bytes(recipe: Recipe, input_size: int, trained: int, validated: int)
     """What the features of so many images come to, all views and cuts of the recipe together."""
     strides = (32,) if recipe.unfreeze == "none" else (32, 16)
     positions = sum((input_size // stride) ** 2 for stride in strides)
-    rows = trained * (2 if recipe.mirror else 1) + validated * (2 if recipe.looks_twice else 1)
+    rows = trained * (2 if recipe.mirror else 1) + validated * (2 if recipe.augments_tests else 1)
     return rows * positions * _CHANNELS * _HALF
 
 

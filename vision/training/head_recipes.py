@@ -59,9 +59,9 @@ class Recipe:
         return ("features", *(head.name for head in self.heads), *unfrozen, "calibration")
 
     @property
-    def looks_twice(self) -> bool:
+    def augments_tests(self) -> bool:
         """Whether a head does; then it is calibrated on mirrored images too."""
-        return any(head.second_look for head in self.heads)
+        return any(head.tta_threshold for head in self.heads)
 
     def as_json(self) -> dict[str, Any]:
         """All of it, for a run to keep; `from_json` gives the same recipe."""
@@ -174,7 +174,7 @@ def full_heads() -> tuple[HeadSpec, ...]:
     return (
         HeadSpec("age", "max_mean", output(101, "softmax"), "distribution"),
         HeadSpec(
-            "gender", "max_mean", output(1, "sigmoid"), "binary", GENDERS, second_look=_UNSURE
+            "gender", "max_mean", output(1, "sigmoid"), "binary", GENDERS, tta_threshold=_UNSURE
         ),
         HeadSpec("race", "max_mean", output(len(RACES), "softmax"), "classes", RACES),
     )

@@ -28,7 +28,7 @@ from vision.crops.reading import AS_THEY_ARE, Reading
 from vision.data.utkface import Curated, Example
 from vision.heads.calibration import calibrate
 from vision.heads.losses import head_loss, head_targets
-from vision.heads.specs import HeadSpec, build_head, head_tensors, unsure
+from vision.heads.specs import HeadSpec, build_head, head_tensors, needs_mirror
 from vision.heads.targets import Targets, targets, weighted_head
 
 from .batches import FeatureBatches, FeatureRows, Order
@@ -146,7 +146,7 @@ class _Job:
             self._report(FitProgress("features", done, total))
 
         train = [(example, view) for example in self._curated.train for view in self._views]
-        views = (PLAIN, MIRRORED) if self._recipe.looks_twice else (PLAIN,)
+        views = (PLAIN, MIRRORED) if self._recipe.augments_tests else (PLAIN,)
         validation = [(example, view) for example in self._curated.validation for view in views]
         store.fill(train + validation, report)
 
@@ -245,15 +245,15 @@ class _Job:
         )
         self._history[phase] = trainer.run(self._report)[phase]
         self._outputs |= self._predicted(model, store, PLAIN)
-        self._look_twice(model, specs, store)
+        self._augment_test(model, specs, store)
 
-    def _look_twice(self, model: Any, specs: Sequence[HeadSpec], store: FeatureStore) -> None:
-        if not (twice := [spec for spec in specs if spec.second_look]):
+    def _augment_test(self, model: Any, specs: Sequence[HeadSpec], store: FeatureStore) -> None:
+        if not (twice := [spec for spec in specs if spec.tta_threshold]):
             return
         mirrored = self._predicted(model, store, MIRRORED)
         for spec in twice:
             first = self._outputs[spec.name]
-            again = unsure(spec, first)
+            again = needs_mirror(spec, first)
             first[again] = np.mean((first[again], mirrored[spec.name][again]), axis=0)
 
     def _predicted(

@@ -37,19 +37,19 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from vision.detection import load_detector
-        from vision.evaluation.crop_robustness import FRAMINGS, photo_figures
+        from vision.evaluation.crop_robustness import CROP_CHANGES, photo_figures
 
-        line, done = ProgressLine(options["json"]), dict.fromkeys([*FRAMINGS, "photos"], 0)
+        line, done = ProgressLine(options["json"]), dict.fromkeys([*CROP_CHANGES, "photos"], 0)
 
         def progress(name: str, count: int) -> None:
             done[name] += count
-            line(name, done[name], len(files) * len(FRAMINGS.get(name, [None])))
+            line(name, done[name], len(files) * len(CROP_CHANGES.get(name, [None])))
 
         try:
             engine = load_engine(resolve_bundle(options["model"]))
             files = _files(options["path"], options["bucket"], options["limit"])
             report: dict[str, Any] = {"model_version": engine.manifest["name"], "n": len(files)}
-            report["framings"] = figures_by_change(engine, files, FRAMINGS, progress)
+            report["framings"] = figures_by_change(engine, files, CROP_CHANGES, progress)
             if options["photos"]:
                 report["photos"] = photo_figures(engine, load_detector(), files, progress)
         except VisionError as error:

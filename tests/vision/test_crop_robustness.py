@@ -12,7 +12,13 @@ from tests.vision.training_set import SIZE
 from vision.crops.alignment import TEMPLATE
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Labels
-from vision.evaluation.crop_robustness import FRAMINGS, Framing, paste, photo_figures, reframe
+from vision.evaluation.crop_robustness import (
+    CROP_CHANGES,
+    CropChange,
+    paste,
+    photo_figures,
+    reframe,
+)
 from vision.evaluation.robustness import KEYS, figures_by_change
 from vision.types import AgeEstimate, Box, ClassEstimate, Detection, FaceAttributes, Image
 
@@ -60,22 +66,22 @@ def file(crop: Image, age: int, gender: int) -> LabelledFile:
 
 def test_a_window_is_as_large_as_it_says_and_repeats_the_border() -> None:
     crop = np.random.default_rng(0).integers(0, 256, (200, 200, 3)).astype(np.uint8)
-    wide = reframe(crop, Framing(side=1.15))
+    wide = reframe(crop, CropChange(side=1.15))
     assert wide.shape == (230, 230, 3)
     assert (wide[15:215, 15:215] == crop).all()
     assert (wide[:15, 15:215] == crop[0]).all()
-    assert (reframe(crop, Framing(side=0.85)) == crop[15:185, 15:185]).all()
-    shifted = reframe(crop, Framing(right=0.08))
+    assert (reframe(crop, CropChange(side=0.85)) == crop[15:185, 15:185]).all()
+    shifted = reframe(crop, CropChange(right=0.08))
     assert (shifted[:, :184] == crop[:, 16:]).all()
     assert (shifted[:, 184:] == crop[:, -1:]).all()
-    assert (reframe(crop, Framing(down=-0.08))[16:] == crop[:184]).all()
+    assert (reframe(crop, CropChange(down=-0.08))[16:] == crop[:184]).all()
 
 
 def test_figures_tell_what_each_framing_does() -> None:
     files = [file(striped(0.5), 50, 1), file(striped(0.5), 50, 0)]
     told: list[tuple[str, int]] = []
-    found = figures_by_change(Ruler(), files, FRAMINGS, lambda *progress: told.append(progress))
-    assert found.keys() == FRAMINGS.keys()
+    found = figures_by_change(Ruler(), files, CROP_CHANGES, lambda *progress: told.append(progress))
+    assert found.keys() == CROP_CHANGES.keys()
     assert all(of.keys() == set(KEYS) for of in found.values())
     plain, shifted = found["plain"]["age_mae"], found["shifted"]["age_mae"]
     assert plain is not None
@@ -89,7 +95,7 @@ def test_figures_tell_what_each_framing_does() -> None:
 def test_a_broken_crop_is_left_out_of_every_framing() -> None:
     broken = LabelledFile("broken.png", b"damaged", Labels(1, 1, 0))
     files = [file(striped(0.5), 50, 1), broken]
-    found = figures_by_change(Ruler(), files, FRAMINGS, lambda _name, _count: None)
+    found = figures_by_change(Ruler(), files, CROP_CHANGES, lambda _name, _count: None)
     assert {of["gender_accuracy"] for of in found.values()} == {1.0}
     photos = photo_figures(Ruler(), Blind(), files, lambda _name, _count: None)
     assert (photos["n"], photos["found"]) == (1, 1)

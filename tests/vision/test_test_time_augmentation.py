@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from tests.vision.training_set import make_curated, small_backbone
 from vision.bundles.bundle import Bundle
 from vision.data.crop_files import read_crop
-from vision.heads.specs import HeadSpec, unsure
+from vision.heads.specs import HeadSpec, needs_mirror
 from vision.inference.engine import Engine
 
 Outputs = dict[str, NDArray[np.float32]]
@@ -25,9 +25,9 @@ def crops(tmp_path_factory: pytest.TempPathFactory, backbone: Bundle) -> NDArray
     return np.stack([read_crop(one.path.read_bytes(), size) for one in curated.validation])
 
 
-def outputs(backbone: Bundle, crops: NDArray[np.uint8], **second_look: float) -> Outputs:
+def outputs(backbone: Bundle, crops: NDArray[np.uint8], **tta_threshold: float) -> Outputs:
     heads = {
-        name: {**spec, "second_look": second_look.get(name, 0.0)}
+        name: {**spec, "second_look": tta_threshold.get(name, 0.0)}
         for name, spec in backbone.manifest["heads"].items()
     }
     bundle = Bundle({**backbone.manifest, "heads": heads}, backbone.tensors)
@@ -71,4 +71,4 @@ def test_a_head_is_sure_of_either_label_alike() -> None:
         "gender", {**small_backbone().manifest["heads"]["gender"], "second_look": 0.8}
     )
     shares = np.array([[0.1], [0.21], [0.5], [0.79], [0.81]], np.float32)
-    assert unsure(spec, shares).tolist() == [False, True, True, True, False]
+    assert needs_mirror(spec, shares).tolist() == [False, True, True, True, False]

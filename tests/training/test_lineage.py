@@ -12,11 +12,13 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import override
 
 from tests.factories import ModelVersionFactory
 from tests.training.trainable import quick, small_dataset, small_version
 from training.datasets import curations, example_files, former, lineage
 from training.models import Content, Dataset, ModelVersion, RunState, TrainingRun
+from training.registry.figures import noise_sentences
 from training.registry.figures import test_sentences as sentences
 from training.registry.versions import bundle_path, trained_on
 from training.reports.downloads import zipped_bundle
@@ -256,6 +258,16 @@ def test_a_versions_page_says_what_cannot_be_told_and_what_was_left_out(
     assert "trained on cannot be told" in page
     assert "3 test images were left out" in page
     assert "ages by 3.8 years in the mean, gender in 2.5 % and race in 8.3 %" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "in 1 pair of near"), ("ko", "사본 1쌍에서")]
+)
+def test_one_pair_of_near_copies_is_not_called_pairs(language: str, words: str) -> None:
+    noise = {"pairs": 1, "age_difference": 2, "gender_differs": 0, "race_differs": 0}
+    with override(language):
+        (sentence,) = noise_sentences(noise)
+    assert words in sentence
 
 
 def test_the_list_goes_where_the_bundle_goes(tmp_path: Path) -> None:

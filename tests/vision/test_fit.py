@@ -293,9 +293,13 @@ def test_another_training_does_not_go_on_in_the_same_folder(train: Train) -> Non
 
 def test_a_damaged_checkpoint_is_said(train: Train, tmp_path: Path) -> None:
     train()
-    (tmp_path / "run" / "age.safetensors").write_bytes(b"damaged")
-    with pytest.raises(CheckpointUnusable, match="damaged"):
-        train()
+    file = tmp_path / "run" / "age.safetensors"
+    flipped = bytearray(file.read_bytes())
+    flipped[-1] ^= 1  # a bit of a weight
+    for damaged in (flipped, b"damaged"):
+        file.write_bytes(damaged)
+        with pytest.raises(CheckpointUnusable, match="damaged"):
+            train()
 
 
 def test_a_loss_that_is_no_number_ends_the_training_in_words(

@@ -2,11 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -26,7 +27,9 @@ class Points(EpochBatches):
         return x, {"age": 2 * x}, {"age": np.ones(len(chosen), np.float32)}
 
 
-def make_trainer(folder: Path) -> Trainer:
+def make_trainer(
+    folder: Path, on_best: Callable[[Metrics], None] = lambda _metrics: None
+) -> Trainer:
     """Two phases of two epochs, of which the last one's count; validations find ERRORS."""
     source = keras.Input((1,))
     network = keras.Model(source, {"age": keras.layers.Dense(1, name="age")(source)})
@@ -47,7 +50,8 @@ def make_trainer(folder: Path) -> Trainer:
     )
     optimizer = keras.optimizers.AdamW(1e-3)
     optimizer.build(network.trainable_variables)
-    return Trainer(network, phases, objective, optimizer, folder / "network.safetensors")
+    checkpoint = folder / "network.safetensors"
+    return Trainer(network, phases, objective, optimizer, checkpoint, on_best=on_best)
 
 
 def unheard(_progress: FitProgress) -> None:
@@ -65,6 +69,21 @@ def test_figures_of_what_is_kept_are_those_of_its_weights(tmp_path: Path) -> Non
 
     trainer.run(watch)
     assert trainer.best_metrics["age"]["validation_mae"] == ERRORS[1]
+
+
+def test_who_keeps_the_best_hears_of_it_again_where_a_training_goes_on(tmp_path: Path) -> None:
+    """A kill may have come after the checkpoint and before it was kept."""
+    first, again = list[Metrics](), list[Metrics]()
+
+    def killed(progress: FitProgress) -> None:
+        if progress.metrics and progress.phase == "last":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_trainer(tmp_path, first.append).run(killed)
+    make_trainer(tmp_path, again.append).run(unheard)
+    assert [one["age"]["validation_mae"] for one in first] == [ERRORS[2]]
+    assert again[0] == first[0]
 
 
 def test_what_a_version_of_before_had_finished_is_not_trained_again(tmp_path: Path) -> None:

@@ -120,10 +120,14 @@ def _mean(groups: Sequence[Mapping[str, Any]], figure: str) -> float | None:
 def noise_sentences(noise: Mapping[str, Any]) -> Iterator[str]:
     """The label noise of a dataset in words; none where there are no pairs to tell by."""
     if noise.get("pairs"):
-        yield _(
+        yield ngettext(
+            "Labels of one picture differ: in %(pairs)d pair of near copies ages by %(years).1f "
+            "years, gender in %(gender).1f %% and race in %(race).1f %%. Figures cannot be better "
+            "than labels agree among themselves.",
             "Labels of one picture differ: in %(pairs)d pairs of near copies ages by %(years).1f "
             "years in the mean, gender in %(gender).1f %% and race in %(race).1f %%. Figures "
-            "cannot be better than labels agree among themselves."
+            "cannot be better than labels agree among themselves.",
+            noise["pairs"],
         ) % {
             "pairs": noise["pairs"],
             "years": noise["age_difference"],

@@ -44,12 +44,14 @@ def main() -> int:
 
 def _train(folders: list[Path], out: Path, work: Path, clock: Clock, log: Log) -> int:
     """With all that is needed installed."""
+    from ..diskspace import full_disk_in_words
     from ..errors import VisionError
     from .parcel import open_parcel
     from .running import run
 
     try:
-        run(open_parcel(folders), out, work, clock, log)
+        with full_disk_in_words():
+            run(open_parcel(folders), out, work, clock, log)
     except VisionError as error:
         return _refuse(str(error))
     return 0

@@ -62,13 +62,17 @@ def fitted_to(recipe: PretrainRecipe, paces: Sequence[Pace], seconds: float) -> 
 
 def reserve(recipe: PretrainRecipe, pace: Pace, train: int, validation: int) -> float:
     """Seconds that the last stage needs after its last step: two steps that were under way, a
-    validation of so many images (here as dear as training on them; where none was seen, its
-    compilation as dear as that of the training), and what is written."""
-    compiling = 0.0 if pace.validated or math.isinf(pace.start) else pace.start
+    validation of so many images (here as dear as training on them), and what is written."""
     if math.isinf(pace.epoch):
-        return _LAST_WRITES + compiling
+        return _LAST_WRITES
     steps = max(train // recipe.stages[-1].batch, 1)
-    return _LAST_WRITES + compiling + pace.epoch * (2 / steps + validation / train)
+    return _LAST_WRITES + pace.epoch * (2 / steps + validation / train)
+
+
+def first_validation(pace: Pace) -> float:
+    """Seconds to keep beside, where none was seen yet: it compiles, which is taken to be as dear as
+    what the training compiles."""
+    return 0.0 if pace.validated or math.isinf(pace.start) else pace.start
 
 
 class _Measured(Exception):

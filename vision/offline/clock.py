@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from ..diskspace import DiskFull, full_disk_in_words
+
 RESULT, LOG = "result.json", "log.txt"
 
 
@@ -59,17 +61,22 @@ class Clock:
 
 
 class Log:
-    """What happened, a line each: printed, and kept in the folder that comes back."""
+    """What happened, a line each: printed, and then kept in the folder that comes back, as long as
+    there is room on the disk."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
 
     def __call__(self, line: str) -> None:
-        self._out.mkdir(parents=True, exist_ok=True)
-        with (self._out / LOG).open("a") as file:
-            file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
+        try:
+            with full_disk_in_words():
+                self._out.mkdir(parents=True, exist_ok=True)
+                with (self._out / LOG).open("a") as file:
+                    file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        except DiskFull:
+            sys.stderr.write(f"The disk is full: the line above is not in {LOG}.\n")
 
 
 def time_is_over(out: Path, log: Log) -> int:

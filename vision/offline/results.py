@@ -1,17 +1,15 @@
-"""What comes back from a borrowed machine: at most eight files in one flat folder.
+"""What comes back from a borrowed machine: at no moment more than eight files in one flat folder.
 
 `result.json` says what they are: recipe, data, manifest, figures, and the sums of the weights'
-parts. `weights-N-P.safetensors` are the parts of the best weights so far, each below 16 MiB;
-`curves.json` and `curves.csv` hold the figures of every epoch, `log.txt` what happened. Each file
-is replaced whole or not at all, and a part is deleted only when `result.json` speaks of newer ones,
-so that a kill leaves the last best.
+parts. `weights-N-P.safetensors` are the parts of the best weights so far, two of them, each below
+16 MiB; `curves.json` holds the figures of every epoch, `log.txt` what happened. Each file is
+replaced whole or not at all, and a part is deleted only when `result.json` speaks of newer ones, so
+that a kill leaves the last best; what it leaves beside them goes when the training goes on.
 """
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +28,8 @@ from ..training.progress import FitProgress, Metrics
 from .clock import RESULT
 
 FORMAT_VERSION = 1
-CURVES, TABLE = "curves.json", "curves.csv"
+CURVES = "curves.json"
+_FACTS = ("parcel", "device", "libraries", "recipe", "seconds", "complete", "manifest")
 _PART_BYTES = 15 * 2**20  # of tensors; what is around them is little
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -61,6 +60,7 @@ class ResultFolder:
         self._about = dict(about)
         self._history: dict[str, list[Metrics]] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        self._tidy()
 
     @property
     def has_result(self) -> bool:
@@ -71,7 +71,6 @@ class ResultFolder:
         epochs = self._history.setdefault(progress.phase, [])
         epochs[progress.epoch - 1 :] = [progress.metrics]
         self._replace(CURVES, json.dumps(self._history, indent=1).encode())
-        self._replace(TABLE, _table(self._history).encode())
 
     def keep(self, bundle: Bundle, **facts: Any) -> None:
         """Make weights the result, and `facts` what is said of them. Raises DiskFull."""
@@ -88,6 +87,15 @@ class ResultFolder:
         for name in before:
             (self._folder / name).unlink()
 
+    def _tidy(self) -> None:
+        """Delete what a kill has left half-done."""
+        told: Mapping[str, Any] = {}
+        if self.has_result:
+            told = json.loads((self._folder / RESULT).read_text())["parts"]
+        left = [name for name in self._parts() if name not in told]
+        for file in (*self._folder.glob("*.unfinished"), *map(self._folder.joinpath, left)):
+            file.unlink()
+
     def _parts(self) -> list[str]:
         return [file.name for file in self._folder.glob("weights-*-*.safetensors")]
 
@@ -101,15 +109,20 @@ def read_result(folder: Path) -> Result:
     try:
         about = json.loads((folder / RESULT).read_text())
         history = json.loads((folder / CURVES).read_text())
-        parts = about["parts"].items()
+        version, parts = about["format_version"], about["parts"].items()
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ResultUnusable(
             f"The folder “{folder.name}” holds no result of a training. One that was cut off "
             "before its first epoch was through leaves none."
         ) from error
-    if about["format_version"] != FORMAT_VERSION:
+    if version != FORMAT_VERSION:
         raise ResultUnusable(
             "The result was made by another version of FaceRoute. Please import it with that one."
+        )
+    if missing := [fact for fact in _FACTS if fact not in about]:
+        raise ResultUnusable(
+            f"The file {RESULT} does not tell {', '.join(missing)}: it is not the one that the "
+            "training wrote. Please copy the whole folder again."
         )
     tensors: dict[str, NDArray[Any]] = {}
     for name, told in parts:
@@ -134,35 +147,21 @@ def _recorded(data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _divided(tensors: Tensors) -> Iterable[dict[str, NDArray[Any]]]:
-    """Tensors in parts of at most `_PART_BYTES`, as float16 where they have several axes: what is
-    a number a channel stays as it is."""
-    part: dict[str, NDArray[Any]] = {}
-    size = 0
-    for name, values in tensors.items():
-        small = np.ascontiguousarray(values.astype(np.float16) if values.ndim > 1 else values)
-        if part and size + small.nbytes > _PART_BYTES:
-            yield part
-            part, size = {}, 0
-        part[name] = small
-        size += small.nbytes
-    yield part
-
-
-def _table(history: Mapping[str, list[Metrics]]) -> str:
-    """A line an epoch, a column a head's figure."""
-    rows = [
-        {"phase": phase, "epoch": number}
-        | {
-            f"{head}_{key}": value
-            for head, figures in one.items()
-            for key, value in figures.items()
-        }
-        for phase, epochs in history.items()
-        for number, one in enumerate(epochs, start=1)
-    ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, dict.fromkeys(key for row in rows for key in row))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def _divided(tensors: Tensors) -> list[dict[str, NDArray[Any]]]:
+    """Tensors in as few parts of at most `_PART_BYTES` as placing the largest first makes, as
+    float16 where they have several axes: what is a number a channel stays as it is."""
+    small = {
+        name: np.ascontiguousarray(values.astype(np.float16) if values.ndim > 1 else values)
+        for name, values in tensors.items()
+    }
+    parts: list[dict[str, NDArray[Any]]] = []
+    room: list[int] = []
+    for name in sorted(small, key=lambda name: -small[name].nbytes):
+        size = small[name].nbytes
+        place = next((i for i, left in enumerate(room) if size <= left), len(parts))
+        if place == len(parts):
+            parts.append({})
+            room.append(_PART_BYTES)
+        parts[place][name] = small[name]
+        room[place] -= size
+    return parts

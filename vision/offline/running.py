@@ -17,7 +17,7 @@ from vision.training.network_recipes import PretrainRecipe
 from vision.training.network_training import train_network
 
 from ..training.progress import FitProgress, Metrics
-from .budget import fitted_to, measure, reserve
+from .budget import first_validation, fitted_to, measure, reserve
 from .clock import Clock
 from .parcel import Parcel
 from .results import ResultFolder
@@ -25,6 +25,7 @@ from .results import ResultFolder
 _MEASURED_SHARE, _MEASURED_SECONDS = 0.02, 10.0  # of the budget; at most
 _GIVE_UP_SHARE = 0.4  # of the budget, where a step takes that long
 _WRITE_SECONDS = 20.0  # between two writings of the best weights
+_VALIDATED = "validated"  # a file that is there once the last stage was validated
 
 Say = Callable[[str], None]
 
@@ -42,7 +43,7 @@ def run(parcel: Parcel, out: Path, work: Path, clock: Clock, tell: Say) -> None:
         return
     _decode(parcel, work, tell)
     recipe, spare = _plan(parcel, work, clock, tell)
-    watcher = _Watcher(folder, recipe, clock, tell)
+    watcher = _Watcher(folder, recipe, clock, tell, work / _VALIDATED)
     trained = train_network(
         recipe,
         parcel.curated,
@@ -68,20 +69,30 @@ def _decode(parcel: Parcel, work: Path, tell: Say) -> None:
 
 def _plan(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[PretrainRecipe, float]:
     """The recipe with the epochs that fit, and the seconds to keep for what follows the last
-    step; found out once, then kept."""
+    step; found out once, then kept.
+
+    What validates the last stage is compiled in one call and there in those after it, which need no
+    time for it.
+    """
     file = work / "plan.json"
     if not file.exists():
-        recipe, spare = _measured(parcel, work, clock, tell)
-        replace_durably(file, json.dumps([recipe.as_json(), spare]).encode())
-    record, seconds = json.loads(file.read_text())
+        recipe, spare, compiling = _measured(parcel, work, clock, tell)
+        replace_durably(file, json.dumps([recipe.as_json(), spare, compiling]).encode())
+    record, spare, *others = json.loads(file.read_text())  # before, the last two were one number
+    if not (work / _VALIDATED).exists():
+        spare += sum(others)
     recipe = PretrainRecipe.from_json(record)
     tell(
         "The plan: " + ", ".join(f"{name}: {s.epochs} epochs" for name, s in recipe.named_stages())
     )
-    return recipe, float(seconds)
+    return recipe, float(spare)
 
 
-def _measured(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[PretrainRecipe, float]:
+def _measured(
+    parcel: Parcel, work: Path, clock: Clock, tell: Say
+) -> tuple[PretrainRecipe, float, float]:
+    """The recipe with the epochs that fit; seconds to keep at the end, and for the first validation
+    beside."""
     recipe, curated = parcel.recipe, parcel.curated
 
     def train(tried: PretrainRecipe, on_progress: Callable[[FitProgress], None]) -> None:
@@ -104,25 +115,35 @@ def _measured(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[Pret
         rate = len(curated.train) // stage.batch / pace.epoch
         tell(f"{name}: first steps after {pace.start:.1f} s, then {rate:.2f} a second.")
     spare = reserve(recipe, paces[-1], len(curated.train), len(curated.validation))
-    return fitted_to(recipe, paces, clock.left - spare), spare
+    compiling = first_validation(paces[-1])
+    return fitted_to(recipe, paces, clock.left - spare - compiling), spare, compiling
 
 
 class _Watcher:
     """Hears a training, and writes what is to come back."""
 
     def __init__(
-        self, folder: ResultFolder, recipe: PretrainRecipe, clock: Clock, tell: Say
+        self,
+        folder: ResultFolder,
+        recipe: PretrainRecipe,
+        clock: Clock,
+        tell: Say,
+        validated: Path,
     ) -> None:
         self._folder = folder
         self._recipe = recipe
         self._clock = clock
         self._tell = tell
+        self._validated = validated
+        *_, (self._last, _stage) = recipe.named_stages()
         self._better: tuple[Bundle, Metrics] | None = None  # than what is written
         self._written_at = 0.0
 
     def __call__(self, progress: FitProgress) -> None:
         if progress.metrics:
             self._folder.add_epoch(progress)
+            if progress.phase == self._last:
+                self._validated.touch()
             self._tell(
                 f"{progress.phase}, epoch {progress.epoch} of {progress.epochs}, "
                 f"{self._clock.spent:.0f} s: {_in_words(progress.metrics)}"

@@ -1,5 +1,6 @@
 """The state of a training that survives its process, in one file."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -57,7 +58,8 @@ def save_checkpoint(file: Path, checkpoint: Checkpoint) -> None:
         for name in _GROUPS
         for i, values in enumerate(getattr(checkpoint, name))
     }
-    data = save(tensors, {"record": json.dumps(checkpoint.state)})
+    record = json.dumps(checkpoint.state)
+    data = save(tensors, {"record": record, "sha256": _checksum(record, tensors)})
     with full_disk_in_words():
         replace_durably(file, data)
 
@@ -65,15 +67,19 @@ def save_checkpoint(file: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(file: Path, phase: str) -> Checkpoint | None:
     """None where there is no checkpoint yet. Raises CheckpointUnusable.
 
-    Those of before, one kind for heads and one for whole networks, are read too; `phase` is the
-    only one that a training of heads has.
+    Those of before, which have no checksum, and one kind for heads and one for whole networks, are
+    read too; `phase` is the only one that a training of heads has.
     """
     if not file.exists():
         return None
     try:
         with safe_open(file, "numpy") as saved:
-            record: dict[str, Any] = json.loads(saved.metadata()["record"])
+            written: dict[str, str] = saved.metadata()
             tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118
+        text = written["record"]
+        if "sha256" in written and written["sha256"] != _checksum(text, tensors):
+            raise ValueError("The checksums differ.")
+        record: dict[str, Any] = json.loads(text)
         if "best_loss" in record:
             return _of_heads(record, tensors, phase)
         groups = {name: _group(tensors, name) for name in _GROUPS}
@@ -86,6 +92,15 @@ def load_checkpoint(file: Path, phase: str) -> Checkpoint | None:
     record.pop("losses", None)
     record.setdefault("finished", not groups["network"])
     return Checkpoint(record, **groups)
+
+
+def _checksum(record: str, tensors: Tensors) -> str:
+    """SHA-256 of what a checkpoint holds, whatever order its file has it in."""
+    digest = hashlib.sha256(record.encode())
+    for name, values in sorted(tensors.items()):
+        digest.update(f"{name} {values.dtype} {values.shape}".encode())
+        digest.update(values.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def _of_heads(record: Mapping[str, Any], tensors: Tensors, phase: str) -> Checkpoint:

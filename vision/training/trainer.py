@@ -95,7 +95,9 @@ class Trainer:
     that is not 0. With `patience` it stops after so many epochs without better ones, and the
     weights that it begins with may turn out the best. At `deadline`, a time of `time.monotonic`,
     it breaks the epoch off and validates what there is. `on_best` is given the metrics of better
-    weights whenever there are any, while the network holds them. `checkpoint` is a file that a
+    weights whenever there are any, while the network holds them, and those of the best so far once
+    more where a training goes on: a kill may have come before what it did with them. `checkpoint`
+    is a file that a
     kill leaves whole: a training that is begun again with it goes on step by step as it would
     have gone.
     """
@@ -259,6 +261,9 @@ class Trainer:
             self._state.best_error = self._objective.error(best)
         if self._state.finished:
             return
+        if self._state.best_epoch:
+            assign_values(self._network.weights, self._best)
+            self._on_best(self._metrics_of(self._state.best_epoch))
         assign_values(self._network.variables, found.network)
         assign_values(self._optimizer.variables, found.optimizer)
         if self._average:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from vision.offline import budget
-from vision.offline.budget import Pace, fitted_to, measure, reserve
+from vision.offline.budget import Pace, first_validation, fitted_to, measure, reserve
 from vision.training.network_recipes import PretrainRecipe, PretrainStage, pretrain_recipe
 from vision.training.progress import FitProgress
 
@@ -103,6 +103,8 @@ def test_what_is_kept_in_reserve_lasts_for_a_validation() -> None:
 
 
 def test_a_validation_that_was_never_compiled_is_given_the_time_for_it() -> None:
-    pace = Pace(40, 60, validated=False)
-    assert reserve(ONE, pace, train=1600, validation=160) == pytest.approx(43 + 2 * 0.6 + 6)
-    assert reserve(ONE, Pace(40, math.inf, validated=False), 1600, 160) == 43
+    for pace in (Pace(40, 60, validated=False), Pace(40, math.inf, validated=False)):
+        assert first_validation(pace) == 40
+    assert first_validation(Pace(40, 60)) == 0
+    assert first_validation(Pace(math.inf, math.inf, validated=False)) == 0
+    assert reserve(ONE, Pace(40, math.inf, validated=False), 1600, 160) == 3

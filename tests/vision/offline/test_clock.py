@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vision.offline.clock import Clock
+from vision.offline.clock import Clock, Log
 
 ROOT = Path(__file__).parents[3]
 HANGS = "import time\ntime.sleep(600)\n"
@@ -76,6 +76,16 @@ def test_another_parcel_has_minutes_of_its_own(parcel: Path) -> None:
     (parcel / "parcel.json").write_text("{ }")
     ended = train(parcel, REFUSES)
     assert "JAX was asked for" in ended.stderr
+
+
+def test_on_a_full_disk_a_line_is_printed_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log.txt").symlink_to("/dev/full")
+    Log(tmp_path)("An epoch is through.")
+    said = capsys.readouterr()
+    assert said.out == "An epoch is through.\n"
+    assert "The disk is full" in said.err
 
 
 def test_a_later_call_goes_on_with_what_is_left(tmp_path: Path) -> None:

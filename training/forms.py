@@ -19,10 +19,11 @@ from unfold.widgets import (
 )
 
 from training.datasets.import_runs import importable, keep_upload
-from training.runs import recipe_kinds
 from vision.labels import HEADS
-from vision.training.head_recipes import FULL, RECIPES, RecipeInvalid
-from vision.training.network_recipes import PRETRAIN_RECIPES
+from vision.training.head_recipes import FULL
+from vision.training.known_recipes import RECIPES, named
+from vision.training.network_recipes import NETWORK_RECIPES
+from vision.training.recipes import RecipeInvalid
 
 from .models import Dataset, ModelVersion
 
@@ -122,7 +123,7 @@ class RecipeSelect(UnfoldAdminRadioSelectWidget):  # type: ignore[misc]
 
     def create_option(self, name: str, value: Any, *arguments: Any, **options: Any) -> Any:
         option = super().create_option(name, value, *arguments, **options)
-        if value in PRETRAIN_RECIPES:
+        if value in NETWORK_RECIPES:
             option["attrs"]["data-whole-network"] = True
         return option
 
@@ -137,7 +138,7 @@ class TrainingForm(forms.Form):
     )
     recipe = forms.ChoiceField(
         label=gettext_lazy("Recipe"),
-        choices=[(name, _RECIPES.get(name, name)) for name in recipe_kinds.NAMES],
+        choices=[(name, _RECIPES.get(name, name)) for name in RECIPES],
         initial=FULL.name,
         widget=RecipeSelect,
     )
@@ -210,7 +211,7 @@ class TrainingForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if "recipe" not in cleaned or "heads" not in cleaned:
             return cleaned
-        chosen = recipe_kinds.chosen(cleaned["recipe"], heads=cleaned["heads"])
+        chosen = named(cleaned["recipe"], heads=cleaned["heads"])
         for field in _CHANGES:
             if (value := cleaned.get(field)) in {None, ""} or not hasattr(chosen, field):
                 continue
@@ -230,7 +231,7 @@ class TrainingForm(forms.Form):
 
 def _own(field: str) -> str:
     """What the recipes that have a field have in it where it is left empty."""
-    known = {**RECIPES, **PRETRAIN_RECIPES}.items()
+    known = RECIPES.items()
     own = {name: f"{getattr(one, field):g}" for name, one in known if hasattr(one, field)}
     alike = len(set(own.values())) == 1
     values = own[FULL.name] if alike else ", ".join(f"{own[name]} ({name})" for name in own)

@@ -20,7 +20,7 @@ from predictions.failures import explain
 from predictions.uploads import QuotaExceeded, UploadRefused
 from training.jobs.lifecycle import RunRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
-from vision.training.head_recipes import RecipeInvalid
+from vision.training.recipes import RecipeInvalid
 
 
 class PhotoRefused(exceptions.APIException):

@@ -11,12 +11,12 @@ from django.core.management import CommandError, call_command
 from tests.training.trainable import small_dataset, small_version
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
 from training.registry.versions import active_version, bundle_path
-from training.runs import recipe_kinds
 from training.runs.trainings import TrainingRefused, create_training, execute, take
 from vision.bundles.bundle import load_bundle
-from vision.training import network_recipes
-from vision.training.head_recipes import RecipeInvalid
-from vision.training.network_recipes import PretrainRecipe, PretrainStage
+from vision.training import known_recipes, network_recipes
+from vision.training.known_recipes import named, recorded
+from vision.training.network_recipes import NetworkRecipe, PretrainStage
+from vision.training.recipes import RecipeInvalid
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ def dataset(db: None) -> Dataset:
     return small_dataset()
 
 
-def create(dataset: Dataset, recipe: PretrainRecipe = TINY, **options: Any) -> TrainingRun:
+def create(dataset: Dataset, recipe: NetworkRecipe = TINY, **options: Any) -> TrainingRun:
     options = {"backbone": None, "activate": False, "user": None} | options
     return create_training(dataset, recipe, **options)
 
@@ -56,7 +56,7 @@ def go_on(run: TrainingRun, on_progress: Callable[[str, int, int], None] | None 
 
 def test_from_scratch_to_a_version_that_serves(dataset: Dataset, settings: Any) -> None:
     run = create(dataset, activate=True, even_if_worse=True)
-    assert recipe_kinds.recorded(run.recipe) == TINY
+    assert recorded(run.recipe) == TINY
     assert go_on(run) == RunState.DONE, run.message
     assert run.version is not None
     assert run.version == active_version()
@@ -116,15 +116,15 @@ def test_too_small_a_disk_is_said_before_anything_starts(dataset: Dataset, setti
 
 
 def test_what_a_recipe_for_heads_may_change_one_from_scratch_refuses() -> None:
-    assert recipe_kinds.chosen("starter-cpu", seed=3).seed == 3
+    assert named("starter-cpu", seed=3).seed == 3
     with pytest.raises(RecipeInvalid, match="cannot be changed"):
-        recipe_kinds.chosen("starter-cpu", epochs=3)
+        named("starter-cpu", epochs=3)
 
 
 def test_the_command_trains_and_prints_what_it_made(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(network_recipes.PRETRAIN_RECIPES, "starter-cpu", TINY)
+    monkeypatch.setitem(known_recipes.RECIPES, "starter-cpu", TINY)
     call_command("pretrain", "--recipe", "starter-cpu", "--seed", "5", "--json")
     report = json.loads(capsys.readouterr().out)
     version = ModelVersion.objects.get(name=report["model_version"])

@@ -18,7 +18,7 @@ from tests.vision.answers import older, two_models
 from training.models import Dataset, ModelVersion, ReviewRun, RunState, TrainingRun
 from training.reports.learning_curves import learning_curves
 from vision.training.head_recipes import FULL
-from vision.training.network_recipes import pretrain_recipe
+from vision.training.network_recipes import NETWORK_RECIPES
 
 pytestmark = pytest.mark.django_db
 
@@ -188,7 +188,7 @@ def test_a_whole_network_is_trained_by_the_same_form(
     left = {"epochs": "3", "unfreeze": "block5"}
     office.post(FORM, wanted(dataset, recipe=recipe, seed="4", learning_rate="0.002", **left))
     run = TrainingRun.objects.get()
-    expected = pretrain_recipe(recipe).with_changes(seed=4, learning_rate=0.002)
+    expected = NETWORK_RECIPES[recipe].with_changes(seed=4, learning_rate=0.002)
     assert run.recipe == expected.as_json()
     assert (run.backbone.name if run.backbone else None) == begins_with
 

@@ -30,12 +30,14 @@ from training.runs.trainings import (
 from vision.bundles.bundle import WEIGHTS, Bundle, load_bundle
 from vision.caches.crops import measured_reading
 from vision.caches.features import PLAIN, open_features
-from vision.training.head_recipes import Recipe, recipe
+from vision.training.head_recipes import HEAD_RECIPES, HeadRecipe
 
 # Committed as in life: the run's heart beats on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TWO_HEADS = recipe("full").with_changes(heads=["age", "gender"], epochs=3, batch=16, mirror=False)
+TWO_HEADS = HEAD_RECIPES["full"].with_changes(
+    heads=["age", "gender"], epochs=3, batch=16, mirror=False
+)
 DISK_FULL = "The disk is full. Please make room and resume; what was done is kept."
 
 
@@ -63,7 +65,7 @@ def backbone(db: None, tmp_path: Path) -> ModelVersion:
     return small_version(tmp_path / "small")
 
 
-def create(dataset: Dataset, with_recipe: Recipe | None = None, **options: Any) -> TrainingRun:
+def create(dataset: Dataset, with_recipe: HeadRecipe | None = None, **options: Any) -> TrainingRun:
     options = {"backbone": None, "activate": False, "user": None} | options
     return create_training(dataset, with_recipe or quick(), **options)
 
@@ -84,7 +86,7 @@ def test_a_request_waits_with_its_whole_recipe_and_the_active_backbone(
 ) -> None:
     run = request_training(dataset, quick(seed=7), backbone=None, activate=True, user=None)
     assert (run.state, run.backbone, run.activate) == (RunState.QUEUED, backbone, True)
-    assert Recipe.from_json(run.recipe) == quick(seed=7)
+    assert HeadRecipe.from_json(run.recipe) == quick(seed=7)
 
 
 def test_without_a_model_there_is_no_backbone_to_train_on(dataset: Dataset) -> None:

@@ -11,10 +11,10 @@ from training.datasets import example_files
 from training.models import Dataset, ModelVersion
 from training.registry.versions import register_bundle
 from vision.bundles.bundle import save_bundle
-from vision.training.head_recipes import Recipe, recipe
+from vision.training.head_recipes import HEAD_RECIPES, HeadRecipe
 
 IMAGES = 80
-QUICK = recipe("full").with_changes(heads=["gender"], epochs=3, batch=16, mirror=False)
+QUICK = HEAD_RECIPES["full"].with_changes(heads=["gender"], epochs=3, batch=16, mirror=False)
 
 
 def small_dataset(name: str = "tiny") -> Dataset:
@@ -41,5 +41,5 @@ def small_version(folder: Path) -> ModelVersion:
     return register_bundle(folder, "small", activate=True)
 
 
-def quick(**changes: Any) -> Recipe:
+def quick(**changes: Any) -> HeadRecipe:
     return QUICK.with_changes(**changes)

@@ -11,9 +11,9 @@ from vision.data.utkface import Labels
 from vision.heads.losses import Truth
 from vision.heads.targets import NothingToLearn, Targets, targets
 from vision.training.batches import FeatureBatches, FeatureRows, Order, ViewBatches
-from vision.training.network_recipes import Augmentation, pretrain_recipe
+from vision.training.network_recipes import NETWORK_RECIPES, Augmentation
 
-RECIPE = pretrain_recipe("starter-cpu")
+RECIPE = NETWORK_RECIPES["starter-cpu"]
 ORDER = Order(seed=3, count=22, batch=4)
 LABELS = [Labels(age, age % 2, age % 5) for age in range(ORDER.count)]
 

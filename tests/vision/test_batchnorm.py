@@ -14,10 +14,10 @@ from vision.bundles.bundle import Bundle
 from vision.heads.specs import head_tensors
 from vision.inference.engine import build_model
 from vision.training.batchnorm import build_network, folded_backbone, start_from
-from vision.training.network_recipes import pretrain_recipe
+from vision.training.network_recipes import NETWORK_RECIPES
 
-SPECS = pretrain_recipe("starter-cpu").heads
-TRAINED = pretrain_recipe("starter-cpu").trained_heads
+SPECS = NETWORK_RECIPES["starter-cpu"].heads
+TRAINED = NETWORK_RECIPES["starter-cpu"].trained_heads
 
 
 @pytest.fixture(scope="module")

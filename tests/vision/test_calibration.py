@@ -20,12 +20,12 @@ from vision.heads.specs import (
     unstretched_ages,
 )
 from vision.labels import GENDERS, RACES
-from vision.training.head_recipes import recipe
+from vision.training.head_recipes import HEAD_RECIPES
 from vision.types import AgeEstimate
 
 RNG = np.random.default_rng(7)
-FULL = {head.name: head for head in recipe("full").heads}
-CLASSIC = {head.name: head for head in recipe("classic").heads}
+FULL = {head.name: head for head in HEAD_RECIPES["full"].heads}
+CLASSIC = {head.name: head for head in HEAD_RECIPES["classic"].heads}
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

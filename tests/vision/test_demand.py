@@ -7,10 +7,10 @@ import pytest
 from tests.vision.training_set import SIZE, make_curated, small_backbone
 from vision.caches.features import MIRRORED, PLAIN, open_features
 from vision.training.disk_estimate import checkpoint_bytes, feature_bytes
-from vision.training.head_recipes import Recipe, recipe
+from vision.training.head_recipes import HEAD_RECIPES, HeadRecipe
 from vision.training.head_training import fit
 
-ONE_EPOCH = recipe("full").with_changes(epochs=1, batch=8)
+ONE_EPOCH = HEAD_RECIPES["full"].with_changes(epochs=1, batch=8)
 
 
 @pytest.mark.parametrize("unfreeze", ["none", "block5"])
@@ -35,8 +35,10 @@ def test_checkpoints_and_bundle_fit_in_what_was_said(
     assert features == feature_bytes(chosen, SIZE, 16, 8)
 
 
-@pytest.mark.parametrize("chosen", [recipe("classic"), recipe("full")], ids=lambda one: one.name)
-def test_a_store_takes_what_was_said(tmp_path: Path, chosen: Recipe) -> None:
+@pytest.mark.parametrize(
+    "chosen", [HEAD_RECIPES["classic"], HEAD_RECIPES["full"]], ids=lambda one: one.name
+)
+def test_a_store_takes_what_was_said(tmp_path: Path, chosen: HeadRecipe) -> None:
     curated = make_curated(tmp_path / "images", 6, 3)
     views = (PLAIN, MIRRORED) if chosen.mirror else (PLAIN,)
     wanted = [(one, view) for one in curated.train for view in views]
@@ -49,7 +51,7 @@ def test_a_store_takes_what_was_said(tmp_path: Path, chosen: Recipe) -> None:
 
 
 def test_the_decks_heads_need_what_their_weights_come_to() -> None:
-    age = recipe("classic").with_changes(heads=["age"])
+    age = HEAD_RECIPES["classic"].with_changes(heads=["age"])
     weights = 401_424 + 136 + 9
     backbone = 14_714_688
     assert checkpoint_bytes(age, 224) == 4 * (4 * 2 * weights + backbone + weights)

@@ -24,12 +24,12 @@ from vision.inference.engine import Engine
 from vision.labels import GENDERS
 from vision.training import trainer
 from vision.training.checkpoints import Checkpoint, CheckpointUnusable, load_checkpoint
-from vision.training.head_recipes import Recipe, recipe
+from vision.training.head_recipes import HEAD_RECIPES, HeadRecipe
 from vision.training.head_training import Fitted, fit
 from vision.training.progress import FitProgress, LossDiverged
 from vision.types import FaceAttributes
 
-QUICK = recipe("full").with_changes(
+QUICK = HEAD_RECIPES["full"].with_changes(
     epochs=60, patience=60, batch=16, mirror=False, learning_rate=0.1
 )
 
@@ -57,7 +57,7 @@ def train(backbone: Bundle, curated: Curated, features: Path, tmp_path: Path) ->
     """Train in seconds; `folder` names where checkpoints lie."""
 
     def run(
-        with_recipe: Recipe = QUICK,
+        with_recipe: HeadRecipe = QUICK,
         *,
         data: Curated = curated,
         base: Bundle = backbone,
@@ -128,7 +128,7 @@ def test_heads_are_calibrated_by_what_they_serve_with_its_second_looks(
 def test_the_decks_heads_are_trained_and_serve(
     train: Train, curated: Curated, tmp_path: Path
 ) -> None:
-    classic = recipe("classic").with_changes(epochs=4, batch=16)
+    classic = HEAD_RECIPES["classic"].with_changes(epochs=4, batch=16)
     fitted = train(classic)
     assert fitted.tensors["race/Dense-1/kernel"].shape == (512, 512)
     first, *_, last = fitted.history["gender"]
@@ -327,7 +327,10 @@ def test_a_full_disk_is_said_in_words(train: Train, tmp_path: Path) -> None:
 def test_a_head_without_any_label_to_learn_is_said(train: Train, curated: Curated) -> None:
     others = tuple(one for one in curated.train if one.labels.race >= 3)
     with pytest.raises(NothingToLearn, match="race"):
-        train(recipe("classic").with_changes(heads=["race"]), data=replace(curated, train=others))
+        train(
+            HEAD_RECIPES["classic"].with_changes(heads=["race"]),
+            data=replace(curated, train=others),
+        )
 
 
 def test_everything_about_a_result_can_be_written_down(train: Train) -> None:

@@ -19,7 +19,7 @@ from vision.heads.specs import (
     sharpen,
 )
 from vision.labels import AGE_BINS, GENDERS, RACES
-from vision.training.head_recipes import recipe
+from vision.training.head_recipes import HEAD_RECIPES
 from vision.types import AgeEstimate, ClassEstimate
 
 REFERENCE = np.load(Path(__file__).parent / "data" / "starter_reference.npz")
@@ -167,7 +167,7 @@ def test_a_manifest_of_before_bands_is_read_as_it_was() -> None:
 def test_recipes_are_written_as_they_always_were() -> None:
     """Otherwise a training that was cut off under an earlier FaceRoute could not go on."""
     for name in ("classic", "full"):
-        for spec in recipe(name).as_json()["heads"].values():
+        for spec in HEAD_RECIPES[name].as_json()["heads"].values():
             assert set(spec) == {
                 "pooling", "layers", "output", "labels", "temperature", "coverage", "quantiles",
                 "residuals", "second_look",

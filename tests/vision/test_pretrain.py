@@ -23,15 +23,15 @@ from vision.labels import GENDERS
 from vision.training.checkpoints import CheckpointUnusable
 from vision.training.head_training import Fitted
 from vision.training.network_recipes import (
+    NETWORK_RECIPES,
     Augmentation,
-    PretrainRecipe,
+    NetworkRecipe,
     PretrainStage,
-    pretrain_recipe,
 )
 from vision.training.network_training import TooFewImages, Trained, pretrain, train_network
 from vision.training.progress import FitProgress, LossDiverged, Metrics
 
-QUICK = pretrain_recipe("starter-cpu").with_changes(
+QUICK = NETWORK_RECIPES["starter-cpu"].with_changes(
     stages=(PretrainStage(48, 1, 8), PretrainStage(64, 1, 8)),
     learning_rate=3e-3,
     average=0.8,
@@ -58,7 +58,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(curated: Curated, cache: Path) -> Train:
     def run(
         folder: Path,
-        recipe: PretrainRecipe = QUICK,
+        recipe: NetworkRecipe = QUICK,
         *,
         start: Bundle | None = None,
         on_progress: Callable[[FitProgress], None] = lambda _progress: None,

@@ -7,42 +7,43 @@ import pytest
 
 from vision.data.selection import POLICIES
 from vision.heads.specs import classic_heads
-from vision.training.head_recipes import RecipeInvalid, recipe
+from vision.training.head_recipes import HEAD_RECIPES
+from vision.training.known_recipes import named
 from vision.training.network_recipes import (
-    PRETRAIN_RECIPES,
-    PretrainRecipe,
+    NETWORK_RECIPES,
+    NetworkRecipe,
     PretrainStage,
-    is_pretraining,
-    pretrain_recipe,
+    is_of_network,
 )
+from vision.training.recipes import RecipeInvalid
 
 
-@pytest.mark.parametrize("name", PRETRAIN_RECIPES)
+@pytest.mark.parametrize("name", NETWORK_RECIPES)
 def test_a_recipe_survives_being_written_down(name: str) -> None:
-    written = json.loads(json.dumps(pretrain_recipe(name).as_json()))
-    assert is_pretraining(written)
-    assert PretrainRecipe.from_json(written) == pretrain_recipe(name)
+    written = json.loads(json.dumps(NETWORK_RECIPES[name].as_json()))
+    assert is_of_network(written)
+    assert NetworkRecipe.from_json(written) == NETWORK_RECIPES[name]
     assert written["name"] == name
 
 
 def test_a_record_of_before_is_read() -> None:
     """It may take gradients off the weights, and knows nothing of photos that editors have had."""
-    written = pretrain_recipe("continue-cpu").as_json() | {"sam_radius": 1.0}
+    written = NETWORK_RECIPES["continue-cpu"].as_json() | {"sam_radius": 1.0}
     for field in ("blur", "sharpen", "noise", "jpeg"):
         del written["augmentation"][field]
-    assert PretrainRecipe.from_json(written) == pretrain_recipe("continue-cpu")
+    assert NetworkRecipe.from_json(written) == NETWORK_RECIPES["continue-cpu"]
 
 
 def test_a_recipe_for_heads_is_none_for_a_backbone() -> None:
-    record = recipe("full").as_json()
-    assert not is_pretraining(record)
+    record = HEAD_RECIPES["full"].as_json()
+    assert not is_of_network(record)
     with pytest.raises(RecipeInvalid, match="has no"):
-        PretrainRecipe.from_json(record)
+        NetworkRecipe.from_json(record)
 
 
-@pytest.mark.parametrize("name", PRETRAIN_RECIPES)
+@pytest.mark.parametrize("name", NETWORK_RECIPES)
 def test_a_recipe_names_a_selection_that_exists_and_grows(name: str) -> None:
-    one = pretrain_recipe(name)
+    one = NETWORK_RECIPES[name]
     assert one.curation in POLICIES
     sizes = [stage.size for stage in one.stages]
     assert sizes == sorted(sizes)
@@ -51,13 +52,13 @@ def test_a_recipe_names_a_selection_that_exists_and_grows(name: str) -> None:
 
 def test_a_recipe_tells_what_its_training_goes_through() -> None:
     stages = (PretrainStage(48, 2, 16), PretrainStage(64, 1, 8))
-    changed = pretrain_recipe("starter-cpu").with_changes(stages=stages, heads=["age"])
+    changed = NETWORK_RECIPES["starter-cpu"].with_changes(stages=stages, heads=["age"])
     assert changed.phases == ("crops", "1: 48 px", "2: 64 px", "calibration")
     assert [head.name for head in changed.heads] == ["age"]
 
 
 def test_dropout_is_trained_with_and_not_kept() -> None:
-    one = pretrain_recipe("starter-cpu")
+    one = NETWORK_RECIPES["starter-cpu"]
     assert all(head.layers[0] == {"dropout": one.dropout} for head in one.trained_heads)
     assert not any("dropout" in layer for head in one.heads for layer in head.layers)
 
@@ -77,14 +78,14 @@ def test_dropout_is_trained_with_and_not_kept() -> None:
 )
 def test_what_cannot_be_trained_is_refused_in_words(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(RecipeInvalid, match=words):
-        pretrain_recipe("starter-cpu").with_changes(**changes)
+        NETWORK_RECIPES["starter-cpu"].with_changes(**changes)
 
 
 def test_the_decks_heads_do_not_fit_a_backbone_of_any_size() -> None:
-    one = pretrain_recipe("starter-cpu")
+    one = NETWORK_RECIPES["starter-cpu"]
     record = {**one.as_json(), "heads": {head.name: head.as_json() for head in classic_heads()}}
     with pytest.raises(RecipeInvalid, match="max_mean"):
-        PretrainRecipe.from_json(record)
+        NetworkRecipe.from_json(record)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +102,9 @@ def test_the_decks_heads_do_not_fit_a_backbone_of_any_size() -> None:
 )
 def test_a_damaged_record_is_no_recipe(damage: dict[str, Any]) -> None:
     with pytest.raises(RecipeInvalid):
-        PretrainRecipe.from_json({**pretrain_recipe("starter-cpu").as_json(), **damage})
+        NetworkRecipe.from_json({**NETWORK_RECIPES["starter-cpu"].as_json(), **damage})
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(RecipeInvalid, match="there are starter-cpu, continue-cpu, starter-gpu"):
-        pretrain_recipe("deluxe")
+        named("deluxe")

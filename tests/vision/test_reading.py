@@ -23,21 +23,21 @@ from vision.errors import BundleIncompatible
 from vision.evaluation.edits import darkened
 from vision.inference.engine import Engine
 from vision.training.folder import settled_readings
-from vision.training.head_recipes import recipe
+from vision.training.head_recipes import HEAD_RECIPES
 from vision.training.head_training import Fitted, fit
 from vision.training.network_recipes import (
+    NETWORK_RECIPES,
     Augmentation,
-    PretrainRecipe,
+    NetworkRecipe,
     PretrainStage,
-    pretrain_recipe,
 )
 from vision.training.network_training import pretrain
 from vision.training.views import RenderViews, draw_views
 
 SOFT = Reading(softness=-3.0)
 BRIGHT = Reading(softness=-3.0, highlights=190.0)
-HEADS = recipe("full").with_changes(heads=["gender"], epochs=1, batch=16, mirror=False)
-WHOLE = pretrain_recipe("starter-cpu").with_changes(
+HEADS = HEAD_RECIPES["full"].with_changes(heads=["gender"], epochs=1, batch=16, mirror=False)
+WHOLE = NETWORK_RECIPES["starter-cpu"].with_changes(
     heads=["gender"], stages=(PretrainStage(48, 1, 8), PretrainStage(64, 1, 8))
 )
 
@@ -236,7 +236,7 @@ def test_heads_half_trained_before_go_on_with_crops_as_they_are(
 
 
 def pretrained(
-    with_recipe: PretrainRecipe, curated: Curated, folder: Path, start: Bundle | None = None
+    with_recipe: NetworkRecipe, curated: Curated, folder: Path, start: Bundle | None = None
 ) -> Fitted:
     return pretrain(
         with_recipe,

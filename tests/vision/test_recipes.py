@@ -8,7 +8,9 @@ import pytest
 from vision.data.selection import POLICIES
 from vision.heads.specs import build_head, classic_heads
 from vision.labels import RACES
-from vision.training.head_recipes import RECIPES, Recipe, RecipeInvalid, recipe
+from vision.training.head_recipes import HEAD_RECIPES, HeadRecipe
+from vision.training.known_recipes import named
+from vision.training.recipes import RecipeInvalid
 
 
 def test_the_decks_age_head_has_the_decks_parameters() -> None:
@@ -23,37 +25,37 @@ def test_the_decks_age_head_has_the_decks_parameters() -> None:
 
 
 def test_classic_trains_the_decks_heads_without_weights_or_mirrors() -> None:
-    classic = recipe("classic")
+    classic = HEAD_RECIPES["classic"]
     assert classic.heads == classic_heads()
     assert (classic.balance, classic.mirror, classic.unfreeze) == (0.0, False, "none")
 
 
 def test_full_knows_all_races_and_ages_as_a_distribution() -> None:
-    heads = {head.name: head for head in recipe("full").heads}
+    heads = {head.name: head for head in HEAD_RECIPES["full"].heads}
     assert heads["race"].labels == RACES
     assert heads["age"].output == "distribution"
-    assert recipe("full").balance > 0
+    assert HEAD_RECIPES["full"].balance > 0
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", HEAD_RECIPES)
 def test_a_recipe_survives_being_written_down(name: str) -> None:
-    written = json.dumps(recipe(name).as_json())
-    assert Recipe.from_json(json.loads(written)) == recipe(name)
+    written = json.dumps(HEAD_RECIPES[name].as_json())
+    assert HeadRecipe.from_json(json.loads(written)) == HEAD_RECIPES[name]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", HEAD_RECIPES)
 def test_a_recipe_names_a_selection_that_exists(name: str) -> None:
-    assert recipe(name).curation in POLICIES
+    assert HEAD_RECIPES[name].curation in POLICIES
 
 
 def test_heads_can_be_chosen_and_numbers_changed() -> None:
-    changed = recipe("classic").with_changes(heads=["age"], epochs=3, seed=7)
+    changed = HEAD_RECIPES["classic"].with_changes(heads=["age"], epochs=3, seed=7)
     assert [head.name for head in changed.heads] == ["age"]
-    assert (changed.epochs, changed.seed, changed.batch) == (3, 7, recipe("classic").batch)
+    assert (changed.epochs, changed.seed, changed.batch) == (3, 7, HEAD_RECIPES["classic"].batch)
 
 
 def test_a_recipe_tells_what_its_training_goes_through() -> None:
-    changed = recipe("full").with_changes(heads=["gender"], unfreeze="block5")
+    changed = HEAD_RECIPES["full"].with_changes(heads=["gender"], unfreeze="block5")
     assert changed.phases == ("features", "gender", "block5", "calibration")
 
 
@@ -73,7 +75,7 @@ def test_a_recipe_tells_what_its_training_goes_through() -> None:
 )
 def test_what_cannot_be_trained_is_refused_in_words(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(RecipeInvalid, match=words):
-        recipe("full").with_changes(**changes)
+        HEAD_RECIPES["full"].with_changes(**changes)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +89,9 @@ def test_what_cannot_be_trained_is_refused_in_words(changes: dict[str, Any], wor
 )
 def test_a_damaged_record_is_no_recipe(damage: dict[str, Any]) -> None:
     with pytest.raises(RecipeInvalid):
-        Recipe.from_json({**recipe("full").as_json(), **damage})
+        HeadRecipe.from_json({**HEAD_RECIPES["full"].as_json(), **damage})
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(RecipeInvalid, match="there are classic, full"):
-        recipe("deluxe")
+        named("deluxe")

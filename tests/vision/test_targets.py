@@ -4,9 +4,9 @@ import pytest
 
 from vision.data.utkface import Labels
 from vision.heads.targets import targets, weighted_head
-from vision.training.head_recipes import recipe
+from vision.training.head_recipes import HEAD_RECIPES
 
-HEADS = {head.name: head for head in recipe("full").heads}
+HEADS = {head.name: head for head in HEAD_RECIPES["full"].heads}
 # Sixteen white men, four white women, and one of "others".
 PEOPLE = [Labels(30, 0, 0)] * 16 + [Labels(30, 1, 0)] * 4 + [Labels(30, 1, 4)]
 

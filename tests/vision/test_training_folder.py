@@ -7,7 +7,7 @@ import pytest
 
 from vision.training.checkpoints import CheckpointUnusable
 from vision.training.folder import claim_folder
-from vision.training.head_recipes import recipe
+from vision.training.head_recipes import HEAD_RECIPES
 
 
 def test_a_kill_while_a_folder_is_claimed_leaves_it_free(
@@ -20,7 +20,7 @@ def test_a_kill_while_a_folder_is_claimed_leaves_it_free(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", killed)
         with pytest.raises(KeyboardInterrupt):
-            claim_folder(tmp_path, recipe("full"), data="some")
-    claim_folder(tmp_path, recipe("full"), data="some")
+            claim_folder(tmp_path, HEAD_RECIPES["full"], data="some")
+    claim_folder(tmp_path, HEAD_RECIPES["full"], data="some")
     with pytest.raises(CheckpointUnusable, match="other images"):
-        claim_folder(tmp_path, recipe("full"), data="others")
+        claim_folder(tmp_path, HEAD_RECIPES["full"], data="others")

@@ -33,8 +33,8 @@ from vision.data.labelled_files import LabelledFiles
 from vision.evaluation.edits import EDITS, darkened
 from vision.evaluation.robustness import Change
 from vision.training import view_ops
-from vision.training.head_recipes import RecipeInvalid
 from vision.training.network_recipes import Augmentation
+from vision.training.recipes import RecipeInvalid
 from vision.training.views import (
     MOST_BLUR,
     MOST_JPEG,

@@ -19,13 +19,13 @@ from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Curated
 from vision.evaluation.evaluate import evaluate
 from vision.inference.engine import Engine
-from vision.training.head_recipes import recipe
+from vision.training.head_recipes import HEAD_RECIPES
 from vision.training.head_training import fit
 from vision.training.progress import Metrics
 
 # So many images and steps, so small, that heads of one layer come close to the best they can be,
 # whatever the seed, the backend and the precision of the backbone.
-RECIPE = recipe("full").with_changes(epochs=30, batch=16, mirror=False, learning_rate=0.03)
+RECIPE = HEAD_RECIPES["full"].with_changes(epochs=30, batch=16, mirror=False, learning_rate=0.03)
 
 TRAIN = 384
 VALIDATION = 32  # whole batches of the engine, so that it compiles one size

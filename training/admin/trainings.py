@@ -16,9 +16,9 @@ from unfold.decorators import action
 from training.exams import gate
 from training.registry.versions import active_version
 from training.reports.learning_curves import epochs_of, learning_curves
-from training.runs import recipe_kinds
 from training.runs.trainings import TrainingRefused, request_training
-from vision.training.head_recipes import RecipeInvalid
+from vision.training.known_recipes import recorded
+from vision.training.recipes import RecipeInvalid
 
 from ..forms import TrainingForm
 from ..models import ModelVersion, Run, RunState, TrainingRun
@@ -167,7 +167,7 @@ def _steps(run: TrainingRun) -> list[Any]:
     if not run.is_open:
         return []
     try:
-        recipe = recipe_kinds.recorded(run.recipe)
+        recipe = recorded(run.recipe)
     except RecipeInvalid:
         return []
     return steps([_FIRST_PHASE, *recipe.phases, *_LAST_PHASES], run.phase)

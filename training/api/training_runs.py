@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from training.models import Dataset, ModelVersion, TrainingRun
-from training.runs import recipe_kinds
 from training.runs.trainings import request_training
 from vision.labels import HEADS
+from vision.training.known_recipes import CHANGEABLE, RECIPES, named
 
 from .pagination import NewestFirst
 from .schema import LOCATION, errors
@@ -85,7 +85,7 @@ class NewTrainingRunSerializer(serializers.Serializer[Any]):
     none (random weights) for a recipe that trains from scratch."""
 
     dataset = serializers.SlugRelatedField(slug_field="name", queryset=Dataset.objects.all())
-    recipe = serializers.ChoiceField(choices=recipe_kinds.NAMES)
+    recipe = serializers.ChoiceField(choices=list(RECIPES))
     trunk = serializers.SlugRelatedField(
         slug_field="name", queryset=ModelVersion.objects.all(), required=False, allow_null=True
     )
@@ -136,10 +136,10 @@ class TrainingRunViewSet(
         asked = NewTrainingRunSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
-        changes = {name: wanted.get(name) for name in recipe_kinds.CHANGEABLE}
+        changes = {name: wanted.get(name) for name in CHANGEABLE}
         run = request_training(
             wanted["dataset"],
-            recipe_kinds.chosen(wanted["recipe"], **changes),
+            named(wanted["recipe"], **changes),
             backbone=wanted.get("trunk"),
             activate=bool(wanted["activate"]),
             even_if_worse=wanted["activate"] == EVEN_IF_WORSE,

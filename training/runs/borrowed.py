@@ -21,7 +21,7 @@ from vision.bundles.bundle import Bundle
 from vision.data.utkface import Curated
 from vision.diskspace import full_disk_in_words, in_words, used_bytes
 from vision.errors import VisionError
-from vision.training.network_recipes import PretrainRecipe
+from vision.training.network_recipes import NetworkRecipe
 
 from .publishing import registered, tested_on
 
@@ -61,7 +61,7 @@ class Packed:
 
 def pack(
     dataset: Dataset,
-    recipe: PretrainRecipe,
+    recipe: NetworkRecipe,
     folder: Path,
     terms: Terms,
     on_progress: OnProgress,
@@ -102,7 +102,7 @@ def pack(
 
 def _fill(
     folder: Path,
-    recipe: PretrainRecipe,
+    recipe: NetworkRecipe,
     curated: Curated,
     terms: Terms,
     *,

@@ -33,9 +33,10 @@ from vision.data.utkface import Curated, Example
 from vision.diskspace import full_disk_in_words
 from vision.evaluation.evaluate import score
 from vision.evaluation.scores import Scores
+from vision.training.known_recipes import recorded
+from vision.training.recipes import Workplace
 from vision.types import FaceAttributes
 
-from . import recipe_kinds
 from .training_log import TrainingLog
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
     The version is there whole, and the run's, from one moment to the next. Raises kinds of
     VisionError, and what the log raises. Imports TensorFlow.
     """
-    recipe = recipe_kinds.recorded(run.recipe)
+    recipe = recorded(run.recipe)
     lineage.bring_up_to_date(log.progress)
     exam = settled_exam(run.dataset)
     curated = _images_of(run, recipe.curation)
@@ -65,7 +66,8 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
         f"{len(curated.validation)} to validate, {len(curated.test)} to test."
     )
     backbone = load_bundle(bundle_path(run.backbone)) if run.backbone else None
-    fitted = recipe_kinds.carry_out(recipe, backbone, curated, folder, log)
+    workplace = Workplace(folder, settings.FEATURE_ROOT, settings.FEATURE_BYTES)
+    fitted = recipe.train(backbone, curated, workplace, log)
     untested = Bundle(
         {**fitted.manifest, "training": _training(run, backbone, fitted)},
         fitted.tensors,

@@ -21,10 +21,10 @@ from training.models import Dataset, ModelVersion, RunState, TrainingRun
 from training.registry.versions import activate_version, active_version
 from vision.data.selection import NothingLeft
 from vision.diskspace import DiskFull
+from vision.training.recipes import Recipe
 
-from . import recipe_kinds
 from .publishing import make_version
-from .recipe_kinds import AnyRecipe
+from .room import check_room
 from .training_log import Say, TrainingLog, logger
 
 
@@ -36,7 +36,7 @@ class TrainingRefused(RunRefused):
 
 def request_training(
     dataset: Dataset,
-    recipe: AnyRecipe,
+    recipe: Recipe,
     *,
     backbone: ModelVersion | None,
     activate: bool,
@@ -65,7 +65,7 @@ def request_training(
 
 def create_training(
     dataset: Dataset,
-    recipe: AnyRecipe,
+    recipe: Recipe,
     *,
     backbone: ModelVersion | None,
     activate: bool,
@@ -74,7 +74,7 @@ def create_training(
 ) -> TrainingRun:
     """The waiting run of a training, which no worker is told of. Raises TrainingRefused."""
     lifecycle.interrupt_lost(TrainingRun, timezone.now())
-    if recipe_kinds.needs_backbone(recipe):
+    if recipe.needs_backbone:
         backbone = backbone or active_version()
         if backbone is None:
             raise TrainingRefused(
@@ -92,10 +92,10 @@ def create_training(
         )
 
 
-def _check_means(dataset: Dataset, recipe: AnyRecipe, backbone: ModelVersion | None) -> None:
+def _check_means(dataset: Dataset, recipe: Recipe, backbone: ModelVersion | None) -> None:
     try:
         curated = curations.curated(dataset, recipe.curation)
-        recipe_kinds.check_room(recipe, backbone.manifest["input_size"] if backbone else 0, curated)
+        check_room(recipe, backbone.manifest["input_size"] if backbone else 0, curated)
     except (NothingLeft, DiskFull) as error:
         raise TrainingRefused(str(error)) from error
 

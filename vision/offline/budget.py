@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from vision.training.network_recipes import PretrainRecipe
+from vision.training.network_recipes import NetworkRecipe
 
 from ..training.progress import FitProgress
 
@@ -15,7 +15,7 @@ _MOST_EPOCHS = 500  # that a stage may have
 _LAST_WRITES = 3.0  # seconds
 
 OnProgress = Callable[[FitProgress], None]
-Train = Callable[[PretrainRecipe, OnProgress], object]
+Train = Callable[[NetworkRecipe, OnProgress], object]
 """Trains by a recipe from the beginning."""
 
 
@@ -31,7 +31,7 @@ class Pace:
 
 
 def measure(
-    recipe: PretrainRecipe, train: Train, *, seconds: float, give_up_at: float
+    recipe: NetworkRecipe, train: Train, *, seconds: float, give_up_at: float
 ) -> list[Pace]:
     """The pace of every stage of a recipe, by training each for some `seconds`.
 
@@ -46,7 +46,7 @@ def measure(
     return paces
 
 
-def fitted_to(recipe: PretrainRecipe, paces: Sequence[Pace], seconds: float) -> PretrainRecipe:
+def fitted_to(recipe: NetworkRecipe, paces: Sequence[Pace], seconds: float) -> NetworkRecipe:
     """The recipe with as many epochs as fit into `seconds`, the proportions of its stages kept;
     at least one of each."""
     pairs = list(zip(recipe.stages, paces, strict=True))
@@ -60,7 +60,7 @@ def fitted_to(recipe: PretrainRecipe, paces: Sequence[Pace], seconds: float) -> 
     return recipe.with_changes(stages=stages)
 
 
-def reserve(recipe: PretrainRecipe, pace: Pace, train: int, validation: int) -> float:
+def reserve(recipe: NetworkRecipe, pace: Pace, train: int, validation: int) -> float:
     """Seconds that the last stage needs after its last step: two steps that were under way, a
     validation of so many images (here as dear as training on them), and what is written."""
     if math.isinf(pace.epoch):

@@ -22,7 +22,7 @@ from PIL import Image as Pillow
 
 from vision.data.crop_files import read_example
 from vision.data.utkface import Curated, Example, Labels
-from vision.training.network_recipes import PretrainRecipe
+from vision.training.network_recipes import NetworkRecipe
 
 from ..errors import VisionError
 from ..types import Image
@@ -45,7 +45,7 @@ class Parcel:
     """A verified parcel. Examples of `curated` have no files, and their number for a digest;
     `about` is `parcel.json`, `fingerprint` its SHA-256."""
 
-    recipe: PretrainRecipe
+    recipe: NetworkRecipe
     curated: Curated
     about: Mapping[str, Any]
     fingerprint: str
@@ -86,7 +86,7 @@ def _encoded(example: Example, side: int, quality: int) -> bytes:
 
 def write_parcel(
     folder: Path,
-    recipe: PretrainRecipe,
+    recipe: NetworkRecipe,
     curated: Curated,
     images: Sequence[bytes],
     *,
@@ -154,7 +154,7 @@ def open_parcel(folders: Sequence[Path]) -> Parcel:
     crops = b"".join(files[name].read_bytes() for name in sorted(files) if name in _CROPS)
     ends = [0, *accumulate(listed["bytes"])]
     return Parcel(
-        PretrainRecipe.from_json(about["recipe"]),
+        NetworkRecipe.from_json(about["recipe"]),
         _curated(listed, about["data"]),
         about,
         fingerprint,

@@ -13,7 +13,7 @@ import keras
 from vision.bundles.bundle import Bundle
 from vision.caches.crops import decode_crops
 from vision.durable_files import replace_durably
-from vision.training.network_recipes import PretrainRecipe
+from vision.training.network_recipes import NetworkRecipe
 from vision.training.network_training import train_network
 
 from ..training.progress import FitProgress, Metrics
@@ -67,7 +67,7 @@ def _decode(parcel: Parcel, work: Path, tell: Say) -> None:
     tell(f"Crops decoded in {time.monotonic() - begun:.1f} s.")
 
 
-def _plan(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[PretrainRecipe, float]:
+def _plan(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[NetworkRecipe, float]:
     """The recipe with the epochs that fit, and the seconds to keep for what follows the last
     step; found out once, then kept.
 
@@ -81,7 +81,7 @@ def _plan(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[Pretrain
     record, spare, *others = json.loads(file.read_text())  # before, the last two were one number
     if not (work / _VALIDATED).exists():
         spare += sum(others)
-    recipe = PretrainRecipe.from_json(record)
+    recipe = NetworkRecipe.from_json(record)
     tell(
         "The plan: " + ", ".join(f"{name}: {s.epochs} epochs" for name, s in recipe.named_stages())
     )
@@ -90,12 +90,12 @@ def _plan(parcel: Parcel, work: Path, clock: Clock, tell: Say) -> tuple[Pretrain
 
 def _measured(
     parcel: Parcel, work: Path, clock: Clock, tell: Say
-) -> tuple[PretrainRecipe, float, float]:
+) -> tuple[NetworkRecipe, float, float]:
     """The recipe with the epochs that fit; seconds to keep at the end, and for the first validation
     beside."""
     recipe, curated = parcel.recipe, parcel.curated
 
-    def train(tried: PretrainRecipe, on_progress: Callable[[FitProgress], None]) -> None:
+    def train(tried: NetworkRecipe, on_progress: Callable[[FitProgress], None]) -> None:
         decode_crops(curated, tried.decoded_side, work, _unheard, parcel.read)
         with tempfile.TemporaryDirectory(dir=work) as scratch:
             train_network(
@@ -125,7 +125,7 @@ class _Watcher:
     def __init__(
         self,
         folder: ResultFolder,
-        recipe: PretrainRecipe,
+        recipe: NetworkRecipe,
         clock: Clock,
         tell: Say,
         validated: Path,

@@ -1,9 +1,12 @@
 """How much disk a training will need, told before it starts and without TensorFlow."""
 
+from typing import TYPE_CHECKING
+
 from vision.heads.specs import HeadSpec
 
-from .head_recipes import Recipe
-from .network_recipes import PretrainRecipe
+if TYPE_CHECKING:
+    from .head_recipes import HeadRecipe
+    from .network_recipes import NetworkRecipe
 
 _CHANNELS = 512  # of pool4 and pool5
 _HALF, _FLOAT = 2, 4  # bytes
@@ -15,7 +18,7 @@ _COPIES = 4
 _PRETRAIN_COPIES = 5
 
 
-def feature_bytes(recipe: Recipe, input_size: int, trained: int, validated: int) -> int:
+def feature_bytes(recipe: "HeadRecipe", input_size: int, trained: int, validated: int) -> int:
     """What the features of so many images come to, all views and cuts of the recipe together."""
     strides = (32,) if recipe.unfreeze == "none" else (32, 16)
     positions = sum((input_size // stride) ** 2 for stride in strides)
@@ -23,7 +26,7 @@ def feature_bytes(recipe: Recipe, input_size: int, trained: int, validated: int)
     return rows * positions * _CHANNELS * _HALF
 
 
-def checkpoint_bytes(recipe: Recipe, input_size: int) -> int:
+def checkpoint_bytes(recipe: "HeadRecipe", input_size: int) -> int:
     """At most: every stage's checkpoint, the largest of them written anew, and the bundle."""
     stages = [_weights(head, input_size) for head in recipe.heads]
     heads = sum(stages)
@@ -33,7 +36,7 @@ def checkpoint_bytes(recipe: Recipe, input_size: int) -> int:
     return _FLOAT * (checkpoints + _BACKBONE + heads)
 
 
-def pretrain_bytes(recipe: PretrainRecipe, images: int) -> int:
+def network_bytes(recipe: "NetworkRecipe", images: int) -> int:
     """At most: the decoded crops, a checkpoint that is written anew, and the bundle."""
     network = _BACKBONE + sum(_weights(head, recipe.input_size) for head in recipe.heads)
     return 3 * recipe.decoded_side**2 * images + _FLOAT * network * (2 * _PRETRAIN_COPIES + 1)

@@ -9,10 +9,10 @@ from vision.durable_files import replace_durably
 
 from ..diskspace import full_disk_in_words
 from .checkpoints import CheckpointUnusable
-from .head_recipes import AnyRecipe, RecipeInvalid
+from .recipes import Recipe, RecipeInvalid
 
 
-def claim_folder(folder: Path, recipe: AnyRecipe, **others: str) -> None:
+def claim_folder(folder: Path, recipe: Recipe, **others: str) -> None:
     """Make a folder the one of a training, told from all others by its recipe and `others`.
 
     Raises CheckpointUnusable where it is that of another training already; DiskFull.
@@ -30,7 +30,7 @@ def claim_folder(folder: Path, recipe: AnyRecipe, **others: str) -> None:
         )
 
 
-def _is_of(file: Path, recipe: AnyRecipe, others: dict[str, str]) -> bool:
+def _is_of(file: Path, recipe: Recipe, others: dict[str, str]) -> bool:
     """The recipe is read first: a version of before may have written it in other words."""
     try:
         claimed = json.loads(file.read_text())

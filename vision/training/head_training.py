@@ -34,7 +34,7 @@ from vision.heads.targets import Targets, targets, weighted_head
 from .batches import FeatureBatches, FeatureRows, Order
 from .determinism import seed_everything
 from .folder import claim_folder, settled_readings
-from .head_recipes import Recipe
+from .head_recipes import HeadRecipe
 from .optimizer import build_optimizer
 from .progress import FitProgress, Metrics, validation_figures, validation_metrics
 from .trainer import Objective, Phase, Trainer
@@ -60,7 +60,7 @@ class Fitted:
 
 
 def fit(
-    recipe: Recipe,
+    recipe: HeadRecipe,
     backbone: Bundle,
     curated: Curated,
     *,
@@ -106,7 +106,7 @@ class _Job:
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: HeadRecipe,
         backbone: Bundle,
         curated: Curated,
         folder: Path,

@@ -1,22 +1,31 @@
 """How a backbone is trained from scratch: records like those of `head_recipes`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vision.bundles.bundle import Bundle
+from vision.data.utkface import Curated
 from vision.heads.losses import AGE_SIGMA
 from vision.heads.specs import HeadSpec
 
-from .head_recipes import (
+from .disk_estimate import network_bytes
+from .head_recipes import full_heads
+from .recipes import (
+    DiskEstimate,
     Limits,
     RecipeInvalid,
+    Workplace,
     changed,
     check_heads,
     check_numbers,
-    full_heads,
     read_heads,
     unreadable_in_words,
 )
+
+if TYPE_CHECKING:
+    from .head_training import Fitted
+    from .progress import FitProgress
 
 _MARGIN = 1.15  # of decoded crops over the largest input
 _SMALLEST_INPUT, _LARGEST_INPUT = 48, 512  # the least is keras-vggface's own limit
@@ -109,10 +118,10 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class PretrainRecipe:
+class NetworkRecipe:
     """One way to train a backbone together with its heads.
 
-    `curation` names the selection of images it is meant for (`vision.data.selection.RECIPES`).
+    `curation` names the selection of images it is meant for (`vision.data.selection.POLICIES`).
     `stages` follow one another, the last at the size of the model. Adam's rate rises to
     `learning_rate` over the share `warm_up` of all steps and falls to nothing by a cosine;
     `weight_decay` is decoupled and spares biases and normalisation. What is kept is an average of
@@ -163,8 +172,8 @@ class PretrainRecipe:
         return tuple(dict.fromkeys(stage.size for stage in self.stages))
 
     @property
-    def goes_on(self) -> bool:
-        """Whether it makes no sense from random weights: some of those it has would stay."""
+    def needs_backbone(self) -> bool:
+        """Where it freezes blocks: from random weights that would make no sense."""
         return self.frozen_blocks > 0
 
     @property
@@ -183,6 +192,29 @@ class PretrainRecipe:
         """What a training goes through, in order."""
         return ("crops", *(name for name, _ in self.named_stages()), "calibration")
 
+    def disk_estimate(self, input_size: int, trained: int, validated: int) -> DiskEstimate:  # noqa: ARG002
+        return DiskEstimate(0, network_bytes(self, trained + validated))
+
+    def train(
+        self,
+        backbone: Bundle | None,
+        curated: Curated,
+        workplace: Workplace,
+        on_progress: "Callable[[FitProgress], None]",
+    ) -> "Fitted":
+        from .network_training import pretrain
+
+        folder = workplace.folder
+        # Decoded in a minute, the crops need not outlive the run.
+        return pretrain(
+            self,
+            curated,
+            start=backbone,
+            cache=folder / "crops",
+            folder=folder,
+            on_progress=on_progress,
+        )
+
     def named_stages(self) -> Iterator[tuple[str, PretrainStage]]:
         """The stages with the names of their phases."""
         for number, stage in enumerate(self.stages, start=1):
@@ -200,7 +232,7 @@ class PretrainRecipe:
         }
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "PretrainRecipe":
+    def from_json(cls, record: Mapping[str, Any]) -> "NetworkRecipe":
         """Raises RecipeInvalid where the record is no recipe of this version of FaceRoute."""
         known = {key: value for key, value in record.items() if key not in _NOT_FIELDS}
         with unreadable_in_words(cls, known):
@@ -211,7 +243,7 @@ class PretrainRecipe:
 
     def with_changes(
         self, *, heads: Sequence[str] | None = None, **changes: Any
-    ) -> "PretrainRecipe":
+    ) -> "NetworkRecipe":
         """The recipe with some fields changed, and only the named ones of its heads.
 
         Raises RecipeInvalid for a value out of range, a field or a head it does not have.
@@ -219,7 +251,7 @@ class PretrainRecipe:
         return changed(self, heads, changes)
 
 
-def is_pretraining(record: Mapping[str, Any]) -> bool:
+def is_of_network(record: Mapping[str, Any]) -> bool:
     """Whether a recipe's record, as a run keeps it, is one of this module."""
     return record.get("kind") == "pretrain"
 
@@ -233,13 +265,13 @@ def _check_stages(stages: Sequence[PretrainStage]) -> None:
 
 # For two CPU cores with bfloat16 and an evening; for a GPU and its minutes, which `vision.offline`
 # fits the epochs to. docs/starter-model.md.
-STARTER_CPU = PretrainRecipe(
+STARTER_CPU = NetworkRecipe(
     name="starter-cpu",
     curation="full",
     heads=full_heads(),
     stages=(PretrainStage(64, 8, 64), PretrainStage(96, 5, 48)),
 )
-STARTER_GPU = PretrainRecipe(
+STARTER_GPU = NetworkRecipe(
     name="starter-gpu",
     curation="full",
     heads=full_heads(),
@@ -251,7 +283,7 @@ STARTER_GPU = PretrainRecipe(
 )
 # Goes on from a version, with views near to what is served: harder ones leave it underfitted. That
 # the first block stays saves a fifth of a step's time.
-CONTINUE_CPU = PretrainRecipe(
+CONTINUE_CPU = NetworkRecipe(
     name="continue-cpu",
     curation="full",
     heads=full_heads(),
@@ -276,15 +308,6 @@ CONTINUE_CPU = PretrainRecipe(
     ),
     frozen_blocks=1,
 )
-PRETRAIN_RECIPES: dict[str, PretrainRecipe] = {
+NETWORK_RECIPES: dict[str, NetworkRecipe] = {
     recipe.name: recipe for recipe in (STARTER_CPU, CONTINUE_CPU, STARTER_GPU)
 }
-
-
-def pretrain_recipe(name: str) -> PretrainRecipe:
-    """A recipe by its name. Raises RecipeInvalid for one that does not exist."""
-    try:
-        return PRETRAIN_RECIPES[name]
-    except KeyError:
-        known = ", ".join(PRETRAIN_RECIPES)
-        raise RecipeInvalid(f"There is no recipe “{name}”; there are {known}.") from None

@@ -30,7 +30,7 @@ from .calibrating import calibrated_bundle
 from .determinism import seed_everything
 from .folder import claim_folder, settled_readings
 from .head_training import Fitted
-from .network_recipes import Augmentation, PretrainRecipe, PretrainStage
+from .network_recipes import Augmentation, NetworkRecipe, PretrainStage
 from .optimizer import build_optimizer
 from .progress import FitProgress, Metrics, validation_metrics
 from .trainer import Objective, Phase, Trainer
@@ -65,7 +65,7 @@ class Trained:
 
 
 def pretrain(
-    recipe: PretrainRecipe,
+    recipe: NetworkRecipe,
     curated: Curated,
     *,
     start: Bundle | None,
@@ -92,7 +92,7 @@ def pretrain(
 
 
 def train_network(
-    recipe: PretrainRecipe,
+    recipe: NetworkRecipe,
     curated: Curated,
     *,
     start: Bundle | None,
@@ -119,7 +119,7 @@ def train_network(
     ExampleUnreadable, NothingToLearn, TooFewImages, LossDiverged, CheckpointUnusable and other
     kinds of VisionError.
     """
-    if start is None and recipe.goes_on:
+    if start is None and recipe.needs_backbone:
         raise ValueError(f"The recipe {recipe.name} needs weights to go on from.")
     claim_folder(
         folder,
@@ -141,7 +141,7 @@ def train_network(
 class _Job:
     """One training: what it is given, and the network that it trains."""
 
-    def __init__(self, recipe: PretrainRecipe, crops: Crops, folder: Path) -> None:
+    def __init__(self, recipe: NetworkRecipe, crops: Crops, folder: Path) -> None:
         self._recipe = recipe
         self._crops = crops
         self._readings = settled_readings(folder, recipe.sizes, partial(_measured, crops))
@@ -275,7 +275,7 @@ def _measured(crops: Crops, size: int) -> Reading:
     return measured(whole(crops.train[sample(len(crops.train))], size))
 
 
-def _objective(recipe: PretrainRecipe) -> Objective:
+def _objective(recipe: NetworkRecipe) -> Objective:
     """Errors are told in decades and shares of wrong answers, weighted as the losses are."""
     losses = {
         spec.name: blended(head_loss(spec, smoothing=recipe.smoothing, age_sigma=recipe.age_sigma))

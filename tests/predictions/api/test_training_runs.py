@@ -13,7 +13,7 @@ from tests.training.trainable import quick, small_dataset, small_version
 from tests.training.training_runs import training_run
 from training.models import Dataset, RunState, TrainingRun
 from training.runs.trainings import execute, take
-from vision.training.head_recipes import recipe
+from vision.training.head_recipes import HEAD_RECIPES
 
 # Committed as in life: the run's heart beats on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +58,9 @@ def test_what_is_asked_for_is_what_waits(administrator_api: APIClient, ready: No
     response = ask(administrator_api, heads=["age", "race"], activate=True, **changes)
     assert response.status_code == 202
     run = TrainingRun.objects.get()
-    assert run.recipe == recipe("full").with_changes(heads=["age", "race"], **changes).as_json()
+    assert (
+        run.recipe == HEAD_RECIPES["full"].with_changes(heads=["age", "race"], **changes).as_json()
+    )
     assert run.activate
     assert run.requested_by == User.objects.get(username="boss")
     assert response["Location"].endswith(f"{RUNS}{run.pk}/")
@@ -117,7 +119,10 @@ def test_a_run_whose_version_waits_says_so(administrator_api: APIClient, ready: 
 def test_what_is_left_out_is_as_the_recipe_has_it(
     administrator_api: APIClient, ready: None
 ) -> None:
-    assert ask(administrator_api, recipe="classic").json()["recipe"] == recipe("classic").as_json()
+    assert (
+        ask(administrator_api, recipe="classic").json()["recipe"]
+        == HEAD_RECIPES["classic"].as_json()
+    )
 
 
 def test_a_whole_network_can_be_asked_for(administrator_api: APIClient, ready: None) -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from vision.offline import budget
 from vision.offline.budget import Pace, first_validation, fitted_to, measure, reserve
-from vision.training.network_recipes import PretrainRecipe, PretrainStage, pretrain_recipe
+from vision.training.network_recipes import NETWORK_RECIPES, NetworkRecipe, PretrainStage
 from vision.training.progress import FitProgress
 
-ONE = pretrain_recipe("starter-gpu").with_changes(stages=(PretrainStage(64, 10, 16),))
+ONE = NETWORK_RECIPES["starter-gpu"].with_changes(stages=(PretrainStage(64, 10, 16),))
 TWO = ONE.with_changes(stages=(PretrainStage(48, 8, 16), PretrainStage(64, 4, 16)))
 STEPS = 5  # of an epoch
 METRICS = {"age": {"validation_mae": 5.0}}
@@ -41,7 +41,7 @@ def trains(
 ) -> Callable[..., None]:
     """A training that lets time pass instead."""
 
-    def train(recipe: PretrainRecipe, on_progress: Callable[[FitProgress], None]) -> None:
+    def train(recipe: NetworkRecipe, on_progress: Callable[[FitProgress], None]) -> None:
         (stage,) = recipe.stages
         for number in range(stage.epochs * STEPS):
             clock.sleep(compiling if number == 0 else step)
@@ -92,7 +92,7 @@ def test_what_makes_no_second_step_in_time_has_no_pace(clock: Clock) -> None:
     ],
 )
 def test_epochs_fill_the_time_in_the_proportions_of_the_recipe(
-    recipe: PretrainRecipe, paces: list[Pace], epochs: list[int]
+    recipe: NetworkRecipe, paces: list[Pace], epochs: list[int]
 ) -> None:
     assert [stage.epochs for stage in fitted_to(recipe, paces, 100).stages] == epochs
 

@@ -18,9 +18,9 @@ from vision.offline.parcel import (
     second_folder,
     write_parcel,
 )
-from vision.training.network_recipes import pretrain_recipe
+from vision.training.network_recipes import NETWORK_RECIPES
 
-RECIPE = pretrain_recipe("starter-gpu")
+RECIPE = NETWORK_RECIPES["starter-gpu"]
 SIDE = 55
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from training.jobs.progress_line import ProgressLine
-from training.runs import recipe_kinds
 from training.runs.borrowed import Packed, Terms, pack
 from vision.diskspace import in_words
 from vision.errors import VisionError
-from vision.training.network_recipes import PRETRAIN_RECIPES, PretrainRecipe
+from vision.training.known_recipes import named
+from vision.training.network_recipes import NETWORK_RECIPES, NetworkRecipe
 
 from ._database import ready_database
 from ._training import named_dataset
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        from_scratch = [name for name, one in PRETRAIN_RECIPES.items() if not one.goes_on]
+        from_scratch = [name for name, one in NETWORK_RECIPES.items() if not one.needs_backbone]
         parser.add_argument("folder", type=Path, help="The parcel's folder, which is made.")
         parser.add_argument("--recipe", choices=from_scratch, required=True)
         parser.add_argument("--dataset", help="Its name; the newest if not given.")
@@ -81,10 +81,10 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(_report(packed)) if options["json"] else _in_words(packed))
 
 
-def _recipe(options: dict[str, Any]) -> PretrainRecipe:
+def _recipe(options: dict[str, Any]) -> NetworkRecipe:
     """Raises RecipeInvalid."""
-    recipe = recipe_kinds.chosen(options["recipe"], seed=options["seed"])
-    if not isinstance(recipe, PretrainRecipe):
+    recipe = named(options["recipe"], seed=options["seed"])
+    if not isinstance(recipe, NetworkRecipe):
         raise CommandError(f"{recipe.name} trains no whole network.")
     wanted = {key: options[key] for key in ("size", "batch") if options[key] is not None}
     return recipe.with_changes(stages=tuple(one._replace(**wanted) for one in recipe.stages))

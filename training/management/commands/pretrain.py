@@ -4,13 +4,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from training.models import Dataset, TrainingRun
-from training.runs import recipe_kinds
 from training.runs.trainings import create_training
-from vision.training.network_recipes import PRETRAIN_RECIPES
+from vision.training.known_recipes import named
+from vision.training.network_recipes import NETWORK_RECIPES
 
 from ._training import TrainingCommand, activation, named_version
 
-_GO_ON = ", ".join(name for name, recipe in PRETRAIN_RECIPES.items() if recipe.goes_on)
+_GO_ON = ", ".join(name for name, recipe in NETWORK_RECIPES.items() if recipe.needs_backbone)
 
 
 class Command(TrainingCommand):
@@ -19,7 +19,7 @@ class Command(TrainingCommand):
         "CPU; whatever cuts it off, it goes on with --resume."
     )
 
-    choices = PRETRAIN_RECIPES
+    choices = NETWORK_RECIPES
     changeable = ("start", "seed")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,6 +33,6 @@ class Command(TrainingCommand):
         parser.add_argument("--seed", type=int)
 
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
-        recipe = recipe_kinds.chosen(options["recipe"], seed=options["seed"])
+        recipe = named(options["recipe"], seed=options["seed"])
         backbone = named_version(options["start"])
         return create_training(dataset, recipe, backbone=backbone, user=None, **activation(options))

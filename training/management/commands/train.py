@@ -7,9 +7,9 @@ from django.core.management import call_command
 
 from training.models import Dataset, TrainingRun
 from training.registry.versions import active_version
-from training.runs import recipe_kinds
 from training.runs.trainings import create_training
-from vision.training.head_recipes import RECIPES
+from vision.training.head_recipes import HEAD_RECIPES
+from vision.training.known_recipes import CHANGEABLE, named
 
 from ._training import TrainingCommand, activation, named_version
 
@@ -17,8 +17,8 @@ from ._training import TrainingCommand, activation, named_version
 class Command(TrainingCommand):
     help = "Train heads by a recipe and make a model version of them, as the admin's button does."
 
-    choices = RECIPES
-    changeable = (*recipe_kinds.CHANGEABLE, "model")
+    choices = HEAD_RECIPES
+    changeable = (*CHANGEABLE, "model")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -30,8 +30,8 @@ class Command(TrainingCommand):
         parser.add_argument("--model", help="The version to take the backbone from.")
 
     def create(self, dataset: Dataset, options: dict[str, Any]) -> TrainingRun:
-        changes = {name: options[name] for name in recipe_kinds.CHANGEABLE}
-        recipe = recipe_kinds.chosen(options["recipe"], **changes)
+        changes = {name: options[name] for name in CHANGEABLE}
+        recipe = named(options["recipe"], **changes)
         backbone = named_version(options["model"])
         if backbone is None and active_version() is None:
             call_command("register_starter", stdout=self.stderr)

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Names as the field has them: backbone, override, label issue, selection policy."""
 
-    dependencies = [("training", "0011_doubts_by_label")]
+    dependencies = [("training", "0013_curations_anew")]
 
     operations = [
         migrations.RemoveIndex("doubt", "doubt_by_label"),

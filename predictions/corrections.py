@@ -71,9 +71,10 @@ def correct(face: Face, labels: Mapping[str, int | None]) -> Correction:
         photo = Photo.objects.select_for_update().filter(pk=face.prediction.photo_id)
         list(photo.values_list("pk"))
         if former := Correction.objects.select_for_update().filter(face=face).first():
-            datasets.withdraw([name_of(former)])
+            withdraw([former])
         said = {**labels, "consented_at": timezone.now()}
-        unreviewed = {"review": Review.PENDING, "reviewed_by": None, "reviewed_at": None}
+        unreviewed: dict[str, Any] = {"review": Review.PENDING, "reviewed_by": None, "digest": ""}
+        unreviewed["reviewed_at"] = None
         correction, _new = Correction.objects.update_or_create(
             face=Face.objects.get(pk=face.pk), defaults={**said, **unreviewed}
         )
@@ -85,6 +86,13 @@ def take_back(face: Face) -> None:
     Correction.objects.filter(face=face).delete()
 
 
+def withdraw(gone: Iterable[Correction]) -> None:
+    """Take corrections out of datasets; to be called before they change or go."""
+    rows = list(gone)
+    digests = [one.digest for one in rows if one.digest]
+    datasets.withdraw([name_of(one) for one in rows], digests)
+
+
 def review(chosen: QuerySet[Correction], verdict: Review, user: Any) -> int:
     """Record what an administrator makes of corrections; how many there are.
 
@@ -93,7 +101,7 @@ def review(chosen: QuerySet[Correction], verdict: Review, user: Any) -> int:
     with transaction.atomic():
         if verdict != Review.ACCEPTED:
             before = chosen.order_by("pk").filter(review=Review.ACCEPTED)
-            datasets.withdraw([name_of(one) for one in before.select_for_update(of=("self",))])
+            withdraw(before.select_for_update(of=("self",)))
         return chosen.order_by().update(
             review=verdict, reviewed_by=user, reviewed_at=timezone.now()
         )

@@ -1,5 +1,6 @@
 """Accepted corrections in datasets: given to be learnt from, and taken out when they are gone."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from django.contrib.auth.models import User
@@ -9,7 +10,7 @@ from django.dispatch import receiver
 from training.datasets import corrections as datasets
 from vision.data.labelled_files import LabelledFile
 
-from .corrections import key_of, labelled_files, name_of, sender_of, usable
+from .corrections import key_of, labelled_files, name_of, sender_of, usable, withdraw
 from .models import Correction
 
 
@@ -24,8 +25,12 @@ class AcceptedCorrections:
 
     def hold(self, files: Sequence[LabelledFile]) -> Iterable[LabelledFile]:
         keys = [key_of(file.name) for file in files]
-        standing = {name_of(one) for one in usable().select_for_update().filter(pk__in=keys)}
-        return [file for file in files if file.name in standing]
+        standing = {name_of(one): one for one in usable().select_for_update().filter(pk__in=keys)}
+        held = [file for file in files if file.name in standing]
+        for file in held:
+            standing[file.name].digest = hashlib.sha256(file.data).hexdigest()
+        Correction.objects.bulk_update(standing.values(), ["digest"])
+        return held
 
 
 def now_sent_by(account: User) -> None:
@@ -42,4 +47,4 @@ def now_sent_by(account: User) -> None:
 @receiver(post_delete, sender=Correction)
 def _withdraw_with_row(instance: Correction, **_: object) -> None:
     """However a correction goes (taken back, with its photo or its account), datasets lose it."""
-    datasets.withdraw([name_of(instance)])
+    withdraw([instance])

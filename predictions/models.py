@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from training.models import GenderLabel, ModelVersion, RaceLabel
+from vision.crops.quality import WITHHELD
 from vision.labels import OLDEST_AGE
 
 
@@ -170,6 +171,18 @@ class Face(models.Model):
         stored: dict[str, Any] | None = getattr(self, head)
         return stored if head in settings.HEADS else None
 
+    @property
+    def is_withheld(self) -> bool:
+        """Whether the photo cannot tell anything of it, so that nothing was estimated."""
+        warnings = self.quality["warnings"] if self.quality else ()
+        return not WITHHELD.isdisjoint(warnings)
+
+    @property
+    def may_be_corrected(self) -> bool:
+        """Whether its sender is asked what is right: not where there is nothing to see. What was
+        said of it before can still be changed and taken back."""
+        return not self.is_withheld or hasattr(self, "correction")
+
 
 class Review(models.TextChoices):
     """What administrators made of a correction."""
@@ -202,6 +215,13 @@ class Correction(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
     )
     reviewed_at = models.DateTimeField(_("reviewed at"), null=True, editable=False)
+    digest = models.CharField(
+        "SHA-256",
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="Of the crop that datasets were given, which may be deleted by now.",
+    )
 
     class Meta:
         verbose_name = _("correction")

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from vision.crops.quality import WITHHELD
 from vision.labels import GENDERS, RACES
 
 from .models import Correction, Face, Photo
@@ -78,14 +77,9 @@ class FaceCard:
         if self.age:
             parts.append(_("about %(years)d") % {"years": round(self.age["years"])})
         parts += [str(one.label) for one in (self.gender, self.race) if one]
-        if self._is_withheld:
+        if self.face.is_withheld:
             return _("cannot be told from this photo")
         return ", ".join(parts)
-
-    @property
-    def _is_withheld(self) -> bool:
-        codes = {one["code"] for one in self.quality["warnings"]} if self.quality else set()
-        return not WITHHELD.isdisjoint(codes)
 
 
 @dataclass(frozen=True)

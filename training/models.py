@@ -482,6 +482,12 @@ class ReviewRun(Run):
 class ExamRun(Run):
     """One scoring, on the exam, of all versions that have no outcome there yet."""
 
+    resumed = models.PositiveSmallIntegerField(
+        default=0,
+        editable=False,
+        help_text="How often it went on by itself after its worker was lost.",
+    )
+
     class Meta(Run.Meta):
         verbose_name = _("examination")
         verbose_name_plural = _("examinations")

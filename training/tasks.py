@@ -41,8 +41,11 @@ def trainingrun(pk: int) -> None:
 def sweep() -> None:
     """Show the runs of lost workers as interrupted, and wake workers for those that wait.
 
-    What withdrawn corrections left while a run was going is deleted too.
+    A lost examination goes on by itself. What withdrawn corrections left while a run was going is
+    deleted too.
     """
     corrections.forget_withdrawn()
     if interrupted := lifecycle.sweep(timezone.now()):
         logger.warning("%d runs have lost their worker.", interrupted)
+    if exam_runs.resume_lost():
+        logger.warning("The examination that lost its worker goes on.")

@@ -22,6 +22,8 @@ def correct(request: HttpRequest, pk: UUID, index: int) -> HttpResponse:
     """Keep a correction, or show what is wrong with it."""
     found = own_prediction(request, pk)
     face = get_object_or_404(found.faces, index=index)
+    if not face.may_be_corrected:
+        raise Http404
     form = CorrectionForm(index + 1, request.POST)
     if form.is_valid():
         try:

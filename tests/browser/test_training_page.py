@@ -9,7 +9,9 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import need_chromium, new_page, without_script_errors
+from tests.factories import ModelVersionFactory
 from tests.processes import Stack
+from tests.training.reports import HEADS, made_report
 from tests.training.training_runs import age_epochs, training_run
 from training.models import RunState, TrainingRun
 
@@ -67,3 +69,16 @@ def test_cancelling_asks_first(page: Page) -> None:
     page.click("#cancel-run")
     expect(page.locator("#run")).to_contain_text("Cancelled")
     expect(page.locator("#resume-run")).to_be_visible()
+
+
+def test_tables_of_figures_fit_a_phone(page: Page) -> None:
+    version = ModelVersionFactory.create(report=made_report(), manifest={"heads": HEADS})
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"/admin/training/modelversion/{version.pk}/change/")
+    table = page.locator(".fr-figures").first
+    expect(table.locator("td").first).to_be_visible()
+    beyond = "box => [...box.querySelectorAll('td')].filter(cell =>"
+    beyond += " cell.getBoundingClientRect().right > innerWidth).length"
+    assert table.evaluate(beyond) == 0
+    named = "cell => getComputedStyle(cell, '::before').content"
+    assert table.locator("td").first.evaluate(named) == f'"{version.name}"'

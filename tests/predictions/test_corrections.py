@@ -47,6 +47,12 @@ def face(owner: Owner, photo_bytes: bytes) -> Face:
     return portrait(owner, photo_bytes)
 
 
+def withhold(face: Face) -> None:
+    Face.objects.filter(pk=face.pk).update(
+        age=None, gender=None, race=None, quality={"warnings": ["too_dark"]}
+    )
+
+
 @pytest.fixture
 def browser(client: Client, user: User) -> Client:
     client.force_login(user)
@@ -341,3 +347,21 @@ def test_people_are_told_what_was_left_out(
     call_command("export_corrections", tmp_path)
     words = capsys.readouterr().out
     assert words == "Crops written: 0. Left out, because a label is not said: 1.\n"
+
+
+def test_nobody_is_asked_about_a_face_that_cannot_be_told(browser: Client, face: Face) -> None:
+    withhold(face)
+    answer = browser.post(f"/predictions/{face.prediction_id}/faces/0/correction/", ALL_SAID)
+    assert answer.status_code == 404
+    assert not Correction.objects.exists()
+
+
+def test_what_was_said_of_a_face_before_it_was_withheld_can_be_taken_back(
+    browser: Client, face: Face
+) -> None:
+    correct(face, {"age": 30, "gender": 1, "race": 0})
+    withhold(face)
+    page = browser.get(f"/predictions/{face.prediction_id}/").content.decode()
+    assert "Change it or take it back" in page
+    browser.post(f"/predictions/{face.prediction_id}/faces/0/correction/take-back/")
+    assert not Correction.objects.exists()

@@ -120,6 +120,22 @@ def test_however_a_correction_goes_it_leaves_the_dataset_and_the_disk(
     assert Withdrawal.objects.get().digest == digest
 
 
+def test_a_correction_whose_dataset_is_gone_is_withdrawn_all_the_same(
+    face: Face, dataset: Dataset
+) -> None:
+    """A version may have learnt from it while the dataset was there."""
+    digest = add(dataset).digest
+    dataset.delete()
+    assert not Withdrawal.objects.exists()
+    take_back(face)
+    assert Withdrawal.objects.get().digest == digest
+
+
+def test_a_correction_that_no_dataset_was_given_leaves_no_trace(face: Face) -> None:
+    take_back(face)
+    assert not Withdrawal.objects.exists()
+
+
 def test_what_was_rejected_and_is_accepted_again_is_withdrawn_no_more(
     face: Face, dataset: Dataset, stranger: User
 ) -> None:

@@ -94,7 +94,7 @@ def learnt(dataset: Dataset, recipe: str = "full") -> list[str]:
 
 
 def test_corrections_train_whatever_their_content_would_be_dealt(tmp_path: Path) -> None:
-    dataset = archive(tmp_path, random_files(200))
+    dataset = archive(tmp_path, random_files(400))
     before = held_back(dataset)
     files = [given(n, f"sender {n}") for n in range(60)]
     assert add(dataset, *files) == 60
@@ -122,6 +122,34 @@ def test_one_sender_is_bounded_and_counted_apart(tmp_path: Path) -> None:
     assert figures["learnt"]["full"] == {"images": most + 1, "senders": 2, "most_of_one": most}
 
 
+def test_all_senders_together_are_bounded_evenly(tmp_path: Path) -> None:
+    dataset = archive(tmp_path, random_files(500))
+    brought = sum(split == "train" for _, split in curations.selection(dataset, "full").chosen)
+    most_of_one, most = int(0.01 * brought), int(0.2 * brought)
+    senders = 30
+    assert senders * 2 < most < senders * most_of_one
+    add(dataset, *[given(n, f"sender {n % senders}") for n in range(senders * 6)])
+    chosen = curations.current(dataset)["full"]
+    assert sum(chosen.corrections.values()) == most
+    assert set(chosen.corrections.values()) == {2, 3}
+    [step] = [step for step in chosen.funnel if step["step"] == "corrections"]
+    assert step["reasons"] == {
+        "joint_bound": senders * most_of_one - most,
+        "sender_bound": senders * (6 - most_of_one),
+    }
+    curated = curations.curated(dataset, "full")
+    assert curated.corrections_left_out == step["reasons"]
+    assert curations.curated(dataset, "full").fingerprint == curated.fingerprint
+
+
+def test_undersampling_leaves_the_joint_bound_as_it_is(tmp_path: Path) -> None:
+    dataset = archive(tmp_path, random_files(500))
+    chosen = curations.selection(dataset, "classic").chosen
+    brought = sum(split == "train" for _, split in chosen)
+    add(dataset, *[given(n, f"sender {n}", race=n % 3) for n in range(150)])
+    assert len(learnt(dataset, "classic")) <= int(0.2 * brought)
+
+
 @pytest.mark.parametrize("edit", EDITS)
 def test_a_near_copy_of_a_held_back_image_is_left_out_and_moves_nothing(
     tmp_path: Path, edit: str
@@ -138,10 +166,10 @@ def test_a_near_copy_of_a_held_back_image_is_left_out_and_moves_nothing(
     assert before.items() <= after.items()
     assert [after[digest] for digest in _digests(copies)] == splits
     assert learnt(dataset) == []  # beside one that trains they are near duplicates
-    alone = Dataset.objects.create(name="alone")
-    add(alone, *[given(n, f"s{n}", data) for n, data in enumerate(copies)])
+    other = archive(tmp_path, random_files(400), "other")
+    add(other, *[given(n, f"s{n}", data) for n, data in enumerate(copies)])
     kept = [f"c{n}.jpg" for n, split in enumerate(splits) if split == "train"]
-    assert learnt(alone) == sorted(kept)
+    assert learnt(other) == sorted(kept)
 
 
 def _digests(data: Iterable[bytes]) -> list[str]:

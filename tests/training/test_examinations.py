@@ -12,6 +12,7 @@ from django.utils import timezone
 from tests.factories import ModelVersionFactory
 from tests.training.trainable import quick, small_dataset, small_version
 from tests.training.training_runs import training_run
+from training import tasks
 from training.datasets import curations
 from training.exams import exam_runs
 from training.exams.exam_runs import examine_all, queue_where_due, request_examination
@@ -242,6 +243,35 @@ def test_an_examination_whose_worker_is_lost_is_resumed(before: list[ModelVersio
     run.refresh_from_db()
     assert run.state == RunState.DONE
     assert all(outcomes(version) for version in before)
+
+
+def test_an_examination_whose_worker_is_lost_goes_on_by_itself_but_not_for_ever(
+    before: list[ModelVersion],
+) -> None:
+    assert queue_where_due()
+    run = ExamRun.objects.get()
+    for _ in range(3):
+        assert lifecycle.hold(ExamRun, run.pk)
+        long_ago = timezone.now() - 2 * lifecycle.SILENCE
+        ExamRun.objects.filter(pk=run.pk).update(heartbeat_at=long_ago)
+        tasks.sweep()
+        run.refresh_from_db()
+    assert run.state == RunState.INTERRUPTED  # the third time it waits for somebody
+    tasks.sweep()
+    run.refresh_from_db()
+    assert run.state == RunState.INTERRUPTED
+    assert lifecycle.resume(run)
+    exam_runs.work(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.DONE
+
+
+def test_what_somebody_cancelled_does_not_go_on_by_itself(before: list[ModelVersion]) -> None:
+    run = request_examination(None)
+    lifecycle.cancel(run)
+    tasks.sweep()
+    run.refresh_from_db()
+    assert run.state == RunState.CANCELLED
 
 
 def test_images_of_the_exam_that_are_lost_cost_no_training(

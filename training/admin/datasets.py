@@ -23,7 +23,7 @@ from vision.data.selection import POLICIES
 
 from ..charts import as_csv
 from ..forms import ImportForm
-from ..models import Curation, Dataset
+from ..models import Curation, Dataset, TrainingRun
 from . import galleries
 from .access import for_viewers
 
@@ -65,7 +65,9 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         may delete images, which nobody may one by one."""
         images = sum(dataset.samples.count() for dataset in chosen)
         names = [str(dataset) for dataset in chosen]
-        return names, {_("Images"): images}, set(), []
+        trainings = sum(dataset.trainings.count() for dataset in chosen)
+        counts = {_("Images"): images, str(TrainingRun._meta.verbose_name_plural): trainings}
+        return names, {what: count for what, count in counts.items() if count}, set(), []
 
     def delete_model(self, request: HttpRequest, dataset: Dataset) -> None:
         super().delete_model(request, dataset)

@@ -87,11 +87,15 @@ def samples_of(names: Collection[str]) -> QuerySet[Sample]:
     return Sample.objects.filter(dataset__in=datasets, name__in=names).exclude(sender="")
 
 
-def withdraw(names: Collection[str]) -> int:
-    """Take corrections, by their names, out of all datasets; how many contents that were."""
+def withdraw(names: Collection[str], given: Iterable[str] = ()) -> int:
+    """Take corrections, by their names, out of all datasets; how many contents that were.
+
+    `given`: contents that were theirs in datasets that may be deleted by now. Versions may have
+    learnt from them all the same.
+    """
     with transaction.atomic():
         named = samples_of(names).values_list("digest", flat=True)
-        digests = set(named) - {""}
+        digests = {*named, *given} - {""}
         samples = Sample.objects.filter(digest__in=digests).exclude(sender="")
         datasets = list(Dataset.objects.filter(pk__in=samples.values("dataset")))
         samples.delete()

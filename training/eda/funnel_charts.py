@@ -150,6 +150,7 @@ def _corrections_left_out() -> dict[str, str]:
     return {
         "held_back": _("corrections that show a held-back picture"),
         "sender_bound": _("corrections beyond what one sender may give"),
+        "joint_bound": _("corrections beyond what all senders together may give"),
     }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,6 +17,8 @@ from training.models import Exam, ExamRun, RunState
 from .exam_store import current_exam
 from .examinations import Progress, examine_waiting, waiting
 from .freezing import is_due, settled_exam
+
+_MOST_RESUMED = 2
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,19 @@ def queue_where_due() -> bool:
     if not ExamRun.objects.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).exists():
         ExamRun.objects.create()
     return True
+
+
+def resume_lost() -> bool:
+    """Let the last examination go on where its worker was lost; whether it does.
+
+    Nobody may know of one that an upgrade queued, so it does not wait for a click. What has lost
+    one worker too many would lose the next: that waits for somebody to look.
+    """
+    run = ExamRun.objects.order_by("-pk").first()
+    if run is None or run.state != RunState.INTERRUPTED or run.resumed >= _MOST_RESUMED:
+        return False
+    ExamRun.objects.filter(pk=run.pk).update(resumed=F("resumed") + 1)
+    return lifecycle.resume(run)
 
 
 def work(pk: int) -> None:

@@ -1,6 +1,7 @@
 """What speaks against letting a version serve instead of the one that does now."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -184,8 +185,9 @@ def _in_words(loss: Loss, other: ModelVersion) -> str:
         "old": as_text(loss.old),
         "name": other.name,
         "count": loss.n,
-        "low": as_text(loss.low),
-        "high": as_text(loss.high),
+        # Outwards, so that a bound beyond the margin never reads as the margin itself.
+        "low": as_text(floor(round(loss.low * 1000, 2)) / 1000),
+        "high": as_text(ceil(round(loss.high * 1000, 2)) / 1000),
         "margin": as_text(MARGINS[loss.figure]),
     }
 

@@ -45,6 +45,14 @@ class Comparison:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    @property
+    def lines(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Each row's name and its texts, each with the name of its column, which a narrow screen
+        shows beside it."""
+        return [
+            (name, list(zip(self.columns[1:], texts, strict=True))) for name, *texts in self.rows
+        ]
+
 
 def comparison(version: ModelVersion, serving: ModelVersion | None) -> Comparison:
     """A version's figures beside those of the version that serves and of the deck."""

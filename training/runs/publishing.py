@@ -28,7 +28,7 @@ from training.registry.versions import bundle_path, free_name, register_bundle
 from training.reports.model_cards import model_card
 from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.bundles.trained_on import TrainedOn
-from vision.data.selection import EXAM
+from vision.data.selection import CORRECTIONS_SHARE, EXAM, SENDER_SHARE
 from vision.data.utkface import Curated, Example
 from vision.diskspace import full_disk_in_words
 from vision.evaluation.evaluate import score
@@ -65,6 +65,8 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
         f"{recipe.name} on {run.dataset}: {len(curated.train)} images to learn from, "
         f"{len(curated.validation)} to validate, {len(curated.test)} to test."
     )
+    if words := _corrections_in_words(curated):
+        log.write(words)
     backbone = load_bundle(bundle_path(run.backbone)) if run.backbone else None
     workplace = Workplace(folder, settings.FEATURE_ROOT, settings.FEATURE_BYTES)
     fitted = recipe.train(backbone, curated, workplace, log)
@@ -82,6 +84,26 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
         log.write(f"made the model {version.name}", version=version)
     run.version = version
     return version
+
+
+def _corrections_in_words(curated: Curated) -> str:
+    """How many corrections train and why others do not, for a log; empty without any."""
+    trained, left_out = len(_senders(curated)), curated.corrections_left_out
+    if not trained and not left_out:
+        return ""
+    reasons = {
+        "held_back": "show a held-back picture",
+        "sender_bound": f"are beyond the {SENDER_SHARE:.0%} of one sender",
+        "joint_bound": f"are beyond the {CORRECTIONS_SHARE:.0%} of all senders together",
+    }
+    why = [f"{left_out[reason]} {words}" for reason, words in reasons.items() if reason in left_out]
+    given = trained + sum(left_out.values())
+    return "; ".join([f"{trained} of {given} corrections train", *why]) + "."
+
+
+def _senders(curated: Curated) -> list[str]:
+    """The sender of each correction that trains."""
+    return [example.sender for example in curated.train if example.sender]
 
 
 def _images_of(run: TrainingRun, recipe: str) -> Curated:
@@ -215,7 +237,7 @@ def _refuse_lost(skipped: Mapping[str, int]) -> None:
 def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:
     """Which images, for a manifest: enough to select the same again; of corrections, how many of
     how many senders train."""
-    senders = [example.sender for example in curated.train if example.sender]
+    senders = _senders(curated)
     corrections = {"count": len(senders), "senders": len(set(senders))}
     return {
         "dataset": dataset.name,

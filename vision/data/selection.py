@@ -18,6 +18,9 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 # What one sender's corrections may be of a training, as a share of what archives bring to it. One
 # who is wrong in all of them then adds fewer wrong labels than a labelled archive has anyway.
 SENDER_SHARE = 0.01
+# What all senders' corrections may be together, as a share of the same. Where a third of them is
+# wrong, some 6 % of all labels are, about as many as near copies in an archive contradict.
+CORRECTIONS_SHARE = 0.2
 
 
 class NothingLeft(VisionError):
@@ -115,7 +118,13 @@ class Selection:
             train=tuple(parts["train"]),
             validation=tuple(parts["validation"]),
             test=tuple(parts["test"]),
+            corrections_left_out=self._corrections_left_out,
         )
+
+    @property
+    def _corrections_left_out(self) -> dict[str, int]:
+        reasons = [step.reasons for step in self.funnel if step.step == "corrections"]
+        return reasons[0] if reasons else {}
 
 
 def split_of_bucket(bucket: int) -> Split:
@@ -157,15 +166,15 @@ _CLEANING: dict[str, tuple[Reason, ...]] = {
 def select(policy: SelectionPolicy, candidates: Iterable[Candidate], seed: int = 0) -> Selection:
     """Apply a policy. The same candidates and seed give the same selection, in any order.
 
-    The seed draws which images undersampling leaves out, and which corrections of a sender who
-    gave too many; no seed touches a split.
+    The seed draws which images undersampling leaves out, and which corrections where too many were
+    given; no seed touches a split.
     """
     remaining = sorted(candidates, key=lambda c: (c.digest, c.name))
     steps = _clean(remaining, policy)
     steps.append(_drop(remaining, "races", lambda c: _other_race(c, policy)))
     if any(c.sender for c in remaining):
-        within = set(map(id, _within_bound(remaining, policy, seed)))
-        steps.append(_drop(remaining, "corrections", lambda c: _not_learnt(c, within)))
+        reasons = _bounded(remaining, policy, seed)
+        steps.append(_drop(remaining, "corrections", lambda c: reasons.get(id(c))))
     if policy.undersample:
         kept = set(map(id, _undersampled(remaining, seed)))
         steps.append(_drop(remaining, "balanced", lambda c: _surplus(c, kept)))
@@ -207,27 +216,33 @@ def _other_race(candidate: Candidate, policy: SelectionPolicy) -> str | None:
     return None if race in policy.races else f"race_{RACES[race]}"
 
 
-def _within_bound(
-    candidates: Sequence[Candidate], policy: SelectionPolicy, seed: int
-) -> Iterator[Candidate]:
-    """The corrections that may train: of each sender at most SENDER_SHARE of what archives will
-    bring, and one at least, drawn by a hash of the content."""
-    by_sender: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
+def _bounded(candidates: Sequence[Candidate], policy: SelectionPolicy, seed: int) -> dict[int, str]:
+    """Why corrections do not train, by their `id`: a near copy of one is held back, its sender
+    gave too many, or all senders together did.
+
+    Of each sender at most SENDER_SHARE of what archives will bring trains, and one at least; of
+    all at most CORRECTIONS_SHARE, the first of each sender before the second of any, drawn by a
+    hash of the content.
+    """
+    given = [c for c in candidates if c.sender]
+    reasons = {id(c): "held_back" for c in given if c.split != "train"}
+    brought = _brought(candidates, policy)
+    turns: Counter[str] = Counter()
+    in_turn = []
+    for candidate in sorted(given, key=lambda c: (_draw(seed, c.digest), c.name)):
         if candidate.split == "train":
-            by_sender[candidate.sender].append(candidate)
-    races = Counter(_labels(c).race for c in by_sender.pop("", ()))
-    brought = len(races) * min(races.values(), default=0) if policy.undersample else races.total()
-    for given in by_sender.values():
-        ordered = sorted(given, key=lambda c: (_draw(seed, c.digest), c.name))
-        yield from ordered[: max(1, int(SENDER_SHARE * brought))]
+            in_turn.append((turns[candidate.sender], candidate))
+            turns[candidate.sender] += 1
+    in_turn.sort(key=lambda pair: pair[0])
+    within = [c for turn, c in in_turn if turn < max(1, int(SENDER_SHARE * brought))]
+    reasons |= {id(c): "sender_bound" for _turn, c in in_turn[len(within) :]}
+    return reasons | {id(c): "joint_bound" for c in within[int(CORRECTIONS_SHARE * brought) :]}
 
 
-def _not_learnt(candidate: Candidate, within: set[int]) -> str | None:
-    """Why a correction is left out: a near copy of it is held back, or its sender gave too many."""
-    if not candidate.sender or id(candidate) in within:
-        return None
-    return "sender_bound" if candidate.split == "train" else "held_back"
+def _brought(candidates: Sequence[Candidate], policy: SelectionPolicy) -> int:
+    """How many images archives will bring to a policy's training."""
+    races = Counter(_labels(c).race for c in candidates if c.split == "train" and not c.sender)
+    return len(races) * min(races.values(), default=0) if policy.undersample else races.total()
 
 
 def _surplus(candidate: Candidate, kept: set[int]) -> str | None:

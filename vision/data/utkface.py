@@ -4,9 +4,9 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -46,6 +46,8 @@ class Curated:
     """What a policy kept of a dataset, split by content: no image is in two of the three.
 
     `fingerprint` names exactly these examples in exactly these splits (hexadecimal).
+    `corrections_left_out`: how many corrections do not train, by the reasons of
+    `vision.data.selection`.
     """
 
     policy: str
@@ -54,6 +56,7 @@ class Curated:
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
+    corrections_left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 class NameRefused(VisionError):

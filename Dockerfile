@@ -5,9 +5,9 @@ FROM python:3.12.12-slim-bookworm AS build
 ARG REQUIREMENTS=requirements.txt
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
-COPY ${REQUIREMENTS} requirements.txt
+COPY requirements.txt requirements-gpu.txt ./
 RUN python -m venv /venv \
-    && /venv/bin/pip install -r requirements.txt
+    && /venv/bin/pip install -r "${REQUIREMENTS}"
 
 FROM python:3.12.12-slim-bookworm
 

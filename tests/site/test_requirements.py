@@ -110,9 +110,7 @@ def test_pins_are_what_is_declared_and_all_that_it_needs(name: str) -> None:
 def test_what_is_declared_is_pinned(name: str) -> None:
     pins = pinned(name)
     for requirement in declared(name):
-        pin = pins[canonicalize_name(requirement.name)]
-        assert version(pin) in requirement.specifier
-        assert requirement.extras <= pin.extras | requirement.extras
+        assert version(pins[canonicalize_name(requirement.name)]) in requirement.specifier
 
 
 @pytest.mark.parametrize("name", ["requirements-dev", "requirements-gpu"])
@@ -138,4 +136,5 @@ def test_every_pin_is_hashed_and_no_host_is_named(name: str) -> None:
     assert len(entries) == len(pinned(name))
     for entry in entries:
         assert re.search(r"^ +--hash=sha256:[0-9a-f]{64}\b", entry, re.MULTILINE), entry
-    assert set(re.findall(r"--?\w[\w-]*(?==)", text)) == {"--hash"}
+    lines = re.sub(r"^ *#.*", "", text, flags=re.MULTILINE)
+    assert set(re.findall(r"(?<!\S)-[\w-]+", lines)) == {"--hash"}

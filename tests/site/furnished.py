@@ -106,7 +106,7 @@ def _train(dataset: Dataset, version: ModelVersion, user: User) -> None:
     ExamOutcome.objects.create(
         exam=exam, version=version, scores=bytes(range(256)), figures={"age_mae": 4.5}
     )
-    LabelIssue.objects.create(sample=samples[1], label="age", doubt=0.25, suggestion="44")
+    LabelIssue.objects.create(sample=samples[1], label="age", score=0.25, suggestion="44")
     Annotation.objects.create(sample=samples[1], annotator=user, age=44)
     Withdrawal.objects.create(digest="0" * 64)
     ImportRun.objects.create(dataset=dataset, path="/tmp/x\\n.zip", state=RunState.DONE)  # noqa: S108

@@ -336,7 +336,7 @@ def test_what_is_damaged_missing_or_there_already_is_said(
     data[len(data) // 2] ^= 1
     damaged = archive.with_name("damaged.tar")
     damaged.write_bytes(data)
-    assert "“models/starter-8/weights.safetensors” is not what was written" in refused(
+    assert "“models/starter-9/weights.safetensors” is not what was written" in refused(
         empty_site, "restore", str(damaged)
     )
     assert not [path for path in empty_site.data_dir.rglob("*") if path.parent.name == "models"]

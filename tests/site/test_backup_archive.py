@@ -119,7 +119,6 @@ def special(kind: bytes, link: str = "") -> tarfile.TarInfo:
         special(tarfile.FIFOTYPE),
         special(tarfile.CHRTYPE),
     ],
-    ids=repr,
     ids=lambda member: f"{member.name!r} {member.type!r}",
 )
 def test_nothing_leads_out_of_the_folder(tmp_path: Path, member: tarfile.TarInfo) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from vision.labels import HEADS
+from vision.attributes import ATTRIBUTES
 from vision.types import PRECISIONS
 
 from .backup.restoring import is_cut_off
@@ -32,13 +32,13 @@ _COUNTS = {
 
 @register()
 def check_heads(**_: Any) -> Iterable[CheckMessage]:
-    unknown = sorted(set(settings.HEADS) - set(HEADS))
+    unknown = sorted(set(settings.HEADS) - set(ATTRIBUTES))
     if unknown or not settings.HEADS:
         yield Error(
             f"FACEROUTE_HEADS names unknown heads: {', '.join(unknown)}."
             if unknown
             else "FACEROUTE_HEADS is empty: there would be nothing to estimate.",
-            hint=f"Name one or more of: {', '.join(HEADS)}.",
+            hint=f"Name one or more of: {', '.join(ATTRIBUTES)}.",
             id="faceroute.E001",
         )
 

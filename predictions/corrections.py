@@ -27,7 +27,7 @@ from PIL import Image
 
 from training.datasets import corrections as datasets
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 from vision.errors import PhotoError
 from vision.inference.pipeline import align_again
 from vision.photos.decoding import encode_jpeg
@@ -183,7 +183,7 @@ def _table(files: Iterable[LabelledFile]) -> str:
     writer.writerow(["file", "age", "gender", "race", "sender"])
     for file in files:
         if file.labels:
-            age, gender, race = file.labels.age, file.labels.gender, file.labels.race
+            age, gender, race = file.labels["age"], file.labels["gender"], file.labels["race"]
             writer.writerow([file.name, age, gender, race, file.sender])
     return text.getvalue()
 
@@ -208,7 +208,7 @@ def _labelled(correction: Correction) -> LabelledFile:
     return LabelledFile(
         name_of(correction),
         data,
-        Labels(correction.age, correction.gender, correction.race),
+        utkface_labels(correction.age, correction.gender, correction.race),
         sender=sender_of(correction.face.prediction.photo),
     )
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from vision.labels import GENDERS, HEADS, OLDEST_AGE, RACES
+from vision.attributes import ATTRIBUTES, GENDER, OLDEST_AGE, RACE
 
 from .models import Correction
 from .presentation import label_name
@@ -39,11 +39,11 @@ class CorrectionForm(forms.Form):
 
     def __init__(self, number: int, data: Any = None, correction: Correction | None = None) -> None:
         """`number`: the face's on the page, for ids. `correction`: what was said before."""
-        said = {head: getattr(correction, head) for head in HEADS} if correction else {}
+        said = {head: getattr(correction, head) for head in ATTRIBUTES} if correction else {}
         super().__init__(data, initial=said, auto_id=f"face-{number}-%s")
-        self._choose("gender", GENDERS)
-        self._choose("race", RACES)
-        for head in set(HEADS) - set(settings.HEADS):
+        self._choose("gender", GENDER.labels)
+        self._choose("race", RACE.labels)
+        for head in set(ATTRIBUTES) - set(settings.HEADS):
             del self.fields[head]
 
     def _choose(self, name: str, labels: tuple[str, ...]) -> None:
@@ -53,16 +53,16 @@ class CorrectionForm(forms.Form):
     @property
     def labels(self) -> dict[str, int | None]:
         """What was filled in, by head."""
-        return {head: self.cleaned_data[head] for head in HEADS if head in self.fields}
+        return {head: self.cleaned_data[head] for head in ATTRIBUTES if head in self.fields}
 
     @property
     def asks_for_all(self) -> bool:
         """Whether every label that learning needs is asked for."""
-        return set(HEADS) <= self.fields.keys()
+        return set(ATTRIBUTES) <= self.fields.keys()
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        wrong = set(HEADS) & self.errors.keys()
-        if not wrong and all(cleaned.get(head) is None for head in HEADS):
+        wrong = set(ATTRIBUTES) & self.errors.keys()
+        if not wrong and all(cleaned.get(head) is None for head in ATTRIBUTES):
             raise forms.ValidationError(_("Please fill in at least one of the answers."))
         return cleaned

@@ -9,8 +9,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from training.models import GenderLabel, ModelVersion, RaceLabel
+from vision.attributes import OLDEST_AGE
 from vision.crops.quality import WITHHELD
-from vision.labels import OLDEST_AGE
 
 
 class Photo(models.Model):

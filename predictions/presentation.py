@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from vision.labels import GENDERS, RACES
+from vision.attributes import GENDER, RACE
 
 from .models import Correction, Face, Photo
 from .warnings import explained_quality
@@ -129,8 +129,8 @@ def said_labels(correction: Correction) -> list[str]:
         "age": None
         if years is None
         else ngettext("%(n)d year", "%(n)d years", years) % {"n": years},
-        "gender": _label_of(GENDERS, correction.gender),
-        "race": _label_of(RACES, correction.race),
+        "gender": _label_of(GENDER.labels, correction.gender),
+        "race": _label_of(RACE.labels, correction.race),
     }
     return [word for head in settings.HEADS if (word := words[head])]
 
@@ -143,7 +143,9 @@ def comparison(correction: Correction, head: str) -> str:
         said = None if correction.age is None else str(correction.age)
     else:
         estimated = None if estimate is None else label_name(estimate["label"])
-        said = _label_of({"gender": GENDERS, "race": RACES}[head], getattr(correction, head))
+        said = _label_of(
+            {"gender": GENDER.labels, "race": RACE.labels}[head], getattr(correction, head)
+        )
     return f"{estimated or '–'} → {said or '–'}"
 
 
@@ -184,5 +186,5 @@ def _estimate(stored: dict[str, Any] | None) -> Estimate | None:
 
 
 def label_name(label: str) -> str:
-    """A gender's or race's label (`vision.labels`) in the reader's language."""
+    """A gender's or race's label (`vision.attributes`) in the reader's language."""
     return str(_LABELS.get(label, label))

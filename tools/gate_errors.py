@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.attributes import AGE_BINS, GENDER, RACE
 from vision.evaluation.paired import by_group, overall
 from vision.evaluation.scores import Scores, figures, groups
-from vision.labels import AGE_BINS, GENDERS, RACES
 
 REPORT = Path(__file__).parents[1] / "weights" / "starter" / "report.json"
 FIGURES = ("age_mae", "gender_accuracy", "race_accuracy")
@@ -65,13 +65,17 @@ CASES = (
     Case(
         "Asian women worse by 2.4 years",
         age=2.4,
-        who=lambda scores: (scores.race == 2) & (scores.gender == 1),
+        who=lambda scores: (scores.labels["race"] == 2) & (scores.labels["gender"] == 1),
     ),
-    Case("over 70: gender worse by 18 points", gender=0.18, who=lambda scores: scores.age >= 70),
+    Case(
+        "over 70: gender worse by 18 points",
+        gender=0.18,
+        who=lambda scores: scores.labels["age"] >= 70,
+    ),
     Case(
         "Indian women: race worse by 21 points",
         race=0.21,
-        who=lambda scores: (scores.race == 3) & (scores.gender == 1),
+        who=lambda scores: (scores.labels["race"] == 3) & (scores.labels["gender"] == 1),
     ),
 )
 
@@ -97,8 +101,8 @@ def labels(random: np.random.Generator) -> tuple[Any, Any, Any]:
     cells = json.loads(REPORT.read_text())["metrics"]["groups"]
     counts = [cell["n"] for cell in cells]
     decade = np.repeat([AGE_BINS.index(cell["age"]) for cell in cells], counts)
-    gender = np.repeat([GENDERS.index(cell["gender"]) for cell in cells], counts)
-    race = np.repeat([RACES.index(cell["race"]) for cell in cells], counts)
+    gender = np.repeat([GENDER.labels.index(cell["gender"]) for cell in cells], counts)
+    race = np.repeat([RACE.labels.index(cell["race"]) for cell in cells], counts)
     return 10 * decade + random.integers(0, 10, len(decade)), gender, race
 
 
@@ -115,7 +119,7 @@ def _answers(
     both = np.flatnonzero(loser & winner & who)
     spoilt = both[random.random(len(both)) < abs(worse) * who.sum() / max(len(both), 1)]
     loser[spoilt] = False
-    another = (truth + 1) % (len(GENDERS) if head == "gender" else len(RACES))
+    another = (truth + 1) % (len(GENDER.labels) if head == "gender" else len(RACE.labels))
     return np.where(old, truth, another), np.where(new, truth, another)
 
 
@@ -123,15 +127,15 @@ def _scores(labels: tuple[Any, Any, Any], years: Any, genders: Any, races: Any) 
     age, gender, race = labels
     unknown = np.full(len(age), np.nan)
     return Scores(
-        age=age,
-        gender=gender,
-        race=race,
+        labels={"age": age, "gender": gender, "race": race},
         years=years,
         low=unknown,
         high=unknown,
         promised=unknown,
-        gender_shares=np.eye(len(GENDERS))[genders],
-        race_shares=np.eye(len(RACES))[races],
+        probabilities={
+            "gender": np.eye(len(GENDER.labels))[genders],
+            "race": np.eye(len(RACE.labels))[races],
+        },
     )
 
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from vision.attributes import Labels
 from vision.bundles.bundle import load_bundle
-from vision.data.utkface import Curated, Example, Labels
+from vision.data.utkface import Curated, Example
 from vision.evaluation.scores import Scores, collect, figures, held_by_bin
 from vision.heads.calibration import calibrate, log_losses
 from vision.heads.losses import head_targets
@@ -61,7 +62,7 @@ def said(specs: Sequence[HeadSpec], outputs: Outputs, labels: list[Labels]) -> d
         spec.name: read_estimates(spec, outputs[spec.name]) for spec in specs
     }
     faces = [
-        FaceAttributes(**dict(zip(columns, row, strict=True)))
+        FaceAttributes.of(dict(zip(columns, row, strict=True)))
         for row in zip(*columns.values(), strict=True)
     ]
     scores = collect(labels, faces)

@@ -20,8 +20,8 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+from vision.attributes import GENDER, RACE  # noqa: E402
 from vision.evaluation.edits import backlit, darkened  # noqa: E402
-from vision.labels import GENDERS, RACES  # noqa: E402
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
 
@@ -62,13 +62,15 @@ def crops_of(path: Path, count: int) -> tuple[Crops, list[Crops], NDArray[np.int
     train = draw([one for one in labelled if bucket[one.name] > 1], 2000)
     read = draw([one for one in labelled if bucket[one.name] == 1], count)
     shown = [crop for one in read if (crop := pixels(one)) is not None]
-    labels = [(one.labels.age, one.labels.gender, one.labels.race) for one in read if one.labels]
+    labels = [
+        (one.labels["age"], one.labels["gender"], one.labels["race"]) for one in read if one.labels
+    ]
     return np.stack([read_crop(one.data, 96) for one in train]), shown, np.array(labels)
 
 
 def groups(labels: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     yield "all", np.ones(len(labels), bool)
-    for column, names in ((2, RACES), (1, GENDERS)):
+    for column, names in ((2, RACE.labels), (1, GENDER.labels)):
         for value, name in enumerate(names):
             yield name, labels[:, column] == value
 

@@ -79,7 +79,9 @@ def measured(name: str) -> dict[int | None, Figures]:
     chosen = random.Random(1).sample(list(curated.validation), CROPS)  # noqa: S311
     images = [Image.open(io.BytesIO(one.path.read_bytes())).convert("RGB") for one in chosen]
     crops = {edit: np.stack([cut(one, *how) for one in images]) for edit, how in edits().items()}
-    truth = np.array([(one.labels.age, one.labels.gender, one.labels.race) for one in chosen])
+    truth = np.array(
+        [(one.labels["age"], one.labels["gender"], one.labels["race"]) for one in chosen]
+    )
     bundle = load_bundle(ROOT / "weights" / "starter")
     found = {}
     for percentile in PERCENTILES:

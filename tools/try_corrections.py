@@ -26,10 +26,10 @@ django.setup()
 
 from training.datasets import corrections, curations  # noqa: E402  # Django has to be set up first
 from training.models import Dataset  # noqa: E402
+from vision.attributes import ATTRIBUTES, Labels  # noqa: E402
 from vision.data.labelled_files import LabelledFile, LabelledFiles  # noqa: E402
-from vision.data.utkface import Labels  # noqa: E402
+from vision.data.utkface import utkface_labels  # noqa: E402
 from vision.heads.losses import balancing_weights  # noqa: E402
-from vision.labels import HEADS  # noqa: E402
 from vision.training.head_recipes import FULL  # noqa: E402
 
 _COUNT, _SENDERS, _WRONG_OF = 3000, 60, 3
@@ -53,7 +53,7 @@ def main(name: str, utkface: Path) -> None:
     _say(f"funnel: {chosen.funnel[-1]}")
     _say(f"{sum(chosen.corrections.values())} train, {max(chosen.corrections.values())} of one")
     examples = curations.curated(dataset, "full").train
-    for label in HEADS:
+    for label in ATTRIBUTES:
         values = np.array([getattr(example.labels, label) for example in examples])
         sigma = 2.0 if label == "age" else 0.0
         weights = balancing_weights(values, FULL.balance, sigma=sigma)
@@ -76,8 +76,8 @@ def _corrections(dataset: Dataset, files: LabelledFiles) -> Iterator[LabelledFil
 
 
 def _wrong(labels: Labels, rng: random.Random) -> Labels:
-    race = rng.choice([race for race in range(5) if race != labels.race])
-    return Labels(rng.randint(1, 90), 1 - labels.gender, race)
+    race = rng.choice([race for race in range(5) if race != labels["race"]])
+    return utkface_labels(rng.randint(1, 90), 1 - labels["gender"], race)
 
 
 def _held_back(dataset: Dataset) -> set[tuple[str, str]]:

@@ -50,9 +50,9 @@ def main(name: str) -> None:
     django.setup()
     from training.datasets.curations import curated
     from training.models import Dataset
+    from vision.attributes import GENDER, RACE
     from vision.data.crop_files import read_example
     from vision.inference.engine import Engine
-    from vision.labels import GENDERS, RACES
 
     selection = curated(Dataset.objects.get(name=name), "full")
     labels = [example.labels for example in selection.validation]
@@ -66,11 +66,16 @@ def main(name: str) -> None:
         small = [np.asarray(crop.resize(size, Image.Resampling.BILINEAR)) for crop in crops]
         pairs = list(zip(engine.predict(np.stack(small)), labels, strict=True))
         figures = (
-            np.mean([abs(face.age.years - one.age) for face, one in pairs if face.age]),
+            np.mean([abs(face.age.years - one["age"]) for face, one in pairs if face.age]),
             np.mean(
-                [face.gender.label == GENDERS[one.gender] for face, one in pairs if face.gender]
+                [
+                    face.classes["gender"].label == GENDER.labels[one["gender"]]
+                    for face, one in pairs
+                ]
             ),
-            np.mean([face.race.label == RACES[one.race] for face, one in pairs if face.race]),
+            np.mean(
+                [face.classes["race"].label == RACE.labels[one["race"]] for face, one in pairs]
+            ),
         )
         print(f"| {what} |", *(f"{figure:.4f} |" for figure in figures), flush=True)  # noqa: T201
 

@@ -19,7 +19,7 @@ from unfold.widgets import (
 )
 
 from training.datasets.import_runs import importable, keep_upload
-from vision.labels import HEADS
+from vision.attributes import ATTRIBUTES
 from vision.training.head_recipes import FULL
 from vision.training.known_recipes import RECIPES, named
 from vision.training.network_recipes import NETWORK_RECIPES
@@ -156,8 +156,8 @@ class TrainingForm(forms.Form):
     )
     heads = forms.MultipleChoiceField(
         label=gettext_lazy("Heads"),
-        choices=[(head, _HEADS[head]) for head in HEADS],
-        initial=HEADS,
+        choices=[(head, _HEADS[head]) for head in ATTRIBUTES],
+        initial=ATTRIBUTES,
         error_messages={"required": gettext_lazy("Please choose at least one head.")},
         help_text=gettext_lazy(
             "Heads that are not trained come from the backbone’s version; where the backbone "

@@ -7,9 +7,9 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from vision.attributes import OLDEST_AGE
 from vision.data.cleaning import Reason
 from vision.data.labelled_files import LONGEST_SENDER
-from vision.labels import OLDEST_AGE
 
 
 class ModelVersion(models.Model):

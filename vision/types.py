@@ -1,10 +1,13 @@
 """What the core gives back, and its one JSON form for command, API and database."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .attributes import ATTRIBUTES, SHIPPED
 
 # What a network can be computed in; "auto" is the fastest that the machine has.
 PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16", "float16")
@@ -81,18 +84,37 @@ class ClassEstimate:
 
 @dataclass(frozen=True)
 class FaceAttributes:
-    """What the heads say of one face; a head that is switched off or absent gives None."""
+    """What the heads say of one face: the age, and by attribute the `classes` that have labels.
+
+    A head that is switched off or absent says None, or is not in `classes`.
+    """
 
     age: AgeEstimate | None = None
-    gender: ClassEstimate | None = None
-    race: ClassEstimate | None = None
+    classes: Mapping[str, ClassEstimate] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, estimates: Mapping[str, AgeEstimate | ClassEstimate]) -> "FaceAttributes":
+        """From estimates by attribute."""
+        ages = (one for one in estimates.values() if isinstance(one, AgeEstimate))
+        classes = {n: one for n, one in estimates.items() if isinstance(one, ClassEstimate)}
+        return cls(next(ages, None), classes)
+
+    def estimates(self) -> dict[str, dict[str, Any] | None]:
+        """Every declared attribute's estimate as JSON; None where there is none."""
+        found: Mapping[str, Any] = {"age": self.age, **self.classes}
+        return {name: one.as_json() if (one := found.get(name)) else None for name in ATTRIBUTES}
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "age": self.age.as_json() if self.age else None,
-            "gender": self.gender.as_json() if self.gender else None,
-            "race": self.race.as_json() if self.race else None,
-        }
+        """As it stands in a face's JSON; see `face_json`."""
+        return face_json(self.estimates())
+
+
+def face_json(estimates: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
+    """Estimates by attribute as a face's JSON has them: the three attributes that ship under their
+    names, all others under `attributes`, which is there where there are any."""
+    others = {name: one for name, one in estimates.items() if name not in SHIPPED}
+    shipped = {name: estimates.get(name) for name in SHIPPED}
+    return {**shipped, **({"attributes": others} if others else {})}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from predictions.failures import explain
 from predictions.models import Face, Prediction
 from predictions.warnings import explained, explained_quality
 from training.api.schema import ErrorSerializer
-from vision.labels import AGE_BINS
+from vision.attributes import AGE_BINS
 from vision.photos.formats import FORMATS
 
 

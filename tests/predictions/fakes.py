@@ -28,7 +28,7 @@ def face(x: int = 10, years: float = 30.0) -> FaceResult:
         Quality(30, 0.5, 0.75, 0.0, 4, False, ("small",)),
         FaceAttributes(
             age=AgeEstimate(years, 25, 38, 0.8, (("20-29", 0.5), ("30-39", 0.5))),
-            gender=ClassEstimate({"male": 0.1, "female": 0.9}),
+            classes={"gender": ClassEstimate({"male": 0.1, "female": 0.9})},
         ),
     )
 

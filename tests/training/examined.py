@@ -1,5 +1,6 @@
 """An exam without files, and what versions are said to have answered there."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from vision.evaluation.scores import Scores
 def exam_of(scores: Scores) -> Exam:
     """An exam with the labels of some scores."""
     exam = Exam.objects.create(dataset_name="many", of_utkface=True)
-    labels = zip(scores.age, scores.gender, scores.race, strict=True)
+    labels = zip(*(scores.labels[name] for name in ("age", "gender", "race")), strict=True)
     ExamImage.objects.bulk_create(
         ExamImage(
             exam=exam,
@@ -45,9 +46,16 @@ def sat(version: ModelVersion, scores: Scores) -> None:
 
 def without(scores: Scores, seen: Any) -> Scores:
     """The scores, silent about images that were learnt from."""
-    said = ("years", "low", "high", "promised", "gender_shares", "race_shares")
-    columns = {name: getattr(scores, name).copy() for name in said}
-    for column in columns.values():
-        column[seen] = np.nan
-    labels = {name: getattr(scores, name) for name in ("age", "gender", "race")}
-    return Scores(**labels, **columns)
+    silent = np.zeros(len(scores), np.bool_)
+    silent[seen] = True
+    return replace(
+        scores,
+        years=np.where(silent, np.nan, scores.years),
+        low=np.where(silent, np.nan, scores.low),
+        high=np.where(silent, np.nan, scores.high),
+        promised=np.where(silent, np.nan, scores.promised),
+        probabilities={
+            name: np.where(silent[:, None], np.nan, column)
+            for name, column in scores.probabilities.items()
+        },
+    )

@@ -3,17 +3,17 @@
 import re
 from typing import Any
 
-from vision.data.utkface import Labels
+from vision.attributes import RACE
+from vision.data.utkface import utkface_labels
 from vision.evaluation.edits import EDITS
 from vision.evaluation.report import describe
 from vision.evaluation.scores import collect, figures, groups
-from vision.labels import RACES
 from vision.types import AgeEstimate, ClassEstimate, FaceAttributes
 
 HEADS: dict[str, Any] = {
     "age": {"output": "distribution", "labels": []},
     "gender": {"output": "binary", "labels": ["male", "female"]},
-    "race": {"output": "classes", "labels": list(RACES)},
+    "race": {"output": "classes", "labels": list(RACE.labels)},
 }
 
 
@@ -28,12 +28,18 @@ def made_report(count: int = 60) -> dict[str, Any]:
     for number in range(count):
         for gender, race in ((0, 0), (1, 1)):
             age = 20 + number % 40
-            labels.append(Labels(age, gender, race))
+            labels.append(utkface_labels(age, gender, race))
             faces.append(
                 FaceAttributes(
                     AgeEstimate(age + 3.0, age - 5, age + 8, 0.8),
-                    ClassEstimate({"male": 0.9 - 0.8 * gender, "female": 0.1 + 0.8 * gender}),
-                    ClassEstimate(dict.fromkeys(RACES, 0.1) | {RACES[race]: 0.6}),
+                    {
+                        "gender": ClassEstimate(
+                            {"male": 0.9 - 0.8 * gender, "female": 0.1 + 0.8 * gender}
+                        ),
+                        "race": ClassEstimate(
+                            dict.fromkeys(RACE.labels, 0.1) | {RACE.labels[race]: 0.6}
+                        ),
+                    },
                 )
             )
     scores = collect(labels, faces)

@@ -22,7 +22,7 @@ from vision.bundles.bundle import add_trained_on, load_bundle
 from vision.bundles.trained_on import of_examples
 from vision.caches.features import MIRRORED, PLAIN, open_features
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Example, Labels
+from vision.data.utkface import Example, utkface_labels
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +58,7 @@ def quietly(_phase: str, _done: int, _total: int) -> None:
 
 
 def given(number: int, sender: str, data: bytes | None = None, **labels: int) -> LabelledFile:
-    its = Labels(labels.get("age", 40), labels.get("gender", 1), labels.get("race", 0))
+    its = utkface_labels(labels.get("age", 40), labels.get("gender", 1), labels.get("race", 0))
     return LabelledFile(f"c{number}.jpg", data or jpeg(900_000 + number), its, sender=sender)
 
 
@@ -217,7 +217,7 @@ def test_what_is_withdrawn_leaves_dataset_files_and_features(
     version = small_version(tmp_path / "small")
     samples = list(dataset.samples.filter(reason="").order_by("digest"))
     examples = [
-        Example(s.digest, example_files.path_of(s.digest), Labels(1, 0, 0)) for s in samples
+        Example(s.digest, example_files.path_of(s.digest), utkface_labels(1, 0, 0)) for s in samples
     ]
     bundle = load_bundle(bundle_path(version))
     wanted = [(example, view) for example in examples for view in (PLAIN, MIRRORED)]

@@ -90,8 +90,10 @@ def test_a_training_freezes_its_exam_and_scores_what_it_makes_and_what_serves(
     assert pair
     # It was trained for gender alone, on the same backbone; it has crops read as training measured.
     np.testing.assert_allclose(pair[0].years, pair[1].years, rtol=0.01)
-    assert not np.allclose(pair[0].gender_shares, pair[1].gender_shares, rtol=0.01)
-    assert pair[0].age.tolist() == [image.labels.age for image in images_of(exam)]
+    assert not np.allclose(
+        pair[0].probabilities["gender"], pair[1].probabilities["gender"], rtol=0.01
+    )
+    assert pair[0].labels["age"].tolist() == [image.labels["age"] for image in images_of(exam)]
 
 
 def test_a_calibration_is_scored_and_what_it_is_compared_with(

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from tests.factories import ModelVersionFactory
+from tests.training.examined import without
 from training.exams.exam_store import keep_outcome, outcomes, paired_outcomes
 from training.models import Exam, ExamImage
+from vision.attributes import RACE
 from vision.evaluation.scores import Scores
-from vision.labels import RACES
 
 pytestmark = pytest.mark.django_db
 
@@ -38,19 +39,17 @@ def said(off_by: float, seen: tuple[int, ...] = ()) -> Scores:
     age = np.arange(10, 60, 10)
     years: Any = age.astype(np.float64)
     scores = Scores(
-        age=age,
-        gender=np.ones(5, np.int64),
-        race=np.full(5, 2),
+        labels={"age": age, "gender": np.ones(5, np.int64), "race": np.full(5, 2)},
         years=years + off_by,
         low=years - 5,
         high=years + 5,
         promised=np.full(5, 0.8),
-        gender_shares=np.tile([1 / 3, 2 / 3], (5, 1)),
-        race_shares=np.tile(np.eye(len(RACES))[2], (5, 1)),
+        probabilities={
+            "gender": np.tile([1 / 3, 2 / 3], (5, 1)),
+            "race": np.tile(np.eye(len(RACE.labels))[2], (5, 1)),
+        },
     )
-    for name in ("years", "low", "high", "promised", "gender_shares", "race_shares"):
-        getattr(scores, name)[list(seen)] = np.nan
-    return scores
+    return without(scores, list(seen))
 
 
 def test_outcomes_come_back_image_by_image_beside_the_frozen_labels(exam: Exam) -> None:
@@ -59,9 +58,9 @@ def test_outcomes_come_back_image_by_image_beside_the_frozen_labels(exam: Exam) 
     keep_outcome(exam, version, said(0.3, seen=(1,)))
     found = outcomes(version)
     assert found
-    assert found.age.tolist() == [10, 20, 30, 40, 50]
+    assert found.labels["age"].tolist() == [10, 20, 30, 40, 50]
     np.testing.assert_allclose(found.error, [0.3, np.nan, 0.3, 0.3, 0.3], rtol=1e-5)
-    np.testing.assert_allclose(found.gender_shares[0], [1 / 3, 2 / 3], rtol=1e-6)
+    np.testing.assert_allclose(found.probabilities["gender"][0], [1 / 3, 2 / 3], rtol=1e-6)
     figures = version.outcomes.get().figures
     assert (figures["n"], figures["age_mae"], figures["race_accuracy"]) == (4, 0.3, 1.0)
 
@@ -73,7 +72,7 @@ def test_two_versions_are_compared_on_the_images_that_neither_has_learnt_from(ex
     pair = paired_outcomes(one, other)
     assert pair
     first, second = pair
-    assert first.age.tolist() == second.age.tolist() == [20, 30, 40]
+    assert first.labels["age"].tolist() == second.labels["age"].tolist() == [20, 30, 40]
     np.testing.assert_allclose(second.error - first.error, 1.0, rtol=1e-5)
     assert paired_outcomes(one, third) is None
     assert paired_outcomes(third, one) is None

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -238,5 +237,5 @@ def _sample(dataset: Dataset, file: LabelledFile) -> Sample:
         digest=digest,
         bucket=int(hashlib.md5(file.data, usedforsecurity=False).hexdigest(), 16) % 20,
         perceptual_hash=digest[:16],
-        **asdict(file.labels),
+        **file.labels,
     )

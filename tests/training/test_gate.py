@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.factories import ModelVersionFactory
 from tests.training.examined import exam_of, examined, without
 from tests.training.reports import HEADS, group, metrics
-from tests.vision.answers import older, two_models, wrong
+from tests.vision.answers import older, saying, two_models, wrong
 from training.exams import gate
 from training.models import ModelVersion
 from vision.evaluation.scores import Scores
@@ -67,17 +67,17 @@ def test_half_a_point_is_seen(head: str) -> None:
 
 def test_what_the_exam_cannot_show_to_be_no_worse_waits_too() -> None:
     """Two models that are equal but for chance, of which one has four answers fewer."""
-    shares = OLD.gender_shares.copy()
-    right = shares.argmax(axis=1) == OLD.gender
+    shares = OLD.probabilities["gender"].copy()
+    right = shares.argmax(axis=1) == OLD.labels["gender"]
     lost, won = np.flatnonzero(right)[:12], np.flatnonzero(~right)[:8]
     shares[[*lost, *won]] = shares[[*lost, *won]][:, ::-1]
-    (sentence,) = warned(replace(OLD, gender_shares=shares))
+    (sentence,) = warned(saying(OLD, gender=shares))
     assert "it may be worse by up to 0.009, and 0.005 are allowed" in sentence
 
 
 def test_groups_that_lose_share_one_sentence_and_the_others_are_not_named() -> None:
-    asian_women = (OLD.race == 2) & (OLD.gender == 1)
-    black_men = (OLD.race == 1) & (OLD.gender == 0)
+    asian_women = (OLD.labels["race"] == 2) & (OLD.labels["gender"] == 1)
+    black_men = (OLD.labels["race"] == 1) & (OLD.labels["gender"] == 0)
     new = older(older(OLD, 2.4, asian_women), 2.4, black_men)
     (groups,) = [one for one in warned(new) if "for these groups" in one]
     assert "Asian, female" in groups
@@ -88,16 +88,26 @@ def test_groups_that_lose_share_one_sentence_and_the_others_are_not_named() -> N
 @pytest.mark.parametrize(
     ("name", "spoil"),
     [
-        ("Asian, female", lambda: older(OLD, 2.4, (OLD.race == 2) & (OLD.gender == 1))),
-        ("70+", lambda: wrong(OLD, "gender", 0.18, OLD.age >= 70)),
-        ("Indian, female", lambda: wrong(OLD, "race", 0.21, (OLD.race == 3) & (OLD.gender == 1))),
+        (
+            "Asian, female",
+            lambda: older(OLD, 2.4, (OLD.labels["race"] == 2) & (OLD.labels["gender"] == 1)),
+        ),
+        ("70+", lambda: wrong(OLD, "gender", 0.18, OLD.labels["age"] >= 70)),
+        (
+            "Indian, female",
+            lambda: wrong(
+                OLD, "race", 0.21, (OLD.labels["race"] == 3) & (OLD.labels["gender"] == 1)
+            ),
+        ),
     ],
 )
 def test_a_group_that_loses_does_not_pass_even_where_all_together_gain(
     name: str, spoil: Any
 ) -> None:
     better = older(spoil(), -0.6)
-    better = replace(better, race_shares=np.where(OLD.age[:, None] == 30, 0, better.race_shares))
+    better = saying(
+        better, race=np.where(OLD.labels["age"][:, None] == 30, 0, better.probabilities["race"])
+    )
     assert any("for these groups" in one and name in one for one in warned(better))
 
 
@@ -124,20 +134,20 @@ def test_too_few_images_that_neither_has_learnt_from_are_no_comparison() -> None
 def test_what_the_new_version_cannot_do_any_more_is_named() -> None:
     serving = serves()
     heads = {name: head for name, head in HEADS.items() if name != "gender"}
-    silent = replace(OLD, gender_shares=np.full_like(OLD.gender_shares, np.nan))
+    silent = saying(OLD, gender=np.full_like(OLD.probabilities["gender"], np.nan))
     (sentence,) = gate.warnings(examined(silent, manifest={"heads": heads}), serving)
     assert "does not estimate the gender" in sentence
 
 
 def test_fewer_race_labels_are_named_and_compared_by_what_both_know() -> None:
     serving = serves()
-    of_three = OLD.race_shares * [1, 1, 1, 0, 0]
-    new = examined(replace(OLD, race_shares=of_three), manifest={"heads": THREE})
+    of_three = OLD.probabilities["race"] * [1, 1, 1, 0, 0]
+    new = examined(saying(OLD, race=of_three), manifest={"heads": THREE})
     (sentence,) = gate.warnings(new, serving)
     assert "Indian, Others" in sentence
     # The other way round nothing is lost.
     assert gate.warnings(serving, new) == []
-    spoilt = wrong(replace(OLD, race_shares=of_three), "race", 0.1, OLD.race < 3)
+    spoilt = wrong(saying(OLD, race=of_three), "race", 0.1, OLD.labels["race"] < 3)
     worse = gate.warnings(examined(spoilt, manifest={"heads": THREE}), serving)
     assert any(one.startswith("Race, accuracy over three labels: ") for one in worse)
 
@@ -185,10 +195,10 @@ def test_small_losses_do_not_add_up() -> None:
 
 def righter(scores: Scores, head: str, images: int) -> Scores:
     """With so many more right answers of one head."""
-    truth, shares = getattr(scores, head), getattr(scores, f"{head}_shares").copy()
+    truth, shares = scores.labels[head], scores.probabilities[head].copy()
     won = np.flatnonzero(shares.argmax(axis=1) != truth)[:images]
     shares[won] = np.eye(shares.shape[1])[truth[won]]
-    return replace(scores, **{f"{head}_shares": shares})
+    return saying(scores, **{head: shares})
 
 
 def test_gains_in_one_figure_do_not_cover_losses_in_another() -> None:
@@ -206,7 +216,7 @@ def test_gains_in_one_figure_do_not_cover_losses_in_another() -> None:
 
 
 def test_what_limits_a_comparison_is_remarked_but_does_not_warn() -> None:
-    few = np.flatnonzero(OLD.age >= 70)[5:]
+    few = np.flatnonzero(OLD.labels["age"] >= 70)[5:]
     kept = OLD.where(~np.isin(np.arange(len(OLD)), few))
     serving = serves(kept, report={"metrics": metrics()})
     new = examined(kept, report={"metrics": metrics(groups=[group(n=61)])})
@@ -279,6 +289,6 @@ def test_heads_that_were_not_trained_have_learnt_nothing_of_the_labels() -> None
 
 def test_who_is_often_wrong_is_contradicted_by_less() -> None:
     """Nor is one that tells one race of five by labels that it gives as often."""
-    poor = replace(OLD, race_shares=np.tile([0.6, 0.1, 0.1, 0.1, 0.1], (len(OLD), 1)))
+    poor = saying(OLD, race=np.tile([0.6, 0.1, 0.1, 0.1, 0.1], (len(OLD), 1)))
     told = {"version": "poor", "n": 300, "age": 0.7, "gender": 0.94, "race": 0.4}
     assert gate.warnings(examined(poor, manifest=labelled(told)), serves(poor)) == []

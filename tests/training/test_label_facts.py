@@ -15,9 +15,10 @@ from training.exams import gate
 from training.models import Dataset, ModelVersion, RunState, TrainingRun
 from training.registry.versions import activate_version, active_version, bundle_path
 from training.runs.trainings import create_training, execute, take
+from vision.attributes import Labels
 from vision.bundles.bundle import load_bundle
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Example, Labels
+from vision.data.utkface import Example
 from vision.evaluation.evaluate import score
 from vision.evaluation.scores import Scores
 from vision.inference.engine import Engine
@@ -48,9 +49,9 @@ def dataset_of(name: str, pictures: Iterable[Example], gender: Callable[[Labels]
             dataset=dataset,
             name=f"{number}.png",
             digest=example_files.keep(one.path.read_bytes()),
-            age=one.labels.age,
+            age=one.labels["age"],
             gender=gender(one.labels),
-            race=one.labels.race,
+            race=one.labels["race"],
             bucket=int(one.digest, 16) % 20,
         )
     return dataset
@@ -77,13 +78,13 @@ def test_swapped_genders_are_contradicted_by_what_serves(
     """Its own test, swapped too, finds nothing wrong."""
     small_version(tmp_path / "small")
     known, kept_aside = pictures[:PICTURES], pictures[PICTURES:]
-    right = trained(dataset_of("right", known, lambda labels: labels.gender)).version
+    right = trained(dataset_of("right", known, lambda labels: labels["gender"])).version
     assert right is not None
     assert right.metrics["gender_accuracy"] > 0.9
     assert right.manifest["labels"]["agreement"]["version"] == "small"
     activate_version(right)
 
-    run = trained(dataset_of("swapped", known, lambda labels: 1 - labels.gender))
+    run = trained(dataset_of("swapped", known, lambda labels: 1 - labels["gender"]))
     swapped = run.version
     assert swapped is not None
     assert swapped.metrics["gender_accuracy"] > 0.9
@@ -104,8 +105,8 @@ def test_swapped_genders_are_contradicted_by_what_serves(
 
 def test_a_head_that_has_seen_men_alone_waits(pictures: list[Example], tmp_path: Path) -> None:
     small_version(tmp_path / "small")
-    men = [one for one in pictures if one.labels.gender == 0]
-    run = trained(dataset_of("men", men, lambda labels: labels.gender))
+    men = [one for one in pictures if one.labels["gender"] == 0]
+    run = trained(dataset_of("men", men, lambda labels: labels["gender"]))
     version = run.version
     assert version is not None
     assert version.metrics["gender_accuracy"] == 1.0
@@ -121,7 +122,7 @@ def test_where_nothing_serves_there_is_nobody_to_agree_with(
 ) -> None:
     backbone = small_version(tmp_path / "small")
     ModelVersion.objects.update(is_active=False)
-    dataset = dataset_of("few", pictures[:80], lambda labels: labels.gender)
+    dataset = dataset_of("few", pictures[:80], lambda labels: labels["gender"])
     run = create_training(dataset, quick(epochs=1), backbone=backbone, activate=False, user=None)
     execute(take(run.pk))
     run.refresh_from_db()

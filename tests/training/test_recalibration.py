@@ -109,7 +109,7 @@ def test_a_version_of_before_weights_were_kept_is_told_what_its_recipe_weighed(
     register_bundle(tmp_path / "full", "full")
     run("--model", "full")
     heads = ModelVersion.objects.get(name="new").manifest["heads"]
-    learnt = [one.labels.race for one in curations.curated(dataset, "full", 0).train]
+    learnt = [one.labels["race"] for one in curations.curated(dataset, "full", 0).train]
     weights = heads["race"]["label_weights"]
     counts = np.bincount(learnt, minlength=5)
     # The rarer by half, the heavier by its root; the gender was not trained by this recipe.

@@ -27,15 +27,12 @@ def two_models(count: int = IMAGES, seed: int = 0) -> tuple[Scores, Scores]:
     races = _pair(race, random.random(count) < 0.842, RACES, 5, random)
     one, other = (
         Scores(
-            age=age,
-            gender=gender,
-            race=race,
+            labels={"age": age, "gender": gender, "race": race},
             years=years[model],
             low=years[model] - 7.0,
             high=years[model] + 7.0,
             promised=np.full(count, 0.8),
-            gender_shares=genders[model],
-            race_shares=races[model],
+            probabilities={"gender": genders[model], "race": races[model]},
         )
         for model in range(2)
     )
@@ -52,12 +49,17 @@ def wrong(scores: Scores, head: str, share: float, who: Any = True, seed: int = 
     """So large a share of some are taken for another class, of those that were right."""
     random = np.random.default_rng(seed)
     members = np.flatnonzero(np.broadcast_to(who, len(scores)))
-    truth = getattr(scores, head)
-    shares = getattr(scores, f"{head}_shares").copy()
+    truth = scores.labels[head]
+    shares = scores.probabilities[head].copy()
     right = members[shares[members].argmax(axis=1) == truth[members]]
     spoilt = random.choice(right, round(share * len(members)), replace=False)
     shares[spoilt] = np.roll(shares[spoilt], 1, axis=1)
-    return replace(scores, **{f"{head}_shares": shares})
+    return saying(scores, **{head: shares})
+
+
+def saying(scores: Scores, **probabilities: Any) -> Scores:
+    """The scores with other probabilities of some attributes."""
+    return replace(scores, probabilities={**scores.probabilities, **probabilities})
 
 
 def _shares(truth: NDArray[np.int64], right: NDArray[np.bool_], classes: int) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vision.labels import RACES
+from vision.attributes import RACE
 from vision.types import AgeEstimate, ClassEstimate, FaceAttributes
 
 
@@ -37,6 +37,8 @@ def says(years: float, female: float, **races: float) -> FaceAttributes:
     """An age with an interval of five years either way, and the probabilities of labels."""
     return FaceAttributes(
         AgeEstimate(years, round(years) - 5, round(years) + 5, 0.8),
-        ClassEstimate({"male": 1 - female, "female": female}),
-        ClassEstimate(dict.fromkeys(RACES, 0.0) | races),
+        {
+            "gender": ClassEstimate({"male": 1 - female, "female": female}),
+            "race": ClassEstimate(dict.fromkeys(RACE.labels, 0.0) | races),
+        },
     )

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from vision.attributes import AGE_BINS
 from vision.heads.ages import AgeBand, Ages, quantile, stretch_of
-from vision.labels import AGE_BINS
 from vision.types import AgeEstimate
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 from vision.heads.losses import Truth
 from vision.heads.targets import NothingToLearn, Targets, targets
 from vision.training.batches import FeatureBatches, FeatureRows, Order, ViewBatches
@@ -15,7 +15,7 @@ from vision.training.network_recipes import NETWORK_RECIPES, Augmentation
 
 RECIPE = NETWORK_RECIPES["starter-cpu"]
 ORDER = Order(seed=3, count=22, batch=4)
-LABELS = [Labels(age, age % 2, age % 5) for age in range(ORDER.count)]
+LABELS = [utkface_labels(age, age % 2, age % 5) for age in range(ORDER.count)]
 
 
 def view_batches(epoch: int = 0, first: int = 0, mixup: float = 0.0) -> list[Any]:
@@ -81,7 +81,7 @@ def test_features_come_with_the_labels_of_their_examples() -> None:
 
 def test_rare_ages_count_more_and_the_mean_weight_stays() -> None:
     ages = np.random.default_rng(0).normal(30, 8, 3000).clip(0, 60).astype(int)
-    crowd = [Labels(int(age), 0, 0) for age in [*ages, 2, 85, 85]]
+    crowd = [utkface_labels(int(age), 0, 0) for age in [*ages, 2, 85, 85]]
     head = RECIPE.heads[:1]
     assert head[0].name == "age"
     weights = targets(head, crowd, {"age": 0.5}).weights["age"]
@@ -95,7 +95,7 @@ def test_rare_ages_count_more_and_the_mean_weight_stays() -> None:
 def test_examples_without_a_label_of_a_head_do_not_count() -> None:
     race = replace(RECIPE.heads[2], labels=("white", "black"))
     aims: Targets = targets([race], LABELS, {})
-    known: Truth = np.array([one.race < 2 for one in LABELS])
+    known: Truth = np.array([one["race"] < 2 for one in LABELS])
     assert ((aims.weights["race"] > 0) == known).all()
     with pytest.raises(NothingToLearn, match="race"):
-        targets([race], [Labels(30, 0, 4)], {})
+        targets([race], [utkface_labels(30, 0, 4)], {})

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vision.data.utkface import Labels
+from vision.attributes import GENDER, RACE
+from vision.data.utkface import utkface_labels
 from vision.heads.ages import stretch_of
 from vision.heads.calibration import calibrate
 from vision.heads.losses import head_targets
@@ -19,7 +20,6 @@ from vision.heads.specs import (
     sharpen,
     unstretched_ages,
 )
-from vision.labels import GENDERS, RACES
 from vision.training.head_recipes import HEAD_RECIPES
 from vision.types import AgeEstimate
 
@@ -260,11 +260,11 @@ def test_a_calibrated_head_can_be_written_to_a_manifest() -> None:
 
 
 def test_the_truth_of_a_head_is_in_its_own_terms() -> None:
-    labels = [Labels(116, 1, 0), Labels(7, 0, 4)]
+    labels = [utkface_labels(116, 1, 0), utkface_labels(7, 0, 4)]
     ages, known = head_targets(FULL["age"], labels)
     assert (ages.tolist(), known.tolist()) == ([100, 7], [True, True])
     assert head_targets(CLASSIC["age"], labels)[0].tolist() == [116, 7]
-    assert head_targets(FULL["gender"], labels)[0].tolist() == [GENDERS.index("female"), 0]
+    assert head_targets(FULL["gender"], labels)[0].tolist() == [GENDER.labels.index("female"), 0]
     races, known = head_targets(CLASSIC["race"], labels)
     assert (races.tolist(), known.tolist()) == ([0, 0], [True, False])
-    assert head_targets(FULL["race"], labels)[0].tolist() == [0, RACES.index("others")]
+    assert head_targets(FULL["race"], labels)[0].tolist() == [0, RACE.labels.index("others")]

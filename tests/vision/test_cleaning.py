@@ -1,10 +1,11 @@
 """Which of several copies is used, and why the others are not."""
 
+from vision.attributes import Labels
 from vision.data.cleaning import Reason, Record, judge_copies
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 
 
-def record(key: int, name: str, content: int, labels: Labels = Labels(30, 0, 0)) -> Record:  # noqa: B008
+def record(key: int, name: str, content: int, labels: Labels = utkface_labels(30, 0, 0)) -> Record:  # noqa: B008
     return Record(key, name, f"{content:064x}", labels, group=content)
 
 
@@ -22,7 +23,7 @@ def test_of_identical_files_that_agree_the_first_by_path_is_used() -> None:
 
 
 def test_copies_that_contradict_each_other_are_none_of_them_used() -> None:
-    man, woman, older = Labels(30, 0, 0), Labels(30, 1, 0), Labels(40, 0, 0)
+    man, woman, older = utkface_labels(30, 0, 0), utkface_labels(30, 1, 0), utkface_labels(40, 0, 0)
     assert reasons(record(1, "a.jpg", 0, man), record(2, "b.jpg", 0, woman)) == [
         Reason.CONFLICTING_CLASSES,
         Reason.CONFLICTING_CLASSES,
@@ -38,7 +39,7 @@ def test_one_file_packed_twice_is_no_conflict_and_no_second_example() -> None:
 
 
 def test_of_one_picture_the_first_by_path_that_is_not_set_aside_is_used() -> None:
-    man, woman = Labels(30, 0, 0), Labels(30, 1, 0)
+    man, woman = utkface_labels(30, 0, 0), utkface_labels(30, 1, 0)
     contradicted = [
         Record(1, "a.jpg", "a" * 64, man, 7),
         Record(2, "b.jpg", "a" * 64, woman, 7),

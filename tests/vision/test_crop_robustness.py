@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from tests.vision.training_set import SIZE
 from vision.crops.alignment import TEMPLATE
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 from vision.evaluation.crop_robustness import (
     CROP_CHANGES,
     CropChange,
@@ -32,7 +32,9 @@ class Ruler:
         found = crops[..., 0].astype(float).mean(axis=1).argmax(axis=1)
         female = ClassEstimate({"male": 0.1, "female": 0.9})
         return [
-            FaceAttributes(AgeEstimate(float(100 * at / SIZE), None, None, None), female)
+            FaceAttributes(
+                AgeEstimate(float(100 * at / SIZE), None, None, None), {"gender": female}
+            )
             for at in found
         ]
 
@@ -61,7 +63,7 @@ def striped(at: float, side: int = 200) -> Image:
 def file(crop: Image, age: int, gender: int) -> LabelledFile:
     data = io.BytesIO()
     Pillow.fromarray(crop).save(data, "PNG")
-    return LabelledFile(f"{age}.png", data.getvalue(), Labels(age, gender, 0))
+    return LabelledFile(f"{age}.png", data.getvalue(), utkface_labels(age, gender, 0))
 
 
 def test_a_window_is_as_large_as_it_says_and_repeats_the_border() -> None:
@@ -93,7 +95,7 @@ def test_figures_tell_what_each_framing_does() -> None:
 
 
 def test_a_broken_crop_is_left_out_of_every_framing() -> None:
-    broken = LabelledFile("broken.png", b"damaged", Labels(1, 1, 0))
+    broken = LabelledFile("broken.png", b"damaged", utkface_labels(1, 1, 0))
     files = [file(striped(0.5), 50, 1), broken]
     found = figures_by_change(Ruler(), files, CROP_CHANGES, lambda _name, _count: None)
     assert {of["gender_accuracy"] for of in found.values()} == {1.0}

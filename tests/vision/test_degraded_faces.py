@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data
 
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 from vision.evaluation.degraded_faces import TRIALS, Trial, trial_figures
 from vision.evaluation.edits import blurred
 from vision.evaluation.robustness import KEYS
@@ -26,8 +26,8 @@ def files() -> list[LabelledFile]:
         PORTRAIT.crop((224 - half, 124 - half, 224 + half, 124 + half)).resize((200, 200)).save(
             crop, "PNG"
         )
-        made.append(LabelledFile(f"{half}.png", crop.getvalue(), Labels(33, 1, 0)))
-    broken = LabelledFile("broken.png", b"broken", Labels(33, 1, 0))
+        made.append(LabelledFile(f"{half}.png", crop.getvalue(), utkface_labels(33, 1, 0)))
+    broken = LabelledFile("broken.png", b"broken", utkface_labels(33, 1, 0))
     return [*made, broken, LabelledFile("unlabelled.png", made[0].data, None, "malformed")]
 
 

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from tests.vision.oracle import Oracle, says
 from tests.vision.oracle import crop as grey_crop
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 from vision.evaluation.edits import EDITS, SAMPLE, backlit, compressed, edit_figures, noisy
 from vision.evaluation.evaluate import evaluate
 from vision.evaluation.robustness import KEYS, changed, draw, unchanged
@@ -29,7 +29,7 @@ class Texture:
             years = float(np.abs(np.diff(crop[..., 1].astype(float), axis=1)).mean())
             male = 0.9 if years > 20 else 0.1
             gender = ClassEstimate({"male": male, "female": 1 - male})
-            return FaceAttributes(AgeEstimate(years, None, None, None), gender)
+            return FaceAttributes(AgeEstimate(years, None, None, None), {"gender": gender})
 
         return [look(crop) for crop in crops]
 
@@ -50,7 +50,7 @@ def edge(side: int = 200) -> Image:
 def file(crop: Image, age: int, gender: int = 0) -> LabelledFile:
     data = io.BytesIO()
     Pillow.fromarray(crop).save(data, "PNG")
-    return LabelledFile(f"{age}.png", data.getvalue(), Labels(age, gender, 0))
+    return LabelledFile(f"{age}.png", data.getvalue(), utkface_labels(age, gender, 0))
 
 
 def edge_width(crop: Image) -> float:
@@ -143,7 +143,7 @@ def test_a_model_that_takes_grain_for_age_is_found_out() -> None:
 
 
 def test_broken_and_unlabelled_crops_are_left_out_and_silent_heads_move_nothing() -> None:
-    good = LabelledFile("a.png", grey_crop(90), Labels(30, 0, 0))
+    good = LabelledFile("a.png", grey_crop(90), utkface_labels(30, 0, 0))
     files = [good, replace(good, data=b"broken"), replace(good, labels=None, refusal="malformed")]
     told: list[tuple[str, int]] = []
     found = edit_figures(
@@ -160,12 +160,14 @@ def test_broken_and_unlabelled_crops_are_left_out_and_silent_heads_move_nothing(
 
 
 def test_a_sample_is_drawn_by_content_alone() -> None:
-    files = [LabelledFile(f"{n}.png", f"{n}".encode(), Labels(n, 0, 0)) for n in range(99)]
+    files = [LabelledFile(f"{n}.png", f"{n}".encode(), utkface_labels(n, 0, 0)) for n in range(99)]
     drawn = draw(iter(files), 20)
     assert len(drawn) == 20
     renamed = [replace(one, name="x.png") for one in reversed(files)]
     assert [one.data for one in draw(renamed, 20)] == [one.data for one in drawn]
-    assert 30 < np.mean([one.labels.age for one in drawn if one.labels]) < 70  # not the first ones
+    assert (
+        30 < np.mean([one.labels["age"] for one in drawn if one.labels]) < 70
+    )  # not the first ones
     assert draw(files, 10) == drawn[:10]
     assert len(draw(files, SAMPLE)) == 99
 

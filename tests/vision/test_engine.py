@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vision.attributes import ATTRIBUTES
 from vision.backbone.precision import choose_precision
 from vision.backbone.vgg16 import CONVOLUTIONS, backbone_tensors, build_backbone, preprocess
 from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.errors import BundleIncompatible
 from vision.heads.specs import build_head, classic_heads, expected_years
 from vision.inference.engine import Engine
-from vision.labels import HEADS
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "weights" / "starter"
@@ -59,7 +59,7 @@ def test_the_starter_is_small_and_says_what_it_is() -> None:
     assert size <= 35 * 2**20
     manifest = load_bundle(STARTER).manifest
     assert manifest["input_size"] == 96
-    assert set(manifest["heads"]) == set(HEADS)
+    assert set(manifest["heads"]) == set(ATTRIBUTES)
     assert "Non-commercial" in manifest["licence"]
     assert (STARTER / "MODEL_CARD.md").exists()
 
@@ -90,7 +90,9 @@ def test_crops_of_another_kind_are_refused(engine: Engine, crops: NDArray[Any]) 
 def test_a_head_that_is_switched_off_is_not_computed() -> None:
     engine = Engine.load(STARTER, heads=("age", "gender"), precision="float32")
     assert set(engine.outputs(REFERENCE["images"])) == {"age", "gender"}
-    assert all(face.race is None and face.age for face in engine.predict(REFERENCE["images"]))
+    assert all(
+        "race" not in face.classes and face.age for face in engine.predict(REFERENCE["images"])
+    )
 
 
 def test_a_model_without_any_wanted_head_is_incompatible() -> None:
@@ -139,8 +141,7 @@ def test_a_224_pixel_vggface_bundle_with_the_decks_heads_loads_through_the_same_
     faces = engine.predict(crops)
     assert faces[0].age is not None
     assert faces[0].age.low is None
-    assert faces[0].race is not None
-    assert len(faces[0].race.probabilities) == 3
+    assert len(faces[0].classes["race"].probabilities) == 3
 
 
 def test_preprocessing_is_keras_vggfaces(engine: Engine) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.vision.oracle import Oracle, crop, says
 from vision.data.crop_files import read_crop
 from vision.data.labelled_files import LabelledFile, LabelledFiles
-from vision.data.utkface import Labels, split_bucket
+from vision.data.utkface import split_bucket, utkface_labels
 from vision.evaluation.evaluate import evaluate
 from vision.inference.engine import Engine
 from vision.types import FaceAttributes
@@ -28,12 +28,12 @@ def test_every_figure_is_right() -> None:
     report = evaluate(
         engine,
         [
-            LabelledFile("a.jpg", crop(10), Labels(30, 1, 0)),
-            LabelledFile("b.jpg", crop(20), Labels(40, 0, 1)),
-            LabelledFile("c.jpg", crop(30), Labels(4, 1, 4)),
+            LabelledFile("a.jpg", crop(10), utkface_labels(30, 1, 0)),
+            LabelledFile("b.jpg", crop(20), utkface_labels(40, 0, 1)),
+            LabelledFile("c.jpg", crop(30), utkface_labels(4, 1, 4)),
             LabelledFile("39_1_2017.jpg", crop(10), None, "malformed_name"),
             LabelledFile("30_1_9_1.jpg", crop(10), None, "label_out_of_range"),
-            LabelledFile("d.jpg", b"broken", Labels(30, 1, 1)),
+            LabelledFile("d.jpg", b"broken", utkface_labels(30, 1, 1)),
         ],
     )
     expected = {
@@ -61,8 +61,8 @@ def test_every_figure_is_right() -> None:
 def test_errors_either_way_cancel_out_in_the_bias_alone() -> None:
     engine = Oracle({10: says(33, 0.9, white=1.0), 20: says(30, 0.9, white=1.0)})
     files = [
-        LabelledFile("a.jpg", crop(10), Labels(30, 1, 0)),  # 3 years too old
-        LabelledFile("b.jpg", crop(20), Labels(40, 1, 0)),  # 10 too young
+        LabelledFile("a.jpg", crop(10), utkface_labels(30, 1, 0)),  # 3 years too old
+        LabelledFile("b.jpg", crop(20), utkface_labels(40, 1, 0)),  # 10 too young
     ]
     report = evaluate(engine, files)
     assert (report["age_mae"], report["age_bias"]) == (6.5, -3.5)
@@ -70,7 +70,7 @@ def test_errors_either_way_cancel_out_in_the_bias_alone() -> None:
 
 
 def test_an_absent_head_and_an_empty_folder_give_no_figures() -> None:
-    one = LabelledFile("a.jpg", crop(10), Labels(30, 1, 0))
+    one = LabelledFile("a.jpg", crop(10), utkface_labels(30, 1, 0))
     report = evaluate(Oracle({10: FaceAttributes()}), [one])
     assert (report["n"], report["age_mae"], report["age_bias"]) == (1, None, None)
     assert evaluate(Oracle({}), [])["n"] == 0

@@ -13,9 +13,9 @@ from vision.data.former_splits import FormerImage, former_selection
 from vision.data.inspection import inspect
 from vision.data.labelled_files import LabelledFile, LabelledFiles
 from vision.data.selection import FULL
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 
-ADULT = Labels(30, 0, 0)
+ADULT = utkface_labels(30, 0, 0)
 
 
 def former(number: int, bucket: int, look: int | None = None, override: str = "") -> FormerImage:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from vision.attributes import RACE
 from vision.data.selection import POLICIES
 from vision.heads.specs import build_head, classic_heads
-from vision.labels import RACES
 from vision.training.head_recipes import HEAD_RECIPES, HeadRecipe
 from vision.training.known_recipes import named
 from vision.training.recipes import RecipeInvalid
@@ -32,7 +32,7 @@ def test_classic_trains_the_decks_heads_without_weights_or_mirrors() -> None:
 
 def test_full_knows_all_races_and_ages_as_a_distribution() -> None:
     heads = {head.name: head for head in HEAD_RECIPES["full"].heads}
-    assert heads["race"].labels == RACES
+    assert heads["race"].labels == RACE.labels
     assert heads["age"].output == "distribution"
     assert HEAD_RECIPES["full"].balance > 0
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vision.attributes import AGE_BINS, GENDER, RACE
 from vision.backbone.vgg16 import build_backbone
 from vision.errors import BundleIncompatible
 from vision.heads.ages import AgeBand
@@ -18,7 +19,6 @@ from vision.heads.specs import (
     read_estimates,
     sharpen,
 )
-from vision.labels import AGE_BINS, GENDERS, RACES
 from vision.training.head_recipes import HEAD_RECIPES
 from vision.types import AgeEstimate, ClassEstimate
 
@@ -209,7 +209,7 @@ def test_a_scalar_has_an_interval_only_where_one_was_measured() -> None:
 
 
 def test_gender_is_the_probability_of_female() -> None:
-    spec = HeadSpec("gender", "max_mean", (dense(1, "sigmoid"),), "binary", GENDERS)
+    spec = HeadSpec("gender", "max_mean", (dense(1, "sigmoid"),), "binary", GENDER.labels)
     [estimate] = read_estimates(spec, np.array([[0.9]], np.float32))
     assert isinstance(estimate, ClassEstimate)
     assert estimate.label == "female"
@@ -217,7 +217,7 @@ def test_gender_is_the_probability_of_female() -> None:
 
 
 def test_three_races_give_three_probabilities() -> None:
-    spec = HeadSpec("race", "flatten", (dense(3, "softmax"),), "classes", RACES[:3])
+    spec = HeadSpec("race", "flatten", (dense(3, "softmax"),), "classes", RACE.labels[:3])
     [estimate] = read_estimates(spec, np.array([[0.2, 0.5, 0.3]], np.float32))
     assert isinstance(estimate, ClassEstimate)
     assert estimate.label == "black"
@@ -226,7 +226,7 @@ def test_three_races_give_three_probabilities() -> None:
 
 def test_biases_are_added_to_the_logits() -> None:
     spec = HeadSpec(
-        "gender", "max_mean", (dense(1, "sigmoid"),), "binary", GENDERS, temperature=2.0,
+        "gender", "max_mean", (dense(1, "sigmoid"),), "binary", GENDER.labels, temperature=2.0,
         biases=(0.5, -0.5),
     )  # fmt: skip
     [estimate] = read_estimates(spec, np.array([[0.9]], np.float32))

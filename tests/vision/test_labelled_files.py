@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.training.utkface import write_folder, write_zip
+from vision.attributes import Labels
 from vision.data.labelled_files import LabelledFiles
-from vision.data.utkface import DatasetUnreadable, Labels
+from vision.data.utkface import DatasetUnreadable, utkface_labels
 
 TABLE = b"file,age,gender,race\none.png,30,female,Asian\nsub/two.jpg,4,0,3\n"
 FILES = {"one.png": b"1", "sub/two.jpg": b"2"}
@@ -23,8 +24,8 @@ def read(path: Path) -> dict[str, tuple[bytes, Labels | None, str]]:
 def test_a_table_labels_files_by_number_or_by_name(tmp_path: Path) -> None:
     write_folder(tmp_path, FILES | {"labels.csv": TABLE})
     expected = {
-        "one.png": (b"1", Labels(30, 1, 2), ""),
-        "sub/two.jpg": (b"2", Labels(4, 0, 3), ""),
+        "one.png": (b"1", utkface_labels(30, 1, 2), ""),
+        "sub/two.jpg": (b"2", utkface_labels(4, 0, 3), ""),
     }
     assert read(tmp_path / "labels.csv") == expected
     assert read(tmp_path) == expected
@@ -33,7 +34,7 @@ def test_a_table_labels_files_by_number_or_by_name(tmp_path: Path) -> None:
 def test_a_table_may_lie_in_a_zip_in_its_folder(tmp_path: Path) -> None:
     packed = {f"mine/{name}": data for name, data in (FILES | {"labels.csv": TABLE}).items()}
     found = read(write_zip(tmp_path / "mine.zip", packed))
-    assert found["mine/sub/two.jpg"] == (b"2", Labels(4, 0, 3), "")
+    assert found["mine/sub/two.jpg"] == (b"2", utkface_labels(4, 0, 3), "")
 
 
 def test_rows_that_cannot_be_used_are_named_and_the_others_read(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_rows_that_cannot_be_used_are_named_and_the_others_read(tmp_path: Path) 
 
 def test_a_row_without_its_file_is_read_as_an_empty_one(tmp_path: Path) -> None:
     write_folder(tmp_path, {"labels.csv": b"file,age,gender,race\ngone.jpg,30,0,0\n"})
-    assert read(tmp_path / "labels.csv") == {"gone.jpg": (b"", Labels(30, 0, 0), "")}
+    assert read(tmp_path / "labels.csv") == {"gone.jpg": (b"", utkface_labels(30, 0, 0), "")}
 
 
 def test_a_table_without_the_columns_is_refused(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_names_are_read_where_no_table_lies(tmp_path: Path) -> None:
     files = {"UTKFace/1_0_0_1 .jpg.chip.jpg": b"a", "notes.csv": b"x,y\n", "../2_0_0_2.jpg": b"b"}
     found = read(write_zip(tmp_path / "utk.zip", files))
     assert found == {
-        "UTKFace/1_0_0_1 .jpg.chip.jpg": (b"a", Labels(1, 0, 0), ""),
+        "UTKFace/1_0_0_1 .jpg.chip.jpg": (b"a", utkface_labels(1, 0, 0), ""),
         "../2_0_0_2.jpg": (b"", None, "unsafe_name"),
     }
 
@@ -82,7 +83,7 @@ def test_a_bomb_in_a_zip_is_given_as_a_broken_image(tmp_path: Path) -> None:
     archive = tmp_path / "bomb.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("1_0_0_1.jpg", b"\x00" * (30 * 2**20))
-    assert read(archive) == {"1_0_0_1.jpg": (b"", Labels(1, 0, 0), "")}
+    assert read(archive) == {"1_0_0_1.jpg": (b"", utkface_labels(1, 0, 0), "")}
     assert [path.name for path in tmp_path.iterdir()] == ["bomb.zip"]
 
 

@@ -14,12 +14,12 @@ import pytest
 
 from tests.vision.calibrated import assert_calibrated
 from tests.vision.training_set import make_curated, small_backbone
+from vision.attributes import GENDER
 from vision.backbone.vgg16 import BACKBONE_TENSORS
 from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.caches.crops import decode_crops, whole
 from vision.data.utkface import Curated
 from vision.inference.engine import Engine
-from vision.labels import GENDERS
 from vision.training.checkpoints import CheckpointUnusable
 from vision.training.head_training import Fitted
 from vision.training.network_recipes import (
@@ -105,9 +105,9 @@ def test_what_is_saved_serves_as_the_training_said(
     faces = engine.predict(whole(crops.validation, engine.input_size))
     labels = [example.labels for example in curated.validation]
     pairs = list(zip(faces, labels, strict=True))
-    error = np.mean([abs(face.age.years - one.age) for face, one in pairs if face.age])
+    error = np.mean([abs(face.age.years - one["age"]) for face, one in pairs if face.age])
     right = np.mean(
-        [face.gender.label == GENDERS[one.gender] for face, one in pairs if face.gender]
+        [face.classes["gender"].label == GENDER.labels[one["gender"]] for face, one in pairs]
     )
     assert error == pytest.approx(fitted.validation["age"]["validation_mae"], rel=0.02)
     assert right == pytest.approx(fitted.validation["gender"]["validation_accuracy"], abs=0.06)

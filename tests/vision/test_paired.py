@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.vision.answers import older, two_models, wrong
+from tests.vision.answers import older, saying, two_models, wrong
+from vision.attributes import RACE
 from vision.evaluation.paired import FALSE_ALARMS, GroupLoss, Loss, by_group, overall
 from vision.evaluation.scores import Scores
-from vision.labels import RACES
 
 FIGURES = ("age_mae", "gender_accuracy", "race_accuracy")
 FIRST, OTHER = two_models()
@@ -42,7 +42,7 @@ def test_the_bounds_are_those_of_paired_means_and_shares() -> None:
     """By hand: 10 years of spread in 100 differences, and 3 answers lost and 1 won of 100."""
     hundred, _other = two_models(100)
     years = np.where(np.arange(100) % 2, 10.0, -10.0)
-    old = replace(hundred, years=np.asarray(hundred.age + 50.0, np.float64))
+    old = replace(hundred, years=np.asarray(hundred.labels["age"] + 50.0, np.float64))
     found = loss(replace(hundred, years=old.years + years), "age_mae", old)
     assert (found.low, found.high) == pytest.approx(
         (-1.2816 * 10.0504 / 10, 1.2816 * 10.0504 / 10), abs=1e-3
@@ -50,10 +50,8 @@ def test_the_bounds_are_those_of_paired_means_and_shares() -> None:
     right = np.tile([1.0, 0.0], (100, 1))
     gained, lost = right.copy(), right.copy()
     gained[0], lost[1:4] = (0.0, 1.0), (0.0, 1.0)
-    men = replace(hundred, gender=np.zeros(100, np.int64))
-    found = loss(
-        replace(men, gender_shares=lost), "gender_accuracy", replace(men, gender_shares=gained)
-    )
+    men = replace(hundred, labels={**hundred.labels, "gender": np.zeros(100, np.int64)})
+    found = loss(saying(men, gender=lost), "gender_accuracy", saying(men, gender=gained))
     centre, error = 2 / 102, ((5 / 102 - (2 / 102) ** 2) / 102) ** 0.5
     assert (found.low, found.high) == pytest.approx(
         (centre - 1.2816 * error, centre + 1.2816 * error), abs=1e-5
@@ -99,11 +97,16 @@ def test_equal_models_rarely_have_a_group_that_is_said_to_be_worse() -> None:
 
 
 PLANTED: dict[str, tuple[str, Callable[[Scores], Scores]]] = {
-    "asian female": ("age_mae", lambda one: older(one, 2.4, (one.race == 2) & (one.gender == 1))),
-    "70+": ("gender_accuracy", lambda one: wrong(one, "gender", 0.18, one.age >= 70)),
+    "asian female": (
+        "age_mae",
+        lambda one: older(one, 2.4, (one.labels["race"] == 2) & (one.labels["gender"] == 1)),
+    ),
+    "70+": ("gender_accuracy", lambda one: wrong(one, "gender", 0.18, one.labels["age"] >= 70)),
     "indian female": (
         "race_accuracy",
-        lambda one: wrong(one, "race", 0.21, (one.race == 3) & (one.gender == 1)),
+        lambda one: wrong(
+            one, "race", 0.21, (one.labels["race"] == 3) & (one.labels["gender"] == 1)
+        ),
     ),
 }
 
@@ -117,16 +120,21 @@ def test_a_group_that_loses_much_is_named(group: str) -> None:
 
 
 def test_a_group_is_told_with_its_figures() -> None:
-    new = older(FIRST, 2.0, FIRST.race == 1)
+    new = older(FIRST, 2.0, FIRST.labels["race"] == 1)
     found = worse(new)["black", "age_mae"]
-    assert (found.group, found.loss.n) == ({"race": "black"}, int((FIRST.race == 1).sum()))
+    assert (found.group, found.loss.n) == (
+        {"race": "black"},
+        int((FIRST.labels["race"] == 1).sum()),
+    )
     assert found.loss.loss == pytest.approx(2.0)
     assert ("white", "age_mae") not in worse(new)
 
 
 def test_a_group_too_small_to_tell_is_named_as_such() -> None:
-    few = np.flatnonzero(FIRST.race == RACES.index("others"))[:6]
-    kept = FIRST.where((FIRST.race != RACES.index("others")) | np.isin(np.arange(1127), few))
+    few = np.flatnonzero(FIRST.labels["race"] == RACE.labels.index("others"))[:6]
+    kept = FIRST.where(
+        (FIRST.labels["race"] != RACE.labels.index("others")) | np.isin(np.arange(1127), few)
+    )
     found = {tuple(one.group.items()): one for one in by_group(kept, kept, ["race_accuracy"])}
     assert found[("race", "others"),].cannot_be_told
     assert not found[("race", "white"),].cannot_be_told

@@ -31,9 +31,8 @@ def test_the_portrait_is_a_woman_of_about_thirty(pipeline: Pipeline, photo_bytes
     assert (result.width, result.height) == (512, 512)
     [face] = result.faces
     assert face.attributes.age is not None
-    assert face.attributes.gender is not None
     assert 25 <= face.attributes.age.years <= 42
-    assert face.attributes.gender.label == "female"
+    assert face.attributes.classes["gender"].label == "female"
     document = face.as_json(0)
     assert document["age"]["low"] <= document["age"]["years"] <= document["age"]["high"]
     assert abs(sum(share for _, share in document["age"]["distribution"]) - 1) < 0.01

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.vision.oracle import Oracle, crop, says
+from vision.attributes import Labels
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 from vision.evaluation.evaluate import evaluate
 from vision.evaluation.fairness import ENOUGH
 from vision.evaluation.report import describe, readings, report
@@ -22,9 +23,9 @@ def described(*crops: tuple[Labels, FaceAttributes]) -> dict[str, Any]:
 def test_the_same_scores_give_the_document_of_evaluate_and_the_rest_in_plain_json() -> None:
     answers = {10: says(30, 0.9, white=1.0), 20: says(50, 0.1, others=0.6, black=0.4)}
     files = [
-        LabelledFile("a.png", crop(10), Labels(34, 1, 0)),
-        LabelledFile("b.png", crop(20), Labels(41, 1, 1)),
-        LabelledFile("c.png", b"broken", Labels(41, 1, 1)),
+        LabelledFile("a.png", crop(10), utkface_labels(34, 1, 0)),
+        LabelledFile("b.png", crop(20), utkface_labels(41, 1, 1)),
+        LabelledFile("c.png", b"broken", utkface_labels(41, 1, 1)),
     ]
     engine, told = Oracle(answers), list[int]()
     whole = report(engine, files, on_progress=told.append)
@@ -37,11 +38,11 @@ def test_the_same_scores_give_the_document_of_evaluate_and_the_rest_in_plain_jso
 def test_both_protocols_have_their_figures() -> None:
     right, male = says(30, 0.9, white=1.0), says(30, 0.1, white=1.0)
     protocols = described(
-        (Labels(20, 1, 0), right),  # too young for the second protocol, 10 years off
-        (Labels(21, 1, 0), male),  # 9 years off, gender wrong
-        (Labels(34, 1, 0), right),  # 4 years off
-        (Labels(60, 1, 4), right),  # 30 years off, race wrong
-        (Labels(61, 1, 0), right),  # too old
+        (utkface_labels(20, 1, 0), right),  # too young for the second protocol, 10 years off
+        (utkface_labels(21, 1, 0), male),  # 9 years off, gender wrong
+        (utkface_labels(34, 1, 0), right),  # 4 years off
+        (utkface_labels(60, 1, 4), right),  # 30 years off, race wrong
+        (utkface_labels(61, 1, 0), right),  # too old
     )["protocols"]
     whole, middle = protocols["all_ages"], protocols["ages_21_60"]
     assert (whole["n"], middle["n"]) == (5, 3)
@@ -58,7 +59,7 @@ def test_both_protocols_have_their_figures() -> None:
 
 def test_the_intervals_of_figures_are_as_wide_as_theory_says_and_always_the_same() -> None:
     right, wrong = says(30, 0.9, white=1.0), says(30, 0.1, white=1.0)
-    crops = [(Labels(30, 1, 0), right)] * 320 + [(Labels(30, 1, 0), wrong)] * 80
+    crops = [(utkface_labels(30, 1, 0), right)] * 320 + [(utkface_labels(30, 1, 0), wrong)] * 80
     protocol = described(*crops)["protocols"]["all_ages"]
     low, high = protocol["intervals"]["gender_accuracy"]
     # 1.96 standard errors of a share of 0.8 in 400.
@@ -69,7 +70,7 @@ def test_the_intervals_of_figures_are_as_wide_as_theory_says_and_always_the_same
 
 
 def test_the_interval_of_the_root_is_the_root_of_the_interval() -> None:
-    crops = [(Labels(age, 1, 0), says(30, 0.9, white=1.0)) for age in range(20, 60)]
+    crops = [(utkface_labels(age, 1, 0), says(30, 0.9, white=1.0)) for age in range(20, 60)]
     intervals = described(*crops)["protocols"]["all_ages"]["intervals"]
     assert intervals["age_rmse"] == [
         pytest.approx(end**0.5, abs=1e-3) for end in intervals["age_mse"]
@@ -78,7 +79,9 @@ def test_the_interval_of_the_root_is_the_root_of_the_interval() -> None:
 
 def test_the_interval_of_a_bias_may_hold_zero() -> None:
     older, younger = says(33, 0.9, white=1.0), says(27, 0.9, white=1.0)
-    protocol = described(*[(Labels(30, 1, 0), older), (Labels(30, 1, 0), younger)] * 200)
+    protocol = described(
+        *[(utkface_labels(30, 1, 0), older), (utkface_labels(30, 1, 0), younger)] * 200
+    )
     low, high = protocol["protocols"]["all_ages"]["intervals"]["age_bias"]
     # 1.96 standard errors of a mean of 400 with a deviation of 3.
     assert (low, high) == (pytest.approx(-0.294, abs=0.05), pytest.approx(0.294, abs=0.05))
@@ -86,9 +89,9 @@ def test_the_interval_of_a_bias_may_hold_zero() -> None:
 
 def test_confusions_count_labelled_against_estimated() -> None:
     confusion = described(
-        (Labels(30, 0, 0), says(30, 0.9, white=1.0)),
-        (Labels(30, 1, 1), says(30, 0.9, others=0.6, black=0.4)),
-        (Labels(30, 1, 4), says(30, 0.1, asian=1.0)),
+        (utkface_labels(30, 0, 0), says(30, 0.9, white=1.0)),
+        (utkface_labels(30, 1, 1), says(30, 0.9, others=0.6, black=0.4)),
+        (utkface_labels(30, 1, 4), says(30, 0.1, asian=1.0)),
     )["confusion"]
     assert confusion["gender"] == {"labels": ["male", "female"], "counts": [[0, 1], [1, 1]]}
     assert confusion["race"]["counts"] == [
@@ -105,9 +108,9 @@ def test_confusions_count_labelled_against_estimated() -> None:
 
 def test_age_errors_are_told_by_labelled_decade() -> None:
     ages = described(
-        (Labels(20, 0, 0), says(26, 0.1, white=1.0)),
-        (Labels(28, 0, 0), says(24, 0.1, white=1.0)),
-        (Labels(95, 0, 0), says(88.5, 0.1, white=1.0)),
+        (utkface_labels(20, 0, 0), says(26, 0.1, white=1.0)),
+        (utkface_labels(28, 0, 0), says(24, 0.1, white=1.0)),
+        (utkface_labels(95, 0, 0), says(88.5, 0.1, white=1.0)),
     )["age"]
     by_decade = {decade.pop("age"): decade for decade in ages["by_decade"]}
     assert by_decade["20-29"] == {"n": 2, "bias": 1.0, "mae": 5.0}
@@ -120,7 +123,7 @@ def test_age_errors_are_told_by_labelled_decade() -> None:
 
 
 def test_points_are_a_sample_where_there_are_many() -> None:
-    crops = [(Labels(n % 100, 0, 0), says(n / 30, 0.1, white=1.0)) for n in range(2000)]
+    crops = [(utkface_labels(n % 100, 0, 0), says(n / 30, 0.1, white=1.0)) for n in range(2000)]
     points = described(*crops)["age"]["points"]
     assert len(points) == 1000
     assert points == described(*crops)["age"]["points"]
@@ -129,9 +132,9 @@ def test_points_are_a_sample_where_there_are_many() -> None:
 
 def test_intervals_are_held_to_their_promise() -> None:
     interval = described(
-        (Labels(30, 0, 0), says(33, 0.1, white=1.0)),  # 28 to 38
-        (Labels(39, 0, 0), says(33, 0.1, white=1.0)),  # one year too old
-        (Labels(40, 0, 0), says(35, 0.1, white=1.0)),  # 30 to 40 holds its own end
+        (utkface_labels(30, 0, 0), says(33, 0.1, white=1.0)),  # 28 to 38
+        (utkface_labels(39, 0, 0), says(33, 0.1, white=1.0)),  # one year too old
+        (utkface_labels(40, 0, 0), says(35, 0.1, white=1.0)),  # 30 to 40 holds its own end
     )["interval"]
     assert (interval["promised"], interval["coverage"]) == (0.8, 0.6667)
     assert interval["mean_width"] == 10
@@ -145,7 +148,7 @@ def test_intervals_are_held_to_their_promise() -> None:
 
 
 def test_reliability_sets_confidence_against_accuracy() -> None:
-    man = Labels(30, 0, 0)
+    man = utkface_labels(30, 0, 0)
     reliability = described(
         (man, says(30, 0.05, white=0.97)),  # 0.95 sure and right
         (man, says(30, 0.95, white=1.0)),  # 0.95 sure and wrong
@@ -163,7 +166,7 @@ def test_reliability_sets_confidence_against_accuracy() -> None:
 
 def test_figures_by_group_come_with_how_far_they_may_be_off() -> None:
     def people(count: int, race: int, years: float) -> list[Any]:
-        return [(Labels(30, 0, race), says(years, 0.0, white=1.0))] * count
+        return [(utkface_labels(30, 0, race), says(years, 0.0, white=1.0))] * count
 
     groups = described(*people(40, 0, 32), *people(40, 0, 36), *people(10, 1, 33))["by_group"]
     found = {(*(set(group) & {"race", "gender", "age"}), group["n"]): group for group in groups}
@@ -180,7 +183,7 @@ def test_figures_by_group_come_with_how_far_they_may_be_off() -> None:
 def test_gaps_name_the_groups_that_fare_best_and_worst() -> None:
     def people(count: int, gender: int, race: int, years: float) -> list[Any]:
         right = {"white": 1.0} if race == 0 else {"black": 1.0}
-        return [(Labels(30, gender, race), says(years, float(gender), **right))] * count
+        return [(utkface_labels(30, gender, race), says(years, float(gender), **right))] * count
 
     gaps = described(
         *people(ENOUGH, 0, 0, 32),  # white men: 2 years off
@@ -201,14 +204,14 @@ def test_gaps_name_the_groups_that_fare_best_and_worst() -> None:
 
 
 def test_an_accuracy_is_better_when_it_is_higher() -> None:
-    crops = [(Labels(30, 0, 0), says(30, 0.1, white=1.0))] * ENOUGH
-    crops += [(Labels(30, 1, 0), says(30, 0.1, white=1.0))] * ENOUGH
+    crops = [(utkface_labels(30, 0, 0), says(30, 0.1, white=1.0))] * ENOUGH
+    crops += [(utkface_labels(30, 1, 0), says(30, 0.1, white=1.0))] * ENOUGH
     gap = next(gap for gap in described(*crops)["gaps"] if gap["figure"] == "gender_accuracy")
     assert (gap["best"]["gender"], gap["worst"]["gender"], gap["gap"]) == ("male", "female", 1)
 
 
 def test_silent_heads_and_no_crops_give_no_figures() -> None:
-    for found in (described((Labels(30, 0, 0), FaceAttributes())), described()):
+    for found in (described((utkface_labels(30, 0, 0), FaceAttributes())), described()):
         assert found["age"] is found["interval"] is None
         assert set(found["confusion"].values()) == set(found["reliability"].values()) == {None}
         assert found["gaps"] == []
@@ -218,7 +221,11 @@ def test_silent_heads_and_no_crops_give_no_figures() -> None:
 
 
 def test_a_model_of_three_races_is_wrong_about_the_others() -> None:
-    three = FaceAttributes(race=ClassEstimate({"white": 0.2, "black": 0.3, "asian": 0.5}))
-    protocol = described((Labels(30, 0, 2), three), (Labels(30, 0, 3), three))["protocols"]
+    three = FaceAttributes(
+        classes={"race": ClassEstimate({"white": 0.2, "black": 0.3, "asian": 0.5})}
+    )
+    protocol = described((utkface_labels(30, 0, 2), three), (utkface_labels(30, 0, 3), three))[
+        "protocols"
+    ]
     assert protocol["all_ages"]["race_accuracy"] == 0.5
     assert protocol["all_ages"]["race3_accuracy"] == 1.0

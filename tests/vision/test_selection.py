@@ -25,7 +25,7 @@ from vision.data.selection import (
     split_of_bucket,
     with_exam,
 )
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 
 
 def candidates(count: int = 4000, seed: int = 1) -> list[Candidate]:
@@ -34,7 +34,9 @@ def candidates(count: int = 4000, seed: int = 1) -> list[Candidate]:
     made = []
     for n in range(count):
         reason = rng.choice([None] * 12 + [Reason.UNREADABLE, Reason.EXACT_DUPLICATE])
-        labels = Labels(rng.randint(0, 95), rng.randint(0, 1), rng.choice([0, 0, 0, 1, 1, 2, 3, 4]))
+        labels = utkface_labels(
+            rng.randint(0, 95), rng.randint(0, 1), rng.choice([0, 0, 0, 1, 1, 2, 3, 4])
+        )
         split = split_of_bucket(rng.randrange(20))
         made.append(Candidate(f"{n}.jpg", f"{n:064x}", labels, reason, split))
     return made
@@ -46,7 +48,7 @@ def splits(selection: Selection) -> dict[str, str]:
 
 def test_classic_keeps_three_races_of_one_size() -> None:
     selection = select(CLASSIC, candidates())
-    races = Counter(c.labels.race for c, _ in selection.chosen if c.labels)
+    races = Counter(c.labels["race"] for c, _ in selection.chosen if c.labels)
     assert set(races) == {0, 1, 2}
     assert len(set(races.values())) == 1
     assert [step.step for step in selection.funnel] == [
@@ -91,10 +93,10 @@ def test_all_recipes_sit_one_exam() -> None:
     classic = with_exam(select(CLASSIC, everything), exam)
     tests = [name for name, split in splits(exam).items() if split == "test"]
     assert [name for name, split in splits(classic).items() if split == "test"] == tests
-    assert {c.labels.race for c, split in classic.chosen if c.labels and split == "test"} == {
+    assert {c.labels["race"] for c, split in classic.chosen if c.labels and split == "test"} == {
         0, 1, 2, 3, 4,
     }  # fmt: skip
-    assert {c.labels.race for c, split in classic.chosen if c.labels and split == "train"} == {
+    assert {c.labels["race"] for c, split in classic.chosen if c.labels and split == "train"} == {
         0, 1, 2,
     }  # fmt: skip
 
@@ -137,14 +139,14 @@ def test_pictures_that_turn_out_to_be_one_never_move_from_training(splits: list[
 
 
 def test_a_changed_label_changes_the_fingerprint_and_a_changed_name_does_not() -> None:
-    one = Candidate("a.jpg", "a" * 64, Labels(30, 0, 0), None, "train")
-    renamed = Candidate("b.jpg", "a" * 64, Labels(30, 0, 0), None, "train")
-    relabelled = Candidate("a.jpg", "a" * 64, Labels(31, 0, 0), None, "train")
+    one = Candidate("a.jpg", "a" * 64, utkface_labels(30, 0, 0), None, "train")
+    renamed = Candidate("b.jpg", "a" * 64, utkface_labels(30, 0, 0), None, "train")
+    relabelled = Candidate("a.jpg", "a" * 64, utkface_labels(31, 0, 0), None, "train")
     fingerprints = [select(FULL, [c]).fingerprint for c in (one, renamed, relabelled)]
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
 
 
 def test_an_empty_split_is_an_error_with_words() -> None:
-    lonely = select(FULL, [Candidate("a.jpg", "a" * 64, Labels(30, 0, 0), None, "train")])
+    lonely = select(FULL, [Candidate("a.jpg", "a" * 64, utkface_labels(30, 0, 0), None, "train")])
     with pytest.raises(NothingLeft, match="leaves no image for validation and test"):
         lonely.curated(Path)

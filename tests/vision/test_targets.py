@@ -2,13 +2,15 @@
 
 import pytest
 
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 from vision.heads.targets import targets, weighted_head
 from vision.training.head_recipes import HEAD_RECIPES
 
 HEADS = {head.name: head for head in HEAD_RECIPES["full"].heads}
 # Sixteen white men, four white women, and one of "others".
-PEOPLE = [Labels(30, 0, 0)] * 16 + [Labels(30, 1, 0)] * 4 + [Labels(30, 1, 4)]
+PEOPLE = (
+    [utkface_labels(30, 0, 0)] * 16 + [utkface_labels(30, 1, 0)] * 4 + [utkface_labels(30, 1, 4)]
+)
 
 
 def test_a_head_keeps_what_an_example_of_each_label_weighed() -> None:

@@ -22,7 +22,7 @@ from vision.bundles.seen import SeenCounter, has_seen
 from vision.bundles.trained_on import TrainedOn, of_examples
 from vision.data.inspection import inspect
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 from vision.errors import BundleCorrupt
 
 
@@ -106,7 +106,7 @@ def test_what_was_learnt_and_what_looks_the_same_is_seen_and_strangers_are_not()
 
 
 def test_files_that_go_by_are_counted_and_all_of_them_handed_on() -> None:
-    labels = Labels(30, 0, 0)
+    labels = utkface_labels(30, 0, 0)
     files = [LabelledFile(f"{n}.jpg", saved(picture(n)), labels) for n in range(5)]
     nameless = LabelledFile("nameless.jpg", files[0].data, None, "malformed_name")
     seen = SeenCounter(learnt_from(files[0].data, files[3].data))

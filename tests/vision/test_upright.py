@@ -88,7 +88,7 @@ def contradiction(pipeline: Pipeline, photo: Image.Image, most_years: float = 4)
 
 
 def _sure_genders(faces: list[FaceResult]) -> set[str]:
-    genders = [face.attributes.gender for face in faces]
+    genders = [face.attributes.classes["gender"] for face in faces]
     return {one.label for one in genders if one and one.probabilities[one.label] > _SURE}
 
 

@@ -4,16 +4,23 @@ import hashlib
 
 import pytest
 
-from vision.data.utkface import LabelOutOfRange, Labels, MalformedName, parse_name, split_bucket
+from vision.attributes import Labels
+from vision.data.utkface import (
+    LabelOutOfRange,
+    MalformedName,
+    parse_name,
+    split_bucket,
+    utkface_labels,
+)
 
 
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        ("26_1_2_20170116174525125.jpg.chip.jpg", Labels(26, 1, 2)),
-        ("0_0_4_20170116174525125.jpg", Labels(0, 0, 4)),
-        ("part1/UTKFace/116_1_0_20170120134646399.jpg.chip.jpg", Labels(116, 1, 0)),
-        ("1_0_3_20170109193052283.JPG", Labels(1, 0, 3)),
+        ("26_1_2_20170116174525125.jpg.chip.jpg", utkface_labels(26, 1, 2)),
+        ("0_0_4_20170116174525125.jpg", utkface_labels(0, 0, 4)),
+        ("part1/UTKFace/116_1_0_20170120134646399.jpg.chip.jpg", utkface_labels(116, 1, 0)),
+        ("1_0_3_20170109193052283.JPG", utkface_labels(1, 0, 3)),
     ],
 )
 def test_labels_are_read_from_names(name: str, labels: Labels) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from vision.bundles.bundle import Bundle, load_bundle
-from vision.data.utkface import Curated, Example, Labels
+from vision.data.utkface import Curated, Example, utkface_labels
 
 STARTER = Path(__file__).parents[2] / "weights" / "starter"
 SIZE = 48
@@ -35,7 +35,7 @@ def make_example(folder: Path, number: int, *, lopsided: bool = False) -> Exampl
     file = folder / f"{number}.png"
     Image.fromarray(pixels.astype(np.uint8)).save(file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Example(digest, file, Labels(age, gender, race))
+    return Example(digest, file, utkface_labels(age, gender, race))
 
 
 def make_curated(

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from training.models import Dataset, ModelVersion, TrainingRun
 from training.runs.trainings import request_training
-from vision.labels import HEADS
+from vision.attributes import ATTRIBUTES
 from vision.training.known_recipes import CHANGEABLE, RECIPES, named
 
 from .pagination import NewestFirst
@@ -89,7 +89,9 @@ class NewTrainingRunSerializer(serializers.Serializer[Any]):
     trunk = serializers.SlugRelatedField(
         slug_field="name", queryset=ModelVersion.objects.all(), required=False, allow_null=True
     )
-    heads = serializers.MultipleChoiceField(choices=list(HEADS), allow_empty=False, required=False)
+    heads = serializers.MultipleChoiceField(
+        choices=list(ATTRIBUTES), allow_empty=False, required=False
+    )
     epochs = serializers.IntegerField(required=False)
     learning_rate = serializers.FloatField(required=False)
     unfreeze = serializers.ChoiceField(choices=["none", "block5"], required=False)

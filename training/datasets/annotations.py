@@ -4,14 +4,14 @@ A label of an image changes where everybody who labelled it says the same. Where
 stays as it was, and what each says is kept and shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Max, Min, Q, QuerySet
 
 from training.models import Annotation, Dataset, LabelIssue, Sample
-from vision.labels import HEADS
+from vision.attributes import ATTRIBUTES
 
 from .contents import is_test
 from .overrides import relabel
@@ -45,11 +45,11 @@ def annotate(sample: Sample, annotator: Any, said: Mapping[str, int]) -> list[st
 
 def labels_of(sample: Sample) -> dict[str, int]:
     """The labels that an image has, by name."""
-    labels = {label: getattr(sample, label) for label in HEADS}
+    labels = {label: getattr(sample, label) for label in ATTRIBUTES}
     return {label: value for label, value in labels.items() if value is not None}
 
 
-def confirm(chosen: QuerySet[Sample], annotator: Any, labels: tuple[str, ...] = HEADS) -> int:
+def confirm(chosen: QuerySet[Sample], annotator: Any, labels: Collection[str] = ATTRIBUTES) -> int:
     """Record that somebody has looked at labels and found them right; of how many images."""
     samples = list(chosen)
     for sample in samples:
@@ -74,7 +74,7 @@ def disputed(dataset: Dataset) -> QuerySet[Sample]:
     """The images of which people have said different things."""
     differs = Q()
     samples = dataset.samples.all()
-    for label in HEADS:
+    for label in ATTRIBUTES:
         highest, lowest = f"highest_{label}", f"lowest_{label}"
         field = f"annotations__{label}"
         samples = samples.annotate(**{highest: Max(field), lowest: Min(field)})

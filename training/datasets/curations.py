@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import Value
 
 from training.models import Curation, Dataset, SplitName
+from vision.attributes import GENDER, RACE
 from vision.data.cleaning import Reason
 from vision.data.selection import EXAM, POLICIES, Candidate, Selection, select, with_exam
-from vision.data.utkface import Curated, Labels
-from vision.labels import GENDERS, RACES
+from vision.data.utkface import Curated, utkface_labels
 
 from . import contents, example_files
 
@@ -83,8 +83,8 @@ def split_table(chosen: Selection) -> str:
     writer.writerow(["file", "sha256", "age", "gender", "race", "split", "sender"])
     for candidate, split in sorted(chosen.chosen, key=lambda pair: pair[0].name):
         if (labels := candidate.labels) is not None:
-            gender, race = GENDERS[labels.gender], RACES[labels.race]
-            row = [candidate.name, candidate.digest, labels.age, gender, race, split]
+            gender, race = GENDER.labels[labels["gender"]], RACE.labels[labels["race"]]
+            row = [candidate.name, candidate.digest, labels["age"], gender, race, split]
             writer.writerow([*row, candidate.sender])
     return text.getvalue()
 
@@ -99,14 +99,14 @@ def _candidates(dataset: Dataset) -> list[Candidate]:
 def _candidate(row: Any) -> Candidate:
     labels = None
     if None not in (row.age, row.gender, row.race):
-        labels = Labels(row.age, row.gender, row.race)
+        labels = utkface_labels(row.age, row.gender, row.race)
     reason = Reason(row.reason) if row.reason else None
     return Candidate(row.name, row.digest, labels, reason, row.split, row.sender)
 
 
 def _cells(chosen: Selection) -> list[list[str | int]]:
     counts = Counter(
-        (split, labels.race, labels.gender, labels.age)
+        (split, labels["race"], labels["gender"], labels["age"])
         for candidate, split in chosen.chosen
         if (labels := candidate.labels)
     )

@@ -14,7 +14,7 @@ from vision.bundles.trained_on import TrainedOn
 from vision.data.cleaning import COPY_REASONS, Reason
 from vision.data.former_splits import FormerImage, former_selection
 from vision.data.selection import POLICIES, NothingLeft, Selection
-from vision.data.utkface import Curated, Labels
+from vision.data.utkface import Curated, utkface_labels
 from vision.errors import BundleError
 
 from . import contents, example_files
@@ -128,7 +128,7 @@ def _image(row: Any) -> FormerImage:
     return FormerImage(
         name=row.name,
         digest=row.digest,
-        labels=Labels(row.age, row.gender, row.race) if labelled else None,
+        labels=utkface_labels(row.age, row.gender, row.race) if labelled else None,
         refused=Reason(row.found) if row.found and row.found not in COPY_REASONS else None,
         override=row.override,
         perceptual_hash=int(row.perceptual_hash or "0", 16),

@@ -137,7 +137,7 @@ def _sample_of(file: LabelledFile) -> Sample:
     sample = Sample(name=file.name[:500], found=file.refusal, sender=file.sender)
     if file.labels:
         sample.age, sample.gender, sample.race = (
-            file.labels.age, file.labels.gender, file.labels.race
+            file.labels["age"], file.labels["gender"], file.labels["race"]
         )  # fmt: skip
     try:
         facts = inspect(file.data)

@@ -8,7 +8,7 @@ from django.db.models.lookups import Exact
 
 from training.models import Dataset, Override, Sample
 from vision.data.cleaning import COPY_REASONS, Reason, Record, judge_copies
-from vision.data.utkface import Labels
+from vision.data.utkface import utkface_labels
 
 from .contents import of_sample
 
@@ -49,7 +49,7 @@ def _is_comparable(row: Any) -> bool:
 
 
 def _record(row: Any) -> Record:
-    labels = Labels(row.age, row.gender, row.race)
+    labels = utkface_labels(row.age, row.gender, row.race)
     return Record(row.pk, row.name, row.digest, labels, row.picture, bool(row.sender))
 
 

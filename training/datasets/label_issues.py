@@ -36,7 +36,7 @@ from training.models import (
 )
 from training.registry.loading import resolve_bundle
 from vision.bundles.bundle import load_bundle
-from vision.data.utkface import Example, Labels
+from vision.data.utkface import Example, utkface_labels
 from vision.errors import VisionError
 
 from . import example_files
@@ -132,7 +132,7 @@ def features_of(samples: list[Sample], on_progress: Progress) -> NDArray[np.floa
 
 
 def _example(sample: Sample) -> Example:
-    labels = Labels(sample.age or 0, sample.gender or 0, sample.race or 0)
+    labels = utkface_labels(sample.age or 0, sample.gender or 0, sample.race or 0)
     return Example(sample.digest, example_files.path_of(sample.digest), labels)
 
 

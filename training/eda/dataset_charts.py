@@ -12,8 +12,8 @@ from training.charts import Axes, Chart, Section, bars, boxes, heat_map
 from training.datasets import copies, curations
 from training.models import Curation, Dataset, GenderLabel, RaceLabel, SplitName
 from training.registry.figures import group_name
+from vision.attributes import AGE_BINS
 from vision.data.selection import POLICIES
-from vision.labels import AGE_BINS
 
 from . import dataset_figures, funnel_charts
 from .dataset_figures import Counts, Figures

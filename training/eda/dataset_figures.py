@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from training.datasets import copies, curations
 from training.models import Curation, Dataset
+from vision.attributes import AGE_BINS, GENDER, OLDEST_AGE, RACE, age_bin
 from vision.data.selection import EXAM
-from vision.labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES, age_bin
 
 Counts = NDArray[np.int64]
-SHAPE = (len(RACES), len(GENDERS), OLDEST_AGE + 1)
+SHAPE = (len(RACE.labels), len(GENDER.labels), OLDEST_AGE + 1)
 
 # The student deck's funnel, step by step as in `Curation.funnel` of the classic policy.
 DECK_FUNNEL: dict[str, int] = {
@@ -224,7 +224,12 @@ def untested_cells(full: Curation) -> list[dict[str, Any]]:
     cubes = {split: by_decade(cube) for split, cube in curated_cube(full).items()}
     there = cubes["train"] + cubes["validation"]
     cells = [
-        {"race": RACES[race], "gender": GENDERS[gender], "age": AGE_BINS[decade], "n": int(n)}
+        {
+            "race": RACE.labels[race],
+            "gender": GENDER.labels[gender],
+            "age": AGE_BINS[decade],
+            "n": int(n),
+        }
         for (race, gender, decade), n in np.ndenumerate(there)
         if n and not cubes["test"][race, gender, decade]
     ]
@@ -234,7 +239,12 @@ def untested_cells(full: Curation) -> list[dict[str, Any]]:
 def small_cells(counts: Counts) -> list[dict[str, Any]]:
     """The cells of race × gender × decade with fewer than `SMALL_CELL` images, smallest first."""
     cells = [
-        {"race": RACES[race], "gender": GENDERS[gender], "age": AGE_BINS[decade], "n": int(n)}
+        {
+            "race": RACE.labels[race],
+            "gender": GENDER.labels[gender],
+            "age": AGE_BINS[decade],
+            "n": int(n),
+        }
         for (race, gender, decade), n in np.ndenumerate(by_decade(counts))
         if n < SMALL_CELL
     ]
@@ -295,7 +305,7 @@ def corrections_of(figures: Figures, known: Mapping[str, Curation]) -> dict[str,
 def counts_of(cube: Counts) -> dict[str, dict[str, int]]:
     """Counts (races, genders, ages) by each of the three labels."""
     return {
-        "race": dict(zip(RACES, map(int, cube.sum(axis=(1, 2))), strict=True)),
-        "gender": dict(zip(GENDERS, map(int, cube.sum(axis=(0, 2))), strict=True)),
+        "race": dict(zip(RACE.labels, map(int, cube.sum(axis=(1, 2))), strict=True)),
+        "gender": dict(zip(GENDER.labels, map(int, cube.sum(axis=(0, 2))), strict=True)),
         "decade": dict(zip(AGE_BINS, map(int, by_decade(cube.sum(axis=(0, 1)))), strict=True)),
     }

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from training.datasets.example_files import path_of
 from training.models import Exam, ExamOutcome, ModelVersion
-from vision.data.utkface import Example, Labels
+from vision.attributes import Labels
+from vision.data.utkface import Example, utkface_labels
 from vision.evaluation import kept_scores
 from vision.evaluation.scores import Scores, figures
 
@@ -88,13 +89,13 @@ def keep_outcome(exam: Exam, version: ModelVersion, scores: Scores) -> None:
 def images_of(exam: Exam) -> list[Example]:
     """The exam's images with their frozen labels, in its order."""
     rows = exam.images.order_by("position").values_list("digest", "age", "gender", "race")
-    return [Example(digest, path_of(digest), Labels(*labels)) for digest, *labels in rows]
+    return [Example(digest, path_of(digest), utkface_labels(*labels)) for digest, *labels in rows]
 
 
 def labels_of(exam: Exam) -> list[Labels]:
     """The frozen labels, in the exam's order."""
     rows = exam.images.order_by("position").values_list("age", "gender", "race")
-    return [Labels(*row) for row in rows]
+    return [utkface_labels(*row) for row in rows]
 
 
 def _scores(exam: Exam, version: ModelVersion) -> Scores | None:
@@ -104,9 +105,6 @@ def _scores(exam: Exam, version: ModelVersion) -> Scores | None:
 
 def _answered(scores: Scores) -> NDArray[np.bool_]:
     """The images (N,) that any head says anything of."""
-    age, gender, race = (
-        ~np.isnan(column)
-        for column in (scores.years, scores.gender_shares[:, 0], scores.race_shares[:, 0])
-    )
-    answered: NDArray[np.bool_] = age | gender | race
+    columns = [scores.years, *(column[:, 0] for column in scores.probabilities.values())]
+    answered: NDArray[np.bool_] = np.logical_not(np.isnan(np.stack(columns)).all(axis=0))
     return answered

@@ -1,7 +1,5 @@
 """Which images the exam has: chosen and frozen once, after which nothing changes them."""
 
-from dataclasses import asdict
-
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q
@@ -101,7 +99,7 @@ def _frozen(dataset: Dataset, of_utkface: bool) -> Exam | None:
         # An override may have kept two files of one content.
         once = {example.digest: example for example in test}
         ExamImage.objects.bulk_create(
-            ExamImage(exam=exam, position=position, digest=digest, **asdict(once[digest].labels))
+            ExamImage(exam=exam, position=position, digest=digest, **dict(once[digest].labels))
             for position, digest in enumerate(sorted(once))
         )
     return exam

@@ -9,27 +9,20 @@ from django.utils.translation import gettext as _
 
 from training.models import ModelVersion
 from training.registry.figures import as_text, group_name, metric_names, metrics_of
+from vision.attributes import ATTRIBUTES
 from vision.evaluation.paired import (
     ENOUGH,
-    GROUP_LIMITS,
-    MARGINS,
     GroupLoss,
     Loss,
     by_group,
+    group_limit,
+    margin,
     overall,
 )
-from vision.evaluation.scores import Scores, figures
-from vision.labels import HEADS
+from vision.evaluation.scores import Scores, compared_figures, figures
 
 from .exam_store import outcomes, paired_outcomes
 from .label_facts import label_warnings
-
-# Head → what is compared of it; the first is known of every image.
-_FIGURES: Mapping[str, tuple[str, ...]] = {
-    "age": ("age_mae",),
-    "gender": ("gender_accuracy",),
-    "race": ("race_accuracy", "race3_accuracy"),
-}
 
 
 def warnings(candidate: ModelVersion, serving: ModelVersion | None) -> list[str]:
@@ -101,7 +94,7 @@ def _examined_heads(version: ModelVersion) -> list[str]:
         return []
     return [
         head
-        for head, (figure, *_) in _FIGURES.items()
+        for head, (figure, *_) in compared_figures().items()
         if (~np.isnan(scores.outcomes[figure])).mean() > 0.5
     ]
 
@@ -113,7 +106,7 @@ def _better_heads(version: ModelVersion, found: Mapping[str, ModelVersion]) -> l
         head: loss
         for head, other in found.items()
         for loss in against[other]
-        if loss.figure in _FIGURES[head]
+        if loss.figure in compared_figures()[head]
     }
     if not all(loss.is_no_worse for loss in of_heads.values()):
         return []
@@ -145,7 +138,7 @@ def _by_version(found: Mapping[str, ModelVersion]) -> Iterator[tuple[ModelVersio
 
 
 def _worse(
-    candidate: ModelVersion, other: ModelVersion, heads: Collection[str] = HEADS
+    candidate: ModelVersion, other: ModelVersion, heads: Collection[str] = ATTRIBUTES
 ) -> Iterator[str]:
     pair = paired_outcomes(candidate, other)
     if pair is None:
@@ -160,7 +153,7 @@ def _worse(
             "has learnt from; %(enough)d are needed."
         ) % {"name": other.name, "count": len(pair[0]), "enough": ENOUGH}
         return
-    known = {figure for head in heads for figure in _FIGURES[head]}
+    known = {figure for head in heads for figure in compared_figures()[head]}
     compared = [figure for figure in _figures(candidate, other) if figure in known]
     for loss in overall(*pair, compared):
         if not loss.is_no_worse:
@@ -188,7 +181,7 @@ def _in_words(loss: Loss, other: ModelVersion) -> str:
         # Outwards, so that a bound beyond the margin never reads as the margin itself.
         "low": as_text(floor(round(loss.low * 1000, 2)) / 1000),
         "high": as_text(ceil(round(loss.high * 1000, 2)) / 1000),
-        "margin": as_text(MARGINS[loss.figure]),
+        "margin": as_text(margin(loss.figure)),
     }
 
 
@@ -213,7 +206,7 @@ def _too_small(found: Sequence[GroupLoss]) -> Iterator[str]:
             "%(limit)s (images): %(groups)s."
         ) % {
             "figure": figure,
-            "limit": f"{GROUP_LIMITS[groups[0].loss.figure]:g}",
+            "limit": f"{group_limit(groups[0].loss.figure):g}",
             "groups": ", ".join(f"{group_name(one.group)} ({one.loss.n})" for one in groups),
         }
 
@@ -221,7 +214,7 @@ def _too_small(found: Sequence[GroupLoss]) -> Iterator[str]:
 def _by_figure(groups: Sequence[GroupLoss]) -> Iterator[tuple[str, list[GroupLoss]]]:
     """The name of each figure, with its groups."""
     names = metric_names()
-    for figure in MARGINS:
+    for figure in dict.fromkeys(one.loss.figure for one in groups):
         if of_figure := [group for group in groups if group.loss.figure == figure]:
             yield names[figure], of_figure
 

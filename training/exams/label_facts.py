@@ -14,18 +14,18 @@ from training.models import ModelVersion
 from training.registry.figures import group_name
 from training.registry.loading import load_engine
 from training.registry.versions import active_version, bundle_path
+from vision.attributes import GENDER, RACE
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Curated, Example
 from vision.errors import BundleError
 from vision.evaluation.paired import ENOUGH
-from vision.labels import GENDERS, RACES
 
 # Of a class with fewer images than this nothing is learnt, and nothing measured.
 FEW = 10
 # So many images cost the starter some ten seconds on two busy cores, and tell shares to 3 points.
 SAMPLE = 300
 
-_CLASSES = {"gender": GENDERS, "race": RACES}
+_CLASSES = {"gender": GENDER.labels, "race": RACE.labels}
 # What it is called if a label is what the version that serves says: inside its interval, or its
 # likeliest class.
 _AGREEMENT = {

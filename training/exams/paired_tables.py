@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from training.models import ModelVersion
 from training.registry.figures import Comparison, as_text, metric_names
-from vision.evaluation.paired import CONFIDENCE, MARGINS, Loss
+from vision.evaluation.paired import CONFIDENCE, Loss, margin
 
 from . import gate
 
@@ -51,7 +51,7 @@ def _table(candidate: ModelVersion, other: ModelVersion, losses: list[Loss]) -> 
             as_text(loss.old),
             as_text(loss.loss, signed=True),
             as_text([loss.low, loss.high], signed=True),
-            as_text(MARGINS[loss.figure]),
+            as_text(margin(loss.figure)),
         )
         for loss in losses
     )

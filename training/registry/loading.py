@@ -1,6 +1,6 @@
 """Which bundle to load, and its network as the settings have it computed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from training.models import ModelVersion
+from vision.attributes import ATTRIBUTES
 from vision.bundles.bundle import Bundle, load_bundle
 from vision.errors import BundleMissing
-from vision.labels import HEADS
 
 from .versions import active_version, bundle_path
 
@@ -43,7 +43,7 @@ def _serving_bundle() -> Path:
     return bundle_path(version) if version else starter
 
 
-def load_engine(bundle: Bundle | Path, heads: Sequence[str] = HEADS) -> "Engine":
+def load_engine(bundle: Bundle | Path, heads: Collection[str] = ATTRIBUTES) -> "Engine":
     """The network of a bundle, or of the folder of one, with those of its heads that are wanted.
 
     It computes in the precision that the settings name, whether it serves or is examined. Imports

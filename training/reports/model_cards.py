@@ -18,7 +18,7 @@ from training.registry.figures import (
     marginal_groups,
     test_sentences,
 )
-from vision.evaluation.fairness import ENOUGH, GROUP_FIGURES
+from vision.evaluation.fairness import ENOUGH, group_figures
 
 from .edit_tables import edits_table
 
@@ -188,12 +188,12 @@ def _by_group(report: Facts) -> str:
     if not groups:
         return "No figures by group were recorded."
     enough = [group for group in groups if group["n"] >= ENOUGH]
-    table = [["labelled", "images", *(_COLUMNS[figure] for figure in GROUP_FIGURES)]]
+    table = [["labelled", "images", *(_COLUMNS[figure] for figure in group_figures())]]
     table += [
         [
             group_name(group),
             str(group["n"]),
-            *(_with_interval(group, figure) for figure in GROUP_FIGURES),
+            *(_with_interval(group, figure) for figure in group_figures()),
         ]
         for group in (*_marginal(report), *enough)
     ]
@@ -210,7 +210,7 @@ def _by_group(report: Facts) -> str:
 def _marginal(report: Facts) -> Iterable[Facts]:
     """Groups by one label; reports of before have them without intervals."""
     known: Iterable[Facts] | None = report.get("by_group")
-    return known or marginal_groups(report["metrics"]["groups"], GROUP_FIGURES)
+    return known or marginal_groups(report["metrics"]["groups"], group_figures())
 
 
 def _with_interval(group: Facts, figure: str) -> str:

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from training.charts import Axes, Chart, Section, bars, heat_map, lines, scatter
 from training.registry.figures import group_name, marginal_groups
+from vision.attributes import AGE_BINS, GENDER, RACE
 from vision.evaluation.fairness import ENOUGH, lower_is_better
-from vision.labels import AGE_BINS, GENDERS, RACES
 
 Report = Mapping[str, Any]
 
@@ -253,7 +253,7 @@ def _group_charts(report: Report) -> list[Chart]:
 def _by_group(figure: str, title: str, groups: Sequence[Mapping[str, Any]]) -> Chart:
     """Race and gender against decade; the count of each cell stands in brackets."""
     cells = {(group["race"], group["gender"], group["age"]): group for group in groups}
-    rows = [(race, gender) for race in RACES for gender in GENDERS]
+    rows = [(race, gender) for race in RACE.labels for gender in GENDER.labels]
     found = [[cells.get((*row, age)) for age in AGE_BINS] for row in rows]
     return heat_map(
         f"groups-{figure.replace('_', '-')}",

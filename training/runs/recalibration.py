@@ -13,9 +13,10 @@ from training.exams.examinations import examine_waiting
 from training.exams.freezing import settled_exam
 from training.models import Dataset, ModelVersion
 from training.registry.versions import bundle_path, check_name_is_free
+from vision.attributes import Labels
 from vision.bundles.bundle import Bundle, load_bundle
 from vision.data.selection import POLICIES
-from vision.data.utkface import Example, Labels
+from vision.data.utkface import Example
 from vision.errors import BundleIncompatible
 from vision.heads.specs import HeadSpec
 from vision.heads.targets import weighted_head

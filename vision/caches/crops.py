@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from vision.attributes import SHIPPED, Labels
 from vision.crops.reading import Reading, measured, sample
 from vision.data.crop_files import read_example
-from vision.data.utkface import Curated, Example, Labels
+from vision.data.utkface import Curated, Example, utkface_labels
 from vision.diskspace import DiskFull, free_bytes, full_disk_in_words, in_words
 from vision.durable_files import replace_durably
 from vision.errors import VisionError
@@ -163,7 +164,7 @@ def whole(crops: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 def _listed(curated: Curated, side: int) -> str:
     def rows(examples: Sequence[Example]) -> list[list[Any]]:
-        return [[e.digest, e.labels.age, e.labels.gender, e.labels.race] for e in examples]
+        return [[example.digest, dict(example.labels)] for example in examples]
 
     return json.dumps(
         {
@@ -183,7 +184,7 @@ def _curated(listed: dict[str, Any]) -> Curated:
         raise ValueError("The list has another format.")
 
     def examples(split: str) -> tuple[Example, ...]:
-        return tuple(Example(digest, Path(), Labels(*rest)) for digest, *rest in listed[split])
+        return tuple(Example(digest, Path(), _labels(said)) for digest, *said in listed[split])
 
     return Curated(
         policy=listed["recipe"],
@@ -193,3 +194,11 @@ def _curated(listed: dict[str, Any]) -> Curated:
         validation=examples("validation"),
         test=(),
     )
+
+
+def _labels(said: Sequence[Any]) -> Labels:
+    """By attribute; releases that knew three attributes wrote their three numbers."""
+    if len(said) == len(SHIPPED):
+        return utkface_labels(*said)
+    labels: Labels = said[0]
+    return labels

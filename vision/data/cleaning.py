@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .utkface import Labels
+from vision.attributes import AGE, Labels
 
 
 class Reason(StrEnum):
@@ -84,8 +84,10 @@ def _judge_identical(ordered: Sequence[Record]) -> dict[int, Reason | None]:
 
 def _reasons_of_identical(same: Sequence[Record]) -> list[Reason | None]:
     conflict: Reason | None = None
-    labels = {r.labels for r in same if r.is_correction == same[0].is_correction}
-    if len({(found.gender, found.race) for found in labels}) > 1:
+    labels = {
+        tuple(sorted(r.labels.items())) for r in same if r.is_correction == same[0].is_correction
+    }
+    if len({tuple(pair for pair in found if pair[0] != AGE.name) for found in labels}) > 1:
         conflict = Reason.CONFLICTING_CLASSES
     elif len(labels) > 1:
         conflict = Reason.CONFLICTING_AGES

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vision.labels import age_bin
+from vision.attributes import Labels, age_bin
 
 from .cleaning import Reason, Record, judge_copies
 from .near_copies import within
 from .selection import SPLITS, Candidate, Selection, SelectionPolicy, Split, select
-from .utkface import Labels
 
 # Perceptual hashes at most so many bits apart showed one picture.
 _NEAR_BITS = 2
@@ -147,7 +146,7 @@ def _fill_cells(splits: dict[int, Split], groups: Groups) -> None:
     cells: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
     for group, members in groups.items():
         if labels := members[0].labels:
-            cells[labels.race, labels.gender, age_bin(labels.age)].append(group)
+            cells[labels["race"], labels["gender"], age_bin(labels["age"])].append(group)
     for cell in cells.values():
         complete = {splits[group] for group in cell} == set(SPLITS)
         if complete or len(cell) < _SMALLEST_CELL:

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vision.labels import GENDERS, RACES
+from vision.attributes import ATTRIBUTES, SHIPPED, Attribute, Labels
 
 from .utkface import (
     DatasetUnreadable,
-    Labels,
     MalformedName,
     NameRefused,
     Source,
     UnsafeName,
+    in_range,
     is_image_name,
     is_unsafe_name,
-    labels_in_range,
     open_source,
     parse_name,
 )
@@ -47,9 +46,9 @@ class LabelledFiles:
     """Every image of a dataset with its labels, whatever shape the dataset has.
 
     `path` is a folder or a zip of UTKFace-named images; or a CSV file with the columns `file`,
-    `age`, `gender` and `race` beside its images; or a folder or a zip that holds such a file. A
-    row of it whose column `sender` is filled in is a correction.
-    Use it as a context manager; `len()` counts the files. Raises DatasetUnreadable.
+    `age`, `gender` and `race`, or more attributes, beside its images; or a folder or a zip that
+    holds such a file. A row of it whose column `sender` is filled in is a correction. Use it as a
+    context manager; `len()` counts the files. Raises DatasetUnreadable.
     """
 
     def __init__(self, path: Path) -> None:
@@ -129,19 +128,19 @@ def _read_table(source: Source, name: str) -> dict[str, dict[str, str]]:
 
 
 def _labels_in_row(row: dict[str, str]) -> Labels:
-    """Numbers as in UTKFace's names; gender and race also by their English names.
+    """Numbers as in UTKFace's names; labels also by their English names. Attributes beside the
+    three that ship may have a column of their name; an empty cell says nothing of one.
 
     Raises MalformedName or LabelOutOfRange.
     """
-
-    def number(value: str, names: tuple[str, ...]) -> int:
-        value = value.strip().lower()
-        return names.index(value) if value in names else int(float(value))
-
+    others = [name for name in ATTRIBUTES if name not in SHIPPED and row.get(name, "").strip()]
     try:
-        numbers = (
-            number(row["age"], ()), number(row["gender"], GENDERS), number(row["race"], RACES)
-        )  # fmt: skip
+        labels = {name: _number(row[name], ATTRIBUTES[name]) for name in (*SHIPPED, *others)}
     except (ValueError, OverflowError):
         raise MalformedName("The row has no usable labels.") from None
-    return labels_in_range(*numbers)
+    return in_range(labels)
+
+
+def _number(cell: str, attribute: Attribute) -> int:
+    cell = cell.strip().lower()
+    return attribute.labels.index(cell) if cell in attribute.labels else int(float(cell))

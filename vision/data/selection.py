@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from vision.attributes import ATTRIBUTES, RACE, Labels
 from vision.errors import VisionError
-from vision.labels import RACES
 
 from .cleaning import Reason
-from .utkface import Curated, Example, Labels
+from .utkface import Curated, Example
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -31,8 +31,9 @@ class NothingLeft(VisionError):
 
 @dataclass(frozen=True)
 class SelectionPolicy:
-    """`races`: indices of `RACES` that are used. `tolerated`: reasons that do not exclude here.
-    `undersample`: cut every race to the size of the smallest, instead of weighting."""
+    """`races`: indices of the labels of `RACE` that are used. `tolerated`: reasons that do not
+    exclude here. `undersample`: cut every race to the size of the smallest, instead of
+    weighting."""
 
     name: str
     races: tuple[int, ...]
@@ -48,7 +49,7 @@ CLASSIC = SelectionPolicy(
     undersample=True,
 )
 FULL = SelectionPolicy(
-    name="full", races=tuple(range(len(RACES))), tolerated=frozenset(), undersample=False
+    name="full", races=tuple(range(len(RACE.labels))), tolerated=frozenset(), undersample=False
 )
 POLICIES: dict[str, SelectionPolicy] = {policy.name: policy for policy in (CLASSIC, FULL)}
 # Every version is examined on the test images of this one, whatever it has learnt from.
@@ -91,10 +92,7 @@ class Selection:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of what is chosen: contents, labels and splits, whatever the files are called."""
-        lines = sorted(
-            f"{split} {c.digest} {_labels(c).age} {_labels(c).gender} {_labels(c).race}"
-            for c, split in self.chosen
-        )
+        lines = sorted(f"{split} {c.digest} {_numbers(c)}" for c, split in self.chosen)
         return hashlib.sha256("\n".join([self.policy, *lines]).encode()).hexdigest()
 
     def curated(self, locate: Callable[[str], Path]) -> Curated:
@@ -212,8 +210,8 @@ def _drop(
 
 
 def _other_race(candidate: Candidate, policy: SelectionPolicy) -> str | None:
-    race = _labels(candidate).race
-    return None if race in policy.races else f"race_{RACES[race]}"
+    race = _labels(candidate)["race"]
+    return None if race in policy.races else f"race_{RACE.labels[race]}"
 
 
 def _bounded(candidates: Sequence[Candidate], policy: SelectionPolicy, seed: int) -> dict[int, str]:
@@ -241,19 +239,19 @@ def _bounded(candidates: Sequence[Candidate], policy: SelectionPolicy, seed: int
 
 def _brought(candidates: Sequence[Candidate], policy: SelectionPolicy) -> int:
     """How many images archives will bring to a policy's training."""
-    races = Counter(_labels(c).race for c in candidates if c.split == "train" and not c.sender)
+    races = Counter(_labels(c)["race"] for c in candidates if c.split == "train" and not c.sender)
     return len(races) * min(races.values(), default=0) if policy.undersample else races.total()
 
 
 def _surplus(candidate: Candidate, kept: set[int]) -> str | None:
-    return None if id(candidate) in kept else f"surplus_{RACES[_labels(candidate).race]}"
+    return None if id(candidate) in kept else f"surplus_{RACE.labels[_labels(candidate)['race']]}"
 
 
 def _undersampled(candidates: Sequence[Candidate], seed: int) -> Iterator[Candidate]:
     """As many of every race as the smallest has, drawn by a hash of the content."""
     by_race: defaultdict[int, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
-        by_race[_labels(candidate).race].append(candidate)
+        by_race[_labels(candidate)["race"]].append(candidate)
     smallest = min(map(len, by_race.values()), default=0)
     for members in by_race.values():
         yield from sorted(members, key=lambda c: (_draw(seed, c.digest), c.name))[:smallest]
@@ -262,6 +260,11 @@ def _undersampled(candidates: Sequence[Candidate], seed: int) -> Iterator[Candid
 def _draw(seed: int, digest: str) -> str:
     """A random order of contents that stays the same when others come or go."""
     return hashlib.sha256(f"{seed}:{digest}".encode()).hexdigest()
+
+
+def _numbers(candidate: Candidate) -> str:
+    labels = _labels(candidate)
+    return " ".join(str(labels[name]) for name in ATTRIBUTES if name in labels)
 
 
 def _labels(candidate: Candidate) -> Labels:

@@ -10,22 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from vision.attributes import ATTRIBUTES, Labels
 from vision.errors import VisionError
-from vision.labels import GENDERS, OLDEST_AGE, RACES
 
 _NAME = re.compile(r"^(\d+)_(\d+)_(\d+)_(\w+)\s*$")
 _SUFFIXES = (".jpg.chip.jpg", ".chip.jpg", ".jpg", ".jpeg", ".png")
 # A UTKFace crop has some 10 kB; what unpacks to far more than a photo is no crop.
 _LARGEST_FILE = 20 * 2**20
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What an annotator wrote: years, an index of `GENDERS`, an index of `RACES`."""
-
-    age: int
-    gender: int
-    race: int
 
 
 @dataclass(frozen=True)
@@ -111,14 +102,20 @@ def parse_name(name: str) -> Labels:
     if match is None:
         raise MalformedName(f"The name {stem!r} is not [age]_[gender]_[race]_[timestamp].")
     age, gender, race = (int(part) for part in match.groups()[:3])
-    return labels_in_range(age, gender, race)
+    return in_range(utkface_labels(age, gender, race))
 
 
-def labels_in_range(age: int, gender: int, race: int) -> Labels:
-    """Raises LabelOutOfRange where a number means nothing."""
-    if not (0 <= age <= OLDEST_AGE and 0 <= gender < len(GENDERS) and 0 <= race < len(RACES)):
-        raise LabelOutOfRange(f"The labels {age}, {gender}, {race} are outside their range.")
-    return Labels(age, gender, race)
+def in_range(labels: Labels) -> Labels:
+    """The labels as they are. Raises LabelOutOfRange where a number means nothing."""
+    if not all(ATTRIBUTES[name].holds(value) for name, value in labels.items()):
+        numbers = ", ".join(map(str, labels.values()))
+        raise LabelOutOfRange(f"The labels {numbers} are outside their range.")
+    return labels
+
+
+def utkface_labels(age: int, gender: int, race: int) -> Labels:
+    """The three labels of UTKFace: years, and indices of the labels of `GENDER` and `RACE`."""
+    return {"age": age, "gender": gender, "race": race}
 
 
 def split_bucket(data: bytes, buckets: int = 10) -> int:

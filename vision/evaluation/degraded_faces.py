@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
+from vision.attributes import GENDER, RACE, Labels
 from vision.crops.quality import is_withheld
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Labels
 from vision.inference.pipeline import Pipeline
-from vision.labels import GENDERS, RACES
 from vision.photos.decoding import encode_jpeg
 from vision.types import FaceResult, Image, PhotoResult
 
@@ -129,8 +128,7 @@ def _warned(told: Sequence[Told]) -> dict[str, float | None]:
         return round(float(np.mean(warned)), 4) if warned else None
 
     shares = {"all": share(told)}
-    for number, race in enumerate(RACES):
-        shares[race] = share([one for one in told if one[0].race == number])
-    for number, gender in enumerate(GENDERS):
-        shares[gender] = share([one for one in told if one[0].gender == number])
+    for attribute in (RACE, GENDER):
+        for number, label in enumerate(attribute.labels):
+            shares[label] = share([one for one in told if one[0].get(attribute.name) == number])
     return shares

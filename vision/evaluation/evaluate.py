@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.attributes import Labels
 from vision.data.crop_files import read_crop
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import Labels
 from vision.types import FaceAttributes, Image
 
 from .scores import Scores, collect, figures, groups

@@ -5,20 +5,25 @@ from typing import Any
 
 import numpy as np
 
-from vision.labels import AGE_BINS, GENDERS, RACES
+from vision.attributes import AGE_BINS, ATTRIBUTES, GENDER, RACE, labelled
 
-from .scores import Scores, mean
+from .scores import NOT_SAID, Scores, accuracies, mean
 from .uncertainty import bootstrap_intervals
 
 # A figure of fewer crops than this says more of chance than of the group: at 50, an accuracy of
 # 0.9 is still uncertain by 0.08 either way.
 ENOUGH = 50
 
-_GROUPINGS: tuple[tuple[str, ...], ...] = (("race",), ("gender",), ("race", "gender"))
-_FIGURES = ("age_mae", "gender_accuracy", "race_accuracy")
-# What `by_group` tells of every group.
-GROUP_FIGURES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy")
-_NAMES = {"race": RACES, "gender": GENDERS}
+
+def groupings() -> tuple[tuple[str, ...], ...]:
+    """By what crops are grouped: each attribute with labels, and race with gender."""
+    alone = sorted((one.name for one in labelled()), key=lambda name: name != RACE.name)
+    return (*((name,) for name in alone), (RACE.name, GENDER.name))
+
+
+def group_figures() -> tuple[str, ...]:
+    """What `by_group` tells of every group."""
+    return ("age_mae", "age_bias", *accuracies())
 
 
 def lower_is_better(figure: str) -> bool:
@@ -30,13 +35,13 @@ def lower_is_better(figure: str) -> bool:
 def gaps(scores: Scores) -> list[dict[str, Any]]:
     """How far apart the groups with at least `ENOUGH` crops are, in each figure.
 
-    For the groupings by race, by gender and by both: `by`, `figure`, `gap` (years, or a share in
+    For every one of `groupings`: `by`, `figure`, `gap` (years, or a share in
     0..1), and the groups that fare `best` and `worst`, with their names, `n` and `value`. Where
     fewer than two groups are large enough there is no gap.
     """
     found = []
-    for by in _GROUPINGS:
-        for figure in _FIGURES:
+    for by in groupings():
+        for figure in ("age_mae", *accuracies()):
             groups = _groups(scores, by, figure)
             if len(groups) < 2:
                 continue
@@ -50,20 +55,21 @@ def gaps(scores: Scores) -> list[dict[str, Any]]:
 
 
 def by_group(scores: Scores, *, seed: int) -> list[dict[str, Any]]:
-    """The figures of the crops of each race, each gender and each labelled decade.
+    """The figures of the crops of each label of every attribute, and of each labelled decade.
 
-    A group has the label that it shares, under `race`, `gender` or `age`, its number `n`, figures
+    A group has the label that it shares, under the attribute's name, its number `n`, figures
     (None where no head speaks to one), and under `intervals` how far each may be off (95 %).
     """
     found = []
-    for name, values, labels in (
-        ("race", scores.race, RACES),
-        ("gender", scores.gender, GENDERS),
-        ("age", scores.decade, AGE_BINS),
-    ):
-        for value in np.unique(values):
+    parts = [
+        (name, scores.labels[name], ATTRIBUTES[name].labels)
+        for (name, *more) in groupings()
+        if not more
+    ]
+    for name, values, labels in (*parts, ("age", scores.decade, AGE_BINS)):
+        for value in np.unique(values[values != NOT_SAID]):
             members = scores.where(values == value)
-            outcomes = {figure: members.outcomes[figure] for figure in GROUP_FIGURES}
+            outcomes = {figure: members.outcomes[figure] for figure in group_figures()}
             group = {figure: mean(outcome) for figure, outcome in outcomes.items()}
             intervals = bootstrap_intervals(outcomes, seed=seed)
             found.append({name: labels[value], "n": len(members), **group, "intervals": intervals})
@@ -73,14 +79,15 @@ def by_group(scores: Scores, *, seed: int) -> list[dict[str, Any]]:
 def _groups(scores: Scores, by: Sequence[str], figure: str) -> list[dict[str, Any]]:
     """Every group that has enough crops with a known figure."""
     values = scores.outcomes[figure]
-    known = ~np.isnan(values)
-    keys = np.stack([getattr(scores, field)[known] for field in by], axis=1)
+    keys = np.stack([scores.labels[name] for name in by], axis=1)
+    known = ~np.isnan(values) & (keys != NOT_SAID).all(axis=1)
+    keys = keys[known]
     values = values[known]
     groups = []
     for key in np.unique(keys, axis=0):
         members = (keys == key).all(axis=1)
         if members.sum() >= ENOUGH:
-            names = {field: _NAMES[field][index] for field, index in zip(by, key, strict=True)}
+            names = {n: ATTRIBUTES[n].labels[index] for n, index in zip(by, key, strict=True)}
             value = round(float(values[members].mean()), 4)
             groups.append({**names, "n": int(members.sum()), "value": value})
     return groups

@@ -1,41 +1,52 @@
 """What a model said of labelled crops, as bytes, to be kept beside their labels."""
 
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from vision.data.utkface import Labels
+from vision.attributes import Labels
+from vision.types import FaceAttributes
 
-from .scores import Scores
+from .scores import Scores, collect
 
-# The labels are not kept: they are those of whoever asks, in the order of the crops.
-_LABELS = ("age", "gender", "race")
+_COLUMNS = ("years", "low", "high", "promised")
+_PROBABILITIES = "{}_shares"  # the name that they are kept under
 
 
 def as_bytes(scores: Scores) -> bytes:
-    """What was said of N crops, as float32: some 44 bytes a crop. The labels are left out."""
-    said = [field.name for field in fields(Scores) if field.name not in _LABELS]
-    return save({name: getattr(scores, name).astype(np.float32) for name in said})
+    """What was said of N crops, as float32: some 44 bytes a crop.
+
+    The labels are not kept: they are those of whoever asks, in the order of the crops.
+    """
+    said = {name: getattr(scores, name) for name in _COLUMNS}
+    said |= {_PROBABILITIES.format(n): column for n, column in scores.probabilities.items()}
+    return save({name: column.astype(np.float32) for name, column in said.items()})
 
 
 def read(data: bytes, labels: Sequence[Labels]) -> Scores:
     """What `as_bytes` gave, with the labels of the same crops in the same order.
 
-    Raises ValueError where the data is none of that, or of another number of crops.
+    Of an attribute that was not known then nothing was said. Raises ValueError where the data is
+    none of that, or of another number of crops.
     """
+    silent = collect(labels, [FaceAttributes()] * len(labels))
     try:
-        columns: dict[str, Any] = {
-            name: column.astype(np.float64) for name, column in load(data).items()
-        }
-        if any(len(column) != len(labels) for column in columns.values()):
+        kept = {name: column.astype(np.float64) for name, column in load(data).items()}
+        if any(len(column) != len(labels) for column in kept.values()):
             raise ValueError("These are scores of another number of crops.")
-        truth: dict[str, Any] = {
-            name: np.array([getattr(one, name) for one in labels], np.int64) for name in _LABELS
-        }
-        return Scores(**truth, **columns)
-    except (SafetensorError, TypeError) as error:
+        return replace(
+            silent,
+            years=kept["years"],
+            low=kept["low"],
+            high=kept["high"],
+            promised=kept["promised"],
+            probabilities={
+                name: kept.get(_PROBABILITIES.format(name), nothing)
+                for name, nothing in silent.probabilities.items()
+            },
+        )
+    except (SafetensorError, LookupError) as error:
         raise ValueError("These are no scores.") from error

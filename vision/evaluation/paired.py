@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.labels import AGE_BINS, GENDERS, RACES
+from vision.attributes import AGE_BINS, RACE, labelled
 
 from .fairness import lower_is_better
 from .scores import Column, Scores
@@ -20,12 +20,7 @@ Mask = NDArray[np.bool_]
 
 # A tenth of a year and half a point: what some 1,100 images can show. The paired standard errors of
 # two trainings are there about 0.05 years, 0.4 points of gender and 0.6 of race.
-MARGINS: dict[str, float] = {
-    "age_mae": 0.1,
-    "gender_accuracy": 0.005,
-    "race_accuracy": 0.005,
-    "race3_accuracy": 0.005,
-}
+_YEARS, _SHARE = 0.1, 0.005
 # Of each one-sided bound. A model that is worse by a whole margin in one figure, and much better in
 # all others, passes with the rest of it.
 CONFIDENCE = 0.9
@@ -35,12 +30,7 @@ ENOUGH = 100
 # The share of comparisons of equal models in which any group at all is said to be worse.
 FALSE_ALARMS = 0.05
 # What a group may lose unseen before it is named as too small to tell.
-GROUP_LIMITS: dict[str, float] = {
-    "age_mae": 1.5,
-    "gender_accuracy": 0.1,
-    "race_accuracy": 0.1,
-    "race3_accuracy": 0.1,
-}
+_GROUP_YEARS, _GROUP_SHARE = 1.5, 0.1
 # The last decades hold too few images each.
 _BANDS = (*AGE_BINS[:7], "70+")
 
@@ -68,7 +58,7 @@ class Loss:
     @property
     def is_no_worse(self) -> bool:
         """Whether it is shown that not more than the margin is lost."""
-        return self.high <= MARGINS[self.figure]
+        return self.high <= margin(self.figure)
 
 
 @dataclass(frozen=True)
@@ -83,16 +73,26 @@ class GroupLoss:
     @property
     def is_worse(self) -> bool:
         """Whether the group is shown to lose, and seems to lose more than may be lost overall."""
-        return self.p <= FALSE_ALARMS and self.loss.loss > MARGINS[self.loss.figure]
+        return self.p <= FALSE_ALARMS and self.loss.loss > margin(self.loss.figure)
 
     @property
     def cannot_be_told(self) -> bool:
-        """Whether it may lose more than `GROUP_LIMITS` without that being shown."""
-        return not self.is_worse and self.loss.high > GROUP_LIMITS[self.loss.figure]
+        """Whether it may lose more than `group_limit` without that being shown."""
+        return not self.is_worse and self.loss.high > group_limit(self.loss.figure)
+
+
+def margin(figure: str) -> float:
+    """What a figure may lose: years, or a share of right answers."""
+    return _YEARS if lower_is_better(figure) else _SHARE
+
+
+def group_limit(figure: str) -> float:
+    """What a group may lose in a figure unseen."""
+    return _GROUP_YEARS if lower_is_better(figure) else _GROUP_SHARE
 
 
 def overall(new: Scores, old: Scores, figures: Sequence[str]) -> list[Loss]:
-    """The loss in each figure of `MARGINS` that both have on any of the same N images."""
+    """The loss in each figure that both have on any of the same N images."""
     found = ((figure, _losses(new, old, figure)) for figure in figures)
     return [
         _loss(figure, new, old, known)
@@ -162,10 +162,10 @@ def _groups(scores: Scores) -> Iterator[tuple[dict[str, str], Mask]]:
     """Every group that occurs: its names, and which images (N,) are of it."""
     bands = np.minimum(scores.decade, len(_BANDS) - 1)
     parts = {
-        "race": {name: scores.race == index for index, name in enumerate(RACES)},
-        "gender": {name: scores.gender == index for index, name in enumerate(GENDERS)},
-        "age": {name: bands == index for index, name in enumerate(_BANDS)},
+        one.name: {name: scores.labels[one.name] == n for n, name in enumerate(one.labels)}
+        for one in sorted(labelled(), key=lambda one: one.name != RACE.name)
     }
+    parts["age"] = {name: bands == index for index, name in enumerate(_BANDS)}
     alone = [({part: name}, mask) for part, of in parts.items() for name, mask in of.items()]
     both = [
         ({"race": race, "gender": gender}, of_race & of_gender)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.labels import AGE_BINS
+from vision.attributes import AGE_BINS
 
-from .scores import Column, Scores, mean
+from .scores import NOT_SAID, Column, Scores, mean
 
 _BINS = 10
 
@@ -20,7 +20,7 @@ def reliability(shares: Column, truth: NDArray[np.int64]) -> dict[str, Any] | No
     the mean distance of the two, weighted by `n`. Guo et al., "On calibration of modern neural
     networks", ICML 2017, section 2. None where the head is silent.
     """
-    known = ~np.isnan(shares).any(axis=1)
+    known = ~np.isnan(shares).any(axis=1) & (truth != NOT_SAID)
     if not known.any():
         return None
     shares, truth = shares[known], truth[known]

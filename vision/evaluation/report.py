@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.attributes import AGE_BINS, ATTRIBUTES, OLDEST_AGE, RACE
 from vision.data.labelled_files import LabelledFile
-from vision.labels import AGE_BINS, GENDERS, OLDEST_AGE, RACES
 
 from .edits import EDITS, SAMPLE, edit_figures
 from .evaluate import Evaluation, Predictor, score
 from .fairness import by_group, gaps
 from .reliability import age_intervals, reliability
 from .robustness import draw
-from .scores import CLASSIC_RACES, Column, Scores, figures, mean
+from .scores import CLASSIC_RACES, NOT_SAID, Column, Scores, figures, mean
 from .uncertainty import bootstrap_intervals
 
 # The first and the last labelled age of the crops that each protocol looks at. Both are in use
@@ -37,12 +37,11 @@ def report(
     `files` is gone through twice, so it must not be an iterator; `on_progress` is told how many
     crops more were read, `readings` in all. Plain JSON. `metrics`: the document of `evaluate`,
     with the figures of every group. `protocols`: the figures on all ages and on 21 to 60, with
-    95 % intervals. `confusion`: counts of gender, of five races and of three, labelled (rows)
-    against estimated. `age`: bias and error by labelled decade, a sample of points, counts of
-    labelled against estimated decade. `interval` and `reliability`: whether intervals and
-    probabilities keep their word. `by_group`: figures by
-    race, gender and decade with their 95 % intervals. `gaps`: the largest differences between
-    groups. `edits`: what
+    95 % intervals. `confusion`: counts of every attribute's labels, and of three races, labelled
+    (rows) against estimated. `age`: bias and error by labelled decade, a sample of points, counts
+    of labelled against estimated decade. `interval` and `reliability`: whether intervals and
+    probabilities keep their word. `by_group`: figures by attribute and decade with their 95 %
+    intervals. `gaps`: the largest differences between groups. `edits`: what
     `vision.evaluation.edits.edit_figures` finds on a sample. What a silent head leaves unknown is
     None.
     """
@@ -85,8 +84,8 @@ def describe(scores: Scores) -> dict[str, Any]:
         "age": _ages(scores),
         "interval": age_intervals(scores),
         "reliability": {
-            "gender": reliability(scores.gender_shares, scores.gender),
-            "race": reliability(scores.race_shares, scores.race),
+            name: reliability(probabilities, scores.labels[name])
+            for name, probabilities in scores.probabilities.items()
         },
         "by_group": by_group(scores, seed=_SEED),
         "gaps": gaps(scores),
@@ -95,7 +94,8 @@ def describe(scores: Scores) -> dict[str, Any]:
 
 def _protocol(scores: Scores, youngest: int, oldest: int) -> dict[str, Any]:
     """The figures of some ages, and how far each may be off (95 %)."""
-    chosen = scores.where((youngest <= scores.age) & (scores.age <= oldest))
+    ages = scores.labels["age"]
+    chosen = scores.where((youngest <= ages) & (ages <= oldest))
     intervals = bootstrap_intervals(chosen.outcomes, seed=_SEED)
     squares = intervals["age_mse"]
     # The root keeps the order of what it is taken of, hence its quantiles too.
@@ -109,23 +109,24 @@ def _protocol(scores: Scores, youngest: int, oldest: int) -> dict[str, Any]:
 
 
 def _confusions(scores: Scores) -> dict[str, Any]:
-    three = scores.where(scores.race < CLASSIC_RACES)
+    of_three = scores.labels["race"] < CLASSIC_RACES
+    three = scores.probabilities["race"][of_three, :CLASSIC_RACES], scores.labels["race"][of_three]
     return {
-        "gender": _confusion(scores.gender_shares, scores.gender, GENDERS),
-        "race": _confusion(scores.race_shares, scores.race, RACES),
-        "race3": _confusion(
-            three.race_shares[:, :CLASSIC_RACES], three.race, RACES[:CLASSIC_RACES]
-        ),
+        **{
+            name: _confusion(probabilities, scores.labels[name], ATTRIBUTES[name].labels)
+            for name, probabilities in scores.probabilities.items()
+        },
+        "race3": _confusion(*three, RACE.labels[:CLASSIC_RACES]),
     }
 
 
 def _confusion(
-    shares: Column, truth: NDArray[np.int64], labels: Sequence[str]
+    probabilities: Column, truth: NDArray[np.int64], labels: Sequence[str]
 ) -> dict[str, Any] | None:
-    known = ~np.isnan(shares).any(axis=1)
+    known = ~np.isnan(probabilities).any(axis=1) & (truth != NOT_SAID)
     if not known.any():
         return None
-    counts = _counts(truth[known], shares[known].argmax(axis=1), len(labels))
+    counts = _counts(truth[known], probabilities[known].argmax(axis=1), len(labels))
     return {"labels": list(labels), "counts": counts}
 
 
@@ -155,7 +156,7 @@ def _points(scores: Scores) -> list[list[float]]:
     """At most 1,000 crops, drawn at random, in order of their labelled age."""
     random = np.random.default_rng(_SEED)
     drawn = random.permutation(len(scores))[:_MOST_POINTS]
-    points = [[int(scores.age[i]), round(float(scores.years[i]), 1)] for i in drawn]
+    points = [[int(scores.labels["age"][i]), round(float(scores.years[i]), 1)] for i in drawn]
     return sorted(points)
 
 

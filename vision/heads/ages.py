@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.labels import AGE_BINS, age_bin
+from vision.attributes import AGE_BINS, age_bin
 from vision.types import AgeEstimate
 
 Point = Literal["mean", "median"]

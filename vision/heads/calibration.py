@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.labels import AGE_BINS
+from vision.attributes import AGE_BINS
 
 from .ages import AgeBand, Point, Years
 from .losses import Truth

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.data.utkface import Labels
-from vision.labels import GENDERS, RACES
+from vision.attributes import ATTRIBUTES, Labels
 
 from .specs import HeadSpec
 
@@ -22,18 +21,15 @@ def head_targets(spec: HeadSpec, labels: Sequence[Labels]) -> tuple[Truth, NDArr
     """What a head should say of each example, and for which examples it can say it.
 
     The truth (N,) is an age in years (at most the last of a distribution), or an index of the
-    head's labels; 0 where the label is none of the head's.
+    head's labels; 0 where the label is none of the head's, or not said.
     """
-    if spec.name == "age":
+    said = np.array([one.get(spec.name, -1) for one in labels], np.int32)
+    if not spec.labels:
         oldest = int(spec.layers[-1]["dense"]) - 1 if spec.output == "distribution" else None
-        ages = np.array([one.age for one in labels], np.int32).clip(0, oldest)
-        return ages, np.ones(len(labels), np.bool_)
-    if spec.name == "gender":
-        names = [GENDERS[one.gender] for one in labels]
-    else:
-        names = [RACES[one.race] for one in labels]
-    index = [spec.labels.index(name) if name in spec.labels else -1 for name in names]
-    found = np.array(index, np.int32)
+        return said.clip(0, oldest), said >= 0
+    known = ATTRIBUTES[spec.name].labels
+    index = [spec.labels.index(name) if name in spec.labels else -1 for name in known]
+    found = np.array([*index, -1], np.int32)[said]  # the last for what is not said
     return found.clip(0), found >= 0
 
 

@@ -1,14 +1,14 @@
 """The heads on top of the backbone: declared in a bundle's manifest, never code in a bundle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.attributes import ATTRIBUTES, GENDER, RACE, Kind
 from vision.errors import BundleIncompatible
-from vision.labels import GENDERS, HEADS, RACES
 from vision.types import AgeEstimate, ClassEstimate
 
 from .ages import AgeBand, Ages, Point, mean_age, point_estimate, scalar_age, stretch_of
@@ -16,10 +16,10 @@ from .ages import AgeBand, Ages, Point, mean_age, point_estimate, scalar_age, st
 Pooling = Literal["flatten", "max_mean"]
 Output = Literal["distribution", "scalar", "binary", "classes"]
 
-_OUTPUTS: dict[str, tuple[Output, ...]] = {
+_OUTPUTS: dict[Kind, tuple[Output, ...]] = {
     "age": ("distribution", "scalar"),
-    "gender": ("binary",),
-    "race": ("classes",),
+    "binary": ("binary", "classes"),
+    "classes": ("classes",),
 }
 _ONLY_WHERE_SET = {"point", "bands", "biases", "label_weights"}
 # Where a manifest has another name for a field.
@@ -29,7 +29,7 @@ _ACTIVATIONS = {"linear", "relu", "sigmoid", "softmax"}
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """One head.
+    """One head; its `name` is that of the attribute it estimates.
 
     `pooling`: "flatten" (`pool5` as it is) or "max_mean" (maximum and mean over the positions,
     1,024 wide). `layers`: dicts, either {"dense": units, "activation": …, "name": …} or
@@ -101,7 +101,8 @@ class HeadSpec:
         return head
 
     def _check(self) -> None:
-        if self.output not in _OUTPUTS.get(self.name, ()):
+        attribute = ATTRIBUTES.get(self.name)
+        if attribute is None or self.output not in _OUTPUTS[attribute.kind]:
             raise ValueError(f"no output “{self.output}” for a head “{self.name}”")
         if self.pooling not in {"flatten", "max_mean"}:
             raise ValueError(f"no pooling “{self.pooling}”")
@@ -134,7 +135,7 @@ class HeadSpec:
             raise ValueError("bands without residuals")
 
     def _fits(self, units: int) -> bool:
-        known = {"gender": set(GENDERS), "race": set(RACES)}.get(self.name, set())
+        known = set(ATTRIBUTES[self.name].labels)
         if not set(self.labels) <= known or len(set(self.labels)) != len(self.labels):
             return False
         expected = {"scalar": units == 1, "distribution": units > 1}
@@ -170,8 +171,8 @@ def classic_heads() -> tuple[HeadSpec, ...]:
     )
     return (
         HeadSpec("age", "flatten", age, "scalar"),
-        HeadSpec("gender", "flatten", classifier(1, "sigmoid"), "binary", GENDERS),
-        HeadSpec("race", "flatten", classifier(3, "softmax"), "classes", RACES[:3]),
+        HeadSpec("gender", "flatten", classifier(1, "sigmoid"), "binary", GENDER.labels),
+        HeadSpec("race", "flatten", classifier(3, "softmax"), "classes", RACE.labels[:3]),
     )
 
 
@@ -217,7 +218,9 @@ def _layer(layer: Mapping[str, Any]) -> Any:
     )
 
 
-def parse_heads(manifest: Mapping[str, Any], wanted: Sequence[str] = HEADS) -> list[HeadSpec]:
+def parse_heads(
+    manifest: Mapping[str, Any], wanted: Collection[str] = ATTRIBUTES
+) -> list[HeadSpec]:
     """The manifest's heads that are wanted. Raises BundleIncompatible."""
     heads = manifest.get("heads")
     if not isinstance(heads, Mapping) or not heads:
@@ -234,7 +237,7 @@ def read_estimates(
     `widening` (N,) are factors by which ages are stretched beyond their band's, where the head has
     bands.
     """
-    if spec.name == "age":
+    if not spec.labels:
         return _read_ages(spec, outputs, widening)
     return [
         ClassEstimate(dict(zip(spec.labels, map(float, row), strict=True)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.data.utkface import Labels
+from vision.attributes import Labels
 from vision.errors import VisionError
 
 from .losses import Truth, balancing_weights, head_targets
@@ -42,7 +42,7 @@ def targets(
         values, known = head_targets(spec, labels)
         if not known.any():
             raise NothingToLearn(f"No image of the selection has a label of the {spec.name} head.")
-        sigma = _AGE_SMOOTHING if spec.name == "age" else 0.0
+        sigma = 0.0 if spec.labels else _AGE_SMOOTHING
         counting = np.zeros(len(values), np.float32)
         counting[known] = balancing_weights(values[known], balance.get(spec.name, 0), sigma=sigma)
         truth[spec.name], weights[spec.name] = values, counting

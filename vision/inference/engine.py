@@ -1,19 +1,19 @@
 """The model in memory: loaded once, then batches of face crops in, estimates out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.attributes import ATTRIBUTES
 from vision.backbone.precision import choose_precision, computing_in
 from vision.backbone.vgg16 import build_backbone, preprocess, set_layer
 from vision.bundles.bundle import Bundle, load_bundle
 from vision.crops.reading import Reading
 from vision.errors import BundleIncompatible
 from vision.heads.specs import HeadSpec, build_head, needs_mirror, parse_heads, read_estimates
-from vision.labels import HEADS
 from vision.types import FaceAttributes
 
 # A graph is traced once for each of these sizes; a smaller batch is padded up to the next.
@@ -24,7 +24,7 @@ class Engine:
     """One model bundle, ready to predict. Not for use by several threads at once."""
 
     def __init__(
-        self, bundle: Bundle, *, heads: Sequence[str] = HEADS, precision: str = "auto"
+        self, bundle: Bundle, *, heads: Collection[str] = ATTRIBUTES, precision: str = "auto"
     ) -> None:
         self.manifest = bundle.manifest
         self.input_size: int = bundle.manifest["input_size"]
@@ -37,7 +37,7 @@ class Engine:
 
     @classmethod
     def load(
-        cls, folder: Path, *, heads: Sequence[str] = HEADS, precision: str = "auto"
+        cls, folder: Path, *, heads: Collection[str] = ATTRIBUTES, precision: str = "auto"
     ) -> "Engine":
         """Load and verify the bundle in `folder`.
 
@@ -103,7 +103,7 @@ class Engine:
         rows: list[dict[str, Any]] = [
             {name: column[i] for name, column in columns.items()} for i in range(len(crops))
         ]
-        return [FaceAttributes(**row) for row in rows]
+        return [FaceAttributes.of(row) for row in rows]
 
     def _run(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         count = len(crops)

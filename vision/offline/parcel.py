@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
+from vision.attributes import ATTRIBUTES
 from vision.data.crop_files import read_example
-from vision.data.utkface import Curated, Example, Labels
+from vision.data.utkface import Curated, Example
 from vision.training.network_recipes import NetworkRecipe
 
 from ..errors import VisionError
@@ -196,17 +197,23 @@ def _recorded(file: Path) -> dict[str, Any]:
 def _write_examples(file: Path, curated: Curated, images: Sequence[bytes]) -> None:
     labels = [example.labels for example in (*curated.train, *curated.validation)]
     columns = {
-        "age": [one.age for one in labels],
-        "gender": [one.gender for one in labels],
-        "race": [one.race for one in labels],
+        **{name: [one.get(name) for one in labels] for name in ATTRIBUTES},
         "bytes": [len(image) for image in images],
     }
     file.write_text(json.dumps(columns, separators=(",", ":")))
 
 
-def _curated(listed: Mapping[str, list[int]], data: Mapping[str, Any]) -> Curated:
-    rows = zip(listed["age"], listed["gender"], listed["race"], strict=True)
-    examples = tuple(Example(str(i), Path(), Labels(*row)) for i, row in enumerate(rows))
+def _curated(listed: Mapping[str, list[Any]], data: Mapping[str, Any]) -> Curated:
+    names = [name for name in ATTRIBUTES if name in listed]
+    rows = zip(*(listed[name] for name in names), strict=True)
+    examples = tuple(
+        Example(
+            str(i),
+            Path(),
+            {n: value for n, value in zip(names, row, strict=True) if value is not None},
+        )
+        for i, row in enumerate(rows)
+    )
     train = data["counts"]["train"]
     return Curated(
         policy=data["recipe"],

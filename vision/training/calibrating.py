@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.attributes import Labels
 from vision.bundles.bundle import Bundle
-from vision.data.utkface import Labels
 from vision.heads.calibration import calibrate
 from vision.heads.targets import targets
 from vision.inference.engine import Engine

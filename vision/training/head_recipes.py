@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vision.attributes import GENDER, RACE
 from vision.bundles.bundle import Bundle
 from vision.data.utkface import Curated
 from vision.heads.specs import HeadSpec, classic_heads
-from vision.labels import GENDERS, RACES
 
 from .disk_estimate import checkpoint_bytes, feature_bytes
 from .recipes import (
@@ -141,9 +141,14 @@ def full_heads() -> tuple[HeadSpec, ...]:
     return (
         HeadSpec("age", "max_mean", output(101, "softmax"), "distribution"),
         HeadSpec(
-            "gender", "max_mean", output(1, "sigmoid"), "binary", GENDERS, tta_threshold=_UNSURE
+            "gender",
+            "max_mean",
+            output(1, "sigmoid"),
+            "binary",
+            GENDER.labels,
+            tta_threshold=_UNSURE,
         ),
-        HeadSpec("race", "max_mean", output(len(RACES), "softmax"), "classes", RACES),
+        HeadSpec("race", "max_mean", output(len(RACE.labels), "softmax"), "classes", RACE.labels),
     )
 
 

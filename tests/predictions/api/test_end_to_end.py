@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from tests.processes import Stack, wait_until
-from vision.labels import AGE_BINS, GENDERS, RACES
+from vision.attributes import AGE_BINS, GENDER, RACE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -83,7 +83,7 @@ def assert_is_the_portrait(prediction: dict[str, Any]) -> None:
     assert face["age"]["low"] < face["age"]["years"] < face["age"]["high"]
     assert [label for label, _share in face["age"]["distribution"]] == list(AGE_BINS)
     assert math.isclose(sum(share for _, share in face["age"]["distribution"]), 1, abs_tol=0.01)
-    for head, labels in (("gender", GENDERS), ("race", RACES)):
+    for head, labels in (("gender", GENDER.labels), ("race", RACE.labels)):
         shares = face[head]["probabilities"]
         assert set(shares) == set(labels)
         assert face[head]["probability"] == shares[face[head]["label"]] == max(shares.values())

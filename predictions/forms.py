@@ -7,10 +7,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from vision.attributes import ATTRIBUTES, GENDER, OLDEST_AGE, RACE
+from training.attribute_names import label_choices
+from vision.attributes import OLDEST_AGE, SHIPPED
 
 from .models import Correction
-from .presentation import label_name
 
 
 class CorrectionForm(forms.Form):
@@ -39,30 +39,27 @@ class CorrectionForm(forms.Form):
 
     def __init__(self, number: int, data: Any = None, correction: Correction | None = None) -> None:
         """`number`: the face's on the page, for ids. `correction`: what was said before."""
-        said = {head: getattr(correction, head) for head in ATTRIBUTES} if correction else {}
+        said = {head: getattr(correction, head) for head in SHIPPED} if correction else {}
         super().__init__(data, initial=said, auto_id=f"face-{number}-%s")
-        self._choose("gender", GENDER.labels)
-        self._choose("race", RACE.labels)
-        for head in set(ATTRIBUTES) - set(settings.HEADS):
+        for name in SHIPPED[1:]:
+            choices = [("", _("– not said –")), *label_choices(name)]
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+        for head in set(SHIPPED) - set(settings.HEADS):
             del self.fields[head]
-
-    def _choose(self, name: str, labels: tuple[str, ...]) -> None:
-        choices = [(number, label_name(label)) for number, label in enumerate(labels)]
-        self.fields[name].choices = [("", _("– not said –")), *choices]  # type: ignore[attr-defined]
 
     @property
     def labels(self) -> dict[str, int | None]:
         """What was filled in, by head."""
-        return {head: self.cleaned_data[head] for head in ATTRIBUTES if head in self.fields}
+        return {head: self.cleaned_data[head] for head in SHIPPED if head in self.fields}
 
     @property
     def asks_for_all(self) -> bool:
         """Whether every label that learning needs is asked for."""
-        return set(ATTRIBUTES) <= self.fields.keys()
+        return set(SHIPPED) <= self.fields.keys()
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        wrong = set(ATTRIBUTES) & self.errors.keys()
-        if not wrong and all(cleaned.get(head) is None for head in ATTRIBUTES):
+        wrong = set(SHIPPED) & self.errors.keys()
+        if not wrong and all(cleaned.get(head) is None for head in SHIPPED):
             raise forms.ValidationError(_("Please fill in at least one of the answers."))
         return cleaned

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
-from vision.attributes import GENDER, RACE
+from training.attribute_names import label_title, title
+from vision.attributes import ATTRIBUTES, Attribute, labelled
 
 from .models import Correction, Face, Photo
 from .warnings import explained_quality
@@ -16,15 +17,6 @@ from .warnings import explained_quality
 # Below this probability a label is shown as uncertain.
 CONFIDENT = 0.7
 
-_LABELS = {
-    "male": gettext_lazy("Male"),
-    "female": gettext_lazy("Female"),
-    "white": gettext_lazy("White"),
-    "black": gettext_lazy("Black"),
-    "asian": gettext_lazy("Asian"),
-    "indian": gettext_lazy("Indian"),
-    "others": gettext_lazy("Others"),
-}
 _CHART_HEIGHT = 40
 
 
@@ -51,8 +43,9 @@ class Share:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A gender or race estimate, its labels likeliest first."""
+    """An estimate of an attribute with labels, these likeliest first."""
 
+    title: str
     label: str
     is_certain: bool
     shares: Sequence[Share]
@@ -66,8 +59,7 @@ class FaceCard:
     face: Face
     age: dict[str, Any] | None
     bars: Sequence[Bar]
-    gender: Estimate | None
-    race: Estimate | None
+    estimates: Sequence[Estimate]
     quality: dict[str, Any] | None
 
     @property
@@ -76,7 +68,7 @@ class FaceCard:
         parts = []
         if self.age:
             parts.append(_("about %(years)d") % {"years": round(self.age["years"])})
-        parts += [str(one.label) for one in (self.gender, self.race) if one]
+        parts += [one.label for one in self.estimates]
         if self.face.is_withheld:
             return _("cannot be told from this photo")
         return ", ".join(parts)
@@ -99,8 +91,11 @@ def face_cards(faces: Sequence[Face]) -> list[FaceCard]:
             face=face,
             age=face.estimate("age"),
             bars=_bars(face.estimate("age")),
-            gender=_estimate(face.estimate("gender")),
-            race=_estimate(face.estimate("race")),
+            estimates=[
+                _estimate(one.name, stored)
+                for one in labelled()
+                if (stored := face.estimate(one.name))
+            ],
             quality=explained_quality(face.quality),
         )
         for face in faces
@@ -129,8 +124,7 @@ def said_labels(correction: Correction) -> list[str]:
         "age": None
         if years is None
         else ngettext("%(n)d year", "%(n)d years", years) % {"n": years},
-        "gender": _label_of(GENDER.labels, correction.gender),
-        "race": _label_of(RACE.labels, correction.race),
+        **{one.name: _label_of(one, getattr(correction, one.name, None)) for one in labelled()},
     }
     return [word for head in settings.HEADS if (word := words[head])]
 
@@ -142,15 +136,13 @@ def comparison(correction: Correction, head: str) -> str:
         estimated = None if estimate is None else str(round(estimate["years"]))
         said = None if correction.age is None else str(correction.age)
     else:
-        estimated = None if estimate is None else label_name(estimate["label"])
-        said = _label_of(
-            {"gender": GENDER.labels, "race": RACE.labels}[head], getattr(correction, head)
-        )
+        estimated = None if estimate is None else label_title(head, estimate["label"])
+        said = _label_of(ATTRIBUTES[head], getattr(correction, head))
     return f"{estimated or '–'} → {said or '–'}"
 
 
-def _label_of(labels: Sequence[str], number: int | None) -> str | None:
-    return None if number is None else label_name(labels[number])
+def _label_of(attribute: Attribute, number: int | None) -> str | None:
+    return None if number is None else label_title(attribute.name, attribute.labels[number])
 
 
 def _bars(age: dict[str, Any] | None) -> list[Bar]:
@@ -174,17 +166,11 @@ def _bars(age: dict[str, Any] | None) -> list[Bar]:
     return bars
 
 
-def _estimate(stored: dict[str, Any] | None) -> Estimate | None:
-    if stored is None:
-        return None
+def _estimate(name: str, stored: dict[str, Any]) -> Estimate:
     shares = sorted(stored["probabilities"].items(), key=lambda item: -item[1])
     return Estimate(
-        label=label_name(stored["label"]),
+        title=title(name),
+        label=label_title(name, stored["label"]),
         is_certain=stored["probability"] >= CONFIDENT,
-        shares=[Share(label_name(label), round(share * 100)) for label, share in shares],
+        shares=[Share(label_title(name, label), round(share * 100)) for label, share in shares],
     )
-
-
-def label_name(label: str) -> str:
-    """A gender's or race's label (`vision.attributes`) in the reader's language."""
-    return str(_LABELS.get(label, label))

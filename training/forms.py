@@ -18,6 +18,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from training.attribute_names import title
 from training.datasets.import_runs import importable, keep_upload
 from vision.attributes import ATTRIBUTES
 from vision.training.head_recipes import FULL
@@ -109,11 +110,6 @@ _RECIPES = {
         "hours on two cores"
     ),
 }
-_HEADS = {
-    "age": gettext_lazy("Age"),
-    "gender": gettext_lazy("Gender"),
-    "race": gettext_lazy("Race"),
-}
 # What is left empty in the form stays as the recipe has it.
 _CHANGES = ("epochs", "learning_rate", "unfreeze", "seed")
 
@@ -156,8 +152,8 @@ class TrainingForm(forms.Form):
     )
     heads = forms.MultipleChoiceField(
         label=gettext_lazy("Heads"),
-        choices=[(head, _HEADS[head]) for head in ATTRIBUTES],
-        initial=ATTRIBUTES,
+        choices=lambda: [(name, title(name)) for name in ATTRIBUTES],
+        initial=lambda: list(ATTRIBUTES),
         error_messages={"required": gettext_lazy("Please choose at least one head.")},
         help_text=gettext_lazy(
             "Heads that are not trained come from the backbone’s version; where the backbone "

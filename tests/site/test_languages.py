@@ -10,6 +10,7 @@ from django.test import Client, RequestFactory
 from django.utils.translation import override
 
 from faceroute_site.error_pages import server_error
+from vision.attributes import ATTRIBUTES
 
 ROOT = Path(__file__).parents[2]
 KOREAN = ROOT / "locale" / "ko" / "LC_MESSAGES"
@@ -23,6 +24,8 @@ def messages_in_the_source() -> Iterator[str]:
             for literals in _IN_PYTHON.findall(path.read_text()):
                 parts = re.findall(r'"((?:[^"\\]|\\.)*)"', literals)
                 yield "".join(parts).replace('\\"', '"')
+    for attribute in ATTRIBUTES.values():
+        yield from (attribute.title, *attribute.label_titles)
     for path in (ROOT / "templates").rglob("*.html"):
         for one, other in _IN_TEMPLATE.findall(path.read_text()):
             yield one or other

@@ -113,8 +113,8 @@ def test_a_head_that_has_seen_men_alone_waits(pictures: list[Example], tmp_path:
     counts = version.manifest["labels"]["classes"]["train"]["gender"]
     assert (counts["male"] > 200, counts["female"]) == (True, 0)
     assert run.waits_for_decision
-    assert "It has learnt from too few images of: female (0)." in run.message
-    assert "Its own test has too few images of: female (0)." in run.message
+    assert "It has learnt from too few images of: Female (0)." in run.message
+    assert "Its own test has too few images of: Female (0)." in run.message
 
 
 def test_where_nothing_serves_there_is_nobody_to_agree_with(

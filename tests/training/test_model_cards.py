@@ -49,7 +49,7 @@ def test_it_tells_when_a_head_looks_twice(manifest: dict[str, Any]) -> None:
     assert "second look" not in model_card(manifest, {})
     heads = {**HEADS, "gender": {**HEADS["gender"], "second_look": 0.8}}
     card = model_card({**manifest, "heads": heads}, {})
-    assert "(male, female); unsure ones (under 0.8) get a second look, mirrored" in card
+    assert "(male, female); unsure ones (under 0.8) are looked at once more, mirrored" in card
 
 
 def test_it_sets_both_protocols_beside_the_deck(manifest: dict[str, Any]) -> None:
@@ -86,7 +86,7 @@ def test_groups_are_told_by_each_label_alone(manifest: dict[str, Any]) -> None:
     card = model_card(manifest, report)
     assert "| White | 40 | 3.000 | -0.750 | 0.800 | 0.800 |" in card
     assert "| Black | 60 | 4.000 | +2.000 | 0.900 | – |" in card
-    assert "| male | 100 | 3.600 | +0.900 | 0.860 | 0.800 |" in card
+    assert "| Male | 100 | 3.600 | +0.900 | 0.860 | 0.800 |" in card
     assert "| 30-39 | 70 | 4.286 | +0.857 | 0.843 | 0.800 |" in card
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy
 
+from training.attribute_names import title
+from vision.attributes import ATTRIBUTES
+
 _NAMES = {
     "": gettext_lazy("Getting ready"),
     "files": gettext_lazy("Files"),
@@ -14,9 +17,6 @@ _NAMES = {
     "mean faces": gettext_lazy("Mean faces"),
     "features": gettext_lazy("Features"),
     "labels": gettext_lazy("Labels"),
-    "age": gettext_lazy("Age"),
-    "gender": gettext_lazy("Gender"),
-    "race": gettext_lazy("Race"),
     "block5": gettext_lazy("Last block of the backbone"),
     "calibration": gettext_lazy("Calibration"),
     "test": gettext_lazy("Test"),
@@ -33,8 +33,8 @@ class Step:
 
 
 def phase_name(phase: str) -> str:
-    """A phase as `Run.phase` holds it, in the reader's language."""
-    return str(_NAMES.get(phase, phase))
+    """A phase as `Run.phase` holds it, in the reader's language; a head has its attribute's."""
+    return title(phase) if phase in ATTRIBUTES else str(_NAMES.get(phase, phase))
 
 
 def steps(phases: Sequence[str], phase: str) -> list[Step]:

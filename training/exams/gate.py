@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from django.utils.translation import gettext as _
 
+from training.attribute_names import label_title, title
 from training.models import ModelVersion
 from training.registry.figures import as_text, group_name, metric_names, metrics_of
 from vision.attributes import ATTRIBUTES
@@ -19,7 +20,7 @@ from vision.evaluation.paired import (
     margin,
     overall,
 )
-from vision.evaluation.scores import Scores, compared_figures, figures
+from vision.evaluation.scores import Scores, accuracies, compared_figures, figures
 
 from .exam_store import outcomes, paired_outcomes
 from .label_facts import label_warnings
@@ -122,8 +123,10 @@ def _comparable(one: ModelVersion, other: ModelVersion) -> tuple[Scores, Scores]
 def _figures(one: ModelVersion, other: ModelVersion) -> Sequence[str]:
     """What is compared. Fewer race labels are easier to tell apart: where the two know different
     ones, only the three that all know."""
-    same = _race_labels(one.manifest) == _race_labels(other.manifest)
-    return ("age_mae", "gender_accuracy", "race_accuracy" if same else "race3_accuracy")
+    same = _labels_of(one.manifest, "race") == _labels_of(other.manifest, "race")
+    of_race = "race_accuracy" if same else "race3_accuracy"
+    others = (figure for figure in accuracies() if figure != "race_accuracy")
+    return ("age_mae", *others, of_race)
 
 
 def _rates(serving: ModelVersion) -> Mapping[str, Any]:
@@ -221,21 +224,25 @@ def _by_figure(groups: Sequence[GroupLoss]) -> Iterator[tuple[str, list[GroupLos
 
 def _lost(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[str]:
     """What the manifests say that the old version estimates and the new one does not."""
-    names = {"age": _("age"), "gender": _("gender"), "race": _("race")}
     heads = new.get("heads", {})
     for head in old.get("heads", {}):
         if head not in heads:
             yield _("It does not estimate the %(head)s, which the present version does.") % {
-                "head": names[head]
+                "head": title(head).lower()
             }
-    if "race" in heads and (gone := _race_labels(old) - _race_labels(new)):
-        yield _("It does not know the race labels %(labels)s, which the present version does.") % {
-            "labels": ", ".join(group_name({"race": label}) for label in sorted(gone))
-        }
+    for name in heads:
+        if gone := _labels_of(old, name) - _labels_of(new, name):
+            yield _(
+                "It does not know the labels %(labels)s of the %(head)s, which the present version "
+                "does."
+            ) % {
+                "labels": ", ".join(label_title(name, label) for label in sorted(gone)),
+                "head": title(name).lower(),
+            }
 
 
-def _race_labels(manifest: Mapping[str, Any]) -> set[str]:
-    return set(manifest.get("heads", {}).get("race", {}).get("labels", ()))
+def _labels_of(manifest: Mapping[str, Any], head: str) -> set[str]:
+    return set(manifest.get("heads", {}).get(head, {}).get("labels", ()))
 
 
 def _composition(metrics: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -10,11 +10,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from training.attribute_names import title
 from training.models import ModelVersion
 from training.registry.figures import group_name
 from training.registry.loading import load_engine
 from training.registry.versions import active_version, bundle_path
-from vision.attributes import GENDER, RACE
+from vision.attributes import AGE, labelled
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Curated, Example
 from vision.errors import BundleError
@@ -25,14 +26,9 @@ FEW = 10
 # So many images cost the starter some ten seconds on two busy cores, and tell shares to 3 points.
 SAMPLE = 300
 
-_CLASSES = {"gender": GENDER.labels, "race": RACE.labels}
 # What it is called if a label is what the version that serves says: inside its interval, or its
 # likeliest class.
-_AGREEMENT = {
-    "age": "age_interval_coverage",
-    "gender": "gender_accuracy",
-    "race": "race_accuracy",
-}
+_AGED = "age_interval_coverage"
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -57,7 +53,7 @@ def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[
     if not facts:
         return
     heads = _taught(version.manifest)
-    for head in _CLASSES:
+    for head in (one.name for one in labelled()):
         if head in heads:
             yield from _class_warnings(head, heads[head]["labels"], facts["classes"])
     if (tested := sum(facts["classes"]["test"]["gender"].values())) < ENOUGH:
@@ -74,10 +70,13 @@ def _taught(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _counts(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
-    counted = {head: Counter(getattr(one.labels, head) for one in examples) for head in _CLASSES}
+    counted = {
+        one.name: Counter(example.labels.get(one.name) for example in examples)
+        for one in labelled()
+    }
     return {
-        head: {name: counted[head][index] for index, name in enumerate(names)}
-        for head, names in _CLASSES.items()
+        one.name: {label: counted[one.name][index] for index, label in enumerate(one.labels)}
+        for one in labelled()
     }
 
 
@@ -98,19 +97,23 @@ def _contradictions(
 ) -> Iterator[str]:
     """The heads whose labels the version that serves gives half as often as those of its exam, or
     for less than half of the images where it has not sat one."""
-    names = {"age": _("age"), "gender": _("gender"), "race": _("race")}
-    for head, figure in _AGREEMENT.items():
+    for head, figure in _agreed_figures().items():
         share, usual = agreement.get(head), rates.get(figure)
         if head in heads and share is not None and share < (1.0 if usual is None else usual) / 2:
             yield _(
                 "The labels of the %(head)s that it has learnt contradict “%(name)s”: of "
                 "%(count)d images they agree in %(share).0f %%."
             ) % {
-                "head": names[head],
+                "head": title(head).lower(),
                 "name": agreement["version"],
                 "count": agreement["n"],
                 "share": 100 * share,
             }
+
+
+def _agreed_figures() -> dict[str, str]:
+    """Attribute → the figure that says how often a label is what a version says."""
+    return {AGE.name: _AGED} | {one.name: f"{one.name}_accuracy" for one in labelled()}
 
 
 def _agreement(examples: Sequence[Example], on_progress: OnProgress) -> dict[str, Any] | None:
@@ -136,7 +139,7 @@ def _agreement(examples: Sequence[Example], on_progress: OnProgress) -> dict[str
     except BundleError:
         return None
     found = figures(scores)
-    shares = {head: found[figure] for head, figure in _AGREEMENT.items()}
+    shares = {head: found[figure] for head, figure in _agreed_figures().items()}
     return {"version": serving.name, "n": len(scores), **shares}
 
 

@@ -7,7 +7,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from training.models import GenderLabel, ModelVersion, RaceLabel
+from training.attribute_names import label_title, title
+from training.models import ModelVersion
+from vision.attributes import RACE, labelled
+from vision.evaluation.fairness import groupings
 
 # The student deck FaceRoute grew from, measured on a test split of its own: the numbers to beat.
 DECK_METRICS: dict[str, float] = {
@@ -26,7 +29,11 @@ def metric_names() -> dict[str, str]:
         "age_bias": _("Age, bias: mean of estimated minus labelled (years)"),
         "age_mse": _("Age, mean squared error"),
         "age_rmse": _("Age, root mean squared error (years)"),
-        "gender_accuracy": _("Gender, accuracy"),
+        **{
+            f"{one.name}_accuracy": _("%(attribute)s, accuracy") % {"attribute": title(one.name)}
+            for one in labelled()
+            if one != RACE
+        },
         "race3_accuracy": _("Race, accuracy over three labels"),
         "race_accuracy": _("Race, accuracy over five labels"),
     }
@@ -94,15 +101,11 @@ def as_text(value: float | Sequence[float] | None, *, signed: bool = False) -> s
 
 
 def group_name(group: Mapping[str, Any]) -> str:
-    """A group of a report by its labels, as far as it names them: race, gender, age."""
-    parts = []
-    if "race" in group:
-        parts.append(str(RaceLabel[group["race"].upper()].label))
-    if "gender" in group:
-        parts.append(str(GenderLabel[group["gender"].upper()].label))
-    if "age" in group:
-        parts.append(group["age"])
-    return ", ".join(parts)
+    """A group of a report by its labels, as far as it names them: race, gender, …, age."""
+    named = [name for (name, *more) in groupings() if not more and name in group]
+    first, *rest = [label_title(name, group[name]) for name in named] or [""]
+    parts = [part for part in (first, *map(str.lower, rest)) if part]
+    return ", ".join([*parts, group["age"]] if "age" in group else parts)
 
 
 def marginal_groups(
@@ -188,9 +191,13 @@ def withdrawn_sentences(count: int) -> Iterator[str]:
         ) % {"count": count}
 
 
+def _between(by: tuple[str, ...]) -> str:
+    return _("between labels of %(attribute)s") % {"attribute": ", ".join(map(title, by))}
+
+
 def gap_sentences(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
     """A report's `gaps` in words, in the order given."""
-    groupings = {
+    known = {
         ("race",): _("between races"),
         ("gender",): _("between genders"),
         ("race", "gender"): _("between groups of race and gender"),
@@ -204,7 +211,7 @@ def gap_sentences(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
         sentence
         % {
             "figure": names[gap["figure"]],
-            "grouping": groupings[tuple(gap["by"])],
+            "grouping": known.get(by := tuple(gap["by"])) or _between(by),
             "best": as_text(gap["best"]["value"]),
             "best_group": group_name(gap["best"]),
             "best_count": gap["best"]["n"],

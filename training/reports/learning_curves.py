@@ -5,7 +5,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from training.attribute_names import title
 from training.charts import Axes, Chart, lines
+from vision.attributes import ATTRIBUTES
 
 History = Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]]
 """Phase → epochs → head → figures, as `TrainingRun.history` holds them."""
@@ -90,8 +92,7 @@ def _best(figures: Sequence[Mapping[str, float]], measure: str) -> str:
 
 
 def _title(head: str, figure: str) -> str:
-    names = {"age": _("Age"), "gender": _("Gender"), "race": _("Race")}
-    return f"{names.get(head, head)}: {figure}"
+    return f"{title(head) if head in ATTRIBUTES else head}: {figure}"
 
 
 def _rounded(value: float | None) -> float | None:

@@ -96,6 +96,10 @@ def _facts(facts: Facts) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in _flat(facts))
 
 
+def _column(figure: str) -> str:
+    return _COLUMNS.get(figure, figure.removesuffix("_accuracy"))
+
+
 def _flat(facts: Facts, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Nested facts as pairs of a readable name and a value; tables are left to the manifest."""
     for key, value in facts.items():
@@ -188,7 +192,7 @@ def _by_group(report: Facts) -> str:
     if not groups:
         return "No figures by group were recorded."
     enough = [group for group in groups if group["n"] >= ENOUGH]
-    table = [["labelled", "images", *(_COLUMNS[figure] for figure in group_figures())]]
+    table = [["labelled", "images", *(_column(figure) for figure in group_figures())]]
     table += [
         [
             group_name(group),

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from training.attribute_names import label_title, title
 from training.charts import Axes, Chart, Section, bars, heat_map, lines, scatter
 from training.registry.figures import group_name, marginal_groups
-from vision.attributes import AGE_BINS, GENDER, RACE
+from vision.attributes import AGE_BINS, ATTRIBUTES, GENDER, RACE, labelled
 from vision.evaluation.fairness import ENOUGH, lower_is_better
 
 Report = Mapping[str, Any]
@@ -174,33 +175,30 @@ def _held(
 
 
 def _class_charts(report: Report) -> list[Chart]:
+    confusion, reliability = report.get("confusion", {}), report.get("reliability", {})
+    names = [one.name for one in labelled()]
     titles = {
-        "gender": _("Gender, labelled against estimated"),
-        "race": _("Race, labelled against estimated, five labels"),
-        "race3": _("Race, labelled against estimated, three labels"),
-    }
-    confusion = report.get("confusion", {})
-    charts = [
-        _confusion(key, title, confusion[key])
-        for key, title in titles.items()
-        if confusion.get(key)
+        name: _("%(attribute)s, labelled against estimated") % {"attribute": title(name)}
+        for name in names
+    } | {"race3": _("Race, labelled against estimated, three labels")}
+    trust = _("How far probabilities can be trusted: %(attribute)s")
+    return [
+        *(
+            _confusion(key, name, confusion[key])
+            for key, name in titles.items()
+            if confusion.get(key)
+        ),
+        *(
+            _reliability(name, trust % {"attribute": title(name)}, reliability[name])
+            for name in names
+            if reliability.get(name)
+        ),
     ]
-    titles = {
-        "gender": _("How far gender probabilities can be trusted"),
-        "race": _("How far race probabilities can be trusted"),
-    }
-    reliability = report.get("reliability", {})
-    charts += [
-        _reliability(key, title, reliability[key])
-        for key, title in titles.items()
-        if reliability.get(key)
-    ]
-    return charts
 
 
 def _confusion(key: str, title: str, confusion: Mapping[str, Any]) -> Chart:
-    field = "gender" if key == "gender" else "race"
-    names = [group_name({field: label}) for label in confusion["labels"]]
+    attribute = key if key in ATTRIBUTES else RACE.name
+    names = [label_title(attribute, label) for label in confusion["labels"]]
     counts = confusion["counts"]
     shares = _shares_of_rows(counts)
     return heat_map(

@@ -46,7 +46,7 @@ def test_it_tells_data_recipe_seed_and_licence(manifest: dict[str, Any]) -> None
 
 
 def test_it_tells_when_a_head_looks_twice(manifest: dict[str, Any]) -> None:
-    assert "second look" not in model_card(manifest, {})
+    assert "once more" not in model_card(manifest, {})
     heads = {**HEADS, "gender": {**HEADS["gender"], "second_look": 0.8}}
     card = model_card({**manifest, "heads": heads}, {})
     assert "(male, female); unsure ones (under 0.8) are looked at once more, mirrored" in card
@@ -94,7 +94,7 @@ def test_groups_come_with_how_far_their_figures_may_be_off(manifest: dict[str, A
     report = made_report(20)
     (women,) = [one for one in report["by_group"] if one.get("gender") == "female"]
     low, high = women["intervals"]["age_mae"]
-    row = f"| female | {women['n']} | {women['age_mae']:.3f} ({low:.3f}–{high:.3f}) |"
+    row = f"| Female | {women['n']} | {women['age_mae']:.3f} ({low:.3f}–{high:.3f}) |"
     assert row in model_card(manifest, report)
 
 

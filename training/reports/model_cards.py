@@ -151,9 +151,9 @@ def _reading(reading: Facts) -> list[str]:
     """What is done to crops before the network sees them."""
     said = {
         "softness": "Crops sharper than most that it learnt from are softened before it sees them, "
-        "to {:g} (docs/softness.md).",
+        "to {:g} (docs/developer/reading.md).",
         "highlights": "Crops darker than nearly all that it learnt from are brightened before it "
-        "sees them, to highlights of {:g} of 255 (docs/light.md).",
+        "sees them, to highlights of {:g} of 255 (docs/developer/reading.md).",
     }
     return ["\n" + words.format(reading[name]) for name, words in said.items() if name in reading]
 

@@ -19,7 +19,7 @@ from .light import brighten, highlights
 from .softness import soften, softness
 
 # Of the training crops: sharper ones are softened to the one, darker ones brightened to the other.
-# docs/softness.md and docs/light.md tell how they were chosen.
+# docs/experiments/softness.md and docs/experiments/light.md tell how they were chosen.
 _SOFTNESS_PERCENTILE, _HIGHLIGHTS_PERCENTILE = 50, 5
 _MEASURED = 2000  # training crops
 

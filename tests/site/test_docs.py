@@ -1,0 +1,69 @@
+"""Whatever the documentation, or the code, points to is there."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# What is read by people: code with its comments, templates, settings and pages.
+_READ = {".md", ".py", ".sh", ".yml", ".toml", ".html", ".po", ".txt", ".in", ".example", ""}
+
+
+def tracked() -> list[Path]:
+    """Every file of the repository that is text; of a copy without git, all but what is made."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.suffix in _READ and file.is_file()]
+
+
+PAGES = [file for file in tracked() if file.suffix == ".md"]
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """What links may name in a page, as GitHub makes it of headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def broken(page: Path) -> list[str]:
+    """The links of a page, to files of the repository, that lead nowhere."""
+    wrong = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            wrong.append(link)
+    return wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    assert broken(page) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A page\n\n[a](page.md#a-page) [b](page.md#none) [c](gone.md) [d](#a-page)\n")
+    assert broken(page) == ["page.md#none", "gone.md"]
+
+
+def test_pages_that_the_code_names_exist() -> None:
+    named = {
+        (name, str(file.relative_to(ROOT)))
+        for file in tracked()
+        for name in re.findall(r"(?<![\w/.])docs/[\w/.-]+\.\w+", file.read_text())
+    }
+    assert named
+    assert [(name, file) for name, file in sorted(named) if not (ROOT / name).exists()] == []

@@ -21,16 +21,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from vision.bundles.bundle import load_bundle
 from vision.data.utkface import Curated, Example, Labels
-from vision.evaluation.scores import Scores, collect, figures
+from vision.evaluation.scores import Scores, collect, figures, held_by_bin
 from vision.heads.calibration import calibrate, log_losses
 from vision.heads.losses import head_targets
 from vision.heads.specs import HeadSpec, read_estimates
 from vision.inference.engine import Engine
-from vision.labels import AGE_BINS, GENDERS, RACES
 from vision.types import FaceAttributes
 
 Outputs = dict[str, NDArray[np.float32]]
-FEW = 20  # images: what fewer hold says nothing
 
 
 def selected(name: str) -> Curated:
@@ -80,18 +78,9 @@ def said(specs: Sequence[HeadSpec], outputs: Outputs, labels: list[Labels]) -> d
 
 
 def held_by(scores: Scores) -> dict[str, str]:
-    held = scores.outcomes["age_interval_coverage"]
-    kinds = {
-        "estimated": (AGE_BINS, scores.estimated_decade),
-        "labelled": (GENDERS, scores.gender),
-        "labelled as": (RACES, scores.race),
-    }
     return {
-        f"held, {kind} {name}": f"{held[members].mean():.3f} of {members.sum()}"
-        for kind, (names, numbers) in kinds.items()
-        for number, name in enumerate(names)
-        for members in [numbers == number]
-        if members.sum() >= FEW
+        f"held, {name}": f"{share:.3f} of {count}"
+        for name, (share, count) in held_by_bin(scores).items()
     }
 
 

@@ -72,7 +72,7 @@ class QualitySerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField(
         help_text="The width of the face in pixels of the photo as it was decoded."
     )
-    sharpness = serializers.FloatField(help_text="0 to 1: how steep its edges are.")
+    sharpness = serializers.FloatField(help_text="0 to 1: how much a slight blur takes of it.")
     exposure = serializers.FloatField(help_text="0 to 1: how bright its brightest hundredth is.")
     overexposed = serializers.FloatField(help_text="0 to 1: how much of it is nothing but white.")
     turn = serializers.IntegerField(

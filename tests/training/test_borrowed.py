@@ -110,7 +110,7 @@ def test_packed_trained_killed_resumed_cut_off_by_the_clock_and_brought_home(
     planned = int(re.findall(r"The plan: 1: 48 px: (\d+) epochs", log)[0])
     # Beside what it keeps back for its end, time for some epochs more, and not for all.
     (plan,) = (tmp_path / "tmp").glob("*/plan.json")
-    _recipe, spare = json.loads(plan.read_text())
+    _recipe, spare, _compiling = json.loads(plan.read_text())
     with train_there(parcel, out, minutes=(1.6 * took + spare) / 60) as process:
         assert process.wait(timeout=600) == 0
     capfd.readouterr()

@@ -69,7 +69,7 @@ POINTS = {
     "during validation": Point("vision.training.progress", "validation_figures", 3, False),
     "before a checkpoint": Point(TRAINER, "save_checkpoint", 3, False),
     "before a checkpoint has its name": Point(
-        "vision.bundles.bundle", "write_durably", 3, True, _checkpoint
+        "vision.durable_files", "write_durably", 3, True, _checkpoint
     ),
     "after a checkpoint": Point(TRAINER, "save_checkpoint", 2, True),
     "after the last checkpoint": Point(TRAINER, "Trainer.run", 1, True),

@@ -12,6 +12,7 @@ import pytest
 
 from tests.vision.training_set import make_curated
 from vision.caches.crops import CropsUnusable, crops_folder, decode_crops, open_crops
+from vision.caches.rows import ENTRY
 from vision.data.crop_files import ExampleUnreadable, read_crop
 from vision.data.utkface import Curated
 from vision.diskspace import DiskFull
@@ -68,9 +69,9 @@ def test_a_kill_leaves_an_array_that_is_gone_on_with(curated: Curated, tmp_path:
         f"decode_crops(curated, {SIDE}, Path({str(tmp_path)!r}), hang)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as process:
-        unfinished = folder / "rows"
+        index = folder / "index"
         deadline = time.monotonic() + 60
-        while not (unfinished.exists() and unfinished.stat().st_size >= 512 * 3 * SIDE**2):
+        while not (index.exists() and index.stat().st_size >= 512 * ENTRY):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)

@@ -13,7 +13,7 @@ from tests.vision.oracle import Oracle, says
 from tests.vision.oracle import crop as grey_crop
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Labels
-from vision.evaluation.edits import EDITS, SAMPLE, compressed, edit_figures, noisy
+from vision.evaluation.edits import EDITS, SAMPLE, backlit, compressed, edit_figures, noisy
 from vision.evaluation.evaluate import evaluate
 from vision.evaluation.robustness import KEYS, changed, draw, unchanged
 from vision.types import AgeEstimate, ClassEstimate, FaceAttributes, Image
@@ -173,3 +173,11 @@ def test_a_sample_is_drawn_by_content_alone() -> None:
 def test_a_file_that_stays_as_it_is_is_not_encoded_anew() -> None:
     one = file(textured(0), 30)
     assert changed(one, unchanged) is one
+
+
+def test_of_a_backlit_crop_the_face_is_dark_and_the_corners_are_not() -> None:
+    crop = np.full((200, 200, 3), 200, np.uint8)
+    dark = backlit(crop, 0.25)
+    assert (dark[60:140, 60:140] == 50).all()
+    assert (dark[:20, :20] == 200).all()
+    assert ((dark >= 50) & (dark <= 200)).all()

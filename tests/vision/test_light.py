@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from vision.crops.light import brighten, highlights
+from vision.crops.light import brighten, brighten_face, face_highlights, highlights
 from vision.evaluation.edits import darkened
 from vision.types import LUMA, Image
 
@@ -52,6 +52,23 @@ def test_a_bright_picture_stays_itself() -> None:
 def test_a_face_beside_a_bright_wall_is_not_brightened() -> None:
     beside = np.concatenate([darkened(FACE, 0.25), np.full_like(FACE, 240)], axis=1)
     assert brighten(beside, 200.0) is beside
+
+
+def before_a_window(share: float) -> Image:
+    """A face of so much light in the middle of a crop that is white around it."""
+    crop = grey(255, side=100)
+    crop[6:94, 16:84] = darkened(grey(200, side=100), share)[6:94, 16:84]
+    return crop
+
+
+@pytest.mark.parametrize("share", [0.5, 0.25, 0.125])
+def test_of_a_face_before_a_window_its_own_light_is_measured_and_given_back(share: float) -> None:
+    dark = before_a_window(share)
+    assert highlights(dark) == pytest.approx(255)
+    assert face_highlights(dark) == pytest.approx(200 * share)
+    assert brighten(dark, 200.0) is dark
+    assert face_highlights(brighten_face(dark, 150.0)) == pytest.approx(150, abs=1)
+    assert brighten_face(dark, 200 * share) is dark
 
 
 def test_black_stays_black_and_the_picture_itself_is_left_alone() -> None:

@@ -84,6 +84,35 @@ def test_exposure_is_what_the_light_leaves() -> None:
         assert dark.exposure == pytest.approx(share * full.exposure, abs=0.01)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.25])
+def test_neither_light_nor_contrast_makes_a_face_less_sharp(share: float) -> None:
+    crop, face = PORTRAIT[60:190, 160:290], framed(130)
+    full = assessed(crop, face).sharpness
+    assert assessed(darkened(crop, share), face).sharpness == pytest.approx(full, abs=0.02)
+    flat = (128 + share * (crop.astype(float) - 128)).round().astype(np.uint8)
+    assert assessed(flat, face).sharpness == pytest.approx(full, abs=0.02)
+
+
+def test_a_face_is_seen_to_be_dark_and_blurred_whatever_is_behind_it() -> None:
+    face = framed(130)
+    crop = darkened(blurred(PORTRAIT[60:190, 160:290], 6), 0.05)
+    alone = assessed(crop, face)
+    across = (np.arange(130) + 0.5) / 130 - 0.5
+    stripes = np.where(np.arange(130) % 8 < 4, 255, 0).astype(np.uint8)
+    behind = np.hypot(across / 0.36, across[:, None] / 0.46) >= 1
+    before_a_grating = crop.copy()
+    before_a_grating[behind] = np.broadcast_to(stripes[:, None], (130, 130, 3))[behind]
+    found = assessed(before_a_grating, face)
+    assert found.exposure == pytest.approx(alone.exposure, abs=0.005)
+    assert found.sharpness == pytest.approx(alone.sharpness, abs=0.02)
+    assert DARK in found.warnings
+    assert BLURRED in found.warnings
+
+
+def test_a_face_of_one_colour_has_no_sharpness() -> None:
+    assert assessed(np.full((130, 130, 3), 90, np.uint8), framed(130)).sharpness == 0
+
+
 def test_a_face_is_cut_where_the_photo_ends() -> None:
     photo = np.full((200, 200, 3), 128, np.uint8)
     assert not assessed(photo, framed(100, left=50, top=50)).cut
@@ -180,7 +209,7 @@ def test_what_is_only_warned_of_leaves_the_age_as_sure(
     ("worse", "warning"),
     [
         ({"size": 34}, SMALL),
-        ({"sharpness": 0.42}, BLURRED),
+        ({"sharpness": 0.28}, BLURRED),
         ({"exposure": 0.04}, DARK),
         ({"overexposed": 0.3}, OVEREXPOSED),
     ],

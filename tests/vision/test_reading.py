@@ -14,7 +14,7 @@ from tests.vision.training_set import SIZE, make_curated, small_backbone
 from vision.bundles.bundle import Bundle
 from vision.caches.crops import decode_crops, measured_reading, whole
 from vision.caches.features import MIRRORED, PLAIN, Extractor, open_features
-from vision.crops.light import brighten, highlights
+from vision.crops.light import brighten, face_highlights, highlights
 from vision.crops.reading import AS_THEY_ARE, Reading, measured, sample
 from vision.crops.softness import soften, softness
 from vision.data.crop_files import read_example
@@ -66,7 +66,7 @@ def noise(count: int, size: int = SIZE) -> NDArray[np.uint8]:
 
 def test_a_manifest_says_it_and_says_nothing_of_what_stays() -> None:
     assert Reading.of({}) == AS_THEY_ARE
-    for reading in (SOFT, BRIGHT, Reading(highlights=150.0)):
+    for reading in (SOFT, BRIGHT, Reading(highlights=150.0), Reading(face_highlights=110.0)):
         assert Reading.of({"reading": reading.as_json()}) == reading
     assert SOFT.as_json() == {"softness": -3.0}
     assert AS_THEY_ARE.as_json() == {}
@@ -83,12 +83,14 @@ def test_what_is_not_known_here_is_refused(backbone: Bundle, record: Any) -> Non
 
 
 def test_the_targets_are_those_of_the_training_crops(curated: Curated) -> None:
-    """Half of them are sharper, and 1 in 20 darker."""
+    """Half of them are sharper, 1 in 20 darker, and of 1 in 100 the face is."""
     crops = [read_example(one, SIZE) for one in curated.train]
     found = measured(crops)
     assert found.softness == pytest.approx(np.median([softness(crop) for crop in crops]), abs=1e-4)
     darkest = np.percentile([highlights(crop) for crop in crops], 5)
     assert found.highlights == pytest.approx(darkest, abs=0.01)
+    darkest = np.percentile([face_highlights(crop) for crop in crops], 1)
+    assert found.face_highlights == pytest.approx(darkest, abs=0.01)
     assert measured_reading(curated.train, SIZE) == found
 
 
@@ -100,6 +102,17 @@ def test_a_dark_crop_is_brightened_and_then_softened() -> None:
     assert softness(read) == pytest.approx(-3.0, abs=0.1)
     other_way_round = brighten(soften(dark, -3.0), 190.0)
     assert softness(other_way_round) > softness(read) + 0.1
+
+
+def test_a_dark_face_is_brightened_whatever_is_behind_it_where_the_manifest_says_so() -> None:
+    crop = np.full((96, 96, 3), 255, np.uint8)
+    crop[4:92, 14:82] = noise(1, 96)[0, 4:92, 14:82] // 8
+    whole_crop = Reading(highlights=190.0)
+    assert whole_crop.read(crop) is crop
+    face = replace(whole_crop, face_highlights=110.0).read(crop)
+    assert face_highlights(face) == pytest.approx(110, abs=4)
+    plain = noise(1, 96)[0]
+    assert replace(whole_crop, face_highlights=110.0).read(plain) is plain
 
 
 def test_a_reading_from_before_there_was_light_leaves_dark_crops_dark() -> None:

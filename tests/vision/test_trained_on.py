@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.vision.planted import EDITS, saved
-from tests.vision.test_artifacts import DESCRIPTION, TENSORS
+from tests.vision.test_bundle import DESCRIPTION, TENSORS
 from tests.vision.test_near_copies import picture
 from vision.bundles.bundle import (
     MANIFEST,

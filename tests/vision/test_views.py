@@ -295,7 +295,11 @@ def test_views_are_read_as_crops_are_for_an_estimate(size: int, target: float) -
 def test_dark_views_are_read_as_dark_crops_are_for_an_estimate(share: float) -> None:
     dark = darkened(faces(12, 147), share)
     plain = rendered(dark, still(12))
-    for reading in (Reading(highlights=180.0), Reading(softness=-3.5, highlights=180.0)):
+    for reading in (
+        Reading(highlights=180.0),
+        Reading(face_highlights=150.0),
+        Reading(softness=-3.5, highlights=100.0, face_highlights=150.0),
+    ):
         expected = reading.read_all(plain)
         difference = apart(rendered(dark, still(12), reading=reading), expected)
         assert difference.max() <= 1

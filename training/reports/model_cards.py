@@ -154,6 +154,8 @@ def _reading(reading: Facts) -> list[str]:
         "to {:g} (docs/developer/reading.md).",
         "highlights": "Crops darker than nearly all that it learnt from are brightened before it "
         "sees them, to highlights of {:g} of 255 (docs/developer/reading.md).",
+        "face_highlights": "Where the face is darker than nearly all of these, whatever is behind "
+        "it, the crop is brightened until its highlights are {:g} of 255.",
     }
     return ["\n" + words.format(reading[name]) for name, words in said.items() if name in reading]
 

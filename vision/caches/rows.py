@@ -1,8 +1,9 @@
 """Arrays of one shape, computed one after the other and kept on disk through any crash.
 
 A folder holds `rows`, the arrays one after the other, and `index`, the name of each in the same
-order: a content's SHA-256 and a view of it. Rows are written and synced before their names are, so
-that the index tells which rows are whole; what follows these is cut off and computed again.
+order: a SHA-256, of a content or of what stands for it, and a view of that. Rows are written and
+synced before their names are, so that the index tells which rows are whole; what follows these is
+cut off and computed again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from vision.durable_files import flush
 ENTRY = 33  # bytes of a name in the index: a SHA-256 and a view
 
 Name = tuple[str, int]
-"""The SHA-256 of a content in hexadecimal, and a view of it (0 to 255)."""
+"""A SHA-256 in hexadecimal, and a view of what it names (0 to 255)."""
 
 _SYNC_ROWS = 128  # rows that a crash may cost
 

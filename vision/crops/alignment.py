@@ -1,5 +1,7 @@
 """CropChange a face the way UTKFace frames its crops; the networks were trained on nothing else."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -14,12 +16,26 @@ TEMPLATE: NDArray[np.float64] = np.array(
     [[0.298, 0.290], [0.691, 0.291], [0.490, 0.521], [0.320, 0.692], [0.667, 0.692]]
 )
 
+# The ellipse that a face fills, in shares of the side of its crop.
+_HALF_WIDTH, _HALF_HEIGHT = 0.3, 0.4
+
 # A crop is sampled this much larger and then reduced, as UTKFace's own 200 px are for the network.
 _OVERSAMPLING = 2
 # A large face is averaged to boxes of whole pixels before it is filtered, where at least this
 # many of them remain to a sample: far cheaper, and filtered all the same.
 _REDUCING_GAP = 3.0
 _FALLBACK_MARGIN = 0.15  # of the box, where landmarks are useless
+
+
+@cache
+def face_mask(side: int) -> NDArray[np.bool_]:
+    """Which pixels (side, side) of a crop show the face, and not what is around it.
+
+    An ellipse in the middle, 0.6 of the side wide and 0.8 high. Not to be written to.
+    """
+    across = (np.arange(side) + 0.5) / side - 0.5
+    face: NDArray[np.bool_] = np.hypot(across / _HALF_WIDTH, across[:, None] / _HALF_HEIGHT) < 1
+    return face
 
 
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,4 +1,5 @@
-"""How bright a picture is, and the weakest gain that makes a dark one as bright as others. NumPy.
+"""How bright a picture is, and the face in a crop, and the weakest gain that makes a dark one as
+bright as others. NumPy.
 
 docs/experiments/light.md has the figures.
 """
@@ -6,6 +7,8 @@ docs/experiments/light.md has the figures.
 import numpy as np
 
 from vision.types import LUMA, Image
+
+from .alignment import face_mask
 
 BRIGHTEST = 0.99  # the quantile that one lamp or one spot of glare does not decide
 _SAMPLES = 50_000  # pixels are enough to know it by; a crop of 224 pixels has about as many
@@ -20,6 +23,12 @@ def highlights(picture: Image) -> float:
     return float(np.quantile(picture[::step, ::step] @ LUMA, BRIGHTEST))
 
 
+def face_highlights(crop: Image) -> float:
+    """The `highlights` of the face alone in an aligned crop (S, S, 3), whatever it is in front
+    of."""
+    return float(np.quantile(crop[face_mask(len(crop))] @ LUMA, BRIGHTEST))
+
+
 def brighten(picture: Image, target: float) -> Image:
     """A picture (H, W, 3) whose `highlights` are no darker than `target`.
 
@@ -27,7 +36,16 @@ def brighten(picture: Image, target: float) -> Image:
     longer exposure would (of values in proportion to the light; these are not, quite); any other is
     given back itself. Black stays black.
     """
-    found = highlights(picture)
+    return _brought(picture, highlights(picture), target)
+
+
+def brighten_face(crop: Image, target: float) -> Image:
+    """As `brighten`, of an aligned crop (S, S, 3) by its `face_highlights`: what is behind the face
+    may come out white."""
+    return _brought(crop, face_highlights(crop), target)
+
+
+def _brought(picture: Image, found: float, target: float) -> Image:
     if found >= target:
         return picture
     values = np.arange(256) * (target / max(1.0, found))

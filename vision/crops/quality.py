@@ -13,8 +13,9 @@ from PIL import Image as Pillow
 
 from vision.types import LUMA, Detection, Image, Landmarks, Quality
 
-from .alignment import framing
-from .light import highlights
+from .alignment import face_mask, framing
+from .light import face_highlights
+from .softness import blur
 
 # What is warned of. With one of `WITHHELD` nothing is estimated; the first four others widen
 # ages, while of turned and cut faces ages are no worse, as far as that could be measured.
@@ -26,20 +27,19 @@ WITHHELD = frozenset({TOO_SMALL, TOO_BLURRED, TOO_DARK, TOO_BRIGHT})
 
 _SIDE = 96  # pixels of the crop that is measured, whatever the network's input
 _BOX = 0.83  # the width of an upright face's box as a share of the side of its crop
-_HALF_WIDTH, _HALF_HEIGHT = 0.3, 0.4  # of a face, as shares of the side of its crop
 _WHITE = 250
-# The steepest hundredth of a crop's slopes, as a share of its contrast a pixel, that counts as 1.
-_STEEPEST = 0.3
+# What a Gaussian of so many pixels takes of a face's slopes, as a share of them, that counts as 1.
+_REBLUR, _MOST_TAKEN = 1.0, 0.4
 
 # Below these the photo cannot tell, and where more of a face than that is white.
-_LEAST_SIZE, _LEAST_SHARPNESS, _LEAST_EXPOSURE = 32, 0.33, 0.03
+_LEAST_SIZE, _LEAST_SHARPNESS, _LEAST_EXPOSURE = 32, 0.11, 0.02
 _MOST_OVEREXPOSED = 0.5
 # By what factor an age's interval has to be wider for it to hold as often, by each measure;
 # straight lines between. The largest counts, and from `_NOTABLE` on it is warned of.
 _FACTORS: Mapping[str, tuple[Sequence[float], Sequence[float]]] = {
     SMALL: ((32, 43, 64), (1.15, 1.05, 1.0)),
-    BLURRED: ((0.33, 0.40, 0.45, 0.55), (1.45, 1.3, 1.12, 1.0)),
-    DARK: ((0.03, 0.055, 0.09), (1.15, 1.1, 1.0)),
+    BLURRED: ((0.16, 0.2, 0.25, 0.31, 0.43), (1.6, 1.5, 1.33, 1.1, 1.0)),
+    DARK: ((0.055, 0.09), (1.1, 1.0)),
     OVEREXPOSED: ((0.1, 0.2, 0.5), (1.0, 1.1, 1.2)),
 }
 _NOTABLE = 1.1
@@ -66,7 +66,7 @@ def assess(image: Image, face: Detection, crop: Image) -> Quality:
     measured = Quality(
         size=round(_BOX * float(np.hypot(*photo_from_crop[:, 0]))),
         sharpness=sharpness(small),
-        exposure=highlights(small) / 255,
+        exposure=face_highlights(small) / 255,
         overexposed=overexposed(small),
         turn=round(turn(face.landmarks)),
         cut=_outside(photo_from_crop, image) > _MOST_OUTSIDE,
@@ -75,25 +75,22 @@ def assess(image: Image, face: Detection, crop: Image) -> Quality:
 
 
 def sharpness(crop: Image) -> float:
-    """How steep the edges of a crop (S, S, 3) are, 0 to 1.
+    """How much of the slopes of the face in a crop (S, S, 3) a slight blur takes, 0 to 1.
 
-    The 99th percentile of the slopes of its luminance, over the range of nearly all of it (from the
-    first percentile to the 99th), in pixels: light and contrast make no difference, noise little.
-    Unlike `softness.softness`, which weighs fine detail against coarse, it falls however strong a
-    blur is.
+    By the root of their mean square, before and after; what is blurred already loses little more
+    (Crété et al., "The blur effect: perception and estimation with a new no-reference perceptual
+    blur metric", SPIE 6492, 2007). A face is compared with itself, so light, contrast and skin make
+    no difference. Unlike `softness.softness`, which weighs fine detail against coarse, it falls
+    however strong a blur is.
     """
-    luminance = crop @ LUMA
-    slopes = np.hypot(*np.gradient(luminance))
-    dark, bright = np.quantile(luminance, (0.01, 0.99))
-    return float(min(1.0, np.quantile(slopes, 0.99) / max(1.0, bright - dark) / _STEEPEST))
+    before = _slope(crop)
+    return min(1.0, (1 - _slope(blur(crop, _REBLUR)) / before) / _MOST_TAKEN) if before else 0.0
 
 
 def overexposed(crop: Image) -> float:
-    """The share, 0 to 1, of an ellipse over the face in a crop (S, S, 3) that is white, its
-    luminance 250 of 255 or more."""
-    across = (np.arange(len(crop)) + 0.5) / len(crop) - 0.5
-    face = np.hypot(across / _HALF_WIDTH, across[:, None] / _HALF_HEIGHT) < 1
-    return float((crop[face] @ LUMA >= _WHITE).mean())
+    """The share, 0 to 1, of the face in a crop (S, S, 3) that is white, its luminance 250 of 255 or
+    more."""
+    return float((crop[face_mask(len(crop))] @ LUMA >= _WHITE).mean())
 
 
 def is_withheld(quality: Quality) -> bool:
@@ -147,6 +144,12 @@ def turn(landmarks: Landmarks) -> float:
     middle = (left + right) / 2 * (1 - _NOSE_DOWN) + sum(mouth) / 2 * _NOSE_DOWN
     across = float((nose - middle) @ eyes) / apart**2
     return float(np.degrees(np.arctan(abs(across) / _NOSE_OUT)))
+
+
+def _slope(crop: Image) -> float:
+    """The root mean square of the slopes of the luminance of the face, a pixel."""
+    slopes = np.hypot(*np.gradient(crop @ LUMA))
+    return float(np.sqrt(np.mean(slopes[face_mask(len(crop))] ** 2)))
 
 
 def _outside(photo_from_crop: NDArray[np.float64], image: Image) -> float:

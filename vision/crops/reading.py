@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from vision.errors import BundleIncompatible
 from vision.types import Image
 
-from .light import brighten, highlights
+from .light import brighten, brighten_face, face_highlights, highlights
 from .softness import soften, softness
 
-# Of the training crops: sharper ones are softened to the one, darker ones brightened to the other.
+# Of the training crops: sharper ones are softened to the one, darker ones brightened to the others.
 # docs/experiments/softness.md and docs/experiments/light.md tell how they were chosen.
-_SOFTNESS_PERCENTILE, _HIGHLIGHTS_PERCENTILE = 50, 5
+_SOFTNESS_PERCENTILE, _HIGHLIGHTS_PERCENTILE, _FACE_HIGHLIGHTS_PERCENTILE = 50, 5, 1
 _MEASURED = 2000  # training crops
 
 
@@ -30,11 +30,13 @@ class Reading:
 
     `softness` is the most fine detail that they keep, on the scale of `softness.softness`; None
     keeps all of it. `highlights` is how bright their brightest hundredth is at least, on the scale
-    of `light.highlights`; None leaves dark ones dark.
+    of `light.highlights`, `face_highlights` how bright that of the face is, on the scale of
+    `light.face_highlights`; None leaves dark ones dark.
     """
 
     softness: float | None = None
     highlights: float | None = None
+    face_highlights: float | None = None
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "Reading":
@@ -70,6 +72,8 @@ class Reading:
         """
         if self.highlights is not None:
             crop = brighten(crop, self.highlights)
+        if self.face_highlights is not None:
+            crop = brighten_face(crop, self.face_highlights)
         return crop if self.softness is None else soften(crop, self.softness)
 
     def read_all(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -87,10 +91,12 @@ def measured(crops: Iterable[Image]) -> Reading:
 
     Those that `sample` tells of are enough.
     """
-    found = np.array([(softness(crop), highlights(crop)) for crop in crops])
+    found = np.array([(softness(crop), highlights(crop), face_highlights(crop)) for crop in crops])
+    soft, bright, face = found.T
     return Reading(
-        softness=round(float(np.percentile(found[:, 0], _SOFTNESS_PERCENTILE)), 4),
-        highlights=round(float(np.percentile(found[:, 1], _HIGHLIGHTS_PERCENTILE)), 2),
+        softness=round(float(np.percentile(soft, _SOFTNESS_PERCENTILE)), 4),
+        highlights=round(float(np.percentile(bright, _HIGHLIGHTS_PERCENTILE)), 2),
+        face_highlights=round(float(np.percentile(face, _FACE_HIGHLIGHTS_PERCENTILE)), 2),
     )
 
 

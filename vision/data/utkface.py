@@ -121,12 +121,13 @@ def labels_in_range(age: int, gender: int, race: int) -> Labels:
     return Labels(age, gender, race)
 
 
-def split_bucket(data: bytes) -> int:
-    """MD5 of a file's content modulo 10: 0 is held back, 1 validates, 2 to 9 train.
+def split_bucket(data: bytes, buckets: int = 10) -> int:
+    """MD5 of a file's content modulo 10: 0 is held back, 1 validates, 2 to 9 train. Modulo 20
+    `curation.split_of_bucket` tells its split.
 
     Copies of one file fall into one bucket, whatever they are called.
     """
-    return int(hashlib.md5(data, usedforsecurity=False).hexdigest(), 16) % 10
+    return int(hashlib.md5(data, usedforsecurity=False).hexdigest(), 16) % buckets
 
 
 class Source(Protocol):

@@ -17,9 +17,9 @@ from vision.photos.decoding import encode_jpeg
 from vision.types import FaceResult, Image, PhotoResult
 
 from .detection_recall import COLUMNS, ROWS, Pasted, matched, picture
-from .edits import blurred, darkened
+from .edits import backlit, blurred, darkened
 from .robustness import KEYS, Change, OnProgress, pixels, unchanged
-from .scores import collect, figures
+from .scores import collect, figures, held_by_bin
 
 _SIZE = 100  # pixels: the width of a face where another thing is tried
 
@@ -29,21 +29,29 @@ Told = tuple[Labels, FaceResult]
 @dataclass(frozen=True)
 class Trial:
     """How crops are shown: the width of the face in pixels, what is done to a crop before it is
-    pasted, by what the values of the picture are multiplied, and the quality of its JPEG."""
+    pasted, by what the values of the picture are multiplied, the quality of its JPEG, and by how
+    many degrees faces are rolled to either side."""
 
     size: int = _SIZE
     change: Change = unchanged
     brightness: float = 1.0
     jpeg: int = 90
+    roll: int = 0
 
 
 TRIALS: Mapping[str, Trial] = {
-    **{f"{size} px": Trial(size) for size in (16, 20, 24, 28, 32, 40, 50, 64, 80, 100, 140, 200)},
+    **{f"{size} px": Trial(size) for size in (16, 24, 32, 40, 48, 64, 96, 128, 200)},
     **{f"{size} px, JPEG 75": Trial(size, jpeg=75) for size in (24, 32, 50, 100)},
     **{
-        f"blurred by {sigma}": Trial(change=partial(blurred, sigma=sigma)) for sigma in (2, 4, 6, 8)
+        f"blurred by {sigma}": Trial(change=partial(blurred, sigma=sigma))
+        for sigma in (2, 3, 4, 5, 6)
     },
     **{f"1/{part} of the light": Trial(brightness=1 / part) for part in (4, 8, 16, 32, 64)},
+    **{
+        f"1/{part} of the light on the face": Trial(change=partial(backlit, share=1 / part))
+        for part in (2, 4, 8, 16)
+    },
+    "rolled by 30°": Trial(roll=30),
 }
 
 
@@ -56,8 +64,9 @@ def trial_figures(
     """The figures of labelled crops that are pasted into pictures, found and estimated, by trial.
 
     `n` crops, of which so many are `found` and so many of these `withheld`; of the others the
-    figures by `KEYS` and `age_interval_coverage`; `width`, the mean width of the intervals in
-    years; `warned`, the share of the found that anything is warned of, over all and by label.
+    figures by `KEYS` and `age_interval_coverage`; `held`, the last by bin (`scores.held_by_bin`);
+    `width`, the mean width of the intervals in years; `warned`, the share of the found that
+    anything is warned of, over all and by label.
     Plain JSON. Files without labels or pixels are left out. `on_progress` hears of every crop.
     """
     crops = [
@@ -79,7 +88,9 @@ def _tried(
     rng = np.random.default_rng(0)
     for start in range(0, len(crops), COLUMNS * ROWS):
         group = crops[start : start + COLUMNS * ROWS]
-        image, pasted = picture([trial.change(crop) for crop, _ in group], trial.size, 0, rng)
+        image, pasted = picture(
+            [trial.change(crop) for crop, _ in group], trial.size, trial.roll, rng
+        )
         sent = Pillow.fromarray(darkened(image, trial.brightness))
         [result] = pipeline.run([encode_jpeg(sent, quality=trial.jpeg)])
         on_progress(len(group))
@@ -106,6 +117,7 @@ def _figures(told: Sequence[Told]) -> dict[str, Any]:
         "found": len(told),
         "withheld": len(told) - len(kept),
         **{key: known[key] for key in (*KEYS, "age_interval_coverage")},
+        "held": held_by_bin(scores),
         "width": round(float(widths.mean()), 2) if len(widths) else None,
         "warned": _warned(told),
     }

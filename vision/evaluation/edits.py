@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageFilter
 
@@ -19,6 +20,8 @@ from .scores import Figures
 
 SAMPLE = 500  # crops; each is read once as it is and once for every edit
 
+# An ellipse about a head, in shares of its crop's side, and the radii between which it fades.
+_HEAD, _HEAD_WHOLE, _HEAD_ENDS = (0.36, 0.46), 0.9, 1.25
 _SIDE = 200  # of UTKFace's crops: lengths below are in pixels of such a crop, and grow with it
 
 
@@ -62,6 +65,18 @@ def reduced(crop: Image, side: float) -> Image:
 def darkened(crop: Image, share: float) -> Image:
     """Every value times `share`."""
     return (crop * share).round().astype(np.uint8)
+
+
+def backlit(crop: Image, share: float) -> Image:
+    """An aligned crop (S, S, 3) with every value of the head times `share`, in an ellipse with a
+    soft edge, and all around it as it was."""
+    across = (np.arange(len(crop)) + 0.5) / len(crop) - 0.5
+    radius = np.hypot(across / _HEAD[0], across[:, None] / _HEAD[1])
+    inside = ((_HEAD_ENDS - radius) / (_HEAD_ENDS - _HEAD_WHOLE)).clip(0, 1)
+    inside = inside**2 * (3 - 2 * inside)
+    light: NDArray[np.float64] = 1 - inside * (1 - share)
+    shown: Image = (crop * light[..., None]).round().astype(np.uint8)
+    return shown
 
 
 EDITS: dict[str, Change] = {

@@ -15,6 +15,7 @@ from vision.types import AgeEstimate, ClassEstimate, FaceAttributes
 Column = NDArray[np.float64]
 Figures = dict[str, float | None]
 
+_FEW = 20  # crops: what the intervals of fewer hold says nothing
 CLASSIC_RACES = 3  # the first of `RACES`, which the student deck kept
 
 
@@ -113,6 +114,21 @@ def figures(scores: Scores) -> Figures:
         "race_accuracy": mean(outcomes["race_accuracy"]),
         "race3_accuracy": mean(outcomes["race3_accuracy"]),
         "age_interval_coverage": mean(outcomes["age_interval_coverage"]),
+    }
+
+
+def held_by_bin(scores: Scores) -> dict[str, tuple[float, int]]:
+    """What share of labelled ages the intervals hold, and of how many: by estimated decade, gender
+    and race. Bins of fewer than 20 crops are left out, and crops without an interval."""
+    given = scores.where(~np.isnan(scores.low))
+    held = given.outcomes["age_interval_coverage"]
+    bins = [(f"estimated {name}", given.estimated_decade == n) for n, name in enumerate(AGE_BINS)]
+    bins += [(name, given.gender == number) for number, name in enumerate(GENDERS)]
+    bins += [(name, given.race == number) for number, name in enumerate(RACES)]
+    return {
+        name: (round(float(held[members].mean()), 4), int(members.sum()))
+        for name, members in bins
+        if members.sum() >= _FEW
     }
 
 

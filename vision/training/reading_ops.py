@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from vision.crops.alignment import face_mask
 from vision.crops.light import BRIGHTEST
 from vision.crops.reading import Reading
 from vision.crops.softness import COARSE, FINE, LEAST_POWER, SIGMAS, SLICES, spectrum_plan
@@ -24,6 +25,8 @@ def reading_steps(reading: Reading) -> Sequence[Step]:
     steps: list[Step] = []
     if reading.highlights is not None:
         steps.append(partial(brightened, target=reading.highlights))
+    if reading.face_highlights is not None:
+        steps.append(partial(brightened_face, target=reading.face_highlights))
     if reading.softness is not None:
         steps.append(partial(softened, target=reading.softness))
     return steps
@@ -31,8 +34,24 @@ def reading_steps(reading: Reading) -> Sequence[Step]:
 
 def brightened(levels: Any, target: float) -> Any:
     """Each image with highlights no darker than `target`: `light.brighten`."""
+    return _brought(levels, _luminances(levels), target)
+
+
+def brightened_face(levels: Any, target: float) -> Any:
+    """Each image with a face whose highlights are no darker than `target`:
+    `light.brighten_face`."""
+    face = np.flatnonzero(face_mask(levels.shape[1]))
+    return _brought(levels, ops.take(_luminances(levels), face, axis=1), target)
+
+
+def _luminances(levels: Any) -> Any:
+    """Of every pixel, (N, S S)."""
     luminance = ops.matmul(levels, LUMA.astype(np.float32))
-    found = ops.quantile(ops.reshape(luminance, (-1, luminance.shape[1] ** 2)), BRIGHTEST, axis=1)
+    return ops.reshape(luminance, (-1, luminance.shape[1] ** 2))
+
+
+def _brought(levels: Any, luminances: Any, target: float) -> Any:
+    found = ops.quantile(luminances, BRIGHTEST, axis=1)
     gain = ops.maximum(target / ops.maximum(found, 1.0), 1.0)
     return clipped(ops.round(levels * ops.reshape(gain, (-1, 1, 1, 1))))
 

@@ -14,7 +14,7 @@ from vision.data.labelled_files import LabelledFiles
 from vision.errors import VisionError
 from vision.evaluation.robustness import draw
 
-from ._buckets import add_bucket, of_bucket
+from ._buckets import add_bucket, add_split, of_bucket, of_split
 
 
 class Command(BaseCommand):
@@ -31,6 +31,7 @@ class Command(BaseCommand):
             "--limit", type=int, default=480, help="So many crops, drawn by a hash (480)."
         )
         add_bucket(parser)
+        add_split(parser)
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
     def handle(self, **options: Any) -> None:
@@ -49,7 +50,8 @@ class Command(BaseCommand):
         try:
             engine = load_engine(resolve_bundle(options["model"]))
             with LabelledFiles(options["path"]) as every:
-                files = draw(of_bucket(every, options["bucket"]), options["limit"])
+                chosen = of_split(of_bucket(every, options["bucket"]), options["split"])
+                files = draw(chosen, options["limit"])
         except VisionError as error:
             raise CommandError(str(error)) from error
         found = trial_figures(Pipeline(load_detector(), engine), files, TRIALS, progress)
@@ -65,7 +67,9 @@ class Command(BaseCommand):
             told = (
                 f"{key.replace('_', ' ')} {'–' if value is None else value}"
                 for key, value in found.items()
-                if key != "warned"
+                if key not in ("warned", "held")
             )
             warned = (f"{of} {share}" for of, share in found["warned"].items())
+            held = (f"{of} {share} of {count}" for of, (share, count) in found["held"].items())
             self.stdout.write(f"  {name:18} {', '.join(told)}; warned of: {', '.join(warned)}")
+            self.stdout.write(f"  {'':18} held: {', '.join(held)}")

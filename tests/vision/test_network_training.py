@@ -172,7 +172,7 @@ def test_a_kill_costs_nothing_but_time(
         "import time\n"
         "from pathlib import Path\n"
         "import vision.training.trainer as loop\n"
-        "from tests.vision.test_pretrain import QUICK\n"
+        "from tests.vision.test_network_training import QUICK\n"
         "from tests.vision.training_set import make_curated\n"
         "from vision.training.network_training import pretrain\n"
         f"data = make_curated(Path({str(images)!r}), train=40, validation=20)\n"

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,12 @@ def test_pages_that_the_code_names_exist() -> None:
     }
     assert named
     assert [(name, file) for name, file in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_the_architecture_tells_what_every_sub_package_is_for() -> None:
+    page = (ROOT / "docs" / "developer" / "architecture.md").read_text()
+    rows = "\n".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [layer for each in settings["contracts"] for layer in each.get("layers", [])]
+    names = {name.strip() for layer in layers for name in layer.split("|")}
+    assert [name for name in sorted(names) if not re.search(f"`{name}/?`", rows)] == []

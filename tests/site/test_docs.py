@@ -77,3 +77,26 @@ def test_the_architecture_tells_what_every_sub_package_is_for() -> None:
     layers = [layer for each in settings["contracts"] for layer in each.get("layers", [])]
     names = {name.strip() for layer in layers for name in layer.split("|")}
     assert [name for name in sorted(names) if not re.search(f"`{name}/?`", rows)] == []
+
+
+def defined(dotted: str) -> bool:
+    """Whether a dotted name is a module of ours, or a name in one (its attributes are not read)."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        folder = ROOT.joinpath(*parts[:count])
+        module = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        if module.is_file():
+            name = parts[count] if count < len(parts) else ""
+            pattern = rf"^\s*(?:def|class) {name}\b|^{name}\b.* = |^from .*\bimport .*\b{name}\b"
+            return not name or bool(re.search(pattern, module.read_text(), re.MULTILINE))
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_of_the_code_exists(page: Path) -> None:
+    ours = "faceroute_site|predictions|training|vision"
+    text = page.read_text()
+    dotted = re.findall(rf"`((?:{ours})(?:\.\w+)+)", text)
+    files = re.findall(rf"`((?:{ours}|tests|tools|docs|templates)/[\w/.-]+\.\w+)`", text)
+    assert [name for name in dotted if not defined(name)] == []
+    assert [name for name in files if not (ROOT / name).exists()] == []

@@ -1,13 +1,13 @@
 # One image for every service; docker-compose.yml says what each runs.
-# GPU workers: docker build --build-arg TENSORFLOW=tensorflow[and-cuda]==2.21.0 …
+# GPU workers: docker build --build-arg REQUIREMENTS=requirements-gpu.txt …
 FROM python:3.12.12-slim-bookworm AS build
 
-ARG TENSORFLOW=tensorflow==2.21.0
+ARG REQUIREMENTS=requirements.txt
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
-COPY requirements.txt .
+COPY requirements.txt requirements-gpu.txt ./
 RUN python -m venv /venv \
-    && /venv/bin/pip install -r requirements.txt "${TENSORFLOW}"
+    && /venv/bin/pip install -r "${REQUIREMENTS}"
 
 FROM python:3.12.12-slim-bookworm
 

@@ -3,10 +3,14 @@
 # make admin  creates an administrator
 #
 # HOST and PORT choose another address (make run PORT=8001), PYTHON another interpreter.
+#
+# make requirements  compiles requirements*.in to requirements*.txt; pins that still fit stay, those
+#                    named are upgraded (make requirements UPGRADE="django celery")
 
 PYTHON ?=
+UPGRADE ?=
 
-.PHONY: run admin install test clean
+.PHONY: run admin install test clean requirements
 .DELETE_ON_ERROR:
 
 run: install
@@ -20,6 +24,14 @@ install: .venv/.installed
 
 test: .venv/.installed-dev
 	@.venv/bin/python -m pytest -n 2
+
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make requirements' $(UPGRADE:%=--upgrade-package %)
+
+requirements: .venv/.installed-dev
+	@$(COMPILE) --output-file requirements.txt requirements.in
+	@$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	@$(COMPILE) --output-file requirements-gpu.txt requirements-gpu.in
 
 clean:
 	rm -rf .venv staticfiles

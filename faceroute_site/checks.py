@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from vision.labels import HEADS
 from vision.types import PRECISIONS
 
+from .backup.restoring import is_cut_off
 from .embedded_redis import RedisMissing, executable
 
 _SHORTEST_SECRET_KEY = 50
@@ -92,6 +93,16 @@ def check_database_engine(**_: Any) -> Iterable[CheckMessage]:
             f"DATABASE_URL chooses {engine}, which FaceRoute is not made for.",
             hint="Use postgres://… or leave DATABASE_URL out for SQLite.",
             id="faceroute.E006",
+        )
+
+
+@register()
+def check_restore(**_: Any) -> Iterable[CheckMessage]:
+    if is_cut_off():
+        yield Error(
+            f"A restore was cut off: {settings.DATA_DIR} holds a part of a backup.",
+            hint="Run it again with the same archive, which finishes it.",
+            id="faceroute.E007",
         )
 
 

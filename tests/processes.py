@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from faceroute_site import embedded_redis
 
@@ -86,7 +86,7 @@ class Stack:
         self._processes: list[Process] = []
         self.redis: Process | None = None
 
-    def __enter__(self) -> "Stack":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

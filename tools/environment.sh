@@ -10,8 +10,7 @@ fits() {
 if [ -n "${PYTHON:-}" ]; then
     set -- "$PYTHON"
 else
-    # The Redis that installs with pip exists up to Python 3.12.
-    set -- python3.12 python3.11 python3 python3.13
+    set -- python3.12 python3.13 python3.11 python3
 fi
 for python do
     if fits "$python"; then

@@ -1,9 +1,10 @@
 """A disk that is full, said in words."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import VisionError
@@ -36,8 +37,13 @@ def free_bytes(folder: Path) -> int:
 
 
 def used_bytes(folder: Path) -> int:
-    """What the files below a folder hold; 0 where it does not exist."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    """What the files below a folder hold; 0 where it does not exist. Some may go meanwhile."""
+    total = 0
+    for parent, _folders, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(parent) / name).stat().st_size
+    return total
 
 
 def in_words(count: int) -> str:

@@ -28,6 +28,7 @@ def test_workers_run_on_a_gpu_where_asked_for(name: str) -> None:
     assert on_gpu["profiles"] == ["gpu"]
     assert on_gpu["deploy"]["resources"]["reservations"]["devices"][0]["driver"] == "nvidia"
     assert on_gpu["image"] != SERVICES[name]["image"]
+    assert (ROOT / on_gpu["build"]["args"]["REQUIREMENTS"]).exists()
     assert on_gpu["command"] == SERVICES[name]["command"]
     assert "profiles" not in SERVICES[name]
 
@@ -82,6 +83,7 @@ def test_the_image_runs_as_a_user_without_rights() -> None:
     )
     copied = re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.MULTILINE)
     assert all((ROOT / source).exists() for source in copied)
+    assert re.findall(r"^ARG (\w+)", dockerfile, re.MULTILINE) == ["REQUIREMENTS"]
 
 
 def test_every_variable_asked_for_is_in_the_example() -> None:

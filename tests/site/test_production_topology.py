@@ -5,9 +5,7 @@ No container engine is needed; the command lines are read from the file, so that
 
 import json
 import os
-import pwd
 import shutil
-import subprocess
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -23,53 +21,6 @@ from tests.processes import ROOT, Process, Stack, free_port, wait_until
 pytestmark = pytest.mark.processes
 
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-
-
-def _postgres_program(name: str) -> str:
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    program = str(found[-1]) if found else shutil.which(name)
-    if not program:
-        pytest.skip("No PostgreSQL server was found. On Debian: apt-get install postgresql")
-    return program
-
-
-def _as_postgres_allows(command: list[str]) -> list[str]:
-    """PostgreSQL refuses to run as root; there the user its package made runs it."""
-    if os.getuid() != 0:
-        return command
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--", *command]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database on a PostgreSQL of its own."""
-    initdb, postgres = _postgres_program("initdb"), _postgres_program("postgres")
-    folder = Path(f"/tmp/faceroute-pg-{uuid.uuid4().hex[:8]}")  # noqa: S108
-    folder.mkdir(mode=0o700)
-    if os.getuid() == 0:
-        owner = pwd.getpwnam("postgres")
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    init = [
-        initdb,
-        "-D",
-        str(folder / "data"),
-        "-U",
-        "faceroute",
-        "--auth=trust",
-        "-N",
-        "-E",
-        "UTF8",
-    ]
-    subprocess.run(_as_postgres_allows(init), cwd="/", check=True, stdout=subprocess.DEVNULL)
-    port = free_port()
-    options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-F"]
-    with Stack(tmp_path / "unused", logs=tmp_path) as stack:
-        server = stack.start(
-            "postgres", *_as_postgres_allows([postgres, "-D", str(folder / "data"), *options])
-        )
-        wait_until(lambda: "ready to accept" in server.output(), "PostgreSQL accepts", server)
-        yield f"postgres://faceroute@127.0.0.1:{port}/postgres"
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -143,7 +94,7 @@ def test_a_photo_travels_through_the_production_services(
     status, document = _call(f"{url}/api/v1/predictions/", data=body, headers=headers)
     assert status == 201
     assert document["status"] == "done"
-    assert document["model_version"] == "starter-8"
+    assert document["model_version"] == "starter-9"
     assert document["faces"][0]["gender"]["label"] == "female"
 
 

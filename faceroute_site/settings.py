@@ -1,6 +1,6 @@
 """Every setting of the site, in sections; values come from the environment.
 
-Nothing needs to be set to run on one machine. docs/operations.md lists every variable.
+Nothing needs to be set to run on one machine. docs/operator/operations.md lists every variable.
 """
 
 from datetime import timedelta

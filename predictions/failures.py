@@ -4,7 +4,7 @@ from django.db.models import TextChoices
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from vision.photos.formats import FORMATS
+from vision.photos.formats import FORMAT_NAMES
 
 
 class FailureCode(TextChoices):
@@ -21,7 +21,7 @@ class FailureCode(TextChoices):
         "photo_type_unsupported",
         format_lazy(
             _("This kind of picture cannot be read. Please send one of these: {formats}."),
-            formats=", ".join(FORMATS.values()),
+            formats=FORMAT_NAMES,
         ),
     )
     PHOTO_UNREADABLE = (

@@ -1,6 +1,6 @@
 """How often the gate lets a version take over that is as good as the one that serves, or worse.
 
-`PYTHONPATH=. python tools/gate_errors.py` prints a table for docs/model-reports.md; some ten
+`PYTHONPATH=. python tools/gate_errors.py` prints a table for docs/experiments/gate.md; some ten
 minutes on one core.
 The exam is made of as many images of every race, gender and decade as the starter's report counts.
 Two versions differ on it as two of ours do (`PAIRED`), and the new one is worse by what a row says,

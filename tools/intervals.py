@@ -1,4 +1,6 @@
-"""What calibrating a model anew does to its intervals and probabilities: docs/model-reports.md.
+"""What calibrating a model anew does to its intervals and probabilities.
+
+Its tables are in docs/experiments/intervals.md.
 
     tools/intervals.py DATASET BUNDLE    (an imported dataset's name; FACEROUTE_DATA_DIR as ever)
 

@@ -1,4 +1,4 @@
-"""What brightening dark crops does: docs/light.md.
+"""What brightening dark crops does: docs/experiments/light.md.
 
     tools/light.py UTKFACE PHOTOS [CROPS]    (a zip or a folder; a folder of photos; how many crops)
 

@@ -1,4 +1,6 @@
-"""What softening sharp crops to a percentile of the training crops does: docs/softness.md.
+"""What softening sharp crops to a percentile of the training crops does.
+
+Its figures are in docs/experiments/softness.md.
 
     tools/softness.py DATASET CHART.svg    (an imported dataset's name; FACEROUTE_DATA_DIR as ever)
 

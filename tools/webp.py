@@ -1,4 +1,4 @@
-"""What WebP costs crops that travel: docs/borrowed-gpu.md.
+"""What WebP costs crops that travel: docs/experiments/parcels.md.
 
     tools/webp.py DATASET    (an imported dataset's name; FACEROUTE_DATA_DIR as ever)
 

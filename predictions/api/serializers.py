@@ -12,7 +12,7 @@ from predictions.models import Face, Prediction
 from predictions.warnings import explained, explained_quality
 from training.api.schema import ErrorSerializer
 from vision.attributes import AGE_BINS
-from vision.photos.formats import FORMATS
+from vision.photos.formats import FORMAT_NAMES
 
 
 class BoxSerializer(serializers.Serializer[Face]):
@@ -179,7 +179,7 @@ class BatchEntrySerializer(serializers.Serializer[Any]):
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    photo = serializers.FileField(help_text=f"As bytes: {', '.join(FORMATS.values())}.")
+    photo = serializers.FileField(help_text=f"As bytes: {FORMAT_NAMES}.")
 
 
 class BatchUploadSerializer(serializers.Serializer[Any]):

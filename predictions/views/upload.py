@@ -14,7 +14,7 @@ from predictions.failures import explain
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo
 from vision.errors import PhotoError
-from vision.photos.formats import FORMATS
+from vision.photos.formats import ACCEPT, FORMAT_NAMES
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -26,7 +26,8 @@ def upload(request: HttpRequest) -> HttpResponse:
             "megapixels": settings.PHOTO_MAX_PIXELS // 1_000_000,
             "photos": settings.PHOTOS_PER_UPLOAD,
             "days": settings.PHOTO_LIFETIME.days,
-            "formats": ", ".join(FORMATS.values()),
+            "formats": FORMAT_NAMES,
+            "accept": ACCEPT,
         }
         return render(request, "predictions/upload.html", {"limits": limits})
     target = _send(request)

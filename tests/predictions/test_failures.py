@@ -23,7 +23,7 @@ def test_what_is_sent_instead_is_named_in_every_language() -> None:
     for language in ("en", "ko"):
         with override(language):
             sentence = explain("photo_type_unsupported")
-        assert all(name in sentence for name in FORMATS.values())
+        assert all(each.name in sentence for each in FORMATS.values())
 
 
 def test_an_unknown_code_is_our_mistake_and_not_a_crash() -> None:

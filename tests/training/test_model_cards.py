@@ -60,7 +60,7 @@ def test_it_sets_both_protocols_beside_the_deck(manifest: dict[str, Any]) -> Non
     assert rows["ages 21 to 60"].split("|")[2].strip() == "116"
     assert "| 3.000–3.000 | +3.000 … +3.000 |" in rows["all ages, 95 % interval"]
     for figure in DECK_METRICS.values():
-        assert f"{figure:.3f}" in rows["the student deck"]
+        assert f"{figure:.3f}" in rows["baseline (the student deck)"]
     columns = {line.count("|") for line in lines if line.startswith(("| all", "| ages", "| the"))}
     assert len(columns) == 1
 

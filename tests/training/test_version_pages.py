@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.contrib.admin import site as admin_site
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
@@ -25,7 +26,16 @@ from vision.bundles.bundle import WEIGHTS, load_bundle, save_bundle
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ("change", "activate", "bundle", "card")
+# Every page of one version that the administration adds, and the one it has.
+PAGES = (
+    "change",
+    *(
+        str(route.name).removeprefix("training_modelversion_")
+        for route in admin_site.get_model_admin(ModelVersion).get_urls()
+        if "<int:pk>" in str(route.pattern)
+    ),
+)
+_FURTHER = {"chart_csv": ["age-errors"]}
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +79,7 @@ def url(page: str, version: ModelVersion, *arguments: Any) -> str:
 @pytest.mark.parametrize("page", PAGES)
 def test_who_is_no_staff_sees_nothing(client: Client, version: ModelVersion, page: str) -> None:
     client.force_login(UserFactory.create())
-    response = client.get(url(page, version))
+    response = client.get(url(page, version, *_FURTHER.get(page, ())))
     assert response.status_code == 302
     assert "/admin/login/" in response["Location"]
 
@@ -79,7 +89,7 @@ def test_staff_without_permission_sees_nothing(
     client: Client, version: ModelVersion, page: str
 ) -> None:
     client.force_login(UserFactory.create(is_staff=True))
-    assert client.get(url(page, version)).status_code == 403
+    assert client.get(url(page, version, *_FURTHER.get(page, ()))).status_code == 403
 
 
 def test_who_may_look_may_not_change(client: Client, version: ModelVersion) -> None:

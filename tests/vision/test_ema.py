@@ -3,21 +3,37 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from vision.training.ema import ExponentialMovingAverage
 
 
-def test_it_is_the_exponential_average_once_it_has_gone_on_for_a_while() -> None:
-    variable = keras.Variable(np.zeros(3, np.float32))
-    average = ExponentialMovingAverage([variable], decay=0.9)
-    expected, rng = np.zeros(3), np.random.default_rng(0)
+def test_it_is_the_average_that_tensorflow_keeps() -> None:
+    """Over its early steps, all of which count."""
+    variable, theirs = keras.Variable(np.zeros(3, np.float32)), tf.Variable(np.zeros(3, np.float32))
+    steps = tf.Variable(0)
+    average = ExponentialMovingAverage([variable], decay=0.8)
+    oracle = tf.train.ExponentialMovingAverage(0.8, num_updates=steps)
+    oracle.apply([theirs])
+    rng = np.random.default_rng(0)
     for step in range(1, 65):
-        value = rng.normal(size=3)
+        value = rng.normal(size=3).astype(np.float32)
+        for each, new in ((variable, value), (theirs, value), (steps, step)):
+            each.assign(new)
+        average.update(step)
+        oracle.apply([theirs])
+        assert np.asarray(average.values[0]) == pytest.approx(
+            oracle.average(theirs).numpy(), abs=1e-5
+        )
+
+
+def test_the_first_steps_weigh_more_than_its_decay_says() -> None:
+    variable = keras.Variable(np.float32(0.0))
+    average = ExponentialMovingAverage([variable], decay=0.999)
+    for step, value, expected in ((1, 11.0, 9.0), (2, 1.0, 3.0), (3, 16.0, 12.0)):
         variable.assign(value)
         average.update(step)
-        decay = min(0.9, (1 + step) / (10 + step))
-        expected = decay * expected + (1 - decay) * value
-    assert np.asarray(average.values[0]) == pytest.approx(expected, abs=1e-5)
+        assert np.asarray(average.values[0]) == pytest.approx(expected)
 
 
 def test_later_it_looks_in_some_steps_only_and_forgets_as_fast() -> None:

@@ -12,7 +12,7 @@ from training.models import ModelVersion
 from vision.attributes import RACE, labelled
 from vision.evaluation.fairness import groupings
 
-# The student deck FaceRoute grew from, measured on a test split of its own: the numbers to beat.
+# The baseline: the student deck that FaceRoute grew from, measured on a test split of its own.
 DECK_METRICS: dict[str, float] = {
     "age_mae": 6.241,
     "age_mse": 72.025,
@@ -68,7 +68,7 @@ def comparison(version: ModelVersion, serving: ModelVersion | None) -> Compariso
     columns: dict[str, Mapping[str, Any]] = {version.name: whole}
     if serving and serving.pk != version.pk:
         columns[_("Serves now: %(name)s") % {"name": serving.name}] = metrics_of(serving)
-    columns[_("Student deck")] = DECK_METRICS
+    columns[_("Baseline")] = DECK_METRICS
     if intervals := whole.get("intervals"):
         columns[_("Likely range (95%)")] = intervals
     if young := protocols.get("ages_21_60") or version.metrics.get("ages_21_60"):

@@ -155,9 +155,9 @@ def _reading(reading: Facts) -> list[str]:
     """What is done to crops before the network sees them."""
     said = {
         "softness": "Crops sharper than most that it learnt from are softened before it sees them, "
-        "to {:g} (docs/softness.md).",
+        "to {:g} (docs/developer/reading.md).",
         "highlights": "Crops darker than nearly all that it learnt from are brightened before it "
-        "sees them, to highlights of {:g} of 255 (docs/light.md).",
+        "sees them, to highlights of {:g} of 255 (docs/developer/reading.md).",
         "face_highlights": "Where the face is darker than nearly all of these, whatever is behind "
         "it, the crop is brightened until its highlights are {:g} of 255.",
     }
@@ -177,10 +177,11 @@ def _figures(manifest: Facts, report: Facts) -> str:
             table.append([name, str(figures.get("n", "–")), *_cells(figures)])
         if intervals := figures.get("intervals"):
             table.append([f"{name}, 95 % interval", "", *_cells(intervals)])
-    table.append(["the student deck", "–", *_cells(DECK_METRICS)])
+    table.append(["baseline (the student deck)", "–", *_cells(DECK_METRICS)])
     return (
-        "On images held back from training. The student deck that FaceRoute grew from measured on "
-        "a test split of its own, so its row is for orientation, not a contest on equal terms. "
+        "On images held back from training. The baseline is the student deck that FaceRoute grew "
+        "from: VGG-Face's network with three heads, trained on UTKFace. It was measured on a test "
+        "split of its own, so its row is for orientation, not a contest on equal terms. "
         "Errors are in years; all else are shares. The bias is the mean of estimated minus "
         "labelled age: above zero, people are taken for older than their labels say.\n\n"
         + "\n\n".join([_table(table), *test_sentences(manifest, report)])

@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 from vision.data.near_copies import Hashes, Look, within
 
 # Without pixels to confirm it, only hashes this close are taken for one picture: of such pairs
-# in UTKFace 425 of 429 are (docs/datasets.md).
+# in UTKFace 425 of 429 are (docs/administrator/datasets.md).
 _NEAR_BITS = 2
 
 

@@ -10,7 +10,8 @@ from vision.types import Box, Detection, Image, Landmarks
 
 # Where the five landmarks lie in a UTKFace crop, as shares of its side: left eye, right eye,
 # nose, left and right mouth corner (the viewer's left). Means over crops as the detector of this
-# package sees them; `measure_template` repeats the measurement, docs/detection.md tells its spread.
+# package sees them; `measure_template` repeats the measurement, and docs/experiments/detection.md
+# tells its spread.
 TEMPLATE: NDArray[np.float64] = np.array(
     [[0.298, 0.290], [0.691, 0.291], [0.490, 0.521], [0.320, 0.692], [0.667, 0.692]]
 )

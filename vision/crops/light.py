@@ -1,7 +1,7 @@
 """How bright a picture is, and the face in a crop, and the weakest gain that makes a dark one as
 bright as others. NumPy.
 
-docs/light.md has the figures.
+docs/experiments/light.md has the figures.
 """
 
 import numpy as np

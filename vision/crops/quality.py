@@ -1,7 +1,7 @@
 """What a photo can tell of a face, and what it cannot: how sure an age may be, and when nothing is
 said at all. NumPy.
 
-docs/quality.md has the figures that the limits and factors come from.
+docs/experiments/quality.md has the figures that the limits and factors come from.
 """
 
 from collections.abc import Mapping, Sequence

@@ -19,7 +19,7 @@ from .light import brighten, brighten_face, face_highlights, highlights
 from .softness import soften, softness
 
 # Of the training crops: sharper ones are softened to the one, darker ones brightened to the others.
-# docs/softness.md and docs/light.md tell how they were chosen.
+# docs/experiments/softness.md and docs/experiments/light.md tell how they were chosen.
 _SOFTNESS_PERCENTILE, _HIGHLIGHTS_PERCENTILE, _FACE_HIGHLIGHTS_PERCENTILE = 50, 5, 1
 _MEASURED = 2000  # training crops
 

@@ -1,7 +1,7 @@
 """How soft a face crop is, and the weakest blur that makes a sharp one as soft as others. NumPy.
 
 A network reads texture as age, and how much texture a crop shows depends on the camera, the
-enlargement and the editor as much as on the skin. docs/softness.md has the figures.
+enlargement and the editor as much as on the skin. docs/experiments/softness.md has the figures.
 """
 
 from functools import cache

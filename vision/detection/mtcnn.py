@@ -36,7 +36,8 @@ _SMALLEST_PIXELS, _SMALLEST_SHARE = 36, 0.0115
 # What the log-odds that P-Net, and half of those that R-Net give to a turned face's upright patch
 # come to, in 98 of 100 cases; 4 of 10 other proposals come to that.
 _PERHAPS_TURNED = -0.5
-# What the brightest hundredth of a photo is brought to where it is darker: see docs/light.md.
+# What the brightest hundredth of a photo is brought to where it is darker. Measured in
+# docs/experiments/light.md.
 _HIGHLIGHTS = 160
 # Few photos that show upright faces show others: beside them more is asked.
 _TURNED_BESIDE_UPRIGHT = 1.5

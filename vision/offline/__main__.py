@@ -1,4 +1,4 @@
-"""`python -m vision.offline PARCEL --minutes M --out OUT`: see docs/borrowed-gpu.md."""
+"""`python -m vision.offline PARCEL --minutes M --out OUT`; docs/administrator/borrowed-gpu.md."""
 
 import time
 

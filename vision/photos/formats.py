@@ -16,23 +16,44 @@ from .png import PNG_SIGNATURE, read_png
 
 register_heif_opener(thumbnails=False)
 
-# What people call them, by Pillow's names.
-FORMATS: dict[str, str] = {
-    "JPEG": "JPEG",
-    "PNG": "PNG",
-    "WEBP": "WebP",
-    "HEIF": "HEIC",
-    "AVIF": "AVIF",
-    "BMP": "BMP",
-    "TIFF": "8-bit TIFF",
-    "GIF": "GIF",
-}
-
-# These say at once what they are, but their headers may stand anywhere and be lost with the rest.
-_CONTAINERS = re.compile(
-    rb"II\*\x00|MM\x00\*|.{4}ftyp(?:avi[fs]|hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL
-)
 _REDUCED_RESOLUTION = 1
+
+
+@dataclass(frozen=True)
+class PhotoFormat:
+    """A kind of file that is read as a photo.
+
+    `name` is what people call it, `accept` the media types and file name extensions by which a
+    browser's file dialog offers it. `magic` is a pattern of the first bytes of a format whose
+    header may stand anywhere in the file: one that has lost its header is damaged, not unknown.
+    """
+
+    name: str
+    accept: tuple[str, ...]
+    magic: bytes | None = None
+
+
+# By Pillow's names. Whatever names, offers or recognises formats is made from these.
+FORMATS: dict[str, PhotoFormat] = {
+    "JPEG": PhotoFormat("JPEG", ("image/jpeg",)),
+    "PNG": PhotoFormat("PNG", ("image/png",)),
+    "WEBP": PhotoFormat("WebP", ("image/webp",)),
+    "HEIF": PhotoFormat(
+        "HEIC",
+        # Not every system knows the media types.
+        ("image/heic", "image/heif", ".heic", ".heif"),
+        rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)",
+    ),
+    "AVIF": PhotoFormat("AVIF", ("image/avif",), rb".{4}ftypavi[fs]"),
+    "BMP": PhotoFormat("BMP", ("image/bmp",)),
+    "TIFF": PhotoFormat("8-bit TIFF", ("image/tiff",), rb"II\*\x00|MM\x00\*"),
+    "GIF": PhotoFormat("GIF", ("image/gif",)),
+}
+# As people read them, and as the `accept` of an `<input type="file">`.
+FORMAT_NAMES = ", ".join(each.name for each in FORMATS.values())
+ACCEPT = ",".join(kind for each in FORMATS.values() for kind in each.accept)
+
+_MAGIC = re.compile(b"|".join(each.magic for each in FORMATS.values() if each.magic), re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -71,7 +92,7 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
     try:
         return Pillow.open(io.BytesIO(data), formats=tuple(FORMATS))
     except UnidentifiedImageError:
-        if _CONTAINERS.match(data):
+        if _MAGIC.match(data):
             raise PhotoUnreadable(
                 "The photo is damaged or was cut short. Please try to save or send it again."
             ) from None
@@ -88,6 +109,5 @@ def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
 
 def _unsupported() -> PhotoTypeUnsupported:
     return PhotoTypeUnsupported(
-        "This kind of picture cannot be read. "
-        f"Please send one of these: {', '.join(FORMATS.values())}."
+        f"This kind of picture cannot be read. Please send one of these: {FORMAT_NAMES}."
     )

@@ -132,8 +132,11 @@ class HeadRecipe:
 
 
 def full_heads() -> tuple[HeadSpec, ...]:
-    """The age as a distribution over 0…100, both genders, all five races; see docs/retraining.md
-    for how they compare, and docs/starter-model.md for test-time augmentation."""
+    """The age as a distribution over 0…100, both genders, all five races.
+
+    docs/experiments/retraining.md compares them with the deck's, docs/experiments/starter-model.md
+    tells what test-time augmentation brings.
+    """
 
     def output(units: int, activation: str) -> tuple[dict[str, Any], ...]:
         return ({"dense": units, "activation": activation, "name": "Output"},)

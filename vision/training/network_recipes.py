@@ -264,7 +264,7 @@ def _check_stages(stages: Sequence[PretrainStage]) -> None:
 
 
 # For two CPU cores with bfloat16 and an evening; for a GPU and its minutes, which `vision.offline`
-# fits the epochs to. docs/starter-model.md.
+# fits the epochs to. docs/experiments/starter-model.md.
 STARTER_CPU = NetworkRecipe(
     name="starter-cpu",
     curation="full",

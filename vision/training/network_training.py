@@ -39,7 +39,7 @@ from .views import RenderViews, draw_views
 _MEASURED_BATCHES, _MEASURED_BATCH = 8, 64
 _VALIDATION_BATCH = 128
 
-# What every model made here says of itself; see docs/model-bundle.md.
+# What every model made here says of itself; see docs/developer/model-bundle.md.
 _ABOUT = {
     "architecture": "vgg16",
     "preprocessing": {"colour": "BGR", "mean": "vggface-1", "resize": "bilinear, antialiased"},

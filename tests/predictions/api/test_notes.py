@@ -1,4 +1,4 @@
-"""docs/api.md shows every call there is, and none that is not."""
+"""docs/user/api.md shows every call there is, and none that is not."""
 
 import re
 
@@ -7,7 +7,7 @@ from drf_spectacular.generators import SchemaGenerator
 from predictions.failures import FailureCode
 from tests.processes import ROOT
 
-NOTES = (ROOT / "docs" / "api.md").read_text()
+NOTES = (ROOT / "docs" / "user" / "api.md").read_text()
 
 
 def test_every_call_has_its_line_of_curl() -> None:

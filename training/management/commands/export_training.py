@@ -24,7 +24,7 @@ _LIMIT_MIB = Terms.limit / 2**20
 class Command(BaseCommand):
     help = (
         "Pack what a training from random weights needs on a borrowed GPU machine without "
-        "internet, beside the repository. docs/borrowed-gpu.md goes on from there."
+        "internet, beside the repository. docs/administrator/borrowed-gpu.md goes on from there."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

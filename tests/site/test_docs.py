@@ -1,0 +1,102 @@
+"""Whatever the documentation, or the code, points to is there."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# What is read by people: code with its comments, templates, settings and pages.
+_READ = {".md", ".py", ".sh", ".yml", ".toml", ".html", ".po", ".txt", ".in", ".example", ""}
+
+
+def tracked() -> list[Path]:
+    """Every file of the repository that is text; of a copy without git, all but what is made."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.suffix in _READ and file.is_file()]
+
+
+PAGES = [file for file in tracked() if file.suffix == ".md"]
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """What links may name in a page, as GitHub makes it of headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def broken(page: Path) -> list[str]:
+    """The links of a page, to files of the repository, that lead nowhere."""
+    wrong = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            wrong.append(link)
+    return wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    assert broken(page) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A page\n\n[a](page.md#a-page) [b](page.md#none) [c](gone.md) [d](#a-page)\n")
+    assert broken(page) == ["page.md#none", "gone.md"]
+
+
+def test_pages_that_the_code_names_exist() -> None:
+    named = {
+        (name, str(file.relative_to(ROOT)))
+        for file in tracked()
+        for name in re.findall(r"(?<![\w/.])docs/[\w/.-]+\.\w+", file.read_text())
+    }
+    assert named
+    assert [(name, file) for name, file in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_the_architecture_tells_what_every_sub_package_is_for() -> None:
+    page = (ROOT / "docs" / "developer" / "architecture.md").read_text()
+    rows = "\n".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [layer for each in settings["contracts"] for layer in each.get("layers", [])]
+    names = {name.strip() for layer in layers for name in layer.split("|")}
+    assert [name for name in sorted(names) if not re.search(f"`{name}/?`", rows)] == []
+
+
+def defined(dotted: str) -> bool:
+    """Whether a dotted name is a module of ours, or a name in one (its attributes are not read)."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        folder = ROOT.joinpath(*parts[:count])
+        module = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        if module.is_file():
+            name = parts[count] if count < len(parts) else ""
+            pattern = rf"^\s*(?:def|class) {name}\b|^{name}\b.* = |^from .*\bimport .*\b{name}\b"
+            return not name or bool(re.search(pattern, module.read_text(), re.MULTILINE))
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_of_the_code_exists(page: Path) -> None:
+    ours = "faceroute_site|predictions|training|vision"
+    text = page.read_text()
+    dotted = re.findall(rf"`((?:{ours})(?:\.\w+)+)", text)
+    files = re.findall(rf"`((?:{ours}|tests|tools|docs|templates)/[\w/.-]+\.\w+)`", text)
+    assert [name for name in dotted if not defined(name)] == []
+    assert [name for name in files if not (ROOT / name).exists()] == []

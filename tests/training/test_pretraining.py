@@ -61,7 +61,7 @@ def test_from_scratch_to_a_version_that_serves(dataset: Dataset, settings: Any) 
     assert run.version is not None
     assert run.version == active_version()
     manifest = load_bundle(bundle_path(run.version)).manifest
-    assert manifest["training"]["backbone"] is None
+    assert manifest["training"]["trunk"] is None
     assert manifest["training"]["recipe"]["name"] == "tiny"
     assert manifest["metrics"]["n"] > 0
     assert len(run.history["1: 48 px"]) == 1
@@ -89,7 +89,7 @@ def test_it_may_start_from_a_versions_weights(dataset: Dataset, tmp_path: Path) 
     run = create(dataset, backbone=version)
     assert go_on(run) == RunState.DONE, run.message
     assert run.version is not None
-    assert run.version.manifest["training"]["backbone"]["version"] == "small"
+    assert run.version.manifest["training"]["trunk"]["version"] == "small"
 
 
 def test_an_active_model_is_not_what_it_starts_from(dataset: Dataset, tmp_path: Path) -> None:

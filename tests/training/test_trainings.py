@@ -219,7 +219,7 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
     }
     training = manifest["training"]
     assert training["recipe"] == quick(seed=5).as_json()
-    assert (training["seed"], training["backbone"]["version"]) == (5, "small")
+    assert (training["seed"], training["trunk"]["version"]) == (5, "small")
     assert training["history"] == run.history
     assert {"tensorflow", "keras", "numpy"} <= training["libraries"].keys()
     assert manifest["metrics"]["n"] == len(found.test)

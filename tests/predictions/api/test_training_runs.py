@@ -130,10 +130,10 @@ def test_a_whole_network_can_be_asked_for(administrator_api: APIClient, ready: N
     told = ask(administrator_api, recipe="starter-cpu", seed=3).json()
     assert told["recipe"]["stages"] == [[64, 8, 64], [96, 5, 48]]
     assert told["recipe"]["seed"] == 3
-    assert told["backbone"] is None
+    assert told["trunk"] is None
     for changes in ({"recipe": "starter-cpu", "trunk": "small"}, {"recipe": "continue-cpu"}):
         TrainingRun.objects.all().delete()
-        assert ask(administrator_api, **changes).json()["backbone"] == "small"
+        assert ask(administrator_api, **changes).json()["trunk"] == "small"
 
 
 def test_a_second_training_is_a_conflict(administrator_api: APIClient, ready: None) -> None:

@@ -86,8 +86,8 @@ def learnt_from(dataset: Dataset) -> set[str]:
 def test_the_first_dataset_that_is_trained_on_gives_its_test(dataset: Dataset) -> None:
     assert settled_exam() is None
     exam, images = frozen(dataset)
-    assert {(one.digest, one.labels) for one in images} == {
-        (one.digest, one.labels) for one in own_test(dataset)
+    assert {one.digest: one.labels for one in images} == {
+        one.digest: one.labels for one in own_test(dataset)
     }
     assert all(image.path.is_file() for image in images)
     assert not exam.of_utkface
@@ -147,7 +147,7 @@ def test_utkface_that_comes_later_supersedes_and_the_former_exam_is_kept(
 def test_a_part_of_utkface_that_is_too_small_is_not_taken_for_it(
     dataset: Dataset, utkface: Dataset
 ) -> None:
-    kept = set(curations.selection(utkface, "full").chosen)
+    kept = curations.selection(utkface, "full").chosen
     train = [candidate.digest for candidate, split in kept if split == "train"]
     utkface.samples.filter(digest__in=train[: len(train) // 2 + 1]).delete()
     exam, _ = frozen(dataset)

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from vision.labels import GENDERS, RACES
 
+from .messages import explained_quality
 from .models import Correction, Face, Photo
-from .warnings import explained_quality
 
 # Below this probability a label is shown as uncertain.
 CONFIDENT = 0.7

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from training.messages import FIGURES, in_words, named_figure
 from training.models import GenderLabel, ModelVersion, RaceLabel
 
 # The student deck FaceRoute grew from, measured on a test split of its own: the numbers to beat.
@@ -21,15 +22,7 @@ DECK_METRICS: dict[str, float] = {
 
 def metric_names() -> dict[str, str]:
     """The headline figures in the order in which they are read."""
-    return {
-        "age_mae": _("Age, mean absolute error (years)"),
-        "age_bias": _("Age, bias: mean of estimated minus labelled (years)"),
-        "age_mse": _("Age, mean squared error"),
-        "age_rmse": _("Age, root mean squared error (years)"),
-        "gender_accuracy": _("Gender, accuracy"),
-        "race3_accuracy": _("Race, accuracy over three labels"),
-        "race_accuracy": _("Race, accuracy over five labels"),
-    }
+    return {name: in_words(named_figure(name)) for name in FIGURES}
 
 
 def metrics_of(version: ModelVersion) -> Mapping[str, Any]:

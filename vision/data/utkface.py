@@ -101,7 +101,7 @@ def parse_name(name: str) -> Labels:
     Raises MalformedName, LabelOutOfRange or, for a path out of its archive, UnsafeName.
     """
     if is_unsafe_name(name):
-        raise UnsafeName(f"The name {name!r} points out of its archive.")
+        raise UnsafeName(name=name)
     stem = PurePosixPath(name).name
     for suffix in _SUFFIXES:
         if stem.lower().endswith(suffix):
@@ -109,7 +109,7 @@ def parse_name(name: str) -> Labels:
             break
     match = _NAME.match(stem)
     if match is None:
-        raise MalformedName(f"The name {stem!r} is not [age]_[gender]_[race]_[timestamp].")
+        raise MalformedName(name=stem)
     age, gender, race = (int(part) for part in match.groups()[:3])
     return labels_in_range(age, gender, race)
 
@@ -117,7 +117,7 @@ def parse_name(name: str) -> Labels:
 def labels_in_range(age: int, gender: int, race: int) -> Labels:
     """Raises LabelOutOfRange where a number means nothing."""
     if not (0 <= age <= OLDEST_AGE and 0 <= gender < len(GENDERS) and 0 <= race < len(RACES)):
-        raise LabelOutOfRange(f"The labels {age}, {gender}, {race} are outside their range.")
+        raise LabelOutOfRange(labels=[age, gender, race])
     return Labels(age, gender, race)
 
 
@@ -183,8 +183,6 @@ def open_source(path: Path) -> Iterator[Source]:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise DatasetUnreadable(
-            f"{path.name!r} is neither a folder, a zip archive nor a CSV file that can be read."
-        ) from error
+        raise DatasetUnreadable(name=path.name) from error
     with archive:
         yield _Zip(archive)

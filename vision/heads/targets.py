@@ -41,7 +41,7 @@ def targets(
     for spec in specs:
         values, known = head_targets(spec, labels)
         if not known.any():
-            raise NothingToLearn(f"No image of the selection has a label of the {spec.name} head.")
+            raise NothingToLearn(head=spec.name)
         sigma = _AGE_SMOOTHING if spec.name == "age" else 0.0
         counting = np.zeros(len(values), np.float32)
         counting[known] = balancing_weights(values[known], balance.get(spec.name, 0), sigma=sigma)

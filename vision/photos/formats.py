@@ -72,9 +72,7 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
         return Pillow.open(io.BytesIO(data), formats=tuple(FORMATS))
     except UnidentifiedImageError:
         if _CONTAINERS.match(data):
-            raise PhotoUnreadable(
-                "The photo is damaged or was cut short. Please try to save or send it again."
-            ) from None
+            raise PhotoUnreadable() from None
         raise _unsupported() from None
 
 
@@ -87,7 +85,4 @@ def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
 
 
 def _unsupported() -> PhotoTypeUnsupported:
-    return PhotoTypeUnsupported(
-        "This kind of picture cannot be read. "
-        f"Please send one of these: {', '.join(FORMATS.values())}."
-    )
+    return PhotoTypeUnsupported(formats=list(FORMATS.values()))

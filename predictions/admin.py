@@ -24,6 +24,7 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from training.datasets.import_runs import ImportRefused, request_corrections
+from training.messages import in_words
 from training.models import Dataset
 
 from . import corrections
@@ -163,7 +164,7 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
         try:
             run = request_corrections(dataset.name, request.user)
         except ImportRefused as refused:
-            messages.error(request, str(refused))
+            messages.error(request, in_words(refused.message))
             return redirect("admin:predictions_correction_changelist")
         return redirect("admin:training_importrun_change", run.pk)
 

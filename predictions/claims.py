@@ -18,9 +18,10 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from training.models import ModelVersion
+from vision.messages import Message, stored
 from vision.types import FaceResult
 
-from .failures import FailureCode
+from .messages import FailureCode
 from .models import Face, Photo, Prediction, Status
 
 # A photo that takes its worker down twice is not tried a third time.
@@ -91,6 +92,7 @@ def finish(
             finished_at=timezone.now(),
             took_ms=took_ms,
             failure_code="",
+            failure_parameters={},
             **_UNCLAIMED,
         ):
             return False
@@ -98,9 +100,9 @@ def finish(
     return True
 
 
-def fail(claim: Claim, prediction: Prediction, code: str) -> bool:
+def fail(claim: Claim, prediction: Prediction, why: Message) -> bool:
     """Give a prediction up for good; False, and nothing written, if it is no longer held."""
-    return _give_up(_held(claim, prediction), code) == 1
+    return _give_up(_held(claim, prediction), why) == 1
 
 
 def hand_back(claim: Claim) -> Returned:
@@ -125,13 +127,17 @@ def _held(claim: Claim, *predictions: Prediction) -> QuerySet[Prediction]:
 def _return(running: QuerySet[Prediction], code: str) -> Returned:
     with transaction.atomic():
         rows = running.filter(pk__in=[pk for pk, _ in _lock(running)])
-        failed = _give_up(rows.filter(attempts__gte=MAX_ATTEMPTS), code)
+        failed = _give_up(rows.filter(attempts__gte=MAX_ATTEMPTS), Message(code))
         return Returned(rows.update(status=Status.QUEUED, **_UNCLAIMED), failed)
 
 
-def _give_up(rows: QuerySet[Prediction], code: str) -> int:
+def _give_up(rows: QuerySet[Prediction], why: Message) -> int:
     return rows.update(
-        status=Status.FAILED, failure_code=code, finished_at=timezone.now(), **_UNCLAIMED
+        status=Status.FAILED,
+        failure_code=why.code,
+        failure_parameters=stored(why.parameters),
+        finished_at=timezone.now(),
+        **_UNCLAIMED,
     )
 
 

@@ -10,10 +10,11 @@ from django.db import InterfaceError, OperationalError
 
 from training.jobs.pulse import pulse
 from vision.errors import PhotoError
+from vision.messages import Message
 from vision.types import PhotoResult
 
 from .claims import Claim, claim_batch, fail, finish, hand_back, renew
-from .failures import FailureCode
+from .messages import FailureCode
 from .model_server import Served
 from .models import Photo, Prediction
 from .retries import Retries
@@ -71,7 +72,7 @@ def _read_all(claim: Claim, retries: Retries) -> dict[Prediction, bytes]:
             photos[prediction] = retries.attempt(partial(_read, prediction.photo), _StorageAway)
         except (FileNotFoundError, _StorageAway):
             # Where the photo was deleted meanwhile, its prediction is gone too: nothing fails.
-            if fail(claim, prediction, FailureCode.STORAGE_ERROR):
+            if fail(claim, prediction, Message(FailureCode.STORAGE_ERROR)):
                 logger.exception("The file of photo %s could not be read.", prediction.photo_id)
     return photos
 
@@ -99,6 +100,6 @@ def _write(
     took_ms: int,
 ) -> None:
     if isinstance(result, PhotoError):
-        fail(claim, prediction, result.code)
+        fail(claim, prediction, result.message)
     else:
         finish(claim, prediction, result.faces, version=served.version, took_ms=took_ms)

@@ -12,6 +12,8 @@ from training.models import GenderLabel, ModelVersion, RaceLabel
 from vision.attributes import OLDEST_AGE
 from vision.crops.quality import WITHHELD
 
+from .messages import explain
+
 
 class Photo(models.Model):
     """A re-encoded, upright photo without metadata, private to one account or one browser.
@@ -35,7 +37,7 @@ class Photo(models.Model):
     width = models.PositiveIntegerField(_("width"))
     height = models.PositiveIntegerField(_("height"))
     name = models.CharField(_("file name"), max_length=255, blank=True)
-    # Codes of `predictions.warnings`: what its sender should know of the file that was sent.
+    # Codes of `predictions.messages`: what its sender should know of the file that was sent.
     warnings = models.JSONField(_("warnings"), default=list, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires at"), db_index=True)
@@ -107,6 +109,7 @@ class Prediction(models.Model):
     claim = models.UUIDField(_("claim"), null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(_("lease expires at"), null=True, blank=True)
     failure_code = models.CharField(_("failure code"), max_length=40, blank=True)
+    failure_parameters = models.JSONField(default=dict, editable=False)
 
     class Meta:
         verbose_name = _("prediction")
@@ -131,6 +134,11 @@ class Prediction(models.Model):
     def is_finished(self) -> bool:
         return self.status in {Status.DONE, Status.FAILED}
 
+    @property
+    def failure(self) -> str:
+        """Why it failed, a sentence in the reader's language; empty where it did not."""
+        return explain(self.failure_code, self.failure_parameters) if self.failure_code else ""
+
 
 class Face(models.Model):
     """One face of a finished prediction; estimates in the JSON form of `vision.types`.
@@ -149,7 +157,7 @@ class Face(models.Model):
     height = models.PositiveIntegerField(_("height"))
     detection_confidence = models.FloatField(_("detection confidence"))
     landmarks = models.JSONField()
-    # Of faces found before it was measured it is null; its warnings are codes of `.warnings`.
+    # Of faces found before it was measured it is null; its warnings are codes of `.messages`.
     quality = models.JSONField(_("quality"), null=True)
     age = models.JSONField(_("age"), null=True)
     gender = models.JSONField(_("gender"), null=True)

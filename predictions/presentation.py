@@ -11,8 +11,8 @@ from django.utils.translation import ngettext
 from training.attribute_names import label_title, title
 from vision.attributes import ATTRIBUTES, Attribute, labelled
 
+from .messages import explained_quality
 from .models import Correction, Face, Photo
-from .warnings import explained_quality
 
 # Below this probability a label is shown as uncertain.
 CONFIDENT = 0.7

@@ -12,12 +12,13 @@ from django.db.models import QuerySet
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
-from vision.errors import PhotoTooLarge
+from vision.errors import PhotoTooLarge, VisionError
+from vision.messages import Message
 from vision.photos.decoding import encode_jpeg, make_thumbnail, read_photo
 
 from .access import Owner
+from .messages import TEMPLATES
 from .models import Photo, Prediction
 from .notify import notify
 
@@ -27,19 +28,16 @@ _QUOTA_WINDOW = timedelta(hours=1)
 _DELETION_BATCH = 500
 
 
-class UploadRefused(Exception):
+class UploadRefused(VisionError):
     """A photo is not taken, whatever photo it is; the message says why and what to do."""
 
-    code: str
+    templates = TEMPLATES
 
 
 class StorageUnavailable(UploadRefused):
     """What photos are kept in takes none at the moment: a full disk, a network that is away."""
 
     code = "storage_unavailable"
-
-    def __init__(self) -> None:
-        super().__init__(_("The photo could not be stored. Please try again in a few minutes."))
 
 
 class QuotaExceeded(UploadRefused):
@@ -52,13 +50,7 @@ class QuotaExceeded(UploadRefused):
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
-        super().__init__(
-            _(
-                "You have sent %(limit)d photos within an hour, the most one sender may. "
-                "Please try again in %(minutes)d minutes."
-            )
-            % {"limit": settings.PHOTOS_PER_HOUR, "minutes": -(-retry_after // 60)}
-        )
+        super().__init__(limit=settings.PHOTOS_PER_HOUR, minutes=-(-retry_after // 60))
 
 
 def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
@@ -70,8 +62,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     _check_quota(owner)
     if (upload.size or 0) > settings.PHOTO_MAX_BYTES:
         raise PhotoTooLarge(
-            _("The file is larger than %(limit)d MB. Please send a smaller one.")
-            % {"limit": settings.PHOTO_MAX_BYTES // 2**20}
+            limit=Message("megabytes", {"count": settings.PHOTO_MAX_BYTES // 2**20})
         )
     read = read_photo(
         upload.read(), max_bytes=settings.PHOTO_MAX_BYTES, max_pixels=settings.PHOTO_MAX_PIXELS

@@ -26,6 +26,7 @@ from vision.training.known_recipes import RECIPES, named
 from vision.training.network_recipes import NETWORK_RECIPES
 from vision.training.recipes import RecipeInvalid
 
+from .messages import in_words
 from .models import Dataset, ModelVersion
 
 
@@ -214,7 +215,7 @@ class TrainingForm(forms.Form):
             try:
                 chosen = chosen.with_changes(**{field: value})
             except RecipeInvalid as error:
-                self.add_error(field, str(error))
+                self.add_error(field, in_words(error.message))
         return {**cleaned, "recipe": chosen}
 
     @property

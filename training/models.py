@@ -5,8 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from training.messages import stored_in_words
 from vision.attributes import OLDEST_AGE
 from vision.data.cleaning import Reason
 from vision.data.labelled_files import LONGEST_SENDER
@@ -424,7 +426,10 @@ class Run(models.Model):
         editable=False,
         help_text="How much of the phase was done when this process began it.",
     )
+    # How it ended: a code of `training.messages`; of runs from before there were any, a sentence.
     message = models.TextField(_("message"), blank=True)
+    message_code = models.CharField(max_length=60, blank=True, editable=False)
+    message_parameters = models.JSONField(default=dict, editable=False)
     cancel_requested = models.BooleanField(default=False)
     holder = models.UUIDField(null=True, editable=False)
     heartbeat_at = models.DateTimeField(null=True, editable=False)
@@ -443,6 +448,12 @@ class Run(models.Model):
     def is_open(self) -> bool:
         """Whether it waits or runs."""
         return self.state in {RunState.QUEUED, RunState.RUNNING}
+
+    @property
+    def sentence(self) -> str:
+        """How it ended, in the reader's language; empty while that is not known."""
+        told = stored_in_words(self.message_code, self.message_parameters)
+        return told or (gettext(self.message) if self.message else "")
 
     @property
     def percent(self) -> int:

@@ -25,9 +25,7 @@ def full_disk_in_words() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise DiskFull(
-                "The disk is full. Please make room and resume; what was done is kept."
-            ) from error
+            raise DiskFull() from error
         raise
 
 

@@ -1,14 +1,29 @@
 """What can go wrong in the core. Each error has a `code` for programs and a sentence for people."""
 
+from typing import ClassVar
+
+from .messages import TEMPLATES, Message, Parameter, Templates, in_words
+
 
 class VisionError(Exception):
-    """Base of every error the core raises on purpose.
+    """Base of every error that is raised on purpose.
 
-    `str(error)` is a sentence a person understands: what happened and what to do. It never
-    names a path of the server.
+    `message` says what happened and what to do; it never names a path of the server. Its code is
+    that of the class, alone or with `what` behind a dot. `str(error)` is the sentence in English,
+    for commands and logs; pages and the API make it in their reader's language.
     """
 
-    code = "vision_error"
+    code: str = "vision_error"
+    templates: ClassVar[Templates] = TEMPLATES
+
+    def __init__(self, what: str | Message = "", /, **parameters: Parameter) -> None:
+        super().__init__(what)
+        if isinstance(what, str):
+            what = Message(f"{self.code}.{what}" if what else self.code, parameters)
+        self.message = what
+
+    def __str__(self) -> str:
+        return in_words(self.message, self.templates)
 
 
 class PhotoError(VisionError):

@@ -16,8 +16,9 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from predictions.failures import explain
+from predictions.messages import in_words
 from predictions.uploads import QuotaExceeded, UploadRefused
+from training import messages
 from training.jobs.lifecycle import RunRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
 from vision.training.recipes import RecipeInvalid
@@ -27,7 +28,7 @@ class PhotoRefused(exceptions.APIException):
     """An upload that is no usable photo, with the status that says why."""
 
     def __init__(self, error: PhotoError) -> None:
-        super().__init__(explain(error.code), error.code)
+        super().__init__(in_words(error.message), error.code)
         self.status_code = _photo_status(error)
 
 
@@ -54,7 +55,7 @@ class QuotaUsedUp(exceptions.Throttled):
 
     def __init__(self, error: QuotaExceeded) -> None:
         super().__init__(wait=error.retry_after)
-        self.detail = exceptions.ErrorDetail(str(error), error.code)
+        self.detail = exceptions.ErrorDetail(in_words(error.message), error.code)
 
 
 class StorageAway(exceptions.APIException):
@@ -69,7 +70,7 @@ class Conflict(exceptions.APIException):
     status_code = status.HTTP_409_CONFLICT
 
     def __init__(self, error: RunRefused) -> None:
-        super().__init__(str(error), error.code)
+        super().__init__(messages.in_words(error.message), error.code)
 
 
 class RecipeRefused(exceptions.APIException):
@@ -78,7 +79,7 @@ class RecipeRefused(exceptions.APIException):
     status_code = status.HTTP_400_BAD_REQUEST
 
     def __init__(self, error: RecipeInvalid) -> None:
-        super().__init__(str(error), error.code)
+        super().__init__(messages.in_words(error.message), error.code)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -102,7 +103,7 @@ def _refusal(error: PhotoError | UploadRefused) -> exceptions.APIException:
         case QuotaExceeded():
             return QuotaUsedUp(error)
         case _:
-            return StorageAway(str(error), error.code)
+            return StorageAway(in_words(error.message), error.code)
 
 
 def _known(error: Exception) -> Exception:

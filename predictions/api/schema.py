@@ -4,8 +4,33 @@ from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
 
-from training.api.schema import answered, errors
+from predictions.uploads import QuotaExceeded, StorageUnavailable
+from training.api import schema
+from training.api.schema import COMMON_CODES, ErrorSerializer, answered
+from vision.errors import PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
+
+_REFUSALS = (
+    PhotoTypeUnsupported,
+    PhotoUnreadable,
+    PhotoTooLarge,
+    QuotaExceeded,
+    StorageUnavailable,
+)
+ERROR_CODES = (*COMMON_CODES, *(refusal.code for refusal in _REFUSALS))
+
+
+class PredictionErrorSerializer(ErrorSerializer):
+    """A code for programs, a sentence for people, and for each mistaken field its sentences."""
+
+    code = serializers.ChoiceField(ERROR_CODES)
+
+
+def errors(*statuses: int) -> dict[Any, Any]:
+    """The responses of these statuses, all of one shape."""
+    return schema.errors(*statuses, shape=PredictionErrorSerializer)
+
 
 PREFER = OpenApiParameter(
     "Prefer",

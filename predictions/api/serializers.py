@@ -7,12 +7,18 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from predictions.failures import explain
+from predictions.messages import (
+    FaceWarningCode,
+    FailureCode,
+    WarningCode,
+    explained,
+    explained_quality,
+)
 from predictions.models import Face, Prediction
-from predictions.warnings import explained, explained_quality
-from training.api.schema import ErrorSerializer
 from vision.attributes import AGE_BINS
 from vision.photos.formats import FORMAT_NAMES
+
+from .schema import PredictionErrorSerializer
 
 
 class BoxSerializer(serializers.Serializer[Face]):
@@ -60,9 +66,16 @@ class ClassificationSerializer(serializers.Serializer[Any]):
 
 
 class WarningSerializer(serializers.Serializer[Any]):
-    """What to know of a photo or a face: a code for programs, a sentence for people."""
+    """What to know of a photo: a code for programs, a sentence for people."""
 
-    code = serializers.CharField()
+    code = serializers.ChoiceField(list(WarningCode))
+    message = serializers.CharField()
+
+
+class FaceWarningSerializer(serializers.Serializer[Any]):
+    """What to know of a face: a code for programs, a sentence for people."""
+
+    code = serializers.ChoiceField(list(FaceWarningCode))
     message = serializers.CharField()
 
 
@@ -72,7 +85,7 @@ class QualitySerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField(
         help_text="The width of the face in pixels of the photo as it was decoded."
     )
-    sharpness = serializers.FloatField(help_text="0 to 1: how much a slight blur takes of it.")
+    sharpness = serializers.FloatField(help_text="0 to 1: how steep its edges are.")
     exposure = serializers.FloatField(help_text="0 to 1: how bright its brightest hundredth is.")
     overexposed = serializers.FloatField(help_text="0 to 1: how much of it is nothing but white.")
     turn = serializers.IntegerField(
@@ -80,7 +93,7 @@ class QualitySerializer(serializers.Serializer[Any]):
     )
     cut = serializers.BooleanField(help_text="Whether the photo's border cuts it.")
     reliable = serializers.BooleanField(help_text="Whether there are no warnings.")
-    warnings = WarningSerializer(many=True)
+    warnings = FaceWarningSerializer(many=True)
 
 
 class FaceSerializer(serializers.ModelSerializer[Face]):
@@ -129,7 +142,7 @@ class PhotoSerializer(serializers.Serializer[Prediction]):
 
 
 class FailureSerializer(serializers.Serializer[Prediction]):
-    code = serializers.CharField()
+    code = serializers.ChoiceField(list(FailureCode))
     message = serializers.CharField()
 
 
@@ -167,7 +180,7 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     def get_failure(self, prediction: Prediction) -> dict[str, str] | None:
         if not prediction.failure_code:
             return None
-        return {"code": prediction.failure_code, "message": explain(prediction.failure_code)}
+        return {"code": prediction.failure_code, "message": prediction.failure}
 
 
 class BatchEntrySerializer(serializers.Serializer[Any]):
@@ -175,7 +188,7 @@ class BatchEntrySerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(help_text="The name of the file sent.")
     prediction = PredictionSerializer(allow_null=True)
-    error = ErrorSerializer(allow_null=True)
+    error = PredictionErrorSerializer(allow_null=True)
 
 
 class UploadSerializer(serializers.Serializer[Any]):

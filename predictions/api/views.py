@@ -25,7 +25,7 @@ from predictions.images import face_crop_response, photo_response
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
 from training.api.pagination import NewestFirst
-from training.api.schema import LOCATION, errors
+from training.api.schema import LOCATION
 from vision.errors import PhotoError
 
 from . import schema
@@ -56,15 +56,15 @@ class ImageNegotiation(DefaultContentNegotiation):
 @extend_schema_view(
     list=extend_schema(
         description="The caller's own predictions, newest first.",
-        responses={200: PredictionSerializer(many=True), **errors(400, 401)},
+        responses={200: PredictionSerializer(many=True), **schema.errors(400, 401)},
     ),
     retrieve=extend_schema(
         description="One prediction, whatever its state.",
-        responses={200: PredictionSerializer, **errors(401, 404)},
+        responses={200: PredictionSerializer, **schema.errors(401, 404)},
     ),
     destroy=extend_schema(
         description="Delete a prediction for good, and its photo with the photo's last one.",
-        responses={204: None, **errors(401, 404)},
+        responses={204: None, **schema.errors(401, 404)},
     ),
 )
 class PredictionViewSet(
@@ -100,7 +100,7 @@ class PredictionViewSet(
         responses={
             201: PredictionSerializer,
             202: PredictionSerializer,
-            **errors(400, 401, 413, 415, 429, 503),
+            **schema.errors(400, 401, 413, 415, 429, 503),
         },
     )
     def create(self, request: Request) -> Response:
@@ -117,7 +117,7 @@ class PredictionViewSet(
 
     @extend_schema(
         request={"multipart/form-data": BatchUploadSerializer},
-        responses={202: BatchEntrySerializer(many=True), **errors(400, 401, 413, 415)},
+        responses={202: BatchEntrySerializer(many=True), **schema.errors(400, 401, 413, 415)},
     )
     @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None)
     def batch(self, request: Request) -> Response:
@@ -128,7 +128,7 @@ class PredictionViewSet(
     @extend_schema(
         request=None,
         parameters=[LOCATION],
-        responses={202: PredictionSerializer, **errors(401, 404)},
+        responses={202: PredictionSerializer, **schema.errors(401, 404)},
     )
     @action(detail=True, methods=["post"])
     def rerun(self, request: Request, pk: UUID) -> Response:

@@ -14,12 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from predictions import uploads
 from predictions.access import owner_of
 from predictions.api.serializers import PredictionSerializer
-from predictions.failures import explain
 from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
+from predictions.messages import explained
 from predictions.models import Face, Prediction, Status
 from predictions.presentation import face_boxes, face_cards, said_labels
-from predictions.warnings import explained
 
 
 @require_safe
@@ -88,7 +87,7 @@ def history_entry(found: Prediction) -> dict[str, Any]:
     return {
         "prediction": found,
         "faces": face_cards(list(found.faces.all())),
-        "failure": explain(found.failure_code) if found.failure_code else "",
+        "failure": found.failure,
     }
 
 
@@ -128,7 +127,7 @@ def result_context(
         "boxes": boxes,
         "radius": radius,
         "ahead": ahead,
-        "failure": explain(found.failure_code) if found.failure_code else "",
+        "failure": found.failure,
     }
 
 

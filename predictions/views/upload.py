@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from predictions.access import owner_of
-from predictions.failures import explain
+from predictions.messages import in_words
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo
 from vision.errors import PhotoError
@@ -58,9 +58,9 @@ def _accept_each(request: HttpRequest, files: "list[UploadedFile[bytes]]") -> li
         try:
             accepted.append(accept_photo(owner, file))
         except PhotoError as error:
-            messages.error(request, f"{file.name}: {explain(error.code)}")
+            messages.error(request, f"{file.name}: {in_words(error.message)}")
         except UploadRefused as error:
-            messages.error(request, str(error))
+            messages.error(request, in_words(error.message))
             break
     if len(files) > settings.PHOTOS_PER_UPLOAD:
         messages.warning(

@@ -52,7 +52,7 @@ class FakeEstimator:
     @staticmethod
     def _one(photo: bytes) -> PhotoResult | PhotoError:
         if photo == BROKEN:
-            return PhotoUnreadable("The photo is damaged.")
+            return PhotoUnreadable()
         return PhotoResult(640, 480, () if photo == NO_FACE else (face(10), face(100)))
 
 

@@ -21,6 +21,7 @@ from predictions.claims import (
 from predictions.models import Face, Prediction, Status
 from tests.factories import ModelVersionFactory, PhotoFactory, PredictionFactory, UserFactory
 from tests.predictions.fakes import face
+from vision.messages import Message
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -140,7 +141,7 @@ def test_a_worker_that_lost_its_claim_writes_nothing() -> None:
     assert finish_one(fast, prediction)
 
     assert not finish_one(slow, prediction)
-    assert not fail(slow, prediction, "internal_error")
+    assert not fail(slow, prediction, Message("internal_error"))
     prediction.refresh_from_db()
     assert prediction.status == Status.DONE
     assert prediction.faces.count() == 1
@@ -156,7 +157,7 @@ def test_a_result_for_a_deleted_photo_is_discarded() -> None:
 
 def test_a_failure_has_its_code_and_an_end() -> None:
     [prediction] = queued(1)
-    assert fail(claimed(prediction), prediction, "photo_unreadable")
+    assert fail(claimed(prediction), prediction, Message("photo_unreadable"))
     prediction.refresh_from_db()
     assert (prediction.status, prediction.failure_code) == (Status.FAILED, "photo_unreadable")
     assert prediction.finished_at is not None

@@ -24,7 +24,7 @@ class Loader:
     def __call__(self, version: ModelVersion) -> Estimator:
         self.asked.append(version.name)
         if version.name == "broken":
-            raise BundleCorrupt("A file of the model was changed after it was saved.")
+            raise BundleCorrupt("weights_differ", name="starter")
         if version.name == "strange":
             raise MemoryError
         return FakeEstimator()

@@ -19,6 +19,7 @@ from training.exams.exam_runs import examine_all, queue_where_due, request_exami
 from training.exams.exam_store import figures_of, images_of, outcomes, paired_outcomes
 from training.exams.freezing import settled_exam
 from training.jobs import lifecycle
+from training.messages import in_words
 from training.models import Dataset, Exam, ExamOutcome, ExamRun, ModelVersion, RunState, TrainingRun
 from training.registry.versions import bundle_path, register_bundle
 from training.runs import publishing
@@ -183,7 +184,7 @@ def test_at_an_upgrade_all_versions_are_scored_in_the_background(
     ModelVersion.objects.filter(name__startswith="starter").delete()  # large: 96 pixels
     exam_runs.work(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.message) == (RunState.DONE, "2 versions were scored on the exam.")
+    assert (run.state, run.sentence) == (RunState.DONE, "2 versions were scored on the exam.")
     assert all(outcomes(version) for version in before)
     assert not queue_where_due()
     assert ExamRun.objects.count() == 1
@@ -203,7 +204,7 @@ def test_a_broken_version_is_named_and_the_others_are_scored(before: list[ModelV
     exam_runs.work(run.pk)
     run.refresh_from_db()
     assert run.state == RunState.DONE
-    assert run.message.startswith("1 version was scored on the exam. “small” could not be: ")
+    assert run.sentence.startswith("1 version was scored on the exam. “small” could not be: ")
     assert outcomes(before[1])
 
 
@@ -282,7 +283,7 @@ def test_images_of_the_exam_that_are_lost_cost_no_training(
     lost = images_of(exam)[0]
     lost.path.unlink()
     failed = examine_all(quietly).failed
-    assert failed == {
+    assert {name: in_words(why) for name, why in failed.items()} == {
         "small": "1 image of the exam cannot be read any more. Please import “tiny” again."
     }
     own = [one for one in curations.curated(dataset, "full").test if one.digest != lost.digest]

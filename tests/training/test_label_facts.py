@@ -61,7 +61,7 @@ def trained(dataset: Dataset) -> TrainingRun:
     """A head for the gender that was to serve."""
     recipe = quick(epochs=80, patience=80, learning_rate=0.05)
     run = create_training(dataset, recipe, backbone=None, activate=True, user=None)
-    assert execute(take(run.pk)) == RunState.DONE, run.message
+    assert execute(take(run.pk)) == RunState.DONE, run.sentence
     run.refresh_from_db()
     return run
 
@@ -94,7 +94,7 @@ def test_swapped_genders_are_contradicted_by_what_serves(
     assert agreement["version"] == right.name
     assert agreement["n"] == 300
     assert agreement["gender"] < 0.1
-    assert f"labels of the gender that it has learnt contradict “{right.name}”" in run.message
+    assert f"labels of the gender that it has learnt contradict “{right.name}”" in run.sentence
 
     exam_of(answers(right, kept_aside))
     for version in (right, swapped):
@@ -113,8 +113,8 @@ def test_a_head_that_has_seen_men_alone_waits(pictures: list[Example], tmp_path:
     counts = version.manifest["labels"]["classes"]["train"]["gender"]
     assert (counts["male"] > 200, counts["female"]) == (True, 0)
     assert run.waits_for_decision
-    assert "It has learnt from too few images of: Female (0)." in run.message
-    assert "Its own test has too few images of: Female (0)." in run.message
+    assert "It has learnt from too few images of: female (0)." in run.sentence
+    assert "Its own test has too few images of: female (0)." in run.sentence
 
 
 def test_where_nothing_serves_there_is_nobody_to_agree_with(

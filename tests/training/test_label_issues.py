@@ -17,6 +17,7 @@ from tests.training.utkface import write_folder
 from training.datasets import example_files, label_issues
 from training.datasets.importing import import_files
 from training.jobs import lifecycle
+from training.messages import in_words
 from training.models import Content, Dataset, LabelIssue, ReviewRun
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +75,7 @@ def test_planted_label_errors_are_found_with_the_right_estimate(tmp_path: Path) 
     flagged = set(LabelIssue.objects.values_list("sample__name", "label"))
     assert set(wrong.items()) <= flagged
     assert len(flagged) <= len(wrong) + 12
-    assert message.startswith(f"{len(flagged)} of 360 labels look wrong")
+    assert in_words(message).startswith(f"{len(flagged)} of 360 labels look wrong")
     assert {"features", "labels"} <= set(phases)
     for number, label in _PLANTED.items():
         issue = LabelIssue.objects.get(sample__name__endswith=f"_{number:05}.png", label=label)
@@ -148,7 +149,7 @@ def test_a_search_that_fails_tells_why(user: User) -> None:
     label_issues.work(run.pk)
     ended = ReviewRun.objects.get(pk=run.pk)
     assert ended.state == "failed"
-    assert "fewer than 50 images" in ended.message
+    assert "fewer than 50 images" in ended.sentence
 
 
 def test_an_image_whose_file_is_gone_fails_the_search_and_nothing_else(

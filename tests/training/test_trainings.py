@@ -264,8 +264,8 @@ def test_what_something_speaks_against_waits_for_a_decision(
     assert run.version is not None
     assert active_version() == backbone
     assert run.waits_for_decision
-    assert "It waits for your decision, because:" in run.message
-    assert "Its own test has" in run.message
+    assert "It waits for your decision, because:" in run.sentence
+    assert "Its own test has" in run.sentence
     activate_version(run.version)
     run.refresh_from_db()
     assert not run.waits_for_decision
@@ -278,7 +278,7 @@ def test_who_says_so_beforehand_lets_it_serve_even_so(
     go_on(run)
     assert active_version() == run.version
     assert not run.waits_for_decision
-    assert "It serves from now on. What spoke against it: Its own test has" in run.message
+    assert "It serves from now on. What spoke against it: Its own test has" in run.sentence
 
 
 def test_a_name_that_is_taken_gets_a_number(dataset: Dataset, backbone: ModelVersion) -> None:
@@ -422,7 +422,7 @@ def test_what_runs_that_are_gone_left_behind_is_deleted(
 
 def fails_with(run: TrainingRun, words: str) -> None:
     assert go_on(run) == RunState.FAILED
-    assert words in run.message
+    assert words in run.sentence
     assert run.version is None
     assert ModelVersion.objects.count() == 1
 
@@ -498,7 +498,7 @@ def test_a_disk_that_fills_up_meanwhile_stops_the_run_in_words(
 
     run = create(dataset)
     assert go_on(run, at(phase, fill)) == RunState.FAILED
-    assert run.message == DISK_FULL
+    assert run.sentence == DISK_FULL
     assert ModelVersion.objects.count() == 1
     filler.unlink()
     assert go_on(run) == RunState.DONE

@@ -23,6 +23,7 @@ from vision.data.selection import POLICIES
 
 from ..charts import as_csv
 from ..forms import ImportForm
+from ..messages import in_words
 from ..models import Curation, Dataset, TrainingRun
 from . import galleries
 from .access import for_viewers
@@ -109,7 +110,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
                     user=request.user,
                 )
             except ImportRefused as refused:
-                form.add_error(None, str(refused))
+                form.add_error(None, in_words(refused.message))
             else:
                 messages.success(request, _("The import begins as soon as a worker is free."))
                 return redirect("admin:training_importrun_change", run.pk)

@@ -18,6 +18,7 @@ from unfold.decorators import display
 from training.datasets.galleries import ISSUES
 from training.jobs import lifecycle
 
+from ..messages import in_words
 from ..models import ExamRun, ImportRun, ReviewRun, Run, RunState
 from .phases import phase_name
 
@@ -134,7 +135,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
             if lifecycle.resume(run):
                 messages.success(request, _("The run goes on where it stood."))
         except lifecycle.RunRefused as refused:
-            messages.error(request, str(refused))
+            messages.error(request, in_words(refused.message))
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False

@@ -21,6 +21,7 @@ from vision.training.known_recipes import recorded
 from vision.training.recipes import RecipeInvalid
 
 from ..forms import TrainingForm
+from ..messages import in_words
 from ..models import ModelVersion, Run, RunState, TrainingRun
 from .phases import steps
 from .runs import Fact, RunAdmin
@@ -88,7 +89,7 @@ class TrainingRunAdmin(RunAdmin):
             try:
                 run = request_training(**form.wanted, user=request.user)
             except TrainingRefused as refused:
-                form.add_error(None, str(refused))
+                form.add_error(None, in_words(refused.message))
             else:
                 messages.success(request, _("The training begins as soon as a worker is free."))
                 return redirect("admin:training_trainingrun_change", run.pk)

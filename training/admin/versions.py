@@ -37,6 +37,7 @@ from training.reports.edit_tables import edits_table
 from vision.errors import BundleError
 
 from ..charts import as_csv
+from ..messages import in_words
 from ..models import ModelVersion
 
 
@@ -182,7 +183,9 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         try:
             activate_version(version)
         except BundleError as error:
-            messages.error(request, _("Nothing was changed. %(reason)s") % {"reason": error})
+            messages.error(
+                request, _("Nothing was changed. %(reason)s") % {"reason": in_words(error.message)}
+            )
         else:
             self.log_change(request, version, ACTIVATED)
             messages.success(request, _("%(name)s serves from now on.") % {"name": version.name})
@@ -229,7 +232,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         try:
             chunks = downloads.zipped_bundle(version)
         except BundleError as error:
-            messages.error(request, str(error))
+            messages.error(request, in_words(error.message))
             return redirect("admin:training_modelversion_change", version.pk)
         response = StreamingHttpResponse(chunks, content_type="application/zip")
         return _named(response, f"{version.bundle}.zip")

@@ -45,6 +45,9 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
     dataset = serializers.CharField(source="dataset.name")
     trunk = serializers.CharField(source="backbone.name", default=None, allow_null=True)
     history = HistoryField()
+    message = serializers.CharField(
+        source="sentence", help_text="How it ended, in the language of `Accept-Language`."
+    )
     model_version = serializers.CharField(source="version.name", default=None, allow_null=True)
     waits_for_decision = serializers.BooleanField(
         help_text="It was to serve, and something speaks against it, which the message says."

@@ -20,8 +20,8 @@ from .overrides import relabel
 def annotate(sample: Sample, annotator: Any, said: Mapping[str, int]) -> list[str]:
     """Keep what somebody says of an image; the labels on which others have said otherwise.
 
-    `said`: numbers as in UTKFace's names, by label (`vision.labels.HEADS`); what it lacks stays as
-    that person said it before. Whoever has spoken of a label leaves no issue with it.
+    `said`: numbers as in UTKFace's names, by attribute; what it lacks stays as that person
+    said it before. Whoever has spoken of a label leaves no issue with it.
     """
     with transaction.atomic():
         kept = Sample.objects.select_for_update().get(pk=sample.pk)

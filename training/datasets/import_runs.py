@@ -11,12 +11,12 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.text import get_valid_filename
-from django.utils.translation import gettext as _
 
 from training.jobs import lifecycle
 from training.jobs.lifecycle import Reporter
+from training.messages import TrainingError
 from training.models import Dataset, ImportRun, RunState
-from vision.errors import VisionError
+from vision.messages import Message
 
 from . import corrections, face_search
 from .importing import clean, import_files
@@ -25,7 +25,7 @@ from .importing import clean, import_files
 _SPARE_BYTES = 200 * 2**20
 
 
-class ImportRefused(VisionError):
+class ImportRefused(TrainingError):
     """The path may not be imported, or an import into the dataset is under way."""
 
     code = "import_refused"
@@ -40,9 +40,7 @@ def request_import(dataset: str, path: Path, *, detect_faces: bool, user: Any) -
     # A link that the operator has put there may lead elsewhere; a path that climbs out may not.
     path = Path(os.path.normpath(root / path))
     if not path.is_relative_to(root) or not path.exists():
-        raise ImportRefused(
-            _("There is no such file or folder in the import folder of this server.")
-        )
+        raise ImportRefused("path")
     return _request(dataset, path=str(path), detect_faces=detect_faces, requested_by=user)
 
 
@@ -58,7 +56,7 @@ def _request(dataset: str, **wanted: Any) -> ImportRun:
     with transaction.atomic():
         target, _new = Dataset.objects.select_for_update().get_or_create(name=dataset)
         if target.imports.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).exists():
-            raise ImportRefused(_("An import into this dataset is under way already."))
+            raise ImportRefused("busy")
         run = ImportRun.objects.create(dataset=target, **wanted)
         lifecycle.start(run)
     return run
@@ -73,7 +71,7 @@ def keep_upload(upload: "UploadedFile[Any]") -> Path:
     root.mkdir(parents=True, exist_ok=True)
     size = upload.size or 0
     if shutil.disk_usage(root).free < 2 * size + _SPARE_BYTES:
-        raise ImportRefused(_("The disk of this server has too little room for the archive."))
+        raise ImportRefused("disk")
     target = _free_name(root / get_valid_filename(Path(upload.name or "upload.zip").name))
     unfinished = target.with_name(f".{target.name}.part")
     with unfinished.open("wb") as file:
@@ -113,7 +111,7 @@ def execute(run: ImportRun, on_progress: Callable[[str, int, int], None] | None 
     return lifecycle.execute(run, lambda reporter: _import(run, reporter), on_progress)
 
 
-def _import(run: ImportRun, reporter: Reporter) -> str:
+def _import(run: ImportRun, reporter: Reporter) -> Message:
     if run.of_corrections:
         changed = corrections.add(run.dataset, reporter)
     else:
@@ -121,7 +119,4 @@ def _import(run: ImportRun, reporter: Reporter) -> str:
     if run.detect_faces and face_search.look_for_faces(run.dataset, reporter):
         clean(run.dataset, reporter)
     total = run.dataset.samples.count()
-    return _("%(changed)d files are new or changed; the dataset holds %(total)d now.") % {
-        "changed": changed,
-        "total": total,
-    }
+    return Message("imported", {"changed": changed, "total": total})

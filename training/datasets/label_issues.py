@@ -19,10 +19,10 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Value
-from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from training.jobs import lifecycle
+from training.messages import TrainingError
 from training.models import (
     Annotation,
     Dataset,
@@ -37,7 +37,7 @@ from training.models import (
 from training.registry.loading import resolve_bundle
 from vision.bundles.bundle import load_bundle
 from vision.data.utkface import Example, utkface_labels
-from vision.errors import VisionError
+from vision.messages import Message
 
 from . import example_files
 from .contents import of_sample
@@ -51,7 +51,7 @@ _FEWEST = 50
 _NOTABLE_SPREADS = 2.5
 
 
-class TooFewImages(VisionError):
+class TooFewImages(TrainingError):
     """There are too few images to learn from four fifths of them."""
 
     code = "too_few_images"
@@ -85,16 +85,14 @@ def work(pk: int) -> None:
         lifecycle.execute(run, lambda reporter: review(run.dataset, reporter))
 
 
-def review(dataset: Dataset, on_progress: Progress) -> str:
-    """Look for label errors among the images in use; a sentence that tells how many there are.
+def review(dataset: Dataset, on_progress: Progress) -> Message:
+    """Look for label errors among the images in use; how many there are, to be said.
 
     Raises TooFewImages, and what computing features may raise. Imports TensorFlow.
     """
     samples = in_use(dataset)
     if len(samples) < _FEWEST:
-        raise TooFewImages(
-            _("The dataset has fewer than %(least)d images in use.") % {"least": _FEWEST}
-        )
+        raise TooFewImages(least=_FEWEST)
     features = features_of(samples, on_progress)
     groups = np.array([sample.group for sample in samples])
     found: list[Found] = []
@@ -102,10 +100,7 @@ def review(dataset: Dataset, on_progress: Progress) -> str:
         on_progress("labels", step, len(SEARCHES))
         found += find(samples, features, groups)
     _write(dataset, samples, found)
-    return _("%(count)d of %(total)d labels look wrong; please look at them.") % {
-        "count": len(found),
-        "total": 3 * len(samples),
-    }
+    return Message("label_issues", {"count": len(found), "total": 3 * len(samples)})
 
 
 def in_use(dataset: Dataset) -> list[Sample]:

@@ -6,13 +6,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from training.datasets.lineage import bring_up_to_date
 from training.jobs import lifecycle
 from training.jobs.lifecycle import Reporter
 from training.models import Exam, ExamRun, RunState
+from vision.messages import Message, several
 
 from .exam_store import current_exam
 from .examinations import Progress, examine_waiting, waiting
@@ -27,7 +26,7 @@ class Examination:
 
     exam: Exam | None = None
     examined: tuple[str, ...] = ()
-    failed: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, Message] = field(default_factory=dict)
 
 
 def examine_all(on_progress: Progress) -> Examination:
@@ -95,25 +94,16 @@ def work(pk: int) -> None:
         lifecycle.execute(run, _work)
 
 
-def _work(reporter: Reporter) -> str:
-    return in_words(examine_all(reporter))
+def _work(reporter: Reporter) -> Message:
+    return told(examine_all(reporter))
 
 
-def in_words(done: Examination) -> str:
-    """What was done, in sentences."""
+def told(done: Examination) -> Message:
+    """What was done, to be said."""
     if done.exam is None:
-        return _("There is no exam yet. The first training freezes the test images of its dataset.")
-    count = len(done.examined)
-    sentences = [
-        ngettext(
-            "%(count)d version was scored on the exam.",
-            "%(count)d versions were scored on the exam.",
-            count,
-        )
-        % {"count": count},
-        *(
-            _("“%(name)s” could not be: %(reason)s") % {"name": name, "reason": reason}
-            for name, reason in done.failed.items()
-        ),
+        return Message("no_exam")
+    failed = [
+        Message("not_examined", {"name": name, "reason": reason})
+        for name, reason in done.failed.items()
     ]
-    return " ".join(sentences)
+    return several([Message("examined", {"count": len(done.examined)}), *failed])

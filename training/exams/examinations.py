@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef
-from django.utils.translation import ngettext
 
 from training.datasets import lineage
 from training.datasets.example_files import ExampleFiles
@@ -17,6 +16,7 @@ from vision.bundles.trained_on import TrainedOn
 from vision.errors import VisionError
 from vision.evaluation.evaluate import score
 from vision.evaluation.scores import Scores, collect
+from vision.messages import Message
 from vision.types import FaceAttributes
 
 from .exam_store import images_of, keep_outcome
@@ -37,7 +37,7 @@ def waiting(exam: Exam) -> list[ModelVersion]:
     return [version for version in rows if version.manifest.get("heads")]
 
 
-def examine_waiting(exam: Exam, on_progress: Progress) -> dict[str, str]:
+def examine_waiting(exam: Exam, on_progress: Progress) -> dict[str, Message]:
     """Score every version that has no outcome yet; name → why, of those that cannot be.
 
     Each outcome is kept at once, so that whoever is cut off goes on where it stood. Raises
@@ -53,7 +53,7 @@ def examine_waiting(exam: Exam, on_progress: Progress) -> dict[str, str]:
             examine(version, exam, count)
         except VisionError as error:
             logger.warning("%s cannot be examined: %s", version, error)
-            failed[version.name] = str(error)
+            failed[version.name] = error.message
     return failed
 
 
@@ -92,16 +92,7 @@ def answers(
     count(0)
     evaluation = score(engine, ExampleFiles(missing), on_progress=count)
     if lost := sum(evaluation.skipped.values()):
-        raise ExampleUnreadable(
-            ngettext(
-                "%(count)d image of the exam cannot be read any more. Please import “%(dataset)s” "
-                "again.",
-                "%(count)d images of the exam cannot be read any more. Please import “%(dataset)s” "
-                "again.",
-                lost,
-            )
-            % {"count": lost, "dataset": exam.dataset_name}
-        )
+        raise ExampleUnreadable("exam", count=lost, dataset=exam.dataset_name)
     known = {**said, **evaluation.said}
     silent = FaceAttributes()
     return collect(

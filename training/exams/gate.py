@@ -5,11 +5,17 @@ from math import ceil, floor
 from typing import Any
 
 import numpy as np
-from django.utils.translation import gettext as _
 
-from training.attribute_names import label_title, title
+from training.messages import (
+    counted_group,
+    in_words,
+    named_figure,
+    named_group,
+    named_head,
+    named_label,
+)
 from training.models import ModelVersion
-from training.registry.figures import as_text, group_name, metric_names, metrics_of
+from training.registry.figures import as_text, metrics_of
 from vision.attributes import ATTRIBUTES
 from vision.evaluation.paired import (
     ENOUGH,
@@ -21,13 +27,19 @@ from vision.evaluation.paired import (
     overall,
 )
 from vision.evaluation.scores import Scores, accuracies, compared_figures, figures
+from vision.messages import Message, Parameter
 
 from .exam_store import outcomes, paired_outcomes
 from .label_facts import label_warnings
 
 
 def warnings(candidate: ModelVersion, serving: ModelVersion | None) -> list[str]:
-    """What speaks against it, a sentence each; without any, the candidate may take over by itself.
+    """The `objections`, a sentence each in the reader's language."""
+    return [in_words(objection) for objection in objections(candidate, serving)]
+
+
+def objections(candidate: ModelVersion, serving: ModelVersion | None) -> list[Message]:
+    """What speaks against it; without any, the candidate may take over by itself.
 
     It has to be shown to be no worse, by `vision.evaluation.paired`, than the version that serves
     and than the `references`, by which losses too small to be seen cannot add up. Where nothing
@@ -49,20 +61,15 @@ def warnings(candidate: ModelVersion, serving: ModelVersion | None) -> list[str]
 
 
 def remarks(candidate: ModelVersion, serving: ModelVersion | None) -> list[str]:
-    """What limits the comparison, a sentence each."""
+    """What limits the comparison, a sentence each in the reader's language."""
     if serving is None or candidate.pk == serving.pk:
         return []
-    found: list[str] = []
+    found: list[Message] = []
     if (pair := _comparable(candidate, serving)) is not None:
         found += _too_small(by_group(*pair, _figures(candidate, serving)))
     if _composition(metrics_of(candidate)) != _composition(metrics_of(serving)):
-        found.append(
-            _(
-                "The two versions’ own tests have different images, so small differences "
-                "between those figures mean little."
-            )
-        )
-    return found
+        found.append(Message("gate.other_tests"))
+    return [in_words(remark) for remark in found]
 
 
 def references() -> dict[str, ModelVersion]:
@@ -142,103 +149,91 @@ def _by_version(found: Mapping[str, ModelVersion]) -> Iterator[tuple[ModelVersio
 
 def _worse(
     candidate: ModelVersion, other: ModelVersion, heads: Collection[str] = ATTRIBUTES
-) -> Iterator[str]:
+) -> Iterator[Message]:
     pair = paired_outcomes(candidate, other)
     if pair is None:
-        yield _(
-            "It could not be compared with “%(name)s”: not examined. `manage.py examine` lets all "
-            "versions sit the exam."
-        ) % {"name": other.name}
+        yield Message("gate.not_examined", {"name": other.name})
         return
     if len(pair[0]) < ENOUGH:
-        yield _(
-            "It could not be compared with “%(name)s”: the exam has %(count)d images that neither "
-            "has learnt from; %(enough)d are needed."
-        ) % {"name": other.name, "count": len(pair[0]), "enough": ENOUGH}
+        yield Message("gate.too_few", {"name": other.name, "count": len(pair[0]), "enough": ENOUGH})
         return
     known = {figure for head in heads for figure in compared_figures()[head]}
     compared = [figure for figure in _figures(candidate, other) if figure in known]
     for loss in overall(*pair, compared):
         if not loss.is_no_worse:
-            yield _in_words(loss, other)
+            yield _of_loss(loss, other)
     yield from _worse_groups(by_group(*pair, compared), other)
 
 
-def _in_words(loss: Loss, other: ModelVersion) -> str:
-    if loss.low > 0:
-        sentence = _(
-            "%(figure)s: %(new)s instead of the %(old)s of “%(name)s” on the same %(count)d "
-            "images; it is worse, by %(low)s to %(high)s."
-        )
-    else:
-        sentence = _(
-            "%(figure)s: %(new)s, and %(old)s of “%(name)s” on the same %(count)d images; it may "
-            "be worse by up to %(high)s, and %(margin)s are allowed."
-        )
-    return sentence % {
-        "figure": metric_names()[loss.figure],
+def _of_loss(loss: Loss, other: ModelVersion) -> Message:
+    told: dict[str, Parameter] = {
+        "figure": named_figure(loss.figure),
         "new": as_text(loss.new),
         "old": as_text(loss.old),
         "name": other.name,
         "count": loss.n,
         # Outwards, so that a bound beyond the margin never reads as the margin itself.
-        "low": as_text(floor(round(loss.low * 1000, 2)) / 1000),
         "high": as_text(ceil(round(loss.high * 1000, 2)) / 1000),
-        "margin": as_text(margin(loss.figure)),
     }
+    if loss.low > 0:
+        low = as_text(floor(round(loss.low * 1000, 2)) / 1000)
+        return Message("gate.worse", {**told, "low": low})
+    return Message("gate.may_be_worse", {**told, "margin": as_text(margin(loss.figure))})
 
 
-def _worse_groups(found: Sequence[GroupLoss], other: ModelVersion) -> Iterator[str]:
-    """One sentence for each figure that groups lose in."""
-    for figure, groups in _by_figure([group for group in found if group.is_worse]):
-        named = [
-            f"{group_name(group.group)} ({as_text(group.loss.new)}; {as_text(group.loss.old)}; "
-            f"{group.loss.n})"
-            for group in groups
-        ]
-        yield _(
-            "%(figure)s is worse than that of “%(name)s” for these groups (now; before; images): "
-            "%(groups)s."
-        ) % {"figure": figure, "name": other.name, "groups": ", ".join(named)}
-
-
-def _too_small(found: Sequence[GroupLoss]) -> Iterator[str]:
-    for figure, groups in _by_figure([group for group in found if group.cannot_be_told]):
-        yield _(
-            "%(figure)s: these groups have too few images to tell whether they lose more than "
-            "%(limit)s (images): %(groups)s."
-        ) % {
-            "figure": figure,
-            "limit": f"{group_limit(groups[0].loss.figure):g}",
-            "groups": ", ".join(f"{group_name(one.group)} ({one.loss.n})" for one in groups),
+def _worse_groups(found: Sequence[GroupLoss], other: ModelVersion) -> Iterator[Message]:
+    """One message for each figure that groups lose in."""
+    for name, groups in _by_figure([group for group in found if group.is_worse]):
+        named = [_with_figures(one) for one in groups]
+        told: dict[str, Parameter] = {
+            "figure": named_figure(name),
+            "name": other.name,
+            "groups": named,
         }
+        yield Message("gate.worse_groups", told)
+
+
+def _with_figures(one: GroupLoss) -> Message:
+    return Message(
+        "group.figures",
+        {
+            "group": named_group(one.group),
+            "new": as_text(one.loss.new),
+            "old": as_text(one.loss.old),
+            "count": one.loss.n,
+        },
+    )
+
+
+def _too_small(found: Sequence[GroupLoss]) -> Iterator[Message]:
+    for name, groups in _by_figure([group for group in found if group.cannot_be_told]):
+        yield Message(
+            "gate.groups_too_small",
+            {
+                "figure": named_figure(name),
+                "limit": f"{group_limit(name):g}",
+                "groups": [counted_group(one.group, one.loss.n) for one in groups],
+            },
+        )
 
 
 def _by_figure(groups: Sequence[GroupLoss]) -> Iterator[tuple[str, list[GroupLoss]]]:
-    """The name of each figure, with its groups."""
-    names = metric_names()
-    for figure in dict.fromkeys(one.loss.figure for one in groups):
-        if of_figure := [group for group in groups if group.loss.figure == figure]:
-            yield names[figure], of_figure
+    """Each figure, with its groups."""
+    for name in dict.fromkeys(one.loss.figure for one in groups):
+        if of_figure := [group for group in groups if group.loss.figure == name]:
+            yield name, of_figure
 
 
-def _lost(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[str]:
+def _lost(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[Message]:
     """What the manifests say that the old version estimates and the new one does not."""
     heads = new.get("heads", {})
     for head in old.get("heads", {}):
         if head not in heads:
-            yield _("It does not estimate the %(head)s, which the present version does.") % {
-                "head": title(head).lower()
-            }
+            yield Message("gate.head_lost", {"head": named_head(head)})
     for name in heads:
         if gone := _labels_of(old, name) - _labels_of(new, name):
-            yield _(
-                "It does not know the labels %(labels)s of the %(head)s, which the present version "
-                "does."
-            ) % {
-                "labels": ", ".join(label_title(name, label) for label in sorted(gone)),
-                "head": title(name).lower(),
-            }
+            labels = [named_label(name, label) for label in sorted(gone)]
+            yield Message("gate.labels_lost", {"labels": labels, "head": named_head(name)})
 
 
 def _labels_of(manifest: Mapping[str, Any], head: str) -> set[str]:

@@ -8,11 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from django.utils.translation import gettext as _
-
-from training.attribute_names import title
+from training.messages import counted_group, named_head
 from training.models import ModelVersion
-from training.registry.figures import group_name
 from training.registry.loading import load_engine
 from training.registry.versions import active_version, bundle_path
 from vision.attributes import AGE, labelled
@@ -20,6 +17,7 @@ from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Curated, Example
 from vision.errors import BundleError
 from vision.evaluation.paired import ENOUGH
+from vision.messages import Message, Parameter
 
 # Of a class with fewer images than this nothing is learnt, and nothing measured.
 FEW = 10
@@ -46,8 +44,8 @@ def label_facts(curated: Curated, on_progress: OnProgress) -> dict[str, Any]:
     }
 
 
-def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[str]:
-    """What the labels say against a version, a sentence each; nothing of versions that were made
+def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[Message]:
+    """What the labels say against a version; nothing of versions that were made
     before that was kept. `rates`: the figures of the version that serves, where they are known."""
     facts = version.manifest.get("labels")
     if not facts:
@@ -57,9 +55,7 @@ def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[
         if head in heads:
             yield from _class_warnings(head, heads[head]["labels"], facts["classes"])
     if (tested := sum(facts["classes"]["test"]["gender"].values())) < ENOUGH:
-        yield _(
-            "Its own test has %(count)d images; with fewer than %(enough)d, figures say little."
-        ) % {"count": tested, "enough": ENOUGH}
+        yield Message("gate.small_test", {"count": tested, "enough": ENOUGH})
     yield from _contradictions(facts["agreement"] or {}, heads, rates)
 
 
@@ -80,35 +76,30 @@ def _counts(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
     }
 
 
-def _class_warnings(head: str, labels: Sequence[str], classes: Mapping[str, Any]) -> Iterator[str]:
-    sentences = {
-        "train": _("It has learnt from too few images of: %(labels)s."),
-        "test": _("Its own test has too few images of: %(labels)s."),
-    }
-    for split, sentence in sentences.items():
+def _class_warnings(
+    head: str, labels: Sequence[str], classes: Mapping[str, Any]
+) -> Iterator[Message]:
+    for split, code in (("train", "gate.learnt_from_few"), ("test", "gate.tested_on_few")):
         counts = classes[split][head]
-        few = [f"{group_name({head: one})} ({counts[one]})" for one in labels if counts[one] < FEW]
-        if few:
-            yield sentence % {"labels": ", ".join(few)}
+        if few := [counted_group({head: one}, counts[one]) for one in labels if counts[one] < FEW]:
+            yield Message(code, {"labels": few})
 
 
 def _contradictions(
     agreement: Mapping[str, Any], heads: Collection[str], rates: Mapping[str, Any]
-) -> Iterator[str]:
+) -> Iterator[Message]:
     """The heads whose labels the version that serves gives half as often as those of its exam, or
     for less than half of the images where it has not sat one."""
     for head, figure in _agreed_figures().items():
         share, usual = agreement.get(head), rates.get(figure)
         if head in heads and share is not None and share < (1.0 if usual is None else usual) / 2:
-            yield _(
-                "The labels of the %(head)s that it has learnt contradict “%(name)s”: of "
-                "%(count)d images they agree in %(share).0f %%."
-            ) % {
-                "head": title(head).lower(),
+            told: dict[str, Parameter] = {
+                "head": named_head(head),
                 "name": agreement["version"],
                 "count": agreement["n"],
                 "share": 100 * share,
             }
+            yield Message("gate.contradicted", told)
 
 
 def _agreed_figures() -> dict[str, str]:

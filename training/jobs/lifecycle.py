@@ -16,12 +16,13 @@ from celery import current_app
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
+from training.messages import TrainingError
 from training.models import ExamRun, ImportRun, ReviewRun, Run, RunState, TrainingRun
 from vision.errors import VisionError
+from vision.messages import Message, stored
 
 from .pulse import pulse
 
@@ -36,7 +37,13 @@ KINDS: tuple[type[Run], ...] = (ImportRun, ReviewRun, ExamRun, TrainingRun)
 RESUMABLE = (RunState.INTERRUPTED, RunState.FAILED, RunState.CANCELLED)
 
 # What a run that goes on forgets of its former end.
-_AS_IF_NEW: dict[str, Any] = {"message": "", "cancel_requested": False, "finished_at": None}
+_AS_IF_NEW: dict[str, Any] = {
+    "message": "",
+    "message_code": "",
+    "message_parameters": {},
+    "cancel_requested": False,
+    "finished_at": None,
+}
 
 AnyRun = TypeVar("AnyRun", bound=Run)
 
@@ -49,7 +56,7 @@ class RunLost(Exception):
     """The run is no longer ours: it was taken for lost, or deleted."""
 
 
-class RunRefused(VisionError):
+class RunRefused(TrainingError):
     """The run may not start or go on now."""
 
     code = "run_refused"
@@ -122,16 +129,16 @@ def hold(
 
 def execute(
     run: Run,
-    work: Callable[[Reporter], str],
+    work: Callable[[Reporter], Message],
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> RunState:
-    """Do the work of a held run and record how it ended; `work` gives the closing sentence.
+    """Do the work of a held run and record how it ended; `work` gives what to say then.
 
-    Errors made for people end the run with their sentence, others with a general one and a
+    Errors made for people end the run with their message, others with a general one and a
     traceback in the log; a database that is away raises, and the run is found by the sweeper.
     """
     reporter = Reporter(run, on_progress)
-    state, message = RunState.DONE, ""
+    state = RunState.DONE
     try:
         with pulse(partial(_beat, run), SILENCE.total_seconds() / 6):
             message = work(reporter)
@@ -139,18 +146,17 @@ def execute(
         logger.warning("Run %s was taken from this worker; its work is dropped.", run)
         return RunState.INTERRUPTED
     except RunCancelled:
-        state, message = RunState.CANCELLED, _("Cancelled on request. What was done is kept.")
+        state, message = RunState.CANCELLED, Message("cancelled")
     except VisionError as error:
-        state, message = RunState.FAILED, str(error)
+        state, message = RunState.FAILED, error.message
     except DatabaseError:
         raise
     except KeyboardInterrupt:
-        _finish(run, RunState.INTERRUPTED, _("Interrupted. Resume the run to go on."))
+        _finish(run, RunState.INTERRUPTED, Message("interrupted"))
         raise
     except Exception:
         logger.exception("Run %s failed.", run)
-        state = RunState.FAILED
-        message = _("Something went wrong that FaceRoute did not foresee; the log tells more.")
+        state, message = RunState.FAILED, Message("unforeseen")
     _finish(run, state, message)
     return state
 
@@ -166,9 +172,13 @@ def _held(run: Run) -> QuerySet[Run]:
     return rows
 
 
-def _finish(run: Run, state: RunState, message: str) -> None:
-    _held(run).update(state=state, message=message, finished_at=timezone.now(), holder=None)
+def _finish(run: Run, state: RunState, message: Message) -> None:
+    _held(run).update(state=state, finished_at=timezone.now(), holder=None, **_columns_of(message))
     run.refresh_from_db()
+
+
+def _columns_of(message: Message) -> dict[str, Any]:
+    return {"message_code": message.code, "message_parameters": stored(message.parameters)}
 
 
 def cancel(run: Run) -> None:
@@ -197,9 +207,7 @@ def _change_state(rows: QuerySet[Any], **fields: Any) -> int:
         with transaction.atomic():
             return rows.update(**fields)
     except IntegrityError as error:
-        raise RunRefused(
-            _("Another run is going already. Please wait for its end, or cancel it.")
-        ) from error
+        raise RunRefused() from error
 
 
 def sweep(now: datetime, kinds: tuple[type[Run], ...] = KINDS) -> int:
@@ -223,5 +231,5 @@ def interrupt_lost(kind: type[Run], now: datetime) -> int:
         state=RunState.INTERRUPTED,
         holder=None,
         finished_at=now,
-        message=_("The worker was lost. Resume the run to go on where it stood."),
+        **_columns_of(Message("interrupted.worker_lost")),
     )

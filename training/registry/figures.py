@@ -7,12 +7,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from training.attribute_names import label_title, title
+from training.attribute_names import title
+from training.messages import headline_figures, in_words, named_figure, named_group
 from training.models import ModelVersion
-from vision.attributes import RACE, labelled
-from vision.evaluation.fairness import groupings
 
-# The baseline: the student deck that FaceRoute grew from, measured on a test split of its own.
+# The student deck FaceRoute grew from, measured on a test split of its own: the numbers to beat.
 DECK_METRICS: dict[str, float] = {
     "age_mae": 6.241,
     "age_mse": 72.025,
@@ -24,19 +23,7 @@ DECK_METRICS: dict[str, float] = {
 
 def metric_names() -> dict[str, str]:
     """The headline figures in the order in which they are read."""
-    return {
-        "age_mae": _("Age, mean absolute error (years)"),
-        "age_bias": _("Age, bias: mean of estimated minus labelled (years)"),
-        "age_mse": _("Age, mean squared error"),
-        "age_rmse": _("Age, root mean squared error (years)"),
-        **{
-            f"{one.name}_accuracy": _("%(attribute)s, accuracy") % {"attribute": title(one.name)}
-            for one in labelled()
-            if one != RACE
-        },
-        "race3_accuracy": _("Race, accuracy over three labels"),
-        "race_accuracy": _("Race, accuracy over five labels"),
-    }
+    return {name: in_words(named_figure(name)) for name in headline_figures()}
 
 
 def metrics_of(version: ModelVersion) -> Mapping[str, Any]:
@@ -68,7 +55,7 @@ def comparison(version: ModelVersion, serving: ModelVersion | None) -> Compariso
     columns: dict[str, Mapping[str, Any]] = {version.name: whole}
     if serving and serving.pk != version.pk:
         columns[_("Serves now: %(name)s") % {"name": serving.name}] = metrics_of(serving)
-    columns[_("Baseline")] = DECK_METRICS
+    columns[_("Student deck")] = DECK_METRICS
     if intervals := whole.get("intervals"):
         columns[_("Likely range (95%)")] = intervals
     if young := protocols.get("ages_21_60") or version.metrics.get("ages_21_60"):
@@ -101,11 +88,8 @@ def as_text(value: float | Sequence[float] | None, *, signed: bool = False) -> s
 
 
 def group_name(group: Mapping[str, Any]) -> str:
-    """A group of a report by its labels, as far as it names them: race, gender, …, age."""
-    named = [name for (name, *more) in groupings() if not more and name in group]
-    first, *rest = [label_title(name, group[name]) for name in named] or [""]
-    parts = [part for part in (first, *map(str.lower, rest)) if part]
-    return ", ".join([*parts, group["age"]] if "age" in group else parts)
+    """A group of a report by its labels, as far as it names them: race, gender, age."""
+    return ", ".join(one if isinstance(one, str) else in_words(one) for one in named_group(group))
 
 
 def marginal_groups(

@@ -30,7 +30,7 @@ def resolve_bundle(model: str | None = None) -> Path:
         return Path(model)
     version = ModelVersion.objects.filter(name=model).first()
     if version is None:
-        raise BundleMissing(f"There is neither a model version nor a folder called {model!r}.")
+        raise BundleMissing("named", name=model)
     return bundle_path(version)
 
 

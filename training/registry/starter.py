@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.utils.translation import gettext as _
 
 from training.models import ModelVersion
 from vision.bundles.bundle import WEIGHTS, read_manifest
@@ -84,5 +83,5 @@ def _report() -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        raise BundleCorrupt(_("The starter model has lost its report.")) from error
+        raise BundleCorrupt("starter_report") from error
     return report

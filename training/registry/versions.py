@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
-from django.utils.translation import gettext as _
 
 from training.models import ModelVersion
 from vision.bundles.bundle import copy_bundle, load_bundle, read_manifest, read_trained_on
@@ -52,7 +51,7 @@ def free_name(wanted: str) -> str:
 def check_name_is_free(name: str) -> None:
     """Raises BundleError where a version, or its folder, is called so."""
     if ModelVersion.objects.filter(Q(name=name) | Q(bundle=slugify(name))).exists():
-        raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+        raise BundleError("name_taken", name=name)
 
 
 def register_bundle(
@@ -69,7 +68,7 @@ def register_bundle(
         # Left by a registration that was killed before its row was written.
         manifest = load_bundle(target).manifest
         if manifest["files"] != read_manifest(folder)["files"]:
-            raise BundleError(_("There is a model called “%(name)s” already.") % {"name": name})
+            raise BundleError("name_taken", name=name)
     else:
         manifest = copy_bundle(folder, target)
     version = ModelVersion.objects.create(
@@ -87,10 +86,7 @@ def activate_version(version: ModelVersion) -> None:
     to estimate anything with. Raises BundleError.
     """
     if not load_bundle(bundle_path(version)).manifest["heads"]:
-        raise BundleError(
-            _("The model “%(name)s” is a backbone without heads. Please train heads on it first.")
-            % {"name": version.name}
-        )
+        raise BundleError("backbone", name=version.name)
     with transaction.atomic():
         # Locking every version, always in one order, makes simultaneous activations queue up.
         list(ModelVersion.objects.select_for_update().order_by("pk").values_list("pk"))

@@ -5,8 +5,6 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from django.utils.translation import gettext as _
-
 from training.exams.exam_store import current_exam, facts_of, figures_of
 from training.models import ModelVersion
 from training.registry.versions import bundle_path
@@ -43,9 +41,7 @@ def zipped_bundle(version: ModelVersion) -> Iterator[bytes]:
         *(folder / name for name in version.manifest.get("files", [WEIGHTS])),
     ]
     if not all(file.is_file() for file in files):
-        raise BundleMissing(
-            _("The files of the model “%(name)s” are not there any more.") % {"name": version.name}
-        )
+        raise BundleMissing("files", name=version.name)
     return _zip(version.bundle, files, card_of(version))
 
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from training.datasets import curations, lineage
 from training.exams.examinations import examine_waiting
 from training.exams.freezing import settled_exam
+from training.messages import TrainingError
 from training.models import Dataset, ModelVersion
 from training.registry.versions import check_name_is_free
 from vision.bundles.bundle import Bundle
 from vision.data.utkface import Curated
 from vision.diskspace import full_disk_in_words, in_words, used_bytes
-from vision.errors import VisionError
+from vision.messages import Message, several
 from vision.training.network_recipes import NetworkRecipe
 
 from .publishing import registered, tested_on
@@ -33,7 +33,7 @@ OnProgress = Callable[[str, int, int], None]
 _LABELS_BYTES = 2**20  # more than the labels and the list of files of a parcel take
 
 
-class ParcelRefused(VisionError):
+class ParcelRefused(TrainingError):
     """No parcel can be packed, or what came back fits nothing here."""
 
     code = "parcel_refused"
@@ -140,9 +140,7 @@ def _forget(unfinished: Path) -> None:
 
 def _check_is_free(folder: Path) -> None:
     if taken := [one.name for one in _both(folder) if one.exists()]:
-        raise ParcelRefused(
-            _("There is a folder “%(name)s” already. Please name another.") % {"name": taken[0]}
-        )
+        raise ParcelRefused("folder", name=taken[0])
 
 
 def _fetch_wheels(folder: Path) -> None:
@@ -151,28 +149,18 @@ def _fetch_wheels(folder: Path) -> None:
     try:
         download(folder)
     except WheelsUnusable as error:
-        raise ParcelRefused(
-            _("The wheels that travel along cannot be had. %(why)s") % {"why": error}
-        ) from error
+        raise ParcelRefused("wheels", why=error.message) from error
 
 
 def _check_sizes(sizes: tuple[int, ...], tracked: int, terms: Terms) -> None:
     for size in sizes:
         if size + tracked > terms.limit:
-            advice = _("Please train at a smaller size (--size).")
-            if not terms.two:
-                advice = _("Please pack it as two (--two), or train at a smaller size (--size).")
             raise ParcelRefused(
-                _(
-                    "The parcel has %(size)s and the repository %(tracked)s, together more than "
-                    "%(limit)s. %(advice)s"
-                )
-                % {
-                    "size": in_words(size),
-                    "tracked": in_words(tracked),
-                    "limit": in_words(terms.limit),
-                    "advice": advice,
-                }
+                "size",
+                size=in_words(size),
+                tracked=in_words(tracked),
+                limit=in_words(terms.limit),
+                advice=Message("advice.smaller" if terms.two else "advice.two"),
             )
 
 
@@ -182,9 +170,7 @@ def tracked_bytes(root: Path) -> int:
         ["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True, check=False
     )
     if listed.returncode:
-        raise ParcelRefused(
-            _("A training is packed from a checkout of the repository, since that goes along.")
-        )
+        raise ParcelRefused("checkout")
     files = (root / name for name in listed.stdout.split("\0") if name)
     return sum(file.stat().st_size for file in files if file.is_file())
 
@@ -206,9 +192,7 @@ def bring_home(
     about, fingerprint = read_about(parcel_folder)
     result = read_result(result_folder)
     if result.about["parcel"] != fingerprint:
-        raise ParcelRefused(
-            _("This result is of another parcel. Please name the one that was trained on.")
-        )
+        raise ParcelRefused("other_parcel")
     lineage.bring_up_to_date(on_progress)
     dataset, curated = _found_again(about["data"])
     bundle = _calibrated(result.bundle, curated, on_progress)
@@ -235,28 +219,14 @@ def _found_again(data: dict[str, Any]) -> tuple[Dataset, Curated]:
     raise ParcelRefused(_what_differs(data))
 
 
-def _what_differs(data: dict[str, Any]) -> str:
-    packed = {"name": data["dataset"], **data["counts"]}
-    before = (
-        _(
-            "It was trained on %(train)d images of the dataset “%(name)s” and validated on "
-            "%(validation)d."
-        )
-        % packed
-    )
+def _what_differs(data: dict[str, Any]) -> Message:
+    before = Message("parcel_refused.trained_on", {"name": data["dataset"], **data["counts"]})
     dataset = Dataset.objects.filter(name=data["dataset"]).first()
     if dataset is None:
-        return f"{before} " + _("That dataset is not here. Please import it first.")
+        return several([before, Message("parcel_refused.no_dataset")])
     curated = curations.curated(dataset, data["recipe"])
     now = {"train": len(curated.train), "validation": len(curated.validation)}
-    return f"{before} " + (
-        _(
-            "It now has %(train)d and %(validation)d, or others, or other labels: its images, its "
-            "labels or overrides on them have changed since it was packed. Please take that back, "
-            "or pack it anew."
-        )
-        % now
-    )
+    return several([before, Message("parcel_refused.changed", now)])
 
 
 def _calibrated(bundle: Bundle, curated: Curated, on_progress: OnProgress) -> Bundle:

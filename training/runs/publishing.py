@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
-from django.utils.translation import gettext as _
 
 from training.datasets import curations, former, lineage
 from training.datasets.example_files import ExampleFiles
@@ -225,13 +224,7 @@ def _refuse_lost(skipped: Mapping[str, int]) -> None:
     from vision.data.crop_files import ExampleUnreadable
 
     if lost := sum(skipped.values()):
-        raise ExampleUnreadable(
-            _(
-                "%(count)d images of the test split cannot be read any more. Please import the "
-                "dataset again."
-            )
-            % {"count": lost}
-        )
+        raise ExampleUnreadable("test", count=lost)
 
 
 def facts_of_data(dataset: Dataset, curated: Curated) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from training.datasets import curations, lineage
 from training.exams.examinations import examine_waiting
@@ -17,7 +16,7 @@ from vision.attributes import Labels
 from vision.bundles.bundle import Bundle, load_bundle
 from vision.data.selection import POLICIES
 from vision.data.utkface import Example
-from vision.errors import BundleIncompatible
+from vision.errors import BundleError
 from vision.heads.specs import HeadSpec
 from vision.heads.targets import weighted_head
 
@@ -41,10 +40,7 @@ def calibrate_anew(
     check_name_is_free(name)
     bundle = load_bundle(bundle_path(version))
     if not bundle.manifest["heads"]:
-        raise BundleIncompatible(
-            _("The model “%(name)s” is a backbone without heads. Please train heads on it first.")
-            % {"name": version.name}
-        )
+        raise BundleError("backbone", name=version.name)
     lineage.bring_up_to_date(on_progress)
     exam = settled_exam(dataset)
     seed = bundle.manifest.get("data", {}).get("seed", 0)

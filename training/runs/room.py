@@ -1,7 +1,6 @@
 """Whether the disk has room for a training."""
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from vision.data.utkface import Curated
 from vision.diskspace import DiskFull, free_bytes, in_words, used_bytes
@@ -21,22 +20,10 @@ def check_room(recipe: Recipe, input_size: int, curated: Curated) -> None:
     if features:
         room += used_bytes(settings.FEATURE_ROOT)
     if (needed := features + other) > room:
-        raise DiskFull(
-            _(
-                "The training needs %(needed)s on the disk of this server, and there is room for "
-                "%(room)s. Please make room, or choose fewer images."
-            )
-            % {"needed": in_words(needed), "room": in_words(room)}
-        )
+        raise DiskFull("training", needed=in_words(needed), room=in_words(room))
 
 
 def _check_cache(features: int) -> None:
     """Raises DiskFull where the features are more than the cache may hold."""
     if features > (allowed := settings.FEATURE_BYTES):
-        raise DiskFull(
-            _(
-                "The images' features need %(needed)s, and the cache may hold %(room)s. Please "
-                "allow it more (FACEROUTE_FEATURE_BYTES), or choose fewer images."
-            )
-            % {"needed": in_words(features), "room": in_words(allowed)}
-        )
+        raise DiskFull("cache", needed=in_words(features), room=in_words(allowed))

@@ -21,7 +21,8 @@ _LINES = 500
 
 
 class TrainingLog:
-    """Listens to a training. Every call raises as `Reporter` does."""
+    """Listens to a training. Every call raises as `Reporter` does. Its lines are English, for
+    whoever reads them."""
 
     def __init__(self, run: TrainingRun, reporter: Reporter, say: Say = logger.info) -> None:
         self._run = run

@@ -9,7 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from training.datasets import curations
 from training.exams import gate
@@ -21,6 +20,7 @@ from training.models import Dataset, ModelVersion, RunState, TrainingRun
 from training.registry.versions import activate_version, active_version
 from vision.data.selection import NothingLeft
 from vision.diskspace import DiskFull
+from vision.messages import Message, several
 from vision.training.recipes import Recipe
 
 from .publishing import make_version
@@ -77,9 +77,7 @@ def create_training(
     if recipe.needs_backbone:
         backbone = backbone or active_version()
         if backbone is None:
-            raise TrainingRefused(
-                _("No model is active whose backbone could be used. Please choose or activate one.")
-            )
+            raise TrainingRefused("backbone")
     _check_means(dataset, recipe, backbone)
     with _one_at_a_time():
         return TrainingRun.objects.create(
@@ -97,7 +95,7 @@ def _check_means(dataset: Dataset, recipe: Recipe, backbone: ModelVersion | None
         curated = curations.curated(dataset, recipe.curation)
         check_room(recipe, backbone.manifest["input_size"] if backbone else 0, curated)
     except (NothingLeft, DiskFull) as error:
-        raise TrainingRefused(str(error)) from error
+        raise TrainingRefused(error.message) from error
 
 
 @contextmanager
@@ -107,9 +105,7 @@ def _one_at_a_time() -> Iterator[None]:
         with transaction.atomic():
             yield
     except IntegrityError as error:
-        raise TrainingRefused(
-            _("A training is going already. Please wait for its end, or cancel it.")
-        ) from error
+        raise TrainingRefused("busy") from error
 
 
 def work(pk: int) -> None:
@@ -126,13 +122,7 @@ def take(pk: int) -> TrainingRun:
     lifecycle.interrupt_lost(TrainingRun, timezone.now())
     run = lifecycle.hold(TrainingRun, pk, (RunState.QUEUED, *lifecycle.RESUMABLE))
     if run is None:
-        raise TrainingRefused(
-            _(
-                "There is no training run %(pk)d that could go on; it may be done, or going. One "
-                "whose process was killed counts as going for another minute."
-            )
-            % {"pk": pk}
-        )
+        raise TrainingRefused("not_resumable", pk=pk)
     return run
 
 
@@ -147,29 +137,29 @@ def execute(
     )
 
 
-def _train(run: TrainingRun, log: TrainingLog) -> str:
+def _train(run: TrainingRun, log: TrainingLog) -> Message:
     """Whatever a run that was cut off has done already is not done again."""
     _forget_leftovers()
     folder = _root() / str(run.pk)
     version = run.version or make_version(run, folder, log)
     if exam := current_exam():  # the versions that it is to be compared with
         examine_waiting(exam, log.progress)
-    sentences = [_("The model “%(name)s” is made.") % {"name": version.name}]
+    sentences = [Message("model_made", {"name": version.name})]
     if run.activate and version.activated_at is None:
         sentences += activated(version, even_if_worse=run.even_if_worse)
     shutil.rmtree(folder, ignore_errors=True)
-    return " ".join(sentences)
+    return several(sentences)
 
 
-def activated(version: ModelVersion, *, even_if_worse: bool) -> list[str]:
+def activated(version: ModelVersion, *, even_if_worse: bool) -> list[Message]:
     """Let a version serve, as was asked for before its figures were known, unless something speaks
     against it and nobody said to do it even so."""
-    against = gate.warnings(version, active_version())
+    against = gate.objections(version, active_version())
     if against and not even_if_worse:
-        return [_("It waits for your decision, because:"), *against]
+        return [Message("model_waits"), *against]
     activate_version(version)
-    serves = _("It serves from now on.")
-    return [serves, _("What spoke against it:"), *against] if against else [serves]
+    objections = [Message("model_objections"), *against] if against else []
+    return [Message("model_serves"), *objections]
 
 
 def _root() -> Path:

@@ -72,11 +72,11 @@ def set_layer(layer: Any, name: str, tensors: Tensors) -> None:
     values = []
     for part, expected in zip(("kernel", "bias"), layer.get_weights(), strict=True):
         found = tensors.get(f"{name}/{part}")
-        if found is None or found.shape != expected.shape:
-            shape = "is missing" if found is None else f"has the shape {found.shape}"
-            raise BundleIncompatible(
-                f"The model does not fit: {name}/{part} {shape}, not {expected.shape}."
-            )
+        if found is None:
+            raise BundleIncompatible("tensor_missing", name=f"{name}/{part}")
+        if found.shape != expected.shape:
+            shapes = {"found": str(found.shape), "wanted": str(expected.shape)}
+            raise BundleIncompatible("tensor_shape", name=f"{name}/{part}", **shapes)
         values.append(np.asarray(found, np.float32))
     layer.set_weights(values)
 

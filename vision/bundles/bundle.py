@@ -68,7 +68,7 @@ def save_bundle(
     contents |= {name: text.encode() for name, text in (documents or {}).items()}
 
     if folder.exists():
-        raise BundleError(f"There is a model called “{folder.name}” already.")
+        raise BundleError("name_taken", name=folder.name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -90,11 +90,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         text = (folder / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise BundleMissing(f"There is no model in the folder “{folder.name}”.") from None
+        raise BundleMissing("folder", name=folder.name) from None
     try:
         manifest = json.loads(text)
     except ValueError:
-        raise BundleCorrupt(f"The manifest of the model “{folder.name}” is damaged.") from None
+        raise BundleCorrupt("manifest", name=folder.name) from None
     _check_manifest(manifest)
     whole: dict[str, Any] = manifest
     return whole
@@ -106,15 +106,13 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         data = (folder / WEIGHTS).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise BundleCorrupt(f"The model “{folder.name}” has lost its weights.") from None
+        raise BundleCorrupt("weights_lost", name=folder.name) from None
     if _recorded(data) != manifest["files"][WEIGHTS]:
-        raise BundleCorrupt(
-            f"The weights of the model “{folder.name}” are not those that were saved."
-        )
+        raise BundleCorrupt("weights_differ", name=folder.name)
     try:
         return Bundle(manifest, load_tensors(data), read_trained_on(folder, manifest))
     except SafetensorError:
-        raise BundleCorrupt(f"The weights of the model “{folder.name}” are damaged.") from None
+        raise BundleCorrupt("weights", name=folder.name) from None
 
 
 def read_trained_on(folder: Path, manifest: Mapping[str, Any]) -> TrainedOn | None:
@@ -130,9 +128,7 @@ def read_trained_on(folder: Path, manifest: Mapping[str, Any]) -> TrainedOn | No
             raise ValueError("The checksums differ.")
         return lists.read(data, manifest["trained_on"])
     except (OSError, ValueError, KeyError):
-        raise BundleCorrupt(
-            f"The list of what the model “{folder.name}” was trained on is damaged."
-        ) from None
+        raise BundleCorrupt("trained_on", name=folder.name) from None
 
 
 def add_trained_on(folder: Path, trained_on: TrainedOn) -> dict[str, Any]:
@@ -186,17 +182,12 @@ def copy_bundle(source: Path, target: Path) -> dict[str, Any]:
 def _check_manifest(manifest: Any) -> None:
     """Raises BundleCorrupt where it is no manifest, BundleIncompatible where it is another's."""
     if not isinstance(manifest, Mapping):
-        raise BundleCorrupt("The model's manifest is damaged.")
+        raise BundleCorrupt("manifest_kind")
     version = manifest.get("format_version")
     if version != FORMAT_VERSION:
-        raise BundleIncompatible(
-            f"The model is stored in format {version!r}; this FaceRoute reads {FORMAT_VERSION}. "
-            "Please export it again, or upgrade."
-        )
+        raise BundleIncompatible("format", found=repr(version), known=FORMAT_VERSION)
     if manifest.get("architecture") not in ARCHITECTURES:
-        raise BundleIncompatible(
-            f"The model's architecture {manifest.get('architecture')!r} is not known here."
-        )
+        raise BundleIncompatible("architecture", found=str(manifest.get("architecture")))
     size = manifest.get("input_size")
     weights = (
         manifest.get("files", {}).get(WEIGHTS)
@@ -209,6 +200,6 @@ def _check_manifest(manifest: Any) -> None:
         or not isinstance(weights, Mapping)
         or not {"bytes", "sha256"} <= weights.keys()
     ):
-        raise BundleCorrupt("The model's manifest lacks what it needs to be loaded.")
+        raise BundleCorrupt("manifest_lacks")
     if not 48 <= size <= 1024:
-        raise BundleIncompatible(f"An input of {size} pixels cannot be computed here.")
+        raise BundleIncompatible("input_size", size=size)

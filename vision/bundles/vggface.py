@@ -37,10 +37,7 @@ def vggface_bundle(weights: Path | None = None) -> Bundle:
     try:
         backbone = build_backbone(INPUT_SIZE, weights or "vggface")
     except Exception as error:  # of the network, the file or Keras: all kinds there are
-        raise WeightsUnavailable(
-            "VGGFace's weights cannot be downloaded or read. Please look at the connection, or "
-            "download rcmalli_vggface_tf_notop_vgg16.h5 elsewhere and give the file."
-        ) from error
+        raise WeightsUnavailable() from error
     return Bundle(dict(_MANIFEST), dict(backbone_tensors(backbone)))
 
 
@@ -55,9 +52,6 @@ def _check_layout(file: Path) -> None:
                 for name in h5.attrs["layer_names"]
             }
     except (OSError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise WeightsUnavailable(f"{file.name!r} is no file of Keras weights.") from error
+        raise WeightsUnavailable("file", name=file.name) from error
     if missing := set(CONVOLUTIONS) - names:
-        raise WeightsUnavailable(
-            f"{file.name!r} lacks the layers {', '.join(sorted(missing))}. Please use "
-            "rcmalli_vggface_tf_notop_vgg16.h5."
-        )
+        raise WeightsUnavailable("layers", name=file.name, missing=sorted(missing))

@@ -99,16 +99,10 @@ def open_crops(folder: Path) -> Crops:
         listed = json.loads((folder / _EXAMPLES).read_text())
         curated, side = _curated(listed), int(listed["side"])
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise CropsUnusable(
-            f"The folder “{folder.name}” holds no decoded crops that can be read. Please delete "
-            "it, so that they are decoded anew."
-        ) from error
+        raise CropsUnusable(name=folder.name) from error
     rows = RowStore(folder, (side, side, 3), np.uint8)
     if rows.names() != [_name(example) for example in (*curated.train, *curated.validation)]:
-        raise CropsUnusable(
-            f"The rows in the folder “{folder.name}” do not fit their list. Please delete it, so "
-            "that the crops are decoded anew."
-        )
+        raise CropsUnusable("rows", name=folder.name)
     pixels, count = rows.values(), len(curated.train)
     return Crops(curated, pixels[:count], pixels[count:])
 
@@ -133,10 +127,7 @@ def _name(example: Example) -> Name:
 def _check_room(folder: Path, needed: int) -> None:
     """Raises DiskFull where there is too little room, before anything is written."""
     if (room := free_bytes(folder)) < needed:
-        raise DiskFull(
-            f"The decoded crops need {in_words(needed)}, and there is room for {in_words(room)}. "
-            "Please make room on the disk, or train at a smaller size."
-        )
+        raise DiskFull("crops", needed=in_words(needed), room=in_words(room))
 
 
 def _decoded(examples: Sequence[Example], side: int, read: Read) -> Iterator[NDArray[np.uint8]]:

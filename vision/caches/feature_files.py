@@ -32,9 +32,7 @@ def locked(file: Path, kind: int) -> Iterator[Path]:
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FeaturesBusy(
-                "Another training run is computing features. Please try again when it is done."
-            ) from None
+            raise FeaturesBusy() from None
         yield file
 
 

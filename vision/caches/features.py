@@ -155,9 +155,10 @@ class FeatureStore:
                 _evict(lock)
         if (room := self._room()) < needed:
             raise DiskFull(
-                f"The images' features need {in_words(needed)} more, and there is room for "
-                f"{in_words(room)}. Please make room on the disk, allow the cache more than "
-                f"{in_words(self._cache_bytes)}, or train with fewer images."
+                "features",
+                needed=in_words(needed),
+                room=in_words(room),
+                allowed=in_words(self._cache_bytes),
             )
 
     def _room(self) -> int:

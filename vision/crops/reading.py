@@ -55,9 +55,7 @@ class Reading:
         except TypeError:
             known = False
         if not known:
-            raise BundleIncompatible(
-                "The model wants its crops read in a way that is not known here. Please upgrade."
-            )
+            raise BundleIncompatible("reading")
         return reading
 
     def as_json(self) -> dict[str, float]:

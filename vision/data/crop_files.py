@@ -35,7 +35,4 @@ def read_example(example: Example, size: int) -> Image:
     try:
         return read_crop(example.path.read_bytes(), size)
     except OSError as error:
-        raise ExampleUnreadable(
-            f"The image {example.path.name} cannot be read any more. Please import the dataset "
-            "again."
-        ) from error
+        raise ExampleUnreadable(name=example.path.name) from error

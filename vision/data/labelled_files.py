@@ -87,7 +87,7 @@ class LabelledFiles:
         if self._labels is None:
             return parse_name(name)
         if is_unsafe_name(name):
-            raise UnsafeName(f"The name {name!r} points out of its folder.")
+            raise UnsafeName("folder", name=name)
         return _labels_in_row(self._labels[name])
 
     def _sender_of(self, name: str) -> str:
@@ -113,16 +113,12 @@ def _read_table(source: Source, name: str) -> dict[str, dict[str, str]]:
     """Path inside the source → its row. Raises DatasetUnreadable."""
     data = source.read(name)
     if not _header_fits(data):
-        raise DatasetUnreadable(
-            f"{PurePosixPath(name).name!r} lacks the columns file, age, gender and race."
-        )
+        raise DatasetUnreadable("columns", name=PurePosixPath(name).name)
     try:
         rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
         table = [{str(k).strip().lower(): v or "" for k, v in row.items()} for row in rows]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetUnreadable(
-            f"{PurePosixPath(name).name!r} is no CSV file in UTF-8 that can be read."
-        ) from error
+        raise DatasetUnreadable("csv", name=PurePosixPath(name).name) from error
     folder = PurePosixPath(name).parent
     return {(folder / row["file"].strip()).as_posix(): row for row in table if row["file"].strip()}
 
@@ -137,7 +133,7 @@ def _labels_in_row(row: dict[str, str]) -> Labels:
     try:
         labels = {name: _number(row[name], ATTRIBUTES[name]) for name in (*SHIPPED, *others)}
     except (ValueError, OverflowError):
-        raise MalformedName("The row has no usable labels.") from None
+        raise MalformedName("row") from None
     return in_range(labels)
 
 

@@ -4,11 +4,13 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Literal
 
 from vision.attributes import ATTRIBUTES, RACE, Labels
 from vision.errors import VisionError
+from vision.messages import Message
 
 from .cleaning import Reason
 from .utkface import Curated, Example
@@ -105,10 +107,7 @@ class Selection:
             digest, sender = candidate.digest, candidate.sender
             parts[split].append(Example(digest, locate(digest), _labels(candidate), sender))
         if empty := [split for split in SPLITS if not parts[split]]:
-            raise NothingLeft(
-                f"The policy “{self.policy}” leaves no image for {' and '.join(empty)}. "
-                "Please import more images."
-            )
+            raise NothingLeft(policy=self.policy, splits=reduce(_and, map(_named, empty)))
         return Curated(
             policy=self.policy,
             seed=self.seed,
@@ -271,3 +270,11 @@ def _labels(candidate: Candidate) -> Labels:
     if candidate.labels is None:
         raise ValueError(f"{candidate.name!r} has no labels and names no reason.")
     return candidate.labels
+
+
+def _named(split: Split) -> Message:
+    return Message(f"split.{split}")
+
+
+def _and(first: Message, second: Message) -> Message:
+    return Message("and", {"first": first, "second": second})

@@ -92,7 +92,7 @@ def parse_name(name: str) -> Labels:
     Raises MalformedName, LabelOutOfRange or, for a path out of its archive, UnsafeName.
     """
     if is_unsafe_name(name):
-        raise UnsafeName(f"The name {name!r} points out of its archive.")
+        raise UnsafeName(name=name)
     stem = PurePosixPath(name).name
     for suffix in _SUFFIXES:
         if stem.lower().endswith(suffix):
@@ -100,7 +100,7 @@ def parse_name(name: str) -> Labels:
             break
     match = _NAME.match(stem)
     if match is None:
-        raise MalformedName(f"The name {stem!r} is not [age]_[gender]_[race]_[timestamp].")
+        raise MalformedName(name=stem)
     age, gender, race = (int(part) for part in match.groups()[:3])
     return in_range(utkface_labels(age, gender, race))
 
@@ -108,8 +108,7 @@ def parse_name(name: str) -> Labels:
 def in_range(labels: Labels) -> Labels:
     """The labels as they are. Raises LabelOutOfRange where a number means nothing."""
     if not all(ATTRIBUTES[name].holds(value) for name, value in labels.items()):
-        numbers = ", ".join(map(str, labels.values()))
-        raise LabelOutOfRange(f"The labels {numbers} are outside their range.")
+        raise LabelOutOfRange(labels=list(labels.values()))
     return labels
 
 
@@ -181,8 +180,6 @@ def open_source(path: Path) -> Iterator[Source]:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise DatasetUnreadable(
-            f"{path.name!r} is neither a folder, a zip archive nor a CSV file that can be read."
-        ) from error
+        raise DatasetUnreadable(name=path.name) from error
     with archive:
         yield _Zip(archive)

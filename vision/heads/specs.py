@@ -95,9 +95,7 @@ class HeadSpec:
             )
             head._check()
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise BundleIncompatible(
-                f"The model's {name} head cannot be built by this version of FaceRoute ({error})."
-            ) from error
+            raise BundleIncompatible("head", head=name, why=str(error)) from error
         return head
 
     def _check(self) -> None:
@@ -224,7 +222,7 @@ def parse_heads(
     """The manifest's heads that are wanted. Raises BundleIncompatible."""
     heads = manifest.get("heads")
     if not isinstance(heads, Mapping) or not heads:
-        raise BundleIncompatible("The model declares no heads.")
+        raise BundleIncompatible("no_heads")
     specs = [HeadSpec.from_json(name, spec) for name, spec in heads.items()]
     return [spec for spec in specs if spec.name in wanted]
 

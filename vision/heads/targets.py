@@ -41,7 +41,7 @@ def targets(
     for spec in specs:
         values, known = head_targets(spec, labels)
         if not known.any():
-            raise NothingToLearn(f"No image of the selection has a label of the {spec.name} head.")
+            raise NothingToLearn(head=spec.name)
         sigma = 0.0 if spec.labels else _AGE_SMOOTHING
         counting = np.zeros(len(values), np.float32)
         counting[known] = balancing_weights(values[known], balance.get(spec.name, 0), sigma=sigma)

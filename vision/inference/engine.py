@@ -32,7 +32,7 @@ class Engine:
         self.precision = choose_precision(precision)
         self.specs: list[HeadSpec] = parse_heads(bundle.manifest, heads)
         if not self.specs:
-            raise BundleIncompatible("The model has none of the heads that are switched on.")
+            raise BundleIncompatible("heads_off")
         self._forward = _compile(build_model(bundle, self.specs, self.precision))
 
     @classmethod

@@ -14,6 +14,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 
+from ..errors import VisionError
 from .clock import RESULT, Clock, Log, time_is_over
 from .wheels import WheelsUnusable, install
 
@@ -45,7 +46,6 @@ def main() -> int:
 def _train(folders: list[Path], out: Path, work: Path, clock: Clock, log: Log) -> int:
     """With all that is needed installed."""
     from ..diskspace import full_disk_in_words
-    from ..errors import VisionError
     from .parcel import open_parcel
     from .running import run
 

@@ -134,15 +134,9 @@ def read_about(folder: Path) -> tuple[dict[str, Any], str]:
         about: dict[str, Any] = json.loads(text)
         known = about["format_version"] == FORMAT_VERSION
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise ParcelUnusable(
-            f"The folder “{folder.name}” is no parcel. Please name the one that "
-            "`manage.py export_training` made."
-        ) from error
+        raise ParcelUnusable(name=folder.name) from error
     if not known:
-        raise ParcelUnusable(
-            f"The parcel “{folder.name}” was packed by another version of FaceRoute. Please pack "
-            "it anew with this one."
-        )
+        raise ParcelUnusable("version", name=folder.name)
     return about, hashlib.sha256(text).hexdigest()
 
 
@@ -168,10 +162,7 @@ def _verified(name: str, told: Mapping[str, Any], folders: Sequence[Path]) -> Pa
         file = folder / name
         if file.exists() and _recorded(file) == told:
             return file
-    raise ParcelUnusable(
-        f"The parcel lacks its file {name}, or not all of it has arrived. Please copy the parcel "
-        "again; where it was packed as two, name both folders."
-    )
+    raise ParcelUnusable("file", name=name)
 
 
 def _crops(number: int) -> str:

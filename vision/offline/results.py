@@ -111,19 +111,11 @@ def read_result(folder: Path) -> Result:
         history = json.loads((folder / CURVES).read_text())
         version, parts = about["format_version"], about["parts"].items()
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ResultUnusable(
-            f"The folder “{folder.name}” holds no result of a training. One that was cut off "
-            "before its first epoch was through leaves none."
-        ) from error
+        raise ResultUnusable(name=folder.name) from error
     if version != FORMAT_VERSION:
-        raise ResultUnusable(
-            "The result was made by another version of FaceRoute. Please import it with that one."
-        )
+        raise ResultUnusable("version")
     if missing := [fact for fact in _FACTS if fact not in about]:
-        raise ResultUnusable(
-            f"The file {RESULT} does not tell {', '.join(missing)}: it is not the one that the "
-            "training wrote. Please copy the whole folder again."
-        )
+        raise ResultUnusable("facts", name=RESULT, missing=missing)
     tensors: dict[str, NDArray[Any]] = {}
     for name, told in parts:
         tensors |= _part(folder / Path(name).name, told)
@@ -137,10 +129,7 @@ def _part(file: Path, told: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
             raise ValueError("The checksums differ.")
         return dict(load(data))
     except (OSError, ValueError, SafetensorError) as error:
-        raise ResultUnusable(
-            f"The file {file.name} is missing, or is not the one that was written. Please copy the "
-            "whole folder again."
-        ) from error
+        raise ResultUnusable("file", name=file.name) from error
 
 
 def _recorded(data: bytes) -> dict[str, Any]:

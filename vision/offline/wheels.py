@@ -12,6 +12,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..errors import VisionError
+
 PYTHON = "3.12"
 
 # What Keras and keras-vggface import, and what that imports.
@@ -34,8 +36,10 @@ _UNUSED = {"h5py", "markdown-it-py", "pygments", "pyyaml", "six"}
 _PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
 
 
-class WheelsUnusable(Exception):
-    """The wheels cannot be had, or do not fit; why, in a sentence."""
+class WheelsUnusable(VisionError):
+    """The wheels cannot be had, or do not fit."""
+
+    code = "wheels_unusable"
 
 
 def download(folder: Path) -> None:
@@ -48,10 +52,7 @@ def download(folder: Path) -> None:
     exactly = ("--only-binary=:all:", "--no-deps", "--implementation=cp")
     _pip("download", *exactly, f"--python-version={PYTHON}", *platforms, "-d", str(folder), *pinned)
     if missing := sorted(set(_required(folder)) - known()):
-        raise WheelsUnusable(
-            f"The wheels ask for {', '.join(missing)} too, which neither travels along nor is "
-            "expected there. Please add it to the list in vision/offline/wheels.py."
-        )
+        raise WheelsUnusable("required", missing=missing)
 
 
 def known() -> set[str]:
@@ -65,10 +66,7 @@ def install(folder: Path, target: Path) -> None:
     Raises WheelsUnusable where they do not fit this Python, or what is expected is missing.
     """
     if missing := [name for name, module in EXPECTED.items() if find_spec(module) is None]:
-        raise WheelsUnusable(
-            f"This Python lacks {', '.join(missing)}. Please choose one that has JAX, Pillow, "
-            "NumPy and safetensors."
-        )
+        raise WheelsUnusable("python", missing=missing)
     wheels = sorted(map(str, folder.glob("*.whl")))
     if not wheels:
         return
@@ -99,4 +97,4 @@ def _pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise WheelsUnusable(f"pip could not do its part: {done.stderr.strip()[-600:]}")
+        raise WheelsUnusable("pip", said=done.stderr.strip()[-600:])

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageFile, ImageOps
 
 from vision.errors import PhotoError, PhotoTooLarge, PhotoUnreadable
+from vision.messages import Message
 from vision.types import Box, Image
 
 from .formats import OpenedPhoto, open_photo
@@ -49,9 +50,7 @@ def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> ReadPhoto:
     anything is decoded), PhotoTypeUnsupported, PhotoUnreadable (broken, or more is missing).
     """
     if len(data) > max_bytes:
-        raise PhotoTooLarge(
-            f"The file is larger than {max_bytes // 2**20} MB. Please send a smaller one."
-        )
+        raise PhotoTooLarge(limit=Message("megabytes", {"count": max_bytes // 2**20}))
     with _pillow_errors():
         opened = open_photo(data)
         _check_size(opened.image, max_pixels)
@@ -123,14 +122,13 @@ def _check_size(image: ImageFile.ImageFile, max_pixels: int) -> None:
     if image.tile and image.tile[0].codec_name == "bmp_rle":
         max_pixels = min(max_pixels, _MOST_RUN_LENGTH_PIXELS)
     if image.width * image.height > max_pixels:
-        raise PhotoTooLarge(
-            f"The photo has more than {max_pixels // 1_000_000} megapixels. "
-            "Please send a smaller version."
-        )
+        raise PhotoTooLarge(limit=_megapixels(max_pixels))
     if max(image.size) > _LONGEST_SIDE:
-        raise PhotoTooLarge(
-            f"The photo is longer than {_LONGEST_SIDE} pixels. Please send a part of it."
-        )
+        raise PhotoTooLarge(limit=Message("pixels_a_side", {"count": _LONGEST_SIDE}))
+
+
+def _megapixels(count: int) -> Message:
+    return Message("megapixels", {"count": count // 1_000_000})
 
 
 def _load(opened: OpenedPhoto) -> tuple[str, ...]:
@@ -140,7 +138,7 @@ def _load(opened: OpenedPhoto) -> tuple[str, ...]:
     if missing is None:
         return ()
     if missing > _MOST_MISSING:
-        raise PhotoUnreadable("The photo was cut short: too much is missing. Please send it again.")
+        raise PhotoUnreadable()
     return (CUT_SHORT,)
 
 
@@ -193,11 +191,7 @@ def _pillow_errors() -> Iterator[None]:
     except (PhotoError, MemoryError):
         raise
     except Pillow.DecompressionBombError:
-        raise PhotoTooLarge(
-            "The photo has far too many pixels. Please send a smaller version."
-        ) from None
+        raise PhotoTooLarge(limit=_megapixels(2 * (Pillow.MAX_IMAGE_PIXELS or 0))) from None
     except Exception:
         # Decoders raise anything on crafted bytes: OSError, SyntaxError, struct.error, …
-        raise PhotoUnreadable(
-            "The photo is damaged or was cut short. Please try to save or send it again."
-        ) from None
+        raise PhotoUnreadable() from None

@@ -93,9 +93,7 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
         return Pillow.open(io.BytesIO(data), formats=tuple(FORMATS))
     except UnidentifiedImageError:
         if _MAGIC.match(data):
-            raise PhotoUnreadable(
-                "The photo is damaged or was cut short. Please try to save or send it again."
-            ) from None
+            raise PhotoUnreadable() from None
         raise _unsupported() from None
 
 
@@ -108,6 +106,4 @@ def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
 
 
 def _unsupported() -> PhotoTypeUnsupported:
-    return PhotoTypeUnsupported(
-        f"This kind of picture cannot be read. Please send one of these: {FORMAT_NAMES}."
-    )
+    return PhotoTypeUnsupported(formats=[each.name for each in FORMATS.values()])

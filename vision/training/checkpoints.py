@@ -84,9 +84,7 @@ def load_checkpoint(file: Path, phase: str) -> Checkpoint | None:
             return _of_heads(record, tensors, phase)
         groups = {name: _group(tensors, name) for name in _GROUPS}
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointUnusable(
-            f"The checkpoint {file.name} is damaged. Please start the run anew."
-        ) from error
+        raise CheckpointUnusable(name=file.name) from error
     # Of before: the sums of the losses stood here, and every epoch counts from where it went on;
     # that a training had finished was told by what was no longer there.
     record.pop("losses", None)

@@ -24,10 +24,7 @@ def claim_folder(folder: Path, recipe: Recipe, **others: str) -> None:
         with full_disk_in_words():
             replace_durably(file, text.encode())
     elif not _is_of(file, recipe, others):
-        raise CheckpointUnusable(
-            "The folder holds a training with another recipe, other images or another backbone. "
-            "Please start a new one."
-        )
+        raise CheckpointUnusable("other_training")
 
 
 def _is_of(file: Path, recipe: Recipe, others: dict[str, str]) -> bool:

@@ -70,7 +70,7 @@ class HeadRecipe:
     def __post_init__(self) -> None:
         check_numbers(self, _LIMITS)
         if self.unfreeze not in {"none", "block5"}:
-            raise RecipeInvalid(f"unfreeze must be none or block5, not {self.unfreeze}.")
+            raise RecipeInvalid("unfreeze", value=str(self.unfreeze))
         check_heads(self.heads)
 
     @property

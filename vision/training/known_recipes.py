@@ -16,8 +16,7 @@ CHANGEABLE = ("heads", "epochs", "learning_rate", "unfreeze", "seed")
 def named(name: str, **changes: Any) -> Recipe:
     """A recipe by its name, with whatever is not None changed in it. Raises RecipeInvalid."""
     if name not in RECIPES:
-        known = ", ".join(RECIPES)
-        raise RecipeInvalid(f"There is no recipe “{name}”; there are {known}.")
+        raise RecipeInvalid("unknown", name=name, known=list(RECIPES))
     wanted = {key: value for key, value in changes.items() if value is not None}
     return RECIPES[name].with_changes(**wanted)
 

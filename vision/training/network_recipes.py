@@ -114,7 +114,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         check_numbers(self, _AUGMENTATION_LIMITS)
         if self.smallest > self.largest:
-            raise RecipeInvalid("smallest must not be over largest.")
+            raise RecipeInvalid("sizes")
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,9 @@ class NetworkRecipe:
         _check_stages(self.stages)
         for head in self.heads:
             if head.pooling != "max_mean":
-                raise RecipeInvalid("A backbone is trained with heads that pool by max_mean only.")
+                raise RecipeInvalid("pooling")
             if not self.loss_weights.get(head.name, 0) > 0:
-                raise RecipeInvalid(f"The loss of the {head.name} head needs a weight over 0.")
+                raise RecipeInvalid("loss_weight", head=head.name)
 
     @property
     def input_size(self) -> int:
@@ -258,7 +258,7 @@ def is_of_network(record: Mapping[str, Any]) -> bool:
 
 def _check_stages(stages: Sequence[PretrainStage]) -> None:
     if not stages:
-        raise RecipeInvalid("A recipe needs at least one stage.")
+        raise RecipeInvalid("no_stage")
     for stage in stages:
         check_numbers(stage, _STAGE_LIMITS)
 

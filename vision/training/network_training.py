@@ -182,10 +182,7 @@ class _Job:
         recipe = self._recipe
         order = Order(recipe.seed, len(self._crops.train), stage.batch)
         if not order.steps:
-            raise TooFewImages(
-                f"The recipe learns from {stage.batch} images at a time, and the selection has "
-                f"{order.count}. Please import more images, or make the batch smaller."
-            )
+            raise TooFewImages("batch", batch=stage.batch, count=order.count)
         labels = [example.labels for example in self._crops.curated.train]
         aims = targets(recipe.heads, labels, {"age": recipe.age_balance})
         strength = recipe.augmentation

@@ -44,10 +44,7 @@ def check_finite(losses: Mapping[str, float]) -> None:
     """Raises LossDiverged where the loss of a head is no number."""
     for head, loss in losses.items():
         if not np.isfinite(loss):
-            raise LossDiverged(
-                f"The loss of the {head} head is no longer a number. Please train with a "
-                "lower learning rate, or look for damaged labels."
-            )
+            raise LossDiverged(head=head)
 
 
 def validation_metrics(

@@ -107,16 +107,16 @@ def check_numbers(record: object, limits: Limits) -> None:
     for field, kind, low, high in limits:
         value = getattr(record, field)
         if isinstance(value, bool) or not isinstance(value, kind):
-            raise RecipeInvalid(f"{field} must be a {'whole ' if kind is int else ''}number.")
+            raise RecipeInvalid("whole_number" if kind is int else "number", field=field)
         if not low <= value <= high:
-            raise RecipeInvalid(f"{field} must lie between {low} and {high}, not {value}.")
+            raise RecipeInvalid("range", field=field, low=low, high=high, value=value)
 
 
 def check_heads(heads: Sequence[HeadSpec]) -> None:
     """Raises RecipeInvalid where there is no head, or one twice."""
     names = [head.name for head in heads]
     if not names or len(set(names)) != len(names):
-        raise RecipeInvalid("A recipe needs at least one head, and each of them once.")
+        raise RecipeInvalid("heads")
 
 
 def read_heads(record: Mapping[str, Any]) -> tuple[HeadSpec, ...]:
@@ -129,11 +129,11 @@ def unreadable_in_words(kind: type[Recipe], record: Mapping[str, Any]) -> Iterat
     """Raises RecipeInvalid where a record has other fields than a kind of recipe, or reading it
     fails."""
     if unknown := record.keys() - kind.__dataclass_fields__.keys():
-        raise RecipeInvalid(f"A recipe has no {', '.join(sorted(unknown))}.")
+        raise RecipeInvalid("fields", fields=sorted(unknown))
     try:
         yield
     except (BundleIncompatible, LookupError, TypeError, AttributeError) as error:
-        raise RecipeInvalid(f"The recipe cannot be read ({error}).") from error
+        raise RecipeInvalid("unreadable", why=str(error)) from error
 
 
 def changed(recipe: Kind, heads: Sequence[str] | None, changes: Mapping[str, Any]) -> Kind:
@@ -142,11 +142,13 @@ def changed(recipe: Kind, heads: Sequence[str] | None, changes: Mapping[str, Any
     if heads is not None:
         if unknown := set(heads) - {head.name for head in chosen}:
             raise RecipeInvalid(
-                f"The recipe “{recipe.name}” has no head {', '.join(sorted(unknown))}; "
-                f"it has {', '.join(head.name for head in chosen)}."
+                "no_such_head",
+                name=recipe.name,
+                missing=sorted(unknown),
+                known=[head.name for head in chosen],
             )
         chosen = tuple(head for head in chosen if head.name in heads)
     try:
         return replace(recipe, heads=chosen, **changes)
     except TypeError as error:
-        raise RecipeInvalid(f"The recipe cannot be changed so ({error}).") from error
+        raise RecipeInvalid("change", why=str(error)) from error

@@ -14,9 +14,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from predictions.failures import explain
+from predictions.messages import explained, explained_quality, in_words
 from predictions.models import Status
-from predictions.warnings import explained, explained_quality
 from training.registry.loading import load_engine, resolve_bundle
 from vision.errors import BundleError, PhotoError, PhotoUnreadable
 from vision.photos.decoding import encode_jpeg, read_photo
@@ -120,7 +119,7 @@ def _read(path: Path) -> _Photo | PhotoError:
             max_pixels=settings.PHOTO_MAX_PIXELS,
         )
     except OSError:
-        return PhotoUnreadable("The file cannot be opened.")
+        return PhotoUnreadable("file")
     except PhotoError as error:
         return error
     return _Photo(encode_jpeg(read.image), read.warnings)
@@ -142,7 +141,7 @@ def _entry(
     }
     if isinstance(outcome, PhotoError):
         entry["status"] = Status.FAILED
-        entry["failure"] = {"code": outcome.code, "message": explain(outcome.code)}
+        entry["failure"] = {"code": outcome.code, "message": in_words(outcome.message)}
     else:
         entry["photo"] = {"width": outcome.width, "height": outcome.height, "url": None}
         faces = [face.as_json(index) for index, face in enumerate(outcome.faces)]

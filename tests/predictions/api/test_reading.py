@@ -146,6 +146,24 @@ def test_a_failure_has_a_code_and_a_sentence(api: APIClient, user: User) -> None
     assert failure["message"].endswith(".")
 
 
+def test_a_failure_is_as_particular_as_what_is_known_of_it(api: APIClient, user: User) -> None:
+    limit = {"code": "megabytes", "parameters": {"count": 15}}
+    prediction = finished(
+        user,
+        status=Status.FAILED,
+        failure_code="photo_too_large",
+        failure_parameters={"limit": limit},
+    )
+    address = f"{URL}{prediction.pk}/"
+    english = api.get(address).json()["failure"]
+    korean = api.get(address, HTTP_ACCEPT_LANGUAGE="ko").json()["failure"]
+    assert english == {
+        "code": "photo_too_large",
+        "message": "The photo is larger than 15 MB. Please send a smaller version.",
+    }
+    assert korean["message"] == "사진이 한도(15MB)보다 큽니다. 더 작은 사진을 보내 주세요."
+
+
 @pytest.mark.parametrize("accept", ["image/jpeg", "*/*", "application/json", "text/html"])
 def test_images_are_jpegs_for_their_owner_alone(
     api: APIClient, user: User, photo: Any, accept: str

@@ -177,6 +177,30 @@ def test_what_cannot_be_trained_is_said(
     assert not TrainingRun.objects.exists()
 
 
+def test_what_cannot_be_trained_is_said_in_the_callers_language(
+    administrator_api: APIClient, ready: None
+) -> None:
+    body = {"dataset": "tiny", "recipe": "full", "epochs": 0}
+    response = administrator_api.post(RUNS, body, format="json", HTTP_ACCEPT_LANGUAGE="ko")
+    assert response.json() == {
+        "code": "recipe_invalid",
+        "message": "epochs 값은 1에서 500 사이여야 합니다. 지금 값: 0.",
+    }
+
+
+def test_how_a_run_ended_is_told_in_the_callers_language(
+    administrator_api: APIClient, ready: None
+) -> None:
+    run = training_run(
+        RunState.FAILED, message_code="loss_diverged", message_parameters={"head": "age"}
+    )
+    address = f"{RUNS}{run.pk}/"
+    english = administrator_api.get(address).json()["message"]
+    korean = administrator_api.get(address, HTTP_ACCEPT_LANGUAGE="ko").json()["message"]
+    assert english.startswith("The loss of the age head is no longer a number.")
+    assert korean.startswith("age 헤드의 손실이 더는 숫자가 아닙니다.")
+
+
 def test_a_run_is_told_with_its_curves_and_its_version(
     administrator_api: APIClient, ready: None
 ) -> None:

@@ -62,10 +62,10 @@ class TrainingCommand(BaseCommand):
             metrics = version.metrics
             report = {"run": run.pk, "model_version": version.name, "metrics": metrics}
             if run.activate:
-                report |= {"serves": not run.waits_for_decision, "message": run.message}
+                report |= {"serves": not run.waits_for_decision, "message": run.sentence}
             self.stdout.write(json.dumps(report))
         else:
-            self.stdout.write(run.message)
+            self.stdout.write(run.sentence)
 
     def _execute(self, run: TrainingRun, *, quiet: bool) -> ModelVersion:
         progress = ProgressLine(quiet)
@@ -83,7 +83,7 @@ class TrainingCommand(BaseCommand):
         except DatabaseError as error:
             raise CommandError(f"The database does not answer ({error}). {again}") from error
         if state != RunState.DONE or run.version is None:
-            raise CommandError(f"{run.message} {again}")
+            raise CommandError(f"{run.sentence} {again}")
         return run.version
 
 

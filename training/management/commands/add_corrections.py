@@ -32,9 +32,9 @@ class Command(BaseCommand):
         if run is None:
             raise CommandError("A worker took the import before this command did.")
         if import_runs.execute(run, ProgressLine(options["json"])) != RunState.DONE:
-            raise CommandError(run.message)
+            raise CommandError(run.sentence)
         dataset.refresh_from_db()
         if options["json"]:
             self.stdout.write(json.dumps(summary(dataset)["corrections"]))
         else:
-            self.stdout.write(run.message)
+            self.stdout.write(run.sentence)

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.exams.exam_runs import examine_all, in_words
+from training.exams.exam_runs import examine_all, told
 from training.exams.exam_store import facts_of, figures_by_version
 from training.jobs.progress_line import ProgressLine
+from training.messages import in_words
 
 from ._database import ready_database
 
@@ -30,14 +31,14 @@ class Command(BaseCommand):
         ready_database()
         done = examine_all(ProgressLine(options["json"]))
         if done.exam is None:
-            raise CommandError(in_words(done))
+            raise CommandError(in_words(told(done)))
         if not options["json"]:
-            self.stdout.write(in_words(done))
+            self.stdout.write(in_words(told(done)))
             return
         document = {
             "exam": facts_of(done.exam),
             "examined": list(done.examined),
-            "failed": done.failed,
+            "failed": {name: in_words(why) for name, why in done.failed.items()},
             "versions": figures_by_version(done.exam),
         }
         self.stdout.write(json.dumps(document))

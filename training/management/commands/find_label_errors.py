@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Subquery
 
 from training.datasets.label_issues import review
 from training.jobs.progress_line import ProgressLine
+from training.messages import in_words
 from training.models import Content, Dataset, LabelIssue, LabelName
 from vision.errors import VisionError
 
@@ -29,7 +30,7 @@ class Command(BaseCommand):
             message = review(dataset, ProgressLine(options["json"]))
         except VisionError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else message)
+        self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else in_words(message))
 
 
 def _listed(dataset: Dataset) -> list[dict[str, Any]]:

@@ -47,13 +47,13 @@ class Command(BaseCommand):
         if execute(run, ProgressLine(options["json"])) != RunState.DONE:
             if new and not dataset.samples.exists():
                 dataset.delete()
-            raise CommandError(run.message)
+            raise CommandError(run.sentence)
         dataset.refresh_from_db()
         report = summary(dataset)
         if options["json"]:
             self.stdout.write(json.dumps(report))
         else:
-            self._print(run.message, report)
+            self._print(run.sentence, report)
 
     def _print(self, message: str, report: dict[str, Any]) -> None:
         self.stdout.write(message)

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from training.jobs.progress_line import ProgressLine
+from training.messages import in_words
 from training.registry.versions import free_name
 from training.runs.borrowed import bring_home
 from training.runs.trainings import activated
@@ -49,4 +50,4 @@ class Command(BaseCommand):
             report = {"model_version": version.name, "metrics": version.metrics}
             self.stdout.write(json.dumps(report))
         else:
-            self.stdout.write(" ".join([f"Made the model {version.name}.", *serves]))
+            self.stdout.write(" ".join([f"Made the model {version.name}.", *map(in_words, serves)]))

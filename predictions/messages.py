@@ -1,0 +1,131 @@
+"""What senders should know: why a photo was refused or a prediction failed, and warnings.
+
+Rows store codes, for programs, and parameters; whoever shows them makes the sentence.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from django.utils import translation
+
+from vision.crops import quality
+from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
+from vision.messages import TEMPLATES as OF_VISION
+from vision.messages import Message, Templates
+from vision.messages import in_words as words_of
+from vision.photos.decoding import CUT_SHORT
+from vision.photos.formats import FORMATS
+
+
+class FailureCode(StrEnum):
+    """Every `Prediction.failure_code`.
+
+    A missing or broken model is not among them: it is not the photo's fault, so the photo waits.
+    """
+
+    PHOTO_UNUSABLE = PhotoError.code
+    PHOTO_TYPE_UNSUPPORTED = PhotoTypeUnsupported.code
+    PHOTO_UNREADABLE = PhotoUnreadable.code
+    PHOTO_TOO_LARGE = PhotoTooLarge.code
+    STORAGE_ERROR = "storage_error"
+    WORKER_LOST = "worker_lost"
+    INTERNAL_ERROR = "internal_error"
+
+
+class WarningCode(StrEnum):
+    """Every code in `Photo.warnings`. A photo is taken in spite of them."""
+
+    PHOTO_CUT_SHORT = CUT_SHORT
+
+
+class FaceWarningCode(StrEnum):
+    """Every code in the `warnings` of a face's quality. With `too_…` nothing is estimated."""
+
+    TOO_SMALL = quality.TOO_SMALL
+    TOO_BLURRED = quality.TOO_BLURRED
+    TOO_DARK = quality.TOO_DARK
+    TOO_BRIGHT = quality.TOO_BRIGHT
+    SMALL = quality.SMALL
+    BLURRED = quality.BLURRED
+    DARK = quality.DARK
+    OVEREXPOSED = quality.OVEREXPOSED
+    TURNED = quality.TURNED
+    CUT = quality.CUT
+
+
+OWN: Templates = {
+    FailureCode.STORAGE_ERROR: "The stored photo could not be read. Please send it again.",
+    FailureCode.WORKER_LOST: (
+        "Working on this photo was cut off twice, so we stopped trying. You may run it again."
+    ),
+    FailureCode.INTERNAL_ERROR: (
+        "Something went wrong on our side twice, so we stopped trying. You may run it again."
+    ),
+    "accepted_size": "what is accepted here, in bytes or in pixels",
+    "storage_unavailable": "The photo could not be stored. Please try again in a few minutes.",
+    "quota_exceeded": (
+        "You have sent %(limit)d photos within an hour, the most one sender may. "
+        "Please try again in %(minutes)d minutes."
+    ),
+    WarningCode.PHOTO_CUT_SHORT: (
+        "The file was cut short, and a little of the photo is missing. If you can, send it again."
+    ),
+    FaceWarningCode.TOO_SMALL: (
+        "Too small to tell: the face has too few pixels. A photo taken from nearer may help."
+    ),
+    FaceWarningCode.TOO_BLURRED: (
+        "Too blurred to tell: the face shows no detail. A sharper photo may help."
+    ),
+    FaceWarningCode.TOO_DARK: (
+        "Too dark to tell: the face is nearly black. A brighter photo may help."
+    ),
+    FaceWarningCode.TOO_BRIGHT: (
+        "Too bright to tell: most of the face is white. A photo with less light may help."
+    ),
+    FaceWarningCode.SMALL: "The face is small, so the estimates are less sure.",
+    FaceWarningCode.BLURRED: "The face is blurred, so the estimates are less sure.",
+    FaceWarningCode.DARK: "The face is very dark, so the estimates are less sure.",
+    FaceWarningCode.OVEREXPOSED: (
+        "A part of the face is overexposed, so the estimates are less sure."
+    ),
+    FaceWarningCode.TURNED: "The head is turned to the side, so the estimates are less sure.",
+    FaceWarningCode.CUT: (
+        "The photo shows only a part of the face, so the estimates are less sure."
+    ),
+}
+TEMPLATES: Templates = {**OF_VISION, **OWN}
+"""Every code that senders are told something with."""
+
+# What failed before parameters were stored says as much as is known of it.
+_OF_BEFORE: Mapping[str, Mapping[str, Any]] = {
+    FailureCode.PHOTO_TYPE_UNSUPPORTED: {"formats": list(FORMATS.values())},
+    FailureCode.PHOTO_TOO_LARGE: {"limit": Message("accepted_size").as_json()},
+}
+
+
+def in_words(message: Message) -> str:
+    """The sentence of a message, in the language of whoever reads. Raises LookupError."""
+    return words_of(message, TEMPLATES, translation)
+
+
+def explain(code: str, parameters: Mapping[str, Any] | None = None) -> str:
+    """The sentence, in the reader's language, for a `Prediction.failure_code` and what is stored
+    beside it."""
+    known = code if code in list(FailureCode) else FailureCode.INTERNAL_ERROR
+    told = parameters or _OF_BEFORE.get(known, {})
+    return in_words(Message.from_json({"code": known, "parameters": told}))
+
+
+def explained(codes: Iterable[str], known: type[StrEnum] = WarningCode) -> list[dict[str, str]]:
+    """Each code with its sentence, in the reader's language; unknown codes are left out."""
+    return [
+        {"code": code, "message": in_words(Message(code))} for code in codes if code in list(known)
+    ]
+
+
+def explained_quality(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The quality of a face, its warnings with their sentences; None of a face from before."""
+    if stored is None:
+        return None
+    return {**stored, "warnings": explained(stored["warnings"], FaceWarningCode)}

@@ -61,7 +61,7 @@ def _single(dataset: Dataset, samples: QuerySet[Any], show: str) -> QuerySet[Any
         ranked: QuerySet[Any] = flagged.annotate(suggestion=F("label_issues__suggestion"))
         return ranked
     if show == TO_CHECK:
-        # In an order that tells nothing of which the model issues.
+        # In an order that tells nothing of which the model doubts.
         return samples.filter(to_check=True).order_by("digest", "pk")
     if show == DISPUTED:
         return samples.filter(pk__in=disputed(dataset).values("pk")).order_by("pk")

@@ -31,7 +31,8 @@ from .rows import Name, RowStore
 
 FORMAT_VERSION = 1
 _EXAMPLES = "examples.json"
-_FORMER_ARRAY = "crops.npy"  # of releases that kept crops as one array; nothing reads it any more
+# Of releases that kept crops as one array; nothing reads it any more.
+_FORMER_ARRAYS = ("crops.npy", "crops.unfinished")
 _CHUNK = 256  # crops that are decoded side by side
 
 OnProgress = Callable[[int, int], None]
@@ -79,7 +80,8 @@ def decode_crops(
     on_progress(len(known), len(examples))
     if len(known) < len(examples):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _FORMER_ARRAY).unlink(missing_ok=True)
+        for former in _FORMER_ARRAYS:
+            (folder / former).unlink(missing_ok=True)
         if known != [_name(example) for example in examples[: len(known)]]:
             rows.clear()
         _check_room(folder, (len(examples) - len(rows)) * rows.row_bytes)

@@ -11,6 +11,9 @@ from ..diskspace import full_disk_in_words
 from .checkpoints import CheckpointUnusable
 from .recipes import Recipe, RecipeInvalid
 
+# What a folder that was claimed by a version of before calls the backbone it goes on from.
+_FORMER_NAMES = {"trunk": "backbone"}
+
 
 def claim_folder(folder: Path, recipe: Recipe, **others: str) -> None:
     """Make a folder the one of a training, told from all others by its recipe and `others`.
@@ -31,7 +34,9 @@ def _is_of(file: Path, recipe: Recipe, others: dict[str, str]) -> bool:
     """The recipe is read first: a version of before may have written it in other words."""
     try:
         claimed = json.loads(file.read_text())
-        return type(recipe).from_json(claimed.pop("recipe")) == recipe and claimed == others
+        its_recipe = type(recipe).from_json(claimed.pop("recipe"))
+        its_others = {_FORMER_NAMES.get(name, name): value for name, value in claimed.items()}
+        return its_recipe == recipe and its_others == others
     except (ValueError, LookupError, RecipeInvalid):
         return False
 

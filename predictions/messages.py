@@ -99,7 +99,7 @@ TEMPLATES: Templates = {**OF_VISION, **OWN}
 
 # What failed before parameters were stored says as much as is known of it.
 _OF_BEFORE: Mapping[str, Mapping[str, Any]] = {
-    FailureCode.PHOTO_TYPE_UNSUPPORTED: {"formats": list(FORMATS.values())},
+    FailureCode.PHOTO_TYPE_UNSUPPORTED: {"formats": [each.name for each in FORMATS.values()]},
     FailureCode.PHOTO_TOO_LARGE: {"limit": Message("accepted_size").as_json()},
 }
 

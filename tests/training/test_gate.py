@@ -242,7 +242,7 @@ def test_a_class_without_images_is_named_whether_or_not_a_version_serves() -> No
     new = examined(OLD, manifest=labelled(train=men))
     for serving in (None, serves()):
         gender, race = gate.warnings(new, serving)
-        assert gender == "It has learnt from too few images of: Female (0)."
+        assert gender == "It has learnt from too few images of: female (0)."
         assert "White (9), Black (9), Asian (9), Indian (9), Others (9)" in race
     (own_test,) = gate.warnings(
         examined(
@@ -251,7 +251,7 @@ def test_a_class_without_images_is_named_whether_or_not_a_version_serves() -> No
         ),
         None,
     )
-    assert own_test == "Its own test has too few images of: Female (0)."
+    assert own_test == "Its own test has too few images of: female (0)."
 
 
 def test_labels_that_a_head_does_not_know_are_not_missed() -> None:

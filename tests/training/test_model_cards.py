@@ -86,7 +86,7 @@ def test_groups_are_told_by_each_label_alone(manifest: dict[str, Any]) -> None:
     card = model_card(manifest, report)
     assert "| White | 40 | 3.000 | -0.750 | 0.800 | 0.800 |" in card
     assert "| Black | 60 | 4.000 | +2.000 | 0.900 | – |" in card
-    assert "| Male | 100 | 3.600 | +0.900 | 0.860 | 0.800 |" in card
+    assert "| male | 100 | 3.600 | +0.900 | 0.860 | 0.800 |" in card
     assert "| 30-39 | 70 | 4.286 | +0.857 | 0.843 | 0.800 |" in card
 
 
@@ -94,7 +94,7 @@ def test_groups_come_with_how_far_their_figures_may_be_off(manifest: dict[str, A
     report = made_report(20)
     (women,) = [one for one in report["by_group"] if one.get("gender") == "female"]
     low, high = women["intervals"]["age_mae"]
-    row = f"| Female | {women['n']} | {women['age_mae']:.3f} ({low:.3f}–{high:.3f}) |"
+    row = f"| female | {women['n']} | {women['age_mae']:.3f} ({low:.3f}–{high:.3f}) |"
     assert row in model_card(manifest, report)
 
 

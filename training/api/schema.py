@@ -8,7 +8,7 @@ from rest_framework import serializers
 from training.runs.trainings import TrainingRefused
 from vision.training.recipes import RecipeInvalid
 
-# What any call may be refused with; docs/api.md says when.
+# What any call may be refused with; docs/user/api.md says when.
 COMMON_CODES = (
     "invalid",
     "parse_error",

@@ -106,5 +106,5 @@ def test_a_damaged_record_is_no_recipe(damage: dict[str, Any]) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(RecipeInvalid, match="classic, full, starter-cpu, continue-cpu, starter-gpu"):
+    with pytest.raises(RecipeInvalid, match="full, starter-cpu, continue-cpu, starter-gpu"):
         named("deluxe")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import translation
 
-from vision.attributes import ATTRIBUTES, RACE, labelled
+from vision.attributes import ATTRIBUTES, RACE, grouping, labelled
 from vision.errors import VisionError
 from vision.messages import TEMPLATES as OF_VISION
 from vision.messages import Counted, Message, Templates
@@ -208,7 +208,7 @@ def named_label(name: str, label: str) -> Message:
 
 def named_group(labels: Mapping[str, Any]) -> list[Message | str]:
     """A group of a report by its labels, as far as it names them: race, gender, …, age."""
-    names = sorted((one.name for one in labelled()), key=lambda name: name != RACE.name)
+    names = [one.name for one in grouping()]
     named: list[Message | str] = [named_label(n, labels[n]) for n in names if n in labels]
     return [*named, labels["age"]] if "age" in labels else named
 

@@ -80,6 +80,11 @@ def labelled() -> tuple[Attribute, ...]:
     return tuple(one for one in ATTRIBUTES.values() if one.labels)
 
 
+def grouping() -> tuple[Attribute, ...]:
+    """Those that people are grouped by, in the order in which a group names them: race first."""
+    return tuple(sorted(labelled(), key=lambda one: one != RACE))
+
+
 def age_bin(age: float) -> str:
     """The decade an age in years (>= 0) belongs to, one of `AGE_BINS`."""
     return AGE_BINS[min(int(age) // 10, len(AGE_BINS) - 1)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from vision.attributes import AGE_BINS, ATTRIBUTES, GENDER, RACE, labelled
+from vision.attributes import AGE_BINS, ATTRIBUTES, GENDER, RACE, grouping
 
 from .scores import NOT_SAID, Scores, accuracies, mean
 from .uncertainty import bootstrap_intervals
@@ -17,8 +17,7 @@ ENOUGH = 50
 
 def groupings() -> tuple[tuple[str, ...], ...]:
     """By what crops are grouped: each attribute with labels, and race with gender."""
-    alone = sorted((one.name for one in labelled()), key=lambda name: name != RACE.name)
-    return (*((name,) for name in alone), (RACE.name, GENDER.name))
+    return (*((one.name,) for one in grouping()), (RACE.name, GENDER.name))
 
 
 def group_figures() -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.attributes import AGE_BINS, RACE, labelled
+from vision.attributes import AGE_BINS, grouping
 
 from .fairness import lower_is_better
 from .scores import Column, Scores
@@ -163,7 +163,7 @@ def _groups(scores: Scores) -> Iterator[tuple[dict[str, str], Mask]]:
     bands = np.minimum(scores.decade, len(_BANDS) - 1)
     parts = {
         one.name: {name: scores.labels[one.name] == n for n, name in enumerate(one.labels)}
-        for one in sorted(labelled(), key=lambda one: one.name != RACE.name)
+        for one in grouping()
     }
     parts["age"] = {name: bands == index for index, name in enumerate(_BANDS)}
     alone = [({part: name}, mask) for part, of in parts.items() for name, mask in of.items()]

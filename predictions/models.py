@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from training.models import GenderLabel, ModelVersion, RaceLabel
@@ -76,6 +77,7 @@ class Prediction(models.Model):
     however many rows there are.
 
     A worker owns a running prediction while it holds `claim` and `lease_expires_at` lies ahead.
+    Those that wait are taken by `turn`, of which `predictions.turns` has the rules.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -105,6 +107,7 @@ class Prediction(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     took_ms = models.PositiveIntegerField(_("took (ms)"), null=True, blank=True)
+    turn = models.PositiveIntegerField(_("turn"), default=0, editable=False)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     claim = models.UUIDField(_("claim"), null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(_("lease expires at"), null=True, blank=True)
@@ -119,11 +122,21 @@ class Prediction(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="prediction_by_owner"),
             models.Index(fields=["visitor", "-created_at", "-id"], name="prediction_by_visitor"),
             models.Index(fields=["-created_at", "-id"], name="prediction_by_age"),
-            # Open work is a sliver of the table; workers and the sweeper look at nothing else.
+            # Open work is a sliver of the table; whoever looks for it looks at nothing else.
             models.Index(
                 fields=["status", "created_at"],
                 name="prediction_open",
                 condition=models.Q(status__in=["queued", "running"]),
+            ),
+            models.Index(
+                fields=["turn", "created_at"],
+                name="prediction_waiting",
+                condition=models.Q(status="queued"),
+            ),
+            models.Index(
+                fields=["owner", "visitor", "turn"],
+                name="prediction_waiting_by_owner",
+                condition=models.Q(status="queued"),
             ),
         ]
 
@@ -238,3 +251,44 @@ class Correction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.face}: {self.get_review_display()}"
+
+
+class Worker(models.Model):
+    """A process that works for the site, as it last said of itself; see `predictions.heartbeats`.
+
+    A row is a sign of life, not a registration: it goes with its process, and long after one that
+    was killed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    machine = models.CharField(_("machine"), max_length=255)
+    process = models.PositiveIntegerField(_("process"))
+    queues = models.CharField(_("queues"), max_length=200)  # comma-separated
+    version = models.CharField(_("model version"), max_length=100, blank=True)
+    # A `vision.messages.Message` as JSON: why it does not serve the active version.
+    problem = models.JSONField(_("problem"), null=True)
+    photos_a_minute = models.PositiveIntegerField(_("photos a minute"), default=0)
+    started_at = models.DateTimeField(_("started at"), db_default=Now())
+    seen_at = models.DateTimeField(_("last seen"), db_index=True)
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+        ordering = ["machine", "queues", "process"]
+
+    def __str__(self) -> str:
+        return f"{self.machine}: {self.queues} ({self.process})"
+
+
+class UpkeepTask(models.Model):
+    """When a task of the schedule is due again, by the database's clock."""
+
+    name = models.CharField(_("name"), max_length=100, primary_key=True)
+    due_at = models.DateTimeField(_("due at"))
+
+    class Meta:
+        verbose_name = _("upkeep task")
+        verbose_name_plural = _("upkeep tasks")
+
+    def __str__(self) -> str:
+        return self.name

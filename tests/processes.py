@@ -132,17 +132,19 @@ class Stack:
         self.redis = None
 
     def start_worker(
-        self, *options: str, app: str = "faceroute_site", queues: str = "inference,upkeep"
+        self, *options: str, app: str = "faceroute_site", queues: str = "inference"
     ) -> Process:
         """A Celery worker, connected to the broker; its child may still be loading the model."""
-        process = self.start(
-            "worker",
-            *self._celery(app),
-            *("worker", "-Q", queues, "-l", "INFO", "--without-gossip", "--without-mingle"),
-            *options,
-        )
+        process = self.start("worker", *self.worker_command(app=app, queues=queues), *options)
         wait_until(lambda: " ready." in process.output(), "the worker is ready", process)
         return process
+
+    @classmethod
+    def worker_command(
+        cls, *, app: str = "faceroute_site", queues: str = "inference"
+    ) -> tuple[str, ...]:
+        options = ("-Q", queues, "-l", "INFO", "--without-gossip", "--without-mingle")
+        return (*cls._celery(app), "worker", *options)
 
     def start_beat(self) -> Process:
         return self.start("beat", *self._celery("faceroute_site"), "beat", "-l", "INFO")

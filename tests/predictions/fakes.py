@@ -43,7 +43,10 @@ class FakeEstimator:
         self.batches: list[list[bytes]] = []
         self._meanwhile = meanwhile
 
-    def run(self, photos: Sequence[bytes]) -> list[PhotoResult | PhotoError]:
+    def decode(self, photos: Sequence[bytes]) -> list[bytes]:
+        return list(photos)
+
+    def estimate(self, photos: Sequence[bytes]) -> list[PhotoResult | PhotoError]:
         self.batches.append(list(photos))
         if self._meanwhile:
             self._meanwhile(photos)

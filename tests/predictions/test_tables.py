@@ -100,9 +100,8 @@ def test_what_did_not_work_says_so(prediction: Prediction) -> None:
 
 
 def test_what_is_withheld_or_switched_off_is_empty(prediction: Prediction, settings: Any) -> None:
-    face = FaceFactory.create(prediction=prediction, age=None)
-    face.quality.update(reliable=False, warnings=["too_small", "cut"])
-    face.save()
+    quality = {"size": 14, "reliable": False, "warnings": ["too_small", "cut"]}
+    FaceFactory.create(prediction=prediction, quality=quality, age=None)
     settings.HEADS = ("age", "gender")
     (row,) = read(as_csv(columns(), rows([prediction])))
     assert row["quality.warnings"] == "too_small cut"

@@ -13,8 +13,9 @@ from vision.messages import Message
 
 from .heartbeats import all_seen, workers_of
 from .messages import in_words
-from .models import Correction, Prediction, Review, Status, Worker
+from .models import Correction, Prediction, Review, Status
 from .notify import QUEUE
+from .processes import Worker
 
 
 def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

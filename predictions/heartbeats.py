@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 from training.jobs.pulse import pulse
 from vision.messages import Message
 
-from .models import Worker
+from .processes import Worker
 
 logger = logging.getLogger(__name__)
 

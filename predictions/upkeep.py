@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from .models import UpkeepTask
+from .processes import UpkeepTask
 
 
 def claim_due(name: str, interval: timedelta) -> bool:

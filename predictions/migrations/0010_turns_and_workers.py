@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0006_failure_parameters'),
+        ('predictions', '0009_searchable_estimates'),
         ('training', '0015_message_codes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

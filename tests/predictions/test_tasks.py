@@ -12,8 +12,9 @@ from redis import Redis
 
 from faceroute_site import embedded_redis
 from predictions import tasks
-from predictions.models import Photo, Prediction, Worker
+from predictions.models import Photo, Prediction
 from predictions.notify import nudge
+from predictions.processes import Worker
 from tests.factories import PhotoFactory, PredictionFactory
 from tests.processes import Stack, wait_until
 from training import tasks as training_tasks  # noqa: F401  # registers its tasks

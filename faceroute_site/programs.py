@@ -13,8 +13,10 @@ from .supervision import Program
 
 _PYTHON = (sys.executable, "-m")
 _CELERY = (*_PYTHON, "celery", "-q", "-A", "faceroute_site")
-# Workers learn what to do from the database; they need not talk to each other.
-_WORKER = (*_CELERY, "worker", "-l", "INFO", "--without-gossip", "--without-mingle")
+# Workers learn what to do from the database, and say there how they are; they need not talk to
+# each other, and not wait for a Redis that is away to do so.
+_ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+_WORKER = (*_CELERY, "worker", "-l", "INFO", *_ALONE)
 _QUIET_TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 

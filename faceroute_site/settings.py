@@ -175,7 +175,10 @@ if EMBEDDED_REDIS:
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # photos are served without Redis, however long
+# Photos are served without Redis, however long it is away and whatever it says instead (it is
+# read-only, full, about to load): no worker ends for that.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 # Whoever sends a message finds out within about a second that Redis is away, and goes on; workers
 # look by themselves. (They have their own, patient, way to reconnect.)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -183,6 +186,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 1,
     "socket_timeout": 1.5,  # above the second that a worker's blocking read may take
     "socket_keepalive": True,
+    "health_check_interval": 5,  # a dead connection is noticed after about twice as long
 }
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

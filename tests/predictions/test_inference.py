@@ -11,17 +11,12 @@ from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.utils import timezone
 
-from predictions.claims import claim_batch, return_expired
-from predictions.inference import estimate, read
-from predictions.model_server import Served
+from predictions.claims import return_expired
 from predictions.models import Face, Photo, Prediction
-from predictions.retries import Retries
 from tests.factories import PhotoFactory, PredictionFactory
-from tests.predictions.fakes import BROKEN, NO_FACE, FakeEstimator, serving
+from tests.predictions.fakes import BROKEN, NO_FACE, FakeEstimator, run_batch, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-IMPATIENT = ()
 
 
 def queued(data: bytes = b"photo", **columns: Any) -> Prediction:
@@ -31,15 +26,8 @@ def queued(data: bytes = b"photo", **columns: Any) -> Prediction:
     return prediction
 
 
-def run(estimator: FakeEstimator, pauses: Any = IMPATIENT) -> None:
-    run_served(serving(estimator), pauses)
-
-
-def run_served(served: Served, pauses: Any = IMPATIENT) -> None:
-    claim = claim_batch()
-    assert claim is not None
-    retries = Retries(pauses)
-    estimate(read(claim, served.estimator, retries), served, retries)
+def run(estimator: FakeEstimator, pauses: Any = ()) -> None:
+    run_batch(serving(estimator), pauses)
 
 
 def lose_file(prediction: Prediction) -> None:
@@ -62,7 +50,7 @@ def test_waiting_predictions_are_estimated_together() -> None:
 def test_the_version_that_computed_a_result_is_recorded() -> None:
     prediction = queued()
     served = serving(FakeEstimator())
-    run_served(served)
+    run_batch(served)
     prediction.refresh_from_db()
     assert prediction.model_version == served.version
 
@@ -129,7 +117,7 @@ def test_a_photo_deleted_before_it_is_read_disturbs_no_other() -> None:
     served = serving(FakeEstimator())
     lose_file(deleted)
     deleted.photo.delete()
-    run_served(served)
+    run_batch(served)
     assert statuses(kept) == ["done"]
 
 

@@ -73,7 +73,7 @@ OWN: Templates = {
     ),
     "nothing_active": "No model version is active.",
     "version_not_loaded": "Model version “%(name)s” cannot be loaded: %(reason)s",
-    "unforeseen": "an error that the worker's log tells.",
+    "told_by_log": "The worker's log tells why.",
     FaceWarningCode.TOO_SMALL: (
         "Too small to tell: the face has too few pixels. A photo taken from nearer may help."
     ),

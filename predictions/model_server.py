@@ -84,7 +84,7 @@ class ModelServer:
         except Exception as error:
             # Whatever is wrong with a new version must not take the old one out of service.
             self._refused, self._retry_at = version.pk, time.monotonic() + self._retry_after
-            why = error.message if isinstance(error, BundleError) else Message("unforeseen")
+            why = error.message if isinstance(error, BundleError) else Message("told_by_log")
             self.problem = Message("version_not_loaded", {"name": version.name, "reason": why})
             outcome = f"“{self._served.version}” goes on serving" if self._served else "photos wait"
             logger.error(

@@ -78,7 +78,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
         expires_at=timezone.now() + settings.PHOTO_LIFETIME,
     )
     # The files are written before the transaction, so that the database is never locked while
-    # a disk or a network is slow. Killed in between, they are orphans, which the sweeper deletes.
+    # a disk or a network is slow. Killed in between, they are orphans, which upkeep deletes.
     _store(photo, encode_jpeg(image), make_thumbnail(image))
     try:
         with transaction.atomic():

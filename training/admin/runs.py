@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from training.datasets.galleries import ISSUES
+from training.datasets.galleries import issue_gallery
 from training.jobs import lifecycle
 
 from ..messages import in_words
@@ -165,7 +165,7 @@ class ReviewRunAdmin(RunAdmin):
     def facts(self, run: Run) -> list[Fact]:
         assert isinstance(run, ReviewRun)  # noqa: S101
         gallery = reverse("admin:training_gallery", args=[run.dataset_id])
-        gallery += f"?show={ISSUES['age']}"
+        gallery += f"?show={issue_gallery(AGE.name)}"
         return [Fact(_("Found"), _("Where the model disagrees"), gallery)]
 
 

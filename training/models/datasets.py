@@ -4,6 +4,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from training.models.labels import Labelled
 from vision.attributes import OLDEST_AGE
 from vision.data.cleaning import Reason
 from vision.data.labelled_files import LONGEST_SENDER
@@ -36,7 +37,10 @@ class ReasonChoice(models.TextChoices):
     NO_FACE = Reason.NO_FACE, _("No face found")
     EXCLUDED = Reason.EXCLUDED, _("Excluded by hand")
     REPEATED_FILE = Reason.REPEATED_FILE, _("Packed twice")
-    CONFLICTING_CLASSES = Reason.CONFLICTING_CLASSES, _("Copies that differ in gender or race")
+    CONFLICTING_CLASSES = (
+        Reason.CONFLICTING_CLASSES,
+        _("Copies that differ in a label other than age"),
+    )
     CONFLICTING_AGES = Reason.CONFLICTING_AGES, _("Copies that differ in age")
     EXACT_DUPLICATE = Reason.EXACT_DUPLICATE, _("Exact duplicate")
     NEAR_DUPLICATE = Reason.NEAR_DUPLICATE, _("Near duplicate")
@@ -50,20 +54,7 @@ class Override(models.TextChoices):
     DROP = "drop", _("Do not use it")
 
 
-class GenderLabel(models.IntegerChoices):
-    MALE = 0, _("male")
-    FEMALE = 1, _("female")
-
-
-class RaceLabel(models.IntegerChoices):
-    WHITE = 0, _("White")
-    BLACK = 1, _("Black")
-    ASIAN = 2, _("Asian")
-    INDIAN = 3, _("Indian")
-    OTHERS = 4, _("Others")
-
-
-class Sample(models.Model):
+class Sample(Labelled):
     """One file of a dataset: its labels, what it is like, and why it is set aside, if it is.
 
     The content lies once under its digest, however many samples show it. `group`: samples of one
@@ -78,10 +69,8 @@ class Sample(models.Model):
     age = models.PositiveSmallIntegerField(
         _("age"), null=True, blank=True, validators=[MaxValueValidator(OLDEST_AGE)]
     )
-    gender = models.PositiveSmallIntegerField(
-        _("gender"), null=True, blank=True, choices=GenderLabel
-    )
-    race = models.PositiveSmallIntegerField(_("race"), null=True, blank=True, choices=RaceLabel)
+    gender = models.PositiveSmallIntegerField(_("gender"), null=True, blank=True)
+    race = models.PositiveSmallIntegerField(_("race"), null=True, blank=True)
     found = models.CharField(
         _("found"), max_length=24, blank=True, choices=ReasonChoice, help_text=_("By cleaning.")
     )

@@ -3,9 +3,10 @@
 Messages name them by the codes of `templates`; pages ask for them in the reader's language.
 """
 
+from django.utils.text import get_text_list
 from django.utils.translation import gettext
 
-from vision.attributes import ATTRIBUTES, RACE
+from vision.attributes import ATTRIBUTES, RACE, labelled
 from vision.messages import Templates
 
 
@@ -34,6 +35,11 @@ def title(name: str) -> str:
 def name_in_words(name: str) -> str:
     """An attribute within a sentence, such as “race”."""
     return gettext(str(templates()[f"head.{name}"]))
+
+
+def labelled_in_words(conjunction: str) -> str:
+    """All attributes that have labels, within a sentence, such as “gender and race”."""
+    return get_text_list([name_in_words(one.name) for one in labelled()], conjunction)
 
 
 def label_title(name: str, label: str) -> str:

@@ -211,12 +211,12 @@ def _mean_face_links(dataset: Dataset) -> list[dict[str, Any]]:
     counts = dataset_figures.figures(dataset).used
     return [
         {
-            "url": reverse("admin:training_mean_face", args=[dataset.pk, face.race, face.gender]),
-            "race": value_in_words(RACE.name, face.race),
-            "gender": value_in_words(GENDER.name, face.gender),
-            "count": int(counts[face.race, face.gender].sum()),
+            "url": reverse("admin:training_mean_face", args=[dataset.pk, race, gender]),
+            "race": value_in_words(RACE.name, race),
+            "gender": value_in_words(GENDER.name, gender),
+            "count": int(counts[race, gender].sum()),
         }
-        for face in mean_faces.groups(dataset)
+        for race, gender in mean_faces.groups(dataset)
     ]
 
 

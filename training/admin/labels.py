@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.functional import lazystr
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
 from training.attribute_names import label_choices, name_in_words, title, value_in_words
@@ -15,29 +14,27 @@ from training.models import Sample
 from training.models.labels import label_value
 from vision.attributes import ATTRIBUTES, OLDEST_AGE, Attribute
 
+from .columns import column
 
-def label_columns() -> list[Callable[[Sample], str]]:
+
+def label_columns() -> list[Callable[[Any], Any]]:
     """A column of a list for every attribute."""
-    return [_column(name) for name in ATTRIBUTES]
+    return [column(n, name_in_words(n), _in_words, label_value(n)) for n in ATTRIBUTES]
 
 
-def _column(name: str) -> Callable[[Sample], str]:
-    def column(sample: Sample) -> str:
-        labels = sample.labels
-        return value_in_words(name, labels[name]) if name in labels else "–"
-
-    column.__name__ = name
-    return admin.display(column, description=name_in_words(name), ordering=label_value(name))
+def _in_words(sample: Sample, name: str) -> str:
+    labels = sample.labels
+    return value_in_words(name, labels[name]) if name in labels else "–"
 
 
 def label_filter(attribute: Attribute) -> type[admin.SimpleListFilter]:
     """A filter of samples by the label of an attribute that has labels."""
 
     class LabelFilter(admin.SimpleListFilter):
-        title = lazystr(name_in_words(attribute.name))
+        title = name_in_words(attribute.name)
         parameter_name = f"{attribute.name}__exact"
 
-        def lookups(self, _request: HttpRequest, _admin: Any) -> list[tuple[int, str]]:
+        def lookups(self, _request: HttpRequest, _admin: Any) -> list[Any]:
             return label_choices(attribute.name)
 
         def queryset(self, _request: HttpRequest, samples: QuerySet[Sample]) -> QuerySet[Sample]:
@@ -56,7 +53,7 @@ class LabelsForm(forms.ModelForm):  # type: ignore[type-arg]
         self.initial |= self.instance.labels
 
     def _post_clean(self) -> None:
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]
         answers = {n: self.cleaned_data[n] for n in ATTRIBUTES if n in self.cleaned_data}
         labels = {**self.instance.labels, **answers}
         self.instance.labels = {name: n for name, n in labels.items() if n is not None}

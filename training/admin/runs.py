@@ -17,6 +17,7 @@ from unfold.decorators import display
 
 from training.datasets.galleries import issue_gallery
 from training.jobs import lifecycle
+from vision.attributes import AGE
 
 from ..messages import in_words
 from ..models import ExamRun, ImportRun, ReviewRun, Run, RunState

@@ -8,7 +8,7 @@ import numpy as np
 from django.conf import settings
 from PIL import Image as Pillow
 
-from training.models import Dataset, Sample
+from training.models import Dataset
 from vision.attributes import GENDER, RACE
 from vision.errors import PhotoError
 from vision.photos.decoding import decode_upright, encode_jpeg
@@ -20,13 +20,9 @@ MOST = 200  # images a group; more change nothing that can be seen
 _PAIRS = list(product(range(len(RACE.labels)), range(len(GENDER.labels))))
 
 
-def groups(dataset: Dataset) -> list[Sample]:
-    """One unsaved sample for each group that has a mean face, carrying its race and gender."""
-    return [
-        Sample(race=race, gender=gender)
-        for race, gender in _PAIRS
-        if path_of(dataset, race, gender).is_file()
-    ]
+def groups(dataset: Dataset) -> list[tuple[int, int]]:
+    """The race and the gender of each group that has a mean face."""
+    return [pair for pair in _PAIRS if path_of(dataset, *pair).is_file()]
 
 
 def path_of(dataset: Dataset, race: int, gender: int) -> Path:

@@ -92,11 +92,11 @@ class Figures:
         only those with one of them."""
         if name in _AXES:
             cube = self.labelled if reasons is None else self.with_reasons(reasons)
-            return cube.sum(axis=tuple({0, 1, 2} - {_AXES[name]}))
+            found: Counts = cube.sum(axis=tuple({0, 1, 2} - {_AXES[name]}))
+            return found
         counts = self.further[name]
-        found = [counts[r] for r in (counts if reasons is None else reasons) if r in counts]
-        none: Counts = np.zeros(len(ATTRIBUTES[name].labels), np.int64)
-        return sum(found, none)
+        chosen = [counts[r] for r in (counts if reasons is None else reasons) if r in counts]
+        return sum(chosen, np.zeros(len(ATTRIBUTES[name].labels), np.int64))
 
 
 def figures(dataset: Dataset) -> Figures:

@@ -122,10 +122,16 @@ def _frozen(dataset: Dataset, of_utkface: bool) -> Exam | None:
         )
         if new:
             ExamImage.objects.bulk_create(
-                ExamImage(exam=exam, position=position, digest=digest, labels=labels[digest])
+                _image(exam, position, digest, labels[digest])
                 for position, digest in enumerate(sorted(labels))
             )
     return exam
+
+
+def _image(exam: Exam, position: int, digest: str, labels: Labels) -> ExamImage:
+    image = ExamImage(exam=exam, position=position, digest=digest)
+    image.labels = labels
+    return image
 
 
 def _attributes_of(images: Collection[Labels]) -> list[str]:

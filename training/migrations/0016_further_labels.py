@@ -62,11 +62,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name='sample',
-            name='found',
-            field=models.CharField(blank=True, choices=[('', 'Used'), ('unsafe_name', 'Path out of the archive'), ('malformed_name', 'Malformed name'), ('label_out_of_range', 'Label out of range'), ('unreadable', 'Unreadable image'), ('no_face', 'No face found'), ('excluded', 'Excluded by hand'), ('repeated_file', 'Packed twice'), ('conflicting_classes', 'Copies that differ in a label other than age'), ('conflicting_ages', 'Copies that differ in age'), ('exact_duplicate', 'Exact duplicate'), ('near_duplicate', 'Near duplicate')], help_text='By cleaning.', max_length=24, verbose_name='found'),
-        ),
-        migrations.AlterField(
-            model_name='sample',
             name='gender',
             field=models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='gender'),
         ),
@@ -74,10 +69,5 @@ class Migration(migrations.Migration):
             model_name='sample',
             name='race',
             field=models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='race'),
-        ),
-        migrations.AlterField(
-            model_name='sample',
-            name='reason',
-            field=models.CharField(blank=True, choices=[('', 'Used'), ('unsafe_name', 'Path out of the archive'), ('malformed_name', 'Malformed name'), ('label_out_of_range', 'Label out of range'), ('unreadable', 'Unreadable image'), ('no_face', 'No face found'), ('excluded', 'Excluded by hand'), ('repeated_file', 'Packed twice'), ('conflicting_classes', 'Copies that differ in a label other than age'), ('conflicting_ages', 'Copies that differ in age'), ('exact_duplicate', 'Exact duplicate'), ('near_duplicate', 'Near duplicate')], editable=False, max_length=24, verbose_name='reason'),
         ),
     ]

@@ -2,8 +2,11 @@
 
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.utils.functional import lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from training.attribute_names import labelled_in_words
 from training.models.labels import Labelled
 from vision.attributes import OLDEST_AGE
 from vision.data.cleaning import Reason
@@ -26,6 +29,12 @@ class Dataset(models.Model):
         return self.name
 
 
+def _differing_classes() -> str:
+    return gettext("Copies that differ in %(attributes)s") % {
+        "attributes": labelled_in_words(gettext("or"))
+    }
+
+
 class ReasonChoice(models.TextChoices):
     """Why an image is set aside, in words."""
 
@@ -37,10 +46,7 @@ class ReasonChoice(models.TextChoices):
     NO_FACE = Reason.NO_FACE, _("No face found")
     EXCLUDED = Reason.EXCLUDED, _("Excluded by hand")
     REPEATED_FILE = Reason.REPEATED_FILE, _("Packed twice")
-    CONFLICTING_CLASSES = (
-        Reason.CONFLICTING_CLASSES,
-        _("Copies that differ in a label other than age"),
-    )
+    CONFLICTING_CLASSES = Reason.CONFLICTING_CLASSES, lazy(_differing_classes, str)()
     CONFLICTING_AGES = Reason.CONFLICTING_AGES, _("Copies that differ in age")
     EXACT_DUPLICATE = Reason.EXACT_DUPLICATE, _("Exact duplicate")
     NEAR_DUPLICATE = Reason.NEAR_DUPLICATE, _("Near duplicate")

@@ -53,9 +53,9 @@ def import_files(dataset: Dataset, path: Path, on_progress: Progress) -> int:
     """Import every image of `path` and clean what the dataset then holds; how many came or changed.
 
     Run again, it goes on where it was cut off, and changes nothing where all is there already, but
-    that labels of further attributes come to images that have none of them. Broken images and wrong names become samples with their reason. Raises
-    vision.errors.VisionError where the path as a whole cannot be read, and whatever
-    `on_progress` raises.
+    that images get the labels of further attributes that they lack. Broken images and wrong names
+    become samples with their reason. Raises vision.errors.VisionError where the path as a whole
+    cannot be read, and whatever `on_progress` raises.
     """
     with LabelledFiles(path) as labelled:
         return bring_in(dataset, labelled, on_progress)

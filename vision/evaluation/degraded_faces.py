@@ -64,9 +64,9 @@ def trial_figures(
 
     `n` crops, of which so many are `found` and so many of these `withheld`; of the others the
     figures by `figure_names` and `age_interval_coverage`; `held`, the last by bin
-    (`scores.held_by_bin`); `width`, the mean width of the intervals in years; `warned`, the share of the found that
-    anything is warned of, over all and by label.
-    Plain JSON. Files without labels or pixels are left out. `on_progress` hears of every crop.
+    (`scores.held_by_bin`); `width`, the mean width of the intervals in years; `warned`, the share
+    of the found that anything is warned of, over all and by label. Plain JSON. Files without
+    labels or pixels are left out. `on_progress` hears of every crop.
     """
     crops = [
         (crop, file.labels) for file in files if file.labels and (crop := pixels(file)) is not None

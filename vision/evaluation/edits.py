@@ -96,8 +96,8 @@ def edit_figures(
     """What every edit in `EDITS` does to the figures of labelled crops. Plain JSON.
 
     `n` crops; `as_they_are` their figures by `figure_names`; `changes` by edit how far each of
-    these moves (edited minus as it is): in years, or shares of 0..1, None where no head speaks to it.
-    The labels stay as they are, so the change of `age_bias` is the shift of the mean age. Files
+    these moves (edited minus as it is): in years, or shares of 0..1, None where no head speaks to
+    it. The labels stay as they are, so the change of `age_bias` is the shift of the mean age. Files
     without labels or pixels are left out.
     """
     files = [file for file in files if file.labels and pixels(file) is not None]

@@ -27,6 +27,7 @@ from training.registry.figures import (
     figure_text,
     gap_sentences,
     metrics_of,
+    short_metric_names,
     test_sentences,
     withdrawn_sentences,
 )
@@ -39,16 +40,13 @@ from vision.errors import BundleError
 from ..charts import as_csv
 from ..messages import in_words
 from ..models import ModelVersion
+from .columns import column
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     """Versions are made by registering a bundle or by training, never by typing."""
 
-    list_display = (
-        "name", "state", "age_mae", "age_bias", "gender_accuracy", "race3_accuracy",
-        "race_accuracy", "training", "activated_at",
-    )  # fmt: skip
     list_select_related = ("run__dataset",)
     list_per_page = 25
     search_fields = ("name",)
@@ -58,25 +56,9 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     def state(self, version: ModelVersion) -> tuple[str, str]:
         return ("serves", _("Serves now")) if version.is_active else ("ready", _("Ready"))
 
-    @admin.display(description=gettext_lazy("Age MAE"))
-    def age_mae(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "age_mae")
-
-    @admin.display(description=gettext_lazy("Age bias"))
-    def age_bias(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "age_bias")
-
-    @admin.display(description=gettext_lazy("Gender"))
-    def gender_accuracy(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "gender_accuracy")
-
-    @admin.display(description=gettext_lazy("Race (3)"))
-    def race3_accuracy(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "race3_accuracy")
-
-    @admin.display(description=gettext_lazy("Race (5)"))
-    def race_accuracy(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "race_accuracy")
+    def get_list_display(self, _request: HttpRequest) -> list[Any]:
+        figures = [column(*one, cell=_figure) for one in short_metric_names().items()]
+        return ["name", "state", *figures, "training", "activated_at"]
 
     @admin.display(description=gettext_lazy("Training run"))
     def training(self, version: ModelVersion) -> str:
@@ -266,6 +248,10 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             **context,
         }
         return TemplateResponse(request, template, whole)
+
+
+def _figure(version: ModelVersion, name: str) -> str:
+    return figure_text(metrics_of(version), name)
 
 
 def _exam(version: ModelVersion, serving: ModelVersion | None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from vision.attributes import ATTRIBUTES
+
 from . import embedded_redis
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -296,7 +298,7 @@ PHOTOS_PER_HOUR = env.int("FACEROUTE_PHOTOS_PER_HOUR", default=2000)
 # --- Vision -----------------------------------------------------------------------------------
 
 # Heads that are left out here are neither computed nor shown: "age,gender" switches race off.
-HEADS = tuple(env.list("FACEROUTE_HEADS", default=["age", "gender", "race"]))
+HEADS = tuple(env.list("FACEROUTE_HEADS", default=list(ATTRIBUTES)))
 PRECISION = env.str("FACEROUTE_PRECISION", default="auto")  # auto, float32, bfloat16, float16
 BATCH_PHOTOS = env.int("FACEROUTE_BATCH_PHOTOS", default=8)
 LEASE = timedelta(seconds=env.int("FACEROUTE_LEASE_SECONDS", default=60))

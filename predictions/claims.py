@@ -91,6 +91,7 @@ def finish(
             model_version=version,
             finished_at=timezone.now(),
             took_ms=took_ms,
+            face_count=len(faces),
             failure_code="",
             failure_parameters={},
             **_UNCLAIMED,
@@ -165,7 +166,7 @@ def _rows(prediction: Prediction, faces: Sequence[FaceResult]) -> list[Face]:
             detection_confidence=round(face.detection.confidence, 4),
             landmarks=[[round(float(v), 2) for v in point] for point in face.detection.landmarks],
             quality=face.quality.as_json(),
-            **face.attributes.as_json(),
+            estimates=face.attributes.estimates(),
         )
         for index, face in enumerate(faces)
     ]

@@ -117,6 +117,13 @@ def face_json(estimates: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
     return {**shipped, **({"attributes": others} if others else {})}
 
 
+def in_face_json(face: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """An attribute's estimate out of what `face_json` made."""
+    place = face if name in SHIPPED else face.get("attributes", {})
+    estimate: dict[str, Any] | None = place.get(name)
+    return estimate
+
+
 @dataclass(frozen=True)
 class Quality:
     """What a photo can tell of a face. `vision.crops.quality` measures it.

@@ -121,8 +121,10 @@ def test_a_result_is_written_with_its_faces() -> None:
     assert first.landmarks == [[15.12, 15.12]] * 5
     assert first.quality == face().quality.as_json()
     assert first.quality["warnings"] == ["small"]
-    expected = face().attributes.as_json()
-    assert (first.age, first.gender, first.race) == (expected["age"], expected["gender"], None)
+    assert first.estimates == face().attributes.estimates()
+    assert first.estimates["race"] is None
+    assert (first.age_years, first.gender_label, first.race_label) == (30.0, "female", None)
+    assert prediction.face_count == 2
 
 
 def test_a_result_is_written_once() -> None:

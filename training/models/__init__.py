@@ -1,0 +1,35 @@
+"""Datasets and their images, the runs that import and train, and the model versions."""
+
+from training.models.contents import Content, SplitName, Withdrawal
+from training.models.curations import Curation
+from training.models.datasets import Dataset, GenderLabel, Override, RaceLabel, ReasonChoice, Sample
+from training.models.exams import Exam, ExamImage, ExamOutcome
+from training.models.label_review import Annotation, LabelIssue, LabelName
+from training.models.runs import ExamRun, ImportRun, ReviewRun, Run, RunState, TrainingRun
+from training.models.versions import ModelVersion
+
+__all__ = [
+    "Annotation",
+    "Content",
+    "Curation",
+    "Dataset",
+    "Exam",
+    "ExamImage",
+    "ExamOutcome",
+    "ExamRun",
+    "GenderLabel",
+    "ImportRun",
+    "LabelIssue",
+    "LabelName",
+    "ModelVersion",
+    "Override",
+    "RaceLabel",
+    "ReasonChoice",
+    "ReviewRun",
+    "Run",
+    "RunState",
+    "Sample",
+    "SplitName",
+    "TrainingRun",
+    "Withdrawal",
+]

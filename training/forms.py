@@ -191,7 +191,7 @@ class TrainingForm(forms.Form):
         label=gettext_lazy("Seed"), required=False, widget=UnfoldAdminIntegerFieldWidget
     )
     activate = forms.BooleanField(
-        label=gettext_lazy("Let the new version serve when it is done"),
+        label=gettext_lazy("Activate the new version when it is done"),
         required=False,
         help_text=gettext_lazy(
             "Unless something speaks against it: then it waits for your word, with its report."

@@ -67,7 +67,7 @@ def comparison(version: ModelVersion, serving: ModelVersion | None) -> Compariso
     columns: dict[str, Mapping[str, Any]] = {version.name: whole}
     if serving and serving.pk != version.pk:
         columns[_("Serves now: %(name)s") % {"name": serving.name}] = metrics_of(serving)
-    columns[_("Student deck")] = DECK_METRICS
+    columns[_("Baseline")] = DECK_METRICS
     if intervals := whole.get("intervals"):
         columns[_("Likely range (95%)")] = intervals
     if young := protocols.get("ages_21_60") or version.metrics.get("ages_21_60"):

@@ -2,9 +2,9 @@
 
 from training.models.contents import Content, SplitName, Withdrawal
 from training.models.curations import Curation
-from training.models.datasets import Dataset, GenderLabel, Override, RaceLabel, ReasonChoice, Sample
+from training.models.datasets import Dataset, Override, ReasonChoice, Sample
 from training.models.exams import Exam, ExamImage, ExamOutcome
-from training.models.label_review import Annotation, LabelIssue, LabelName
+from training.models.label_review import Annotation, LabelIssue
 from training.models.runs import ExamRun, ImportRun, ReviewRun, Run, RunState, TrainingRun
 from training.models.versions import ModelVersion
 
@@ -17,13 +17,10 @@ __all__ = [
     "ExamImage",
     "ExamOutcome",
     "ExamRun",
-    "GenderLabel",
     "ImportRun",
     "LabelIssue",
-    "LabelName",
     "ModelVersion",
     "Override",
-    "RaceLabel",
     "ReasonChoice",
     "ReviewRun",
     "Run",

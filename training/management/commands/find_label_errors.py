@@ -11,7 +11,8 @@ from django.db.models import OuterRef, Subquery
 from training.datasets.label_issues import review
 from training.jobs.progress_line import ProgressLine
 from training.messages import in_words
-from training.models import Content, Dataset, LabelIssue, LabelName
+from training.models import Content, Dataset, LabelIssue
+from vision.attributes import ATTRIBUTES
 from vision.errors import VisionError
 
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
 
 def _listed(dataset: Dataset) -> list[dict[str, Any]]:
     """The likeliest errors of each label in turn: issues of different labels do not compare."""
-    labels = [issues_of(dataset, label) for label in LabelName.values]
+    labels = [issues_of(dataset, label) for label in ATTRIBUTES]
     turns = zip_longest(*labels)
     return [issue for turn in turns for issue in turn if issue]
 

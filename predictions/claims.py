@@ -59,14 +59,13 @@ def claim_batch(*, beside_another: bool = False) -> Claim | None:
     down condemns no other: never together with others, and not by a worker that is at work on
     another batch (`beside_another`), for which None is the answer where its turn has come.
     """
-    waiting = waiting_predictions()
-    if not waiting.exists():  # whoever looks in vain must not ask for the write lock
+    if not anything_waits():  # whoever looks in vain must not ask for the write lock
         return None
     claim = uuid.uuid4()
     with transaction.atomic():
-        rows = _lock(waiting.order_by("turn", "created_at"), settings.BATCH_PHOTOS)
+        rows = _lock(waiting_in_turn(), settings.BATCH_PHOTOS)
         chosen = _safe_together(rows, beside_another)
-        waiting.filter(pk__in=chosen).update(
+        waiting_predictions().filter(pk__in=chosen).update(
             status=Status.RUNNING,
             claim=claim,
             lease_expires_at=_a_lease_from_now(),
@@ -79,6 +78,16 @@ def claim_batch(*, beside_another: bool = False) -> Claim | None:
 def waiting_predictions() -> QuerySet[Prediction]:
     """What no worker has taken yet."""
     return Prediction.objects.filter(status=Status.QUEUED)
+
+
+def waiting_in_turn() -> QuerySet[Prediction]:
+    """What no worker has taken yet, in the order in which it will be."""
+    return waiting_predictions().order_by("turn", "created_at")
+
+
+def anything_waits() -> bool:
+    """Asked in turn: without an order PostgreSQL may read the whole table to find nothing."""
+    return bool(waiting_in_turn().values_list("pk")[:1])
 
 
 def renew(claim: Claim) -> None:
@@ -131,7 +140,7 @@ def release(claim: Claim) -> None:
 def return_expired() -> Returned:
     """Return what lost workers have left behind: to be tried again, alone, or given up."""
     expired = Prediction.objects.filter(status=Status.RUNNING, lease_expires_at__lt=Now())
-    if not expired.exists():  # nor must whoever looks for them
+    if not expired.order_by("lease_expires_at").values_list("pk")[:1]:  # as `anything_waits` does
         return Returned(0, 0)
     return _return(expired, FailureCode.WORKER_LOST)
 

@@ -8,7 +8,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_ready
 from django.utils import timezone
 
-from . import expiry, inference, model_server, sweeping, uploads
+from . import expiry, inference, model_server, sweeping
 from .notify import QUEUE
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def sweep() -> None:
 def expire() -> None:
     """Delete photos whose time is up, and files that belong to no photo."""
     now = timezone.now()
-    photos, orphans = uploads.expire_photos(now), expiry.sweep_orphans(now)
+    photos, orphans = expiry.expire_photos(now), expiry.sweep_orphans(now)
     logger.info("Deleted %d expired photos and %d orphaned files.", photos, orphans)
 
 

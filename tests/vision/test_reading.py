@@ -140,8 +140,8 @@ def test_an_engine_shows_its_network_crops_that_are_read(backbone: Bundle) -> No
     for name in expected:
         assert found[name] == pytest.approx(expected[name], abs=1e-6)
         assert np.abs(found[name] - plain.outputs(crops)[name]).max() > 1e-3
-    look = reading.look(crops)["age"]
-    assert look == pytest.approx(plain.look(SOFT.read_all(crops))["age"], abs=1e-6)
+    given = reading.plain_outputs(crops)["age"]
+    assert given == pytest.approx(plain.plain_outputs(SOFT.read_all(crops))["age"], abs=1e-6)
 
 
 def test_features_are_those_of_crops_that_are_read_and_kept_apart(

@@ -21,8 +21,8 @@ def calibrated_bundle(
     """The bundle with the temperatures and intervals that suit held-out crops (N, S, S, 3), and its
     heads' figures on them.
 
-    The crops go through an engine, so they are read, and looked at twice, as they will be when the
-    bundle serves. Raises BundleIncompatible; NothingToLearn for a head without any label.
+    The crops go through an engine, so they are read, and augmented where heads ask for it, as
+    they will be when the bundle serves. Raises BundleIncompatible; NothingToLearn for a head without any label.
     """
     engine = Engine(bundle)
     outputs, targets = engine.outputs(crops), Targets.of(engine.specs, labels, {})

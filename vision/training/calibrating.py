@@ -22,7 +22,8 @@ def calibrated_bundle(
     heads' figures on them.
 
     The crops go through an engine, so they are read, and augmented where heads ask for it, as
-    they will be when the bundle serves. Raises BundleIncompatible; NothingToLearn for a head without any label.
+    they will be when the bundle serves. Raises BundleIncompatible; NothingToLearn for a head
+    without any label.
     """
     engine = Engine(bundle)
     outputs, targets = engine.outputs(crops), Targets.of(engine.specs, labels, {})

@@ -9,8 +9,13 @@ from training.jobs.lifecycle import KINDS
 from training.models import Run, RunState
 from training.registry.starter import waiting_starter
 from training.registry.versions import active_version
+from vision.messages import Message
 
+from .heartbeats import all_seen, workers_of
+from .messages import in_words
 from .models import Correction, Prediction, Review, Status
+from .notify import QUEUE
+from .processes import Worker
 
 
 def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -22,6 +27,8 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "open_runs": [_entry(run) for kind in KINDS for run in _open(kind)],
         "waiting": Prediction.objects.filter(status=Status.QUEUED).count(),
         "running": Prediction.objects.filter(status=Status.RUNNING).count(),
+        "workers": [(seen, _problem(seen.worker)) for seen in all_seen()],
+        "photos_are_served": bool(workers_of(QUEUE)),
         "to_review": Correction.objects.filter(review=Review.PENDING).count(),
     }
 
@@ -38,3 +45,7 @@ def _entry(run: Run) -> dict[str, Any]:
         "run": run,
         "url": reverse(f"admin:training_{name}_change", args=[run.pk]),
     }
+
+
+def _problem(worker: Worker) -> str:
+    return in_words(Message.from_json(worker.problem)) if worker.problem else ""

@@ -1,7 +1,7 @@
 """The thread of a worker process that looks for photos, beside Celery's own loop.
 
-It asks nobody but the database, so that whatever Redis is in (away, frozen, emptied), photos are
-taken up within a second. A message only has it look at once.
+It asks nobody but the database, so that photos are taken up within a second whatever state Redis is
+in. A message only has it look at once.
 """
 
 import logging
@@ -17,6 +17,7 @@ from .model_server import ModelServer
 logger = logging.getLogger(__name__)
 
 _PAUSE = 0.5  # seconds between two looks
+_PAUSE_IN_TROUBLE = 2.0  # so that a database that is away fills no log
 
 
 class Serving:
@@ -50,14 +51,15 @@ class Serving:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._look_now.clear()
+            pause = _PAUSE
             try:
                 self._look()
-            except DATABASE_AWAY as error:
-                logger.warning("The database is away: %s", error)
+            except Exception as error:
+                pause = _PAUSE_IN_TROUBLE
+                away = isinstance(error, DATABASE_AWAY)
+                logger.error("Looking for photos failed: %s", error, exc_info=not away)
                 connection.close()
-            except Exception:
-                logger.exception("Looking for photos failed.")
-            self._look_now.wait(_PAUSE)
+            self._look_now.wait(pause)
         connection.close()
 
     def _look(self) -> None:

@@ -13,6 +13,7 @@ from redis import Redis
 from faceroute_site import embedded_redis
 from predictions.access import Owner
 from predictions.models import Face, Prediction, Status
+from predictions.processes import Worker
 from predictions.uploads import accept_photo, delete_prediction
 from tests.processes import (
     Process,
@@ -144,6 +145,8 @@ def test_photos_wait_for_a_model(redis: Stack, owner: Owner, small_portrait: byt
     worker = redis.start_worker()
     send(owner, small_portrait)
     wait_until(lambda: "No model version is active" in worker.output(), "the log says so", worker)
+    wait_until(Worker.objects.exists, "the worker says how it is", worker)
+    assert Worker.objects.get().problem == {"code": "nothing_active", "parameters": {}}
     assert count("queued") == 1
     register_bundle(site_settings.STARTER_BUNDLE, "starter", activate=True)
     wait_for_all(worker)
@@ -216,6 +219,16 @@ def test_only_the_process_that_estimates_loads_tensorflow(
     others = [beat, web, trainer]
     without = [worker.pid, *(pid for one in others for pid in (one.pid, *children(one.pid)))]
     assert not any(maps_tensorflow(pid) for pid in without)
+
+
+def test_workers_say_what_they_serve_until_they_stop(site: Stack) -> None:
+    worker = site.start_worker()
+    site.start_worker("-n", "training@%h", queues="training")
+    served = Worker.objects.order_by("queues").values_list("queues", "version")
+    wanted = [("inference", "starter"), ("training", "")]
+    wait_until(lambda: list(served.all()) == wanted, "both say what they serve", worker)
+    worker.stop()
+    assert list(served.all()) == wanted[1:]
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed without its child"])

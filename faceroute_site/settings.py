@@ -192,7 +192,8 @@ CELERY_TASK_ROUTES = {
     "predictions.tasks.predict": {"queue": "inference"},
     "predictions.*": {"queue": "upkeep"},
     "training.tasks.sweep": {"queue": "upkeep"},
-    "training.*": {"queue": "training"},
+    "training.tasks.train": {"queue": "training"},
+    "training.*": {"queue": "data"},
 }
 # TensorFlow spreads one batch over all cores by itself.
 CELERY_WORKER_CONCURRENCY = env.int("FACEROUTE_WORKER_CONCURRENCY", default=1)

@@ -236,7 +236,7 @@ def test_an_examination_that_is_cut_off_goes_on_with_the_version_it_was_at(
 
 def test_an_examination_whose_worker_is_lost_is_resumed(before: list[ModelVersion]) -> None:
     run = request_examination(None)
-    assert lifecycle.hold(ExamRun, run.pk)
+    assert lifecycle.take(ExamRun, run.pk)
     assert request_examination(None) == run  # one at a time
     lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
     run.refresh_from_db()
@@ -254,7 +254,7 @@ def test_an_examination_whose_worker_is_lost_goes_on_by_itself_but_not_for_ever(
     assert queue_where_due()
     run = ExamRun.objects.get()
     for _ in range(3):
-        assert lifecycle.hold(ExamRun, run.pk)
+        assert lifecycle.take(ExamRun, run.pk)
         long_ago = timezone.now() - 2 * lifecycle.SILENCE
         ExamRun.objects.filter(pk=run.pk).update(heartbeat_at=long_ago)
         tasks.sweep()

@@ -41,4 +41,5 @@ def training_run(state: RunState = RunState.RUNNING, **fields: Any) -> TrainingR
     }
     if "dataset" not in wanted:
         wanted["dataset"] = DatasetFactory.create()
-    return TrainingRun.objects.create(state=state, **wanted)
+    made: TrainingRun = TrainingRun.objects.create(**{"state": state, **wanted})
+    return made

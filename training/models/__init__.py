@@ -1,11 +1,11 @@
-"""Datasets and their images, the runs that import and train, and the model versions."""
+"""Datasets and their images, the jobs that import and train, and the model versions."""
 
 from training.models.contents import Content, SplitName, Withdrawal
 from training.models.curations import Curation
 from training.models.datasets import Dataset, GenderLabel, Override, RaceLabel, ReasonChoice, Sample
 from training.models.exams import Exam, ExamImage, ExamOutcome
+from training.models.jobs import ExamRun, ImportRun, Job, JobKind, ReviewRun, RunState, TrainingRun
 from training.models.label_review import Annotation, LabelIssue, LabelName
-from training.models.runs import ExamRun, ImportRun, ReviewRun, Run, RunState, TrainingRun
 from training.models.versions import ModelVersion
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "ExamRun",
     "GenderLabel",
     "ImportRun",
+    "Job",
+    "JobKind",
     "LabelIssue",
     "LabelName",
     "ModelVersion",
@@ -26,7 +28,6 @@ __all__ = [
     "RaceLabel",
     "ReasonChoice",
     "ReviewRun",
-    "Run",
     "RunState",
     "Sample",
     "SplitName",

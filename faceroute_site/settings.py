@@ -356,6 +356,13 @@ UNFOLD = {
     "SITE_TITLE": "FaceRoute",
     "SITE_HEADER": "FaceRoute",
     "SITE_SYMBOL": "face",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("predictions/icon.svg"),
+        }
+    ],
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
     "STYLES": [lambda _request: static("training/admin.css")],

@@ -96,6 +96,10 @@ def test_a_photo_travels_through_the_production_services(
     assert document["status"] == "done"
     assert document["model_version"] == "starter-9"
     assert document["faces"][0]["gender"]["label"] == "female"
+    for gender, count in (("female", 1), ("male", 0)):  # in columns that the database generates
+        query = f"gender={gender}&age_min=10&faces_min=1"
+        found = _call(f"{url}/api/v1/predictions/?{query}", headers=headers)[1]["results"]
+        assert len(found) == count
 
 
 def _ready(url: str) -> bool:

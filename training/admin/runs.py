@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from training.datasets.galleries import ISSUES
+from training.datasets.galleries import issue_gallery
 from training.jobs import lifecycle
+from vision.attributes import AGE
 
 from ..messages import in_words
 from ..models import ExamRun, ImportRun, Job, ReviewRun, RunState
@@ -164,7 +165,7 @@ class ReviewRunAdmin(RunAdmin):
 
     def facts(self, run: Job) -> list[Fact]:
         gallery = reverse("admin:training_gallery", args=[run.dataset_id])
-        gallery += f"?show={ISSUES['age']}"
+        gallery += f"?show={issue_gallery(AGE.name)}"
         return [Fact(_("Found"), _("Where the model disagrees"), gallery)]
 
 

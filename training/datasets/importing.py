@@ -11,6 +11,7 @@ from typing import Protocol
 from django.db import transaction
 
 from training.models import Dataset, Sample
+from training.models.labels import LABEL_COLUMNS
 from vision.data.cleaning import Reason
 from vision.data.inspection import Facts, inspect
 from vision.data.labelled_files import LabelledFile, LabelledFiles
@@ -42,7 +43,7 @@ class Labelled(Protocol):
 _BATCH = 200
 _THREADS = 2
 _FIELDS = (
-    "digest", "age", "gender", "race", "found", "bucket",
+    "digest", *LABEL_COLUMNS, "found", "bucket",
     "width", "height", "brightness", "sharpness", "perceptual_hash", "reason", "sender",
 )  # fmt: skip
 
@@ -135,10 +136,7 @@ def _is_news(file: LabelledFile, sample: Sample | None) -> bool:
 def _sample_of(file: LabelledFile) -> Sample:
     """The row of a file, unsaved; it has a digest where its content can be shown."""
     sample = Sample(name=file.name[:500], found=file.refusal, sender=file.sender)
-    if file.labels:
-        sample.age, sample.gender, sample.race = (
-            file.labels["age"], file.labels["gender"], file.labels["race"]
-        )  # fmt: skip
+    sample.labels = file.labels or {}
     try:
         facts = inspect(file.data)
     except PhotoError as error:

@@ -54,7 +54,8 @@ def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[
     for head in (one.name for one in labelled()):
         if head in heads:
             yield from _class_warnings(head, heads[head]["labels"], facts["classes"])
-    if (tested := sum(facts["classes"]["test"]["gender"].values())) < ENOUGH:
+    tested = max(sum(counts.values()) for counts in facts["classes"]["test"].values())
+    if tested < ENOUGH:
         yield Message("gate.small_test", {"count": tested, "enough": ENOUGH})
     yield from _contradictions(facts["agreement"] or {}, heads, rates)
 

@@ -2,10 +2,10 @@
 
 from training.models.contents import Content, SplitName, Withdrawal
 from training.models.curations import Curation
-from training.models.datasets import Dataset, GenderLabel, Override, RaceLabel, ReasonChoice, Sample
+from training.models.datasets import Dataset, Override, ReasonChoice, Sample
 from training.models.exams import Exam, ExamImage, ExamOutcome
 from training.models.jobs import ExamRun, ImportRun, Job, JobKind, ReviewRun, RunState, TrainingRun
-from training.models.label_review import Annotation, LabelIssue, LabelName
+from training.models.label_review import Annotation, LabelIssue
 from training.models.versions import ModelVersion
 
 __all__ = [
@@ -17,15 +17,12 @@ __all__ = [
     "ExamImage",
     "ExamOutcome",
     "ExamRun",
-    "GenderLabel",
     "ImportRun",
     "Job",
     "JobKind",
     "LabelIssue",
-    "LabelName",
     "ModelVersion",
     "Override",
-    "RaceLabel",
     "ReasonChoice",
     "ReviewRun",
     "RunState",

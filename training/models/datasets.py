@@ -2,8 +2,12 @@
 
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.utils.functional import lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from training.attribute_names import labelled_in_words
+from training.models.labels import Labelled
 from vision.attributes import OLDEST_AGE
 from vision.data.cleaning import Reason
 from vision.data.labelled_files import LONGEST_SENDER
@@ -25,6 +29,12 @@ class Dataset(models.Model):
         return self.name
 
 
+def _differing_classes() -> str:
+    return gettext("Copies that differ in %(attributes)s") % {
+        "attributes": labelled_in_words(gettext("or"))
+    }
+
+
 class ReasonChoice(models.TextChoices):
     """Why an image is set aside, in words."""
 
@@ -36,7 +46,7 @@ class ReasonChoice(models.TextChoices):
     NO_FACE = Reason.NO_FACE, _("No face found")
     EXCLUDED = Reason.EXCLUDED, _("Excluded by hand")
     REPEATED_FILE = Reason.REPEATED_FILE, _("Packed twice")
-    CONFLICTING_CLASSES = Reason.CONFLICTING_CLASSES, _("Copies that differ in gender or race")
+    CONFLICTING_CLASSES = Reason.CONFLICTING_CLASSES, lazy(_differing_classes, str)()
     CONFLICTING_AGES = Reason.CONFLICTING_AGES, _("Copies that differ in age")
     EXACT_DUPLICATE = Reason.EXACT_DUPLICATE, _("Exact duplicate")
     NEAR_DUPLICATE = Reason.NEAR_DUPLICATE, _("Near duplicate")
@@ -50,20 +60,7 @@ class Override(models.TextChoices):
     DROP = "drop", _("Do not use it")
 
 
-class GenderLabel(models.IntegerChoices):
-    MALE = 0, _("male")
-    FEMALE = 1, _("female")
-
-
-class RaceLabel(models.IntegerChoices):
-    WHITE = 0, _("White")
-    BLACK = 1, _("Black")
-    ASIAN = 2, _("Asian")
-    INDIAN = 3, _("Indian")
-    OTHERS = 4, _("Others")
-
-
-class Sample(models.Model):
+class Sample(Labelled):
     """One file of a dataset: its labels, what it is like, and why it is set aside, if it is.
 
     The content lies once under its digest, however many samples show it. `group`: samples of one
@@ -78,10 +75,8 @@ class Sample(models.Model):
     age = models.PositiveSmallIntegerField(
         _("age"), null=True, blank=True, validators=[MaxValueValidator(OLDEST_AGE)]
     )
-    gender = models.PositiveSmallIntegerField(
-        _("gender"), null=True, blank=True, choices=GenderLabel
-    )
-    race = models.PositiveSmallIntegerField(_("race"), null=True, blank=True, choices=RaceLabel)
+    gender = models.PositiveSmallIntegerField(_("gender"), null=True, blank=True)
+    race = models.PositiveSmallIntegerField(_("race"), null=True, blank=True)
     found = models.CharField(
         _("found"), max_length=24, blank=True, choices=ReasonChoice, help_text=_("By cleaning.")
     )

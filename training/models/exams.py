@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from training.models.datasets import GenderLabel, RaceLabel
+from training.models.labels import Labelled
 from training.models.versions import ModelVersion
 
 
@@ -11,10 +11,11 @@ class Exam(models.Model):
     """A frozen list of labelled images that every version is scored on; nothing changes it.
 
     It was the test split of a dataset, whose name it keeps and which may be gone by now. One of
-    UTKFace takes the place of one of another dataset; what was found on that is kept.
+    UTKFace takes the place of one of another dataset, and one with labels of more attributes that
+    of one with fewer; what was found on that is kept. `attributes`: what it has labels enough of.
     """
 
-    attributes = models.CharField(max_length=100, default="age,gender,race", editable=False)
+    attributes = models.CharField(max_length=500, default="age,gender,race", editable=False)
     of_utkface = models.BooleanField(default=False, editable=False)
     dataset_name = models.CharField(_("dataset"), max_length=100, editable=False)
     created_at = models.DateTimeField(_("frozen at"), auto_now_add=True)
@@ -24,7 +25,7 @@ class Exam(models.Model):
         verbose_name_plural = _("exams")
         ordering = ["-of_utkface", "-pk"]
         constraints = [
-            # Also for two who would freeze one at the same time.
+            # For each set of attributes; also for two who would freeze one at the same time.
             models.UniqueConstraint(
                 fields=["attributes", "of_utkface"], name="one_exam_of_utkface_and_one_before"
             )
@@ -34,15 +35,15 @@ class Exam(models.Model):
         return self.dataset_name
 
 
-class ExamImage(models.Model):
+class ExamImage(Labelled):
     """One image of an exam: its content, whose file is kept, and its labels as they were frozen."""
 
     exam = models.ForeignKey(Exam, models.CASCADE, related_name="images")
     position = models.PositiveIntegerField()
     digest = models.CharField("SHA-256", max_length=64, db_index=True)
     age = models.PositiveSmallIntegerField(_("age"))
-    gender = models.PositiveSmallIntegerField(_("gender"), choices=GenderLabel)
-    race = models.PositiveSmallIntegerField(_("race"), choices=RaceLabel)
+    gender = models.PositiveSmallIntegerField(_("gender"))
+    race = models.PositiveSmallIntegerField(_("race"))
 
     class Meta:
         ordering = ["exam", "position"]

@@ -4,26 +4,23 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from training.models.datasets import GenderLabel, RaceLabel, Sample
-
-
-class LabelName(models.TextChoices):
-    AGE = "age", _("Age")
-    GENDER = "gender", _("Gender")
-    RACE = "race", _("Race")
+from training.attribute_names import value_in_words
+from training.models.datasets import Sample
+from training.models.labels import Labelled
+from vision.attributes import ATTRIBUTES
 
 
 class LabelIssue(models.Model):
     """A label that a model which had not seen it would not give. Of test images there is none.
 
     `score` is in 0..1 and compares with others of the same label alone. `suggestion` is what the
-    model would have said: years, or the name of a gender or a race.
+    model would have said: years, or a label by its name.
     """
 
     sample = models.ForeignKey(Sample, models.CASCADE, related_name="label_issues")
-    label = models.CharField(max_length=6, choices=LabelName)
+    label = models.CharField(max_length=100)
     score = models.FloatField(_("score"))
-    suggestion = models.CharField(_("model's estimate"), max_length=20)
+    suggestion = models.CharField(_("model's estimate"), max_length=100)
 
     class Meta:
         constraints = [
@@ -37,20 +34,16 @@ class LabelIssue(models.Model):
     @property
     def value(self) -> int:
         """The number that stands for the suggestion."""
-        return int(self.suggestion if self.label == LabelName.AGE else self._choice.value)
+        labels = ATTRIBUTES[self.label].labels
+        return labels.index(self.suggestion) if labels else int(self.suggestion)
 
     @property
     def in_words(self) -> str:
         """The suggestion as people say it."""
-        return str(self.suggestion if self.label == LabelName.AGE else self._choice.label)
-
-    @property
-    def _choice(self) -> GenderLabel | RaceLabel:
-        choices = GenderLabel if self.label == LabelName.GENDER else RaceLabel
-        return choices[self.suggestion.upper()]
+        return value_in_words(self.label, self.value)
 
 
-class Annotation(models.Model):
+class Annotation(Labelled):
     """What one person says the labels of an image are; a label is null where they say nothing."""
 
     sample = models.ForeignKey(Sample, models.CASCADE, related_name="annotations")
@@ -58,8 +51,8 @@ class Annotation(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
     age = models.PositiveSmallIntegerField(_("age"), null=True)
-    gender = models.PositiveSmallIntegerField(_("gender"), null=True, choices=GenderLabel)
-    race = models.PositiveSmallIntegerField(_("race"), null=True, choices=RaceLabel)
+    gender = models.PositiveSmallIntegerField(_("gender"), null=True)
+    race = models.PositiveSmallIntegerField(_("race"), null=True)
     said_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -68,6 +61,6 @@ class Annotation(models.Model):
         ]
 
     def __str__(self) -> str:
-        labels = [self.age, self.get_gender_display(), self.get_race_display()]
-        words = " · ".join("–" if label is None else str(label) for label in labels)
-        return f"{self.annotator or '–'}: {words}"
+        said = self.labels
+        words = (value_in_words(name, said[name]) if name in said else "–" for name in ATTRIBUTES)
+        return f"{self.annotator or '–'}: {' · '.join(words)}"

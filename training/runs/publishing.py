@@ -16,7 +16,7 @@ from django.utils.text import slugify
 
 from training.datasets import curations, former, lineage
 from training.datasets.example_files import ExampleFiles
-from training.eda.dataset_figures import label_noise
+from training.eda.label_noise import label_noise
 from training.exams.exam_store import keep_outcome
 from training.exams.examinations import answers
 from training.exams.freezing import settled_exam
@@ -31,7 +31,7 @@ from vision.data.selection import CORRECTIONS_SHARE, EXAM, SENDER_SHARE
 from vision.data.utkface import Curated, Example
 from vision.diskspace import full_disk_in_words
 from vision.evaluation.evaluate import score
-from vision.evaluation.scores import Scores
+from vision.evaluation.scores import Scores, accuracies
 from vision.training.known_recipes import recorded
 from vision.training.recipes import Workplace
 from vision.types import FaceAttributes
@@ -47,7 +47,6 @@ logger = logging.getLogger(__name__)
 OnProgress = Callable[[str, int, int], None]
 
 _LIBRARIES = ("keras", "numpy", "pillow")
-_HEADLINES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy", "race3_accuracy")
 
 
 def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersion:
@@ -134,7 +133,8 @@ class Tested:
     def in_words(self) -> str:
         """The figures that matter most, for a log."""
         metrics = self.findings.report["metrics"]
-        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
+        names = ("age_mae", "age_bias", *accuracies(), "race3_accuracy")
+        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in names]
         return f"test on {metrics['n']} images: {', '.join(figures)}"
 
     def saved(self, name: str) -> Path:

@@ -10,7 +10,8 @@ from django.db.models import OuterRef, Subquery
 
 from training.datasets.label_issues import review_now
 from training.jobs.progress_line import ProgressLine
-from training.models import Content, Dataset, LabelIssue, LabelName, RunState
+from training.models import Content, Dataset, LabelIssue, RunState
+from vision.attributes import ATTRIBUTES
 
 
 class Command(BaseCommand):
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
 def _listed(dataset: Dataset) -> list[dict[str, Any]]:
     """The likeliest errors of each label in turn: issues of different labels do not compare."""
-    labels = [issues_of(dataset, label) for label in LabelName.values]
+    labels = [issues_of(dataset, label) for label in ATTRIBUTES]
     turns = zip_longest(*labels)
     return [issue for turn in turns for issue in turn if issue]
 

@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("training", "0015_message_codes"),
+        ("training", "0016_further_labels"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -34,6 +34,6 @@ def move_in(apps: Any, _schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("training", "0020_jobs")]
+    dependencies = [("training", "0017_jobs")]
 
     operations = [migrations.RunPython(move_in, migrations.RunPython.noop)]

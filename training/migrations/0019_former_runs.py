@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("training", "0021_jobs_of_all_kinds")]
+    dependencies = [("training", "0018_jobs_of_all_kinds")]
 
     operations = [
         *(migrations.DeleteModel(name) for name in ("ImportRun", "ReviewRun", "ExamRun")),

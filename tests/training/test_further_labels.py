@@ -42,6 +42,7 @@ from training.models import (
 from training.registry.figures import noise_sentences
 from training.reports.downloads import card_of
 from training.runs.trainings import create_training, execute, take
+from vision.attributes import SHIPPED
 from vision.data.labelled_files import LabelledFile
 
 __all__ = ["glasses"]
@@ -121,7 +122,7 @@ def test_a_column_of_a_table_becomes_labels_that_are_counted_and_taken_away(
     assert said["0003.png"] == 1
     assert said["0007.png"] is None
     summary = dataset_figures.summary(dataset)
-    assert summary["counts"]["glasses"] == {"without": 23, "with": 11}
+    assert summary["counts"]["glasses"] == {"without": 22, "with": 12}
     assert list(summary["counts"]) == ["race", "gender", "glasses", "decade"]
     table = curations.split_table(curations.selection(dataset, "full"))
     rows = {row["file"]: row for row in csv.DictReader(io.StringIO(table))}
@@ -129,13 +130,28 @@ def test_a_column_of_a_table_becomes_labels_that_are_counted_and_taken_away(
     assert rows["0007.png"]["glasses"] == ""
 
 
+def test_labels_that_come_later_are_added_and_change_nothing_that_is_there(tmp_path: Path) -> None:
+    dataset = imported(tmp_path / "in", 20)
+    known, unknown = (dataset.samples.get(name=name) for name in ("0003.png", "0004.png"))
+    known.labels = {**known.labels, "age": 77, "glasses": 0}
+    known.save()
+    unknown.labels = {name: unknown.labels[name] for name in SHIPPED}
+    unknown.found = "no_face"
+    unknown.save()
+    assert import_files(dataset, tmp_path / "in", quietly) == 1
+    assert import_files(dataset, tmp_path / "in", quietly) == 0
+    known.refresh_from_db()
+    assert (known.labels["age"], known.labels["glasses"]) == (77, 0)
+    unknown.refresh_from_db()
+    assert (unknown.labels["glasses"], unknown.reason) == (0, "no_face")
+
+
 def test_it_is_trained_on_examined_compared_and_shown(tmp_path: Path, office: Client) -> None:
     dataset = imported(tmp_path / "in")
     version = trained(dataset, tmp_path)
     assert version.report["metrics"]["glasses_accuracy"] > 0.9
     assert sum(version.manifest["labels"]["classes"]["train"]["glasses"].values()) > 50
-    # Not every test image has the label, and not few lack it.
-    assert Exam.objects.get().attributes == "age,gender,race"
+    assert Exam.objects.get().attributes == "age,gender,race,glasses"
     assert (figures_of(version) or {})["glasses_accuracy"] > 0.9
     scores = outcomes(version)
     assert scores
@@ -149,6 +165,7 @@ def test_it_is_trained_on_examined_compared_and_shown(tmp_path: Path, office: Cl
     assert "Glasses, accuracy" in page
     assert "Gender, race and glasses" in page
     assert "Glasses accuracy by group" in page
+    assert version.report["edits"]["as_they_are"]["glasses_accuracy"] > 0.9
     assert "| gender | glasses | race (3 labels) |" in card_of(version)
     for table in ("modelversion", "trainingrun"):
         assert "Glasses" in office.get(f"/admin/training/{table}/").content.decode()
@@ -189,8 +206,8 @@ def test_the_page_of_an_image_asks_for_it_and_lists_are_narrowed_by_it(
     sample.refresh_from_db()
     assert sample.labels == {"age": 30, "gender": 0, "race": 0, "glasses": 1}
     for chosen, left_out in ((sample, other), (other, sample)):
-        query = f"?glasses__exact={chosen.labels['glasses']}&o=6"
-        page = office.get(f"/admin/training/sample/{query}").content.decode()
+        query: dict[str, Any] = {"glasses__exact": chosen.labels["glasses"], "o": "6"}
+        page = office.get("/admin/training/sample/", query).content.decode()
         assert chosen.name in page
         assert left_out.name not in page
     office.post(url, {**fields, "glasses": ""})

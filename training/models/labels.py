@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.fields.json import KT
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from vision.attributes import ATTRIBUTES, SHIPPED, Labels
@@ -54,4 +54,4 @@ def label_value(name: str, of: str = "") -> F | Cast:
     such as "annotations__"."""
     if name in SHIPPED:
         return F(f"{of}{name}")
-    return Cast(KT(f"{of}further_labels__{name}"), models.IntegerField())
+    return Cast(KeyTextTransform(name, f"{of}further_labels"), models.IntegerField())

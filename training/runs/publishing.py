@@ -31,7 +31,8 @@ from vision.data.selection import CORRECTIONS_SHARE, EXAM, SENDER_SHARE
 from vision.data.utkface import Curated, Example
 from vision.diskspace import full_disk_in_words
 from vision.evaluation.evaluate import score
-from vision.evaluation.scores import Scores, accuracies
+from vision.evaluation.robustness import figure_names
+from vision.evaluation.scores import Scores
 from vision.training.known_recipes import recorded
 from vision.training.recipes import Workplace
 from vision.types import FaceAttributes
@@ -133,8 +134,7 @@ class Tested:
     def in_words(self) -> str:
         """The figures that matter most, for a log."""
         metrics = self.findings.report["metrics"]
-        names = ("age_mae", "age_bias", *accuracies(), "race3_accuracy")
-        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in names]
+        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in figure_names()]
         return f"test on {metrics['n']} images: {', '.join(figures)}"
 
     def saved(self, name: str) -> Path:

@@ -3,18 +3,20 @@
 A prediction is queued, then running while one claim holds it, then done or failed. Whoever
 changes it names the state, or the claim, that it must be in; where no row changes, somebody else
 was faster or the row is gone, and there is nothing left to do. Transactions are tiny: none is
-open while a photo is read or estimated.
+open while a photo is read or estimated. Leases are written and judged by the database's clock, so
+that workers' clocks need not agree.
 """
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from training.models import ModelVersion
@@ -37,6 +39,11 @@ class Claim:
     id: uuid.UUID
     predictions: tuple[Prediction, ...]
 
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether it is one prediction, tried alone because an earlier try was cut off."""
+        return self.predictions[0].attempts > 1
+
 
 class Returned(NamedTuple):
     """How many predictions without a result went back to the queue, and how many were given up."""
@@ -45,33 +52,38 @@ class Returned(NamedTuple):
     failed: int
 
 
-def claim_batch(wanted: uuid.UUID) -> Claim | None:
-    """Take the wanted prediction, if it still waits, and the oldest others, up to a batch.
+def claim_batch(*, beside_another: bool = False) -> Claim | None:
+    """Take the predictions whose turn it is, up to a batch. None where nothing waits.
 
     A prediction that was cut off before is taken alone, so that a photo that brings its worker
-    down condemns no other. None where nothing waits.
+    down condemns no other: never together with others, and not by a worker that is at work on
+    another batch (`beside_another`), for which None is the answer where its turn has come.
     """
-    waiting = Prediction.objects.filter(status=Status.QUEUED)
-    if not waiting.exists():  # a late message must not ask for the write lock
+    waiting = waiting_predictions()
+    if not waiting.exists():  # whoever looks in vain must not ask for the write lock
         return None
     claim = uuid.uuid4()
     with transaction.atomic():
-        first = _lock(waiting.filter(pk=wanted))
-        oldest = _lock(waiting.exclude(pk=wanted).order_by("created_at"), settings.BATCH_PHOTOS)
-        chosen = _safe_together((first + oldest)[: settings.BATCH_PHOTOS])
+        rows = _lock(waiting.order_by("turn", "created_at"), settings.BATCH_PHOTOS)
+        chosen = _safe_together(rows, beside_another)
         waiting.filter(pk__in=chosen).update(
             status=Status.RUNNING,
             claim=claim,
-            lease_expires_at=timezone.now() + settings.LEASE,
+            lease_expires_at=_a_lease_from_now(),
             attempts=F("attempts") + 1,
         )
-    held = Prediction.objects.filter(pk__in=chosen, claim=claim).order_by("created_at")
+    held = Prediction.objects.filter(pk__in=chosen, claim=claim).order_by("turn", "created_at")
     return Claim(claim, tuple(held.select_related("photo"))) if chosen else None
+
+
+def waiting_predictions() -> QuerySet[Prediction]:
+    """What no worker has taken yet."""
+    return Prediction.objects.filter(status=Status.QUEUED)
 
 
 def renew(claim: Claim) -> None:
     """Let the lease of what the claim still holds begin anew."""
-    _held(claim).update(lease_expires_at=timezone.now() + settings.LEASE)
+    _held(claim).update(lease_expires_at=_a_lease_from_now())
 
 
 def finish(
@@ -111,13 +123,21 @@ def hand_back(claim: Claim) -> Returned:
     return _return(_held(claim), FailureCode.INTERNAL_ERROR)
 
 
-def return_expired(now: datetime) -> Returned:
-    """Return what lost workers have left behind: to be tried again, alone, or given up.
+def release(claim: Claim) -> None:
+    """Return what was taken and not begun, as if it had never been taken."""
+    _held(claim).update(status=Status.QUEUED, attempts=F("attempts") - 1, **_UNCLAIMED)
 
-    Where workers run on several machines, their clocks must agree to well within a lease.
-    """
-    expired = Prediction.objects.filter(status=Status.RUNNING, lease_expires_at__lt=now)
+
+def return_expired() -> Returned:
+    """Return what lost workers have left behind: to be tried again, alone, or given up."""
+    expired = Prediction.objects.filter(status=Status.RUNNING, lease_expires_at__lt=Now())
+    if not expired.exists():  # nor must whoever looks for them
+        return Returned(0, 0)
     return _return(expired, FailureCode.WORKER_LOST)
+
+
+def _a_lease_from_now() -> CombinedExpression:
+    return Now() + settings.LEASE
 
 
 def _held(claim: Claim, *predictions: Prediction) -> QuerySet[Prediction]:
@@ -151,9 +171,9 @@ def _lock(rows: QuerySet[Prediction], most: int | None = None) -> list[tuple[uui
     return list(rows.select_for_update(skip_locked=True).values_list("pk", "attempts")[:most])
 
 
-def _safe_together(rows: Sequence[tuple[uuid.UUID, int]]) -> list[uuid.UUID]:
+def _safe_together(rows: Sequence[tuple[uuid.UUID, int]], beside_another: bool) -> list[uuid.UUID]:
     if rows and rows[0][1]:
-        return [rows[0][0]]
+        return [] if beside_another else [rows[0][0]]
     return [pk for pk, attempts in rows if not attempts]
 
 

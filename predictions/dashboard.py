@@ -9,8 +9,13 @@ from django.urls import reverse
 from training.models import Job, JobKind, RunState
 from training.registry.starter import waiting_starter
 from training.registry.versions import active_version
+from vision.messages import Message
 
+from .heartbeats import all_seen, workers_of
+from .messages import in_words
 from .models import Correction, Prediction, Review, Status
+from .notify import QUEUE
+from .processes import Worker
 
 # The administration's pages of the kinds of jobs.
 _PAGES = {
@@ -30,6 +35,8 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "open_runs": [_entry(job) for job in _open_jobs()],
         "waiting": Prediction.objects.filter(status=Status.QUEUED).count(),
         "running": Prediction.objects.filter(status=Status.RUNNING).count(),
+        "workers": [(seen, _problem(seen.worker)) for seen in all_seen()],
+        "photos_are_served": bool(workers_of(QUEUE)),
         "to_review": Correction.objects.filter(review=Review.PENDING).count(),
     }
 
@@ -45,3 +52,7 @@ def _entry(job: Job) -> dict[str, Any]:
         "run": job,
         "url": reverse(f"admin:training_{_PAGES[JobKind(job.kind)]}_change", args=[job.pk]),
     }
+
+
+def _problem(worker: Worker) -> str:
+    return in_words(Message.from_json(worker.problem)) if worker.problem else ""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from training.models import ModelVersion
 from vision.crops.quality import WITHHELD
 
+from . import processes  # noqa: F401  # Django finds its tables here
 from .messages import explain
 
 
@@ -76,6 +77,7 @@ class Prediction(models.Model):
     however many rows there are.
 
     A worker owns a running prediction while it holds `claim` and `lease_expires_at` lies ahead.
+    Those that wait are taken by `turn`, of which `predictions.turns` has the rules.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -108,6 +110,7 @@ class Prediction(models.Model):
     face_count = models.PositiveIntegerField(
         _("faces"), null=True, blank=True, editable=False, help_text=_("Empty until it is done.")
     )
+    turn = models.PositiveIntegerField(_("turn"), default=0, editable=False)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     claim = models.UUIDField(_("claim"), null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(_("lease expires at"), null=True, blank=True)
@@ -122,11 +125,21 @@ class Prediction(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="prediction_by_owner"),
             models.Index(fields=["visitor", "-created_at", "-id"], name="prediction_by_visitor"),
             models.Index(fields=["-created_at", "-id"], name="prediction_by_age"),
-            # Open work is a sliver of the table; workers and the sweeper look at nothing else.
+            # Open work is a sliver of the table; whoever looks for it looks at nothing else.
             models.Index(
                 fields=["status", "created_at"],
                 name="prediction_open",
                 condition=models.Q(status__in=["queued", "running"]),
+            ),
+            models.Index(
+                fields=["turn", "created_at"],
+                name="prediction_waiting",
+                condition=models.Q(status="queued"),
+            ),
+            models.Index(
+                fields=["owner", "visitor", "turn"],
+                name="prediction_waiting_by_owner",
+                condition=models.Q(status="queued"),
             ),
         ]
 

@@ -12,10 +12,9 @@ from rest_framework.test import APIClient
 
 from predictions.access import Owner
 from predictions.corrections import export_to_folder, labelled_files, review, usable
-from predictions.inference import run_batch
 from predictions.models import Correction, Face, Prediction, Review
 from predictions.uploads import accept_photo
-from tests.predictions.fakes import FakeEstimator, face, serving
+from tests.predictions.fakes import FakeEstimator, face, run_batch, serving
 from vision.attributes import ATTRIBUTES, Attribute
 from vision.types import ClassEstimate, FaceAttributes, PhotoResult
 
@@ -48,7 +47,7 @@ class Optician(FakeEstimator):
 @pytest.fixture
 def prediction(owner: Owner, photo_bytes: bytes) -> Prediction:
     sent = accept_photo(owner, SimpleUploadedFile("ann.jpg", photo_bytes))
-    run_batch(sent.pk, serving(Optician()))
+    run_batch(serving(Optician()))
     sent.refresh_from_db()
     return sent
 

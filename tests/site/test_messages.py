@@ -11,7 +11,7 @@ from django.utils import translation
 
 from predictions import messages as of_predictions
 from training import messages as of_training
-from training.models import ExamRun, ImportRun, Job, ReviewRun, TrainingRun
+from training.models import ImportRun, Job, TrainingRun
 from vision import messages as of_vision
 from vision.diskspace import DiskFull
 from vision.messages import Counted, Message, Parameter, Templates, in_words, several, stored
@@ -159,7 +159,7 @@ def test_a_list_of_names_has_commas_and_sentences_follow_one_another() -> None:
     )
 
 
-KINDS: list[type[Job]] = [ImportRun, ReviewRun, ExamRun, TrainingRun]
+KINDS: list[type[Job]] = Job.__subclasses__()
 
 
 @pytest.mark.parametrize("kind", KINDS)

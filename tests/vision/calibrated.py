@@ -20,9 +20,9 @@ def assert_calibrated(
     out, not of its first looks."""
     engine = Engine(Bundle(fitted.manifest, fitted.tensors), heads=["gender"])
     (spec,) = engine.specs
-    truth, _known = head_targets(spec, [example.labels for example in validation])
+    targets, _known = head_targets(spec, [example.labels for example in validation])
     first, given = (
-        validation_figures(spec, look(crops)["gender"], truth)["validation_loss"]
+        validation_figures(spec, look(crops)["gender"], targets)["validation_loss"]
         for look in (engine.look, engine.outputs)
     )
     said = fitted.validation["gender"]["validation_loss"]

@@ -20,7 +20,7 @@ from training.reports.learning_curves import epochs_of, learning_curves
 from training.runs.trainings import TrainingRefused, request_training
 from vision.attributes import RACE, Attribute, labelled
 from vision.training.known_recipes import recorded
-from vision.training.recipes import RecipeInvalid
+from vision.training.recipe import RecipeInvalid
 
 from ..forms import TrainingForm
 from ..messages import in_words

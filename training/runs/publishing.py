@@ -34,7 +34,7 @@ from vision.evaluation.evaluate import score
 from vision.evaluation.robustness import figure_names
 from vision.evaluation.scores import Scores
 from vision.training.known_recipes import recorded
-from vision.training.recipes import Workplace
+from vision.training.recipe import Workspace
 from vision.types import FaceAttributes
 
 from .training_log import TrainingLog
@@ -59,7 +59,7 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
     recipe = recorded(run.recipe)
     lineage.bring_up_to_date(log.progress)
     exam = settled_exam(run.own_dataset)
-    curated = _images_of(run, recipe.curation)
+    curated = _images_of(run, recipe.policy)
     log.write(
         f"{recipe.name} on {run.own_dataset}: {len(curated.train)} images to learn from, "
         f"{len(curated.validation)} to validate, {len(curated.test)} to test."
@@ -67,8 +67,8 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
     if words := _corrections_in_words(curated):
         log.write(words)
     backbone = load_bundle(bundle_path(run.backbone)) if run.backbone else None
-    workplace = Workplace(folder, settings.FEATURE_ROOT, settings.FEATURE_BYTES)
-    fitted = recipe.train(backbone, curated, workplace, log)
+    workspace = Workspace(folder, settings.FEATURE_ROOT, settings.FEATURE_BYTES)
+    fitted = recipe.train(backbone, curated, workspace, log)
     untested = Bundle(
         {**fitted.manifest, "training": _training(run, backbone, fitted)},
         fitted.tensors,

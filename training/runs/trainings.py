@@ -19,7 +19,7 @@ from training.registry.versions import activate_version, active_version
 from vision.data.selection import NothingLeft
 from vision.diskspace import DiskFull
 from vision.messages import Message, several
-from vision.training.recipes import Recipe
+from vision.training.recipe import Recipe
 
 from .publishing import make_version
 from .room import check_room
@@ -92,7 +92,7 @@ def create_training(
 
 def _check_means(dataset: Dataset, recipe: Recipe, backbone: ModelVersion | None) -> None:
     try:
-        curated = curations.curated(dataset, recipe.curation)
+        curated = curations.curated(dataset, recipe.policy)
         check_room(recipe, backbone.manifest["input_size"] if backbone else 0, curated)
     except (NothingLeft, DiskFull) as error:
         raise TrainingRefused(error.message) from error

@@ -6,7 +6,6 @@ The names are written out: messages that wait while the site is upgraded know th
 import logging
 
 from celery import shared_task
-from django.utils import timezone
 
 from training.datasets import corrections, import_runs, label_issues
 from training.exams import exam_runs
@@ -49,7 +48,7 @@ def sweep() -> None:
     deleted too.
     """
     corrections.forget_withdrawn()
-    if interrupted := lifecycle.sweep(timezone.now()):
+    if interrupted := lifecycle.sweep():
         logger.warning("%d jobs have lost their worker.", interrupted)
     if exam_runs.resume_lost():
         logger.warning("The examination that lost its worker goes on.")

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from tests.factories import ModelVersionFactory
 from tests.training.trainable import quick, small_dataset, small_version
-from tests.training.training_runs import training_run
+from tests.training.training_runs import lose_workers, training_run
 from training import tasks
 from training.datasets import curations
 from training.exams import exam_runs
@@ -238,7 +237,8 @@ def test_an_examination_whose_worker_is_lost_is_resumed(before: list[ModelVersio
     run = request_examination(None)
     assert lifecycle.take(ExamRun, run.pk)
     assert request_examination(None) == run  # one at a time
-    lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
+    lose_workers()
+    lifecycle.sweep()
     run.refresh_from_db()
     assert run.state == RunState.INTERRUPTED
     assert lifecycle.resume(run)
@@ -255,8 +255,7 @@ def test_an_examination_whose_worker_is_lost_goes_on_by_itself_but_not_for_ever(
     run = ExamRun.objects.get()
     for _ in range(3):
         assert lifecycle.take(ExamRun, run.pk)
-        long_ago = timezone.now() - 2 * lifecycle.SILENCE
-        ExamRun.objects.filter(pk=run.pk).update(heartbeat_at=long_ago)
+        lose_workers()
         tasks.sweep()
         run.refresh_from_db()
     assert run.state == RunState.INTERRUPTED  # the third time it waits for somebody

@@ -1,7 +1,6 @@
 """Jobs of every kind: one table, one lock at a time, one way in."""
 
 import threading
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +8,9 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.utils import timezone
 
 from tests.factories import DatasetFactory
+from tests.training.training_runs import lose_workers
 from training.jobs import lifecycle
 from training.jobs.lifecycle import RunRefused
 from training.models import Dataset, ImportRun, Job, JobKind, ReviewRun, RunState, TrainingRun
@@ -65,8 +64,7 @@ def test_a_command_waits_for_its_turn(dataset: Dataset, monkeypatch: pytest.Monk
 
     def age(seconds: float) -> None:
         waits.append(seconds)
-        long_ago = timezone.now() - lifecycle.SILENCE - timedelta(seconds=1)
-        Job.objects.filter(pk=other.pk).update(heartbeat_at=long_ago)
+        lose_workers()
 
     monkeypatch.setattr("training.jobs.lifecycle.time.sleep", age)
     told: list[str] = []

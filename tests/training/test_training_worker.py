@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.utils import timezone
 
 from tests.processes import Process, Stack, children, maps_tensorflow, wait_until
 from tests.training.trainable import quick, small_dataset, small_version
+from tests.training.training_runs import lose_workers
 from tests.training.utkface import random_files, write_zip
 from training.datasets.import_runs import request_import
 from training.jobs import lifecycle
@@ -50,7 +50,8 @@ def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
     before = run.history["gender"]
     assert run.state == RunState.RUNNING
 
-    lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
+    lose_workers()
+    lifecycle.sweep()
     run.refresh_from_db()
     assert run.state == RunState.INTERRUPTED
     assert [version.name for version in ModelVersion.objects.all()] == ["small"]

@@ -8,7 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from training.messages import TrainingError
 from training.models import Job, JobKind, RunState
+from training.models.leases import UNCLAIMED, claimed_by, expired, renewed
 from vision.errors import VisionError
 from vision.messages import Message, stored
 
@@ -28,8 +29,8 @@ from .pulse import pulse
 
 logger = logging.getLogger(__name__)
 
-# A job whose heart has not beaten for this long has lost its worker.
-SILENCE = timedelta(seconds=60)
+# How long a worker holds a job without a sign of life.
+LEASE = timedelta(seconds=60)
 _PROGRESS_SECONDS = 1.0
 
 # The Celery tasks that do them; `CELERY_TASK_ROUTES` says in which queue.
@@ -106,7 +107,7 @@ class Reporter:
 def create(kind: type[AnyJob], **wanted: Any) -> AnyJob:
     """A job that waits, which no worker is told of. Raises RunRefused where another that names the
     same lock waits or runs; the database decides between two who come at once."""
-    interrupt_lost(timezone.now())
+    interrupt_lost()
     try:
         with transaction.atomic():
             return cast(AnyJob, kind._default_manager.create(**wanted))
@@ -144,14 +145,12 @@ def take(
 
     Raises RunRefused where another job has to end first.
     """
-    now, holder = timezone.now(), uuid.uuid4()
     rows = kind._default_manager.filter(pk=pk, state__in=states)
     taken = _change_state(
         rows,
         state=RunState.RUNNING,
-        holder=holder,
-        heartbeat_at=now,
-        started_at=now,
+        started_at=timezone.now(),
+        **claimed_by(uuid.uuid4(), LEASE),
         **_AS_IF_NEW,
     )
     return cast(AnyJob, kind._default_manager.get(pk=pk)) if taken else None
@@ -178,7 +177,7 @@ def execute(job: Job, work: Work, on_progress: OnProgress | None = None) -> RunS
     reporter = Reporter(job, on_progress)
     state = RunState.DONE
     try:
-        with pulse(partial(_beat, job), SILENCE.total_seconds() / 6):
+        with pulse(partial(_beat, job), LEASE.total_seconds() / 6):
             message = work(reporter)
     except RunLost:
         logger.warning("Job %s was taken from this worker; its work is dropped.", job)
@@ -200,16 +199,16 @@ def execute(job: Job, work: Work, on_progress: OnProgress | None = None) -> RunS
 
 
 def _beat(job: Job) -> None:
-    _held(job).update(heartbeat_at=timezone.now())
+    _held(job).update(**renewed(LEASE))
 
 
 def _held(job: Job) -> QuerySet[Job]:
-    rows: QuerySet[Job] = Job.objects.filter(pk=job.pk, holder=job.holder, state=RunState.RUNNING)
+    rows: QuerySet[Job] = Job.objects.filter(pk=job.pk, claim=job.claim, state=RunState.RUNNING)
     return rows
 
 
 def _finish(job: Job, state: RunState, message: Message) -> None:
-    _held(job).update(state=state, finished_at=timezone.now(), holder=None, **_columns_of(message))
+    _held(job).update(state=state, finished_at=timezone.now(), **UNCLAIMED, **_columns_of(message))
     job.refresh_from_db()
 
 
@@ -246,25 +245,25 @@ def _change_state(rows: QuerySet[Any], **fields: Any) -> int:
         raise RunRefused() from error
 
 
-def sweep(now: datetime) -> int:
+def sweep() -> int:
     """Show the jobs of lost workers as interrupted, and ask again for those that wait.
 
     Returns how many were interrupted.
     """
-    interrupted = interrupt_lost(now)
-    waiting = Job.objects.filter(state=RunState.QUEUED, created_at__lt=now - SILENCE)
+    interrupted = interrupt_lost()
+    waiting = Job.objects.filter(state=RunState.QUEUED, created_at__lt=timezone.now() - LEASE)
     for kind in TASKS:
         for job in waiting.filter(kind=kind)[:10]:
             _send(job)
     return interrupted
 
 
-def interrupt_lost(now: datetime) -> int:
+def interrupt_lost() -> int:
     """Show the jobs of lost workers as interrupted; how many there were."""
-    lost = Job.objects.filter(state=RunState.RUNNING, heartbeat_at__lt=now - SILENCE)
+    lost = expired(Job.objects.filter(state=RunState.RUNNING))
     return lost.update(
         state=RunState.INTERRUPTED,
-        holder=None,
-        finished_at=now,
+        finished_at=timezone.now(),
+        **UNCLAIMED,
         **_columns_of(Message("interrupted.worker_lost")),
     )

@@ -26,6 +26,19 @@ class Migration(migrations.Migration):
                 )
             ],
         ),
+        migrations.RenameField("Job", "holder", "claim"),
+        migrations.AlterField(
+            "Job",
+            "claim",
+            models.UUIDField(blank=True, editable=False, null=True, verbose_name="claim"),
+        ),
+        # A moment that has passed is a lease that has run out.
+        migrations.RenameField("Job", "heartbeat_at", "lease_expires_at"),
+        migrations.AlterField(
+            "Job",
+            "lease_expires_at",
+            models.DateTimeField(blank=True, null=True, verbose_name="lease expires at"),
+        ),
         migrations.AddField("Job", "kind", models.CharField(max_length=20, default="")),
         migrations.AddField("Job", "lock", models.CharField(max_length=60, default="")),
         migrations.AddField(

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from training.messages import stored_in_words
 from training.models.datasets import Dataset
+from training.models.leases import Leased
 from training.models.versions import ModelVersion
 
 
@@ -28,11 +29,11 @@ class JobKind(models.TextChoices):
     TRAINING = "training", _("training run")
 
 
-class Job(models.Model):
+class Job(Leased):
     """Long work in the background, watched from a page; every kind of it in one table.
 
-    A worker that holds a job moves `heartbeat_at` on; where it stands still the worker is lost
-    and the job is interrupted. `phase`, `done` and `total` say how far it is. Of the jobs that name
+    The worker that holds a job renews its lease; where that runs out the worker is lost and the job
+    is interrupted. `phase`, `done` and `total` say how far it is. Of the jobs that name
     one `lock`, one at a time waits or runs.
 
     Beside that every kind has what it needs to know, and leaves empty what others do. An import:
@@ -65,8 +66,6 @@ class Job(models.Model):
     message_parameters = models.JSONField(default=dict, editable=False)
     log = models.TextField(_("log"), blank=True, editable=False)
     cancel_requested = models.BooleanField(default=False)
-    holder = models.UUIDField(null=True, editable=False)
-    heartbeat_at = models.DateTimeField(null=True, editable=False)
     resumed = models.PositiveSmallIntegerField(
         default=0,
         editable=False,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from training.datasets import curations
 from training.exams import gate
@@ -109,7 +108,7 @@ def take(pk: int) -> TrainingRun:
 
     Raises RunRefused.
     """
-    lifecycle.interrupt_lost(timezone.now())
+    lifecycle.interrupt_lost()
     run = lifecycle.take(TrainingRun, pk, (RunState.QUEUED, *lifecycle.RESUMABLE))
     if run is None:
         raise TrainingRefused("not_resumable", pk=pk)

@@ -194,7 +194,8 @@ CELERY_TASK_IGNORE_RESULT = True  # results live in the database
 CELERY_TASK_DEFAULT_QUEUE = "inference"
 CELERY_TASK_ROUTES = {
     "predictions.*": {"queue": "inference"},
-    "training.*": {"queue": "training"},
+    "training.tasks.train": {"queue": "training"},
+    "training.*": {"queue": "data"},
 }
 # TensorFlow spreads one batch over all cores by itself.
 CELERY_WORKER_CONCURRENCY = env.int("FACEROUTE_WORKER_CONCURRENCY", default=1)

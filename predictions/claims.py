@@ -15,11 +15,10 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.db.models.expressions import CombinedExpression
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from training.models import ModelVersion
+from training.models.leases import UNCLAIMED, claimed_by, expired, renewed
 from vision.messages import Message, stored
 from vision.types import FaceResult
 
@@ -28,8 +27,6 @@ from .models import Face, Photo, Prediction, Status
 
 # A photo that takes its worker down twice is not tried a third time.
 MAX_ATTEMPTS = 2
-
-_UNCLAIMED = {"claim": None, "lease_expires_at": None}
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,7 @@ def claim_batch(*, beside_another: bool = False) -> Claim | None:
         chosen = _safe_together(rows, beside_another)
         waiting_predictions().filter(pk__in=chosen).update(
             status=Status.RUNNING,
-            claim=claim,
-            lease_expires_at=_a_lease_from_now(),
+            **claimed_by(claim, settings.LEASE),
             attempts=F("attempts") + 1,
         )
     held = Prediction.objects.filter(pk__in=chosen, claim=claim).order_by("turn", "created_at")
@@ -92,7 +88,7 @@ def anything_waits() -> bool:
 
 def renew(claim: Claim) -> None:
     """Let the lease of what the claim still holds begin anew."""
-    _held(claim).update(lease_expires_at=_a_lease_from_now())
+    _held(claim).update(**renewed(settings.LEASE))
 
 
 def finish(
@@ -115,7 +111,7 @@ def finish(
             face_count=len(faces),
             failure_code="",
             failure_parameters={},
-            **_UNCLAIMED,
+            **UNCLAIMED,
         ):
             return False
         Face.objects.bulk_create(_rows(prediction, faces))
@@ -134,19 +130,15 @@ def hand_back(claim: Claim) -> Returned:
 
 def release(claim: Claim) -> None:
     """Return what was taken and not begun, as if it had never been taken."""
-    _held(claim).update(status=Status.QUEUED, attempts=F("attempts") - 1, **_UNCLAIMED)
+    _held(claim).update(status=Status.QUEUED, attempts=F("attempts") - 1, **UNCLAIMED)
 
 
 def return_expired() -> Returned:
     """Return what lost workers have left behind: to be tried again, alone, or given up."""
-    expired = Prediction.objects.filter(status=Status.RUNNING, lease_expires_at__lt=Now())
-    if not expired.order_by("lease_expires_at").values_list("pk")[:1]:  # as `anything_waits` does
+    lost = expired(Prediction.objects.filter(status=Status.RUNNING))
+    if not lost.order_by("lease_expires_at").values_list("pk")[:1]:  # as `anything_waits` does
         return Returned(0, 0)
-    return _return(expired, FailureCode.WORKER_LOST)
-
-
-def _a_lease_from_now() -> CombinedExpression:
-    return Now() + settings.LEASE
+    return _return(lost, FailureCode.WORKER_LOST)
 
 
 def _held(claim: Claim, *predictions: Prediction) -> QuerySet[Prediction]:
@@ -158,7 +150,7 @@ def _return(running: QuerySet[Prediction], code: str) -> Returned:
     with transaction.atomic():
         rows = running.filter(pk__in=[pk for pk, _ in _lock(running)])
         failed = _give_up(rows.filter(attempts__gte=MAX_ATTEMPTS), Message(code))
-        return Returned(rows.update(status=Status.QUEUED, **_UNCLAIMED), failed)
+        return Returned(rows.update(status=Status.QUEUED, **UNCLAIMED), failed)
 
 
 def _give_up(rows: QuerySet[Prediction], why: Message) -> int:
@@ -167,7 +159,7 @@ def _give_up(rows: QuerySet[Prediction], why: Message) -> int:
         failure_code=why.code,
         failure_parameters=stored(why.parameters),
         finished_at=timezone.now(),
-        **_UNCLAIMED,
+        **UNCLAIMED,
     )
 
 

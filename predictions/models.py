@@ -10,6 +10,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from training.models import ModelVersion
+from training.models.leases import Leased
 from vision.crops.quality import WITHHELD
 
 from . import processes  # noqa: F401  # Django finds its tables here
@@ -70,7 +71,7 @@ class Status(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
-class Prediction(models.Model):
+class Prediction(Leased):
     """One pass of one model version over one photo; the row is the queue's truth.
 
     `owner` and `visitor` repeat the photo's, so that a history page reads one index of one table
@@ -112,8 +113,6 @@ class Prediction(models.Model):
     )
     turn = models.PositiveIntegerField(_("turn"), default=0, editable=False)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    claim = models.UUIDField(_("claim"), null=True, blank=True, editable=False)
-    lease_expires_at = models.DateTimeField(_("lease expires at"), null=True, blank=True)
     failure_code = models.CharField(_("failure code"), max_length=40, blank=True)
     failure_parameters = models.JSONField(default=dict, editable=False)
 

@@ -8,7 +8,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.utils import timezone
 
-from . import expiry, model_server, uploads
+from . import expiry, model_server
 from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
 from .serving import Serving
@@ -26,7 +26,7 @@ def look() -> None:
 def expire() -> None:
     """Delete photos whose time is up, files that belong to no photo, and traces of the killed."""
     now = timezone.now()
-    photos, orphans = uploads.expire_photos(now), expiry.sweep_orphans(now)
+    photos, orphans = expiry.expire_photos(now), expiry.sweep_orphans(now)
     logger.info("Deleted %d expired photos and %d orphaned files.", photos, orphans)
     forget_long_gone()
 

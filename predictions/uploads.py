@@ -1,7 +1,7 @@
-"""The life of a photo: accepted, estimated again, deleted, expired."""
+"""The life of a photo: accepted, estimated again, deleted."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
@@ -112,11 +112,6 @@ def delete_prediction(prediction: Prediction) -> None:
         prediction.delete()
         if not photo.predictions.exists():
             photo.delete()
-
-
-def expire_photos(now: datetime) -> int:
-    """Delete every photo whose time is up, with its predictions; returns how many."""
-    return delete_photos(Photo.objects.filter(expires_at__lte=now))
 
 
 def delete_photos(photos: QuerySet[Photo]) -> int:

@@ -24,7 +24,7 @@ from vision.attributes import ATTRIBUTES
 from vision.training.head_recipes import FULL
 from vision.training.known_recipes import RECIPES, named
 from vision.training.network_recipes import NETWORK_RECIPES
-from vision.training.recipes import RecipeInvalid
+from vision.training.recipe import RecipeInvalid
 
 from .messages import in_words
 from .models import Dataset, ModelVersion

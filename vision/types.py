@@ -59,7 +59,7 @@ class AgeEstimate:
             "low": self.low,
             "high": self.high,
             "coverage": self.coverage,
-            "distribution": [[label, round(share, 4)] for label, share in self.distribution],
+            "distribution": [[label, round(p, 4)] for label, p in self.distribution],
         }
 
 

@@ -56,10 +56,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='prediction',
-            index=models.Index(condition=models.Q(('status', 'running')), fields=['lease_expires_at'], name='prediction_held'),
-        ),
-        migrations.AddIndex(
-            model_name='prediction',
             index=models.Index(condition=models.Q(('status', 'queued')), fields=['owner', 'visitor', 'turn'], name='prediction_waiting_by_owner'),
         ),
     ]

@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from predictions.access import Owner
 from predictions.corrections import correct, export_to_folder, review, sender_of, take_back
+from predictions.expiry import expire_photos
 from predictions.models import Correction, Face, Photo, Prediction, Review, Status
-from predictions.uploads import accept_photo, expire_photos
+from predictions.uploads import accept_photo
 from tests.factories import DatasetFactory, FaceFactory, UserFactory
 from tests.predictions.test_corrections import ALL_SAID, PORTRAIT, portrait
 from training.datasets import example_files, import_runs

@@ -50,13 +50,13 @@ def site(tmp_path: Path, database: str) -> Iterator[tuple[Stack, str]]:
 
 def _start_all(stack: Stack) -> None:
     started: list[Process] = []
-    for name in ("web", "inference", "inference", "training", "beat"):
+    for name in ("web", "inference", "inference", "data", "training", "beat"):
         command = list(SERVICES[name]["command"])
         if name == "inference":
             place = command.index("-n") + 1
             command[place] = f"inference{len(started)}@%h"
         started.append(stack.start(name, *command))
-    for process in started[1:4]:
+    for process in started[1:5]:
         wait_until(partial(_is_ready, process), "a worker is ready", process)
 
 

@@ -28,6 +28,7 @@ from training.eda.label_noise import label_noise
 from training.exams import gate
 from training.exams.exam_store import figures_of, keep_outcome, outcomes
 from training.exams.freezing import settled_exam
+from training.forms import TrainingForm
 from training.models import (
     Annotation,
     Content,
@@ -44,6 +45,7 @@ from training.reports.downloads import card_of
 from training.runs.trainings import create_training, execute, take
 from vision.attributes import SHIPPED
 from vision.data.labelled_files import LabelledFile
+from vision.training.known_recipes import RECIPES
 
 __all__ = ["glasses"]
 
@@ -317,3 +319,12 @@ def test_a_database_of_the_version_before_keeps_all_labels() -> None:
     assert Exam.objects.get().attributes == "age,gender,race"
     found = LabelIssue.objects.get()
     assert (found.suggestion, found.value, found.in_words) == ("asian", 2, "Asian")
+
+
+def test_the_form_tells_which_head_a_recipe_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "glasses" not in dict(TrainingForm().fields["heads"].choices)  # type: ignore[attr-defined]
+    monkeypatch.setitem(RECIPES, RECIPE.name, RECIPE)
+    dataset = DatasetFactory.create()
+    asked = {"dataset": dataset.pk, "recipe": "classic", "heads": ["age", "glasses"]}
+    [sentence] = TrainingForm(asked).errors["heads"]
+    assert "glasses" in str(sentence)

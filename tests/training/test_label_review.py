@@ -13,6 +13,7 @@ from django.test import Client
 from tests.factories import DatasetFactory, SampleFactory
 from training.datasets.annotations import adopt_estimates, annotate, confirm, disputed, said_of
 from training.datasets.galleries import issue_gallery, page_of
+from training.datasets.judging import judge
 from training.models import Annotation, Content, Dataset, LabelIssue, Sample
 from vision.attributes import SHIPPED
 
@@ -219,6 +220,20 @@ def test_an_emptied_label_and_a_ruling_are_taken_as_before(
         "drop",
         "excluded",
     )
+
+
+def test_an_image_whose_label_is_emptied_is_set_aside_until_it_has_one(
+    dataset: Dataset, office: Client
+) -> None:
+    sample = sample_in(dataset, "train")
+    url = f"/admin/training/sample/{sample.pk}/change/"
+    fields = {"gender": 0, "race": 0, "override": ""}
+    judge(dataset)
+    for age, reason in (("", "malformed_name"), (31, "")):
+        office.post(url, {**fields, "age": age})
+        sample.refresh_from_db()
+        assert sample.reason == reason
+        assert office.get(f"/admin/training/dataset/{dataset.pk}/charts/").status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

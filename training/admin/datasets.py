@@ -68,7 +68,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         may delete images, which nobody may one by one."""
         images = sum(dataset.samples.count() for dataset in chosen)
         names = [str(dataset) for dataset in chosen]
-        trainings = sum(dataset.trainings.count() for dataset in chosen)
+        trainings = TrainingRun.objects.filter(dataset__in=chosen).count()
         counts = {_("Images"): images, str(TrainingRun._meta.verbose_name_plural): trainings}
         return names, {what: count for what, count in counts.items() if count}, set(), []
 

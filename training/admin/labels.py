@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.db.models.lookups import Exact
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
@@ -40,7 +41,7 @@ def label_filter(attribute: Attribute) -> type[admin.SimpleListFilter]:
         def queryset(self, _request: HttpRequest, samples: QuerySet[Sample]) -> QuerySet[Sample]:
             if not (chosen := self.value()) or not chosen.isdecimal():
                 return samples
-            return samples.alias(its=label_value(attribute.name)).filter(its=int(chosen))
+            return samples.filter(Exact(label_value(attribute.name), int(chosen)))
 
     return LabelFilter
 

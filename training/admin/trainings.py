@@ -20,11 +20,11 @@ from training.reports.learning_curves import epochs_of, learning_curves
 from training.runs.trainings import TrainingRefused, request_training
 from vision.attributes import RACE, Attribute, labelled
 from vision.training.known_recipes import recorded
-from vision.training.recipes import RecipeInvalid
+from vision.training.recipe import RecipeInvalid
 
 from ..forms import TrainingForm
 from ..messages import in_words
-from ..models import ModelVersion, Run, RunState, TrainingRun
+from ..models import Job, ModelVersion, RunState, TrainingRun
 from .columns import column
 from .phases import steps
 from .runs import Fact, RunAdmin
@@ -47,7 +47,7 @@ class TrainingRunAdmin(RunAdmin):
         return rows.defer("history", "log")
 
     @admin.display(description=gettext_lazy("Recipe"))
-    def recipe_name(self, run: TrainingRun) -> str:
+    def recipe_name(self, run: Job) -> str:
         return str(run.recipe.get("name", "?"))
 
     def get_list_display(self, _request: HttpRequest) -> list[Any]:
@@ -104,8 +104,7 @@ class TrainingRunAdmin(RunAdmin):
         run = self.visible_run(request, pk)
         return TemplateResponse(request, self.growth_template, _grown(run))
 
-    def page_context(self, run: Run) -> dict[str, Any]:
-        assert isinstance(run, TrainingRun)  # noqa: S101
+    def page_context(self, run: Job) -> dict[str, Any]:
         context = super().page_context(run)
         return {
             **context,
@@ -117,8 +116,7 @@ class TrainingRunAdmin(RunAdmin):
             **_grown(run),
         }
 
-    def facts(self, run: Run) -> list[Fact]:
-        assert isinstance(run, TrainingRun)  # noqa: S101
+    def facts(self, run: Job) -> list[Fact]:
         facts = [Fact(_("Recipe"), self.recipe_name(run))]
         if run.backbone:
             facts.append(Fact(_("Backbone"), run.backbone.name, _version_url(run.backbone_id)))
@@ -138,12 +136,12 @@ def _open_training() -> TrainingRun | None:
     return TrainingRun.objects.filter(state__in=open_states).first()
 
 
-def _growth(run: TrainingRun) -> str:
+def _growth(run: Job) -> str:
     """Changes whenever charts or log have more to show."""
     return f"{epochs_of(run.history)}.{len(run.log)}"
 
 
-def _grown(run: TrainingRun) -> dict[str, Any]:
+def _grown(run: Job) -> dict[str, Any]:
     lines = run.log.splitlines()[-_SHOWN_LINES:]
     return {
         "growth_url": reverse("admin:training_trainingrun_growth", args=[run.pk]),
@@ -152,7 +150,7 @@ def _grown(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def _steps(run: TrainingRun) -> list[Any]:
+def _steps(run: Job) -> list[Any]:
     """The run's way, while it is on it."""
     if not run.is_open:
         return []
@@ -163,7 +161,7 @@ def _steps(run: TrainingRun) -> list[Any]:
     return steps([_FIRST_PHASE, *recipe.phases, *_LAST_PHASES], run.phase)
 
 
-def _decision(run: TrainingRun) -> dict[str, Any] | None:
+def _decision(run: Job) -> dict[str, Any] | None:
     """What a run that waits for a decision has to be decided by, as of now."""
     if run.version is None or not run.waits_for_decision:
         return None
@@ -174,7 +172,7 @@ def _decision(run: TrainingRun) -> dict[str, Any] | None:
     }
 
 
-def _figure(run: TrainingRun, key: str) -> Any:
+def _figure(run: Job, key: str) -> Any:
     return run.version.metrics.get(key, "–") if run.version else "–"
 
 

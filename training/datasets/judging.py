@@ -57,13 +57,14 @@ def _record(row: Any) -> Record:
 def reason_under(override: Any) -> Case:
     """The reason of a sample under an override (a value, or the column of overrides).
 
-    It is what cleaning found, unless an administrator ruled otherwise. An image without labels or
-    without a readable file is never used, whatever was ruled.
+    It is what cleaning found, unless an administrator ruled otherwise. An image without labels, be
+    it that somebody has emptied one, or without a readable file is never used, whatever was ruled.
     """
     usable = ~Q(digest="") & HAS_LABELS
     ruled = Value(override) if isinstance(override, str) else override
     return Case(
         When(Exact(ruled, Override.DROP) & Q(found=""), then=Value(Reason.EXCLUDED.value)),
         When(Exact(ruled, Override.KEEP) & usable, then=Value("")),
+        When(Q(found="") & ~HAS_LABELS, then=Value(Reason.MALFORMED_NAME.value)),
         default=F("found"),
     )

@@ -13,6 +13,7 @@ They are to be looked at blind instead, those with issues among as many others.
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from django.db.models import Value
 from numpy.typing import NDArray
 
 from training.jobs import lifecycle
+from training.jobs.lifecycle import RunRefused
 from training.messages import TrainingError
 from training.models import (
     Annotation,
@@ -67,20 +69,25 @@ class Found:
 
 def request_review(dataset: Dataset, user: Any) -> ReviewRun:
     """Queue a search, or give the one that is under way."""
-    open_states = [RunState.QUEUED, RunState.RUNNING]
-    with transaction.atomic():
-        Dataset.objects.select_for_update().get(pk=dataset.pk)
-        if run := dataset.reviews.filter(state__in=open_states).first():
-            return run
-        run = ReviewRun.objects.create(dataset=dataset, requested_by=user)
-        lifecycle.start(run)
+    try:
+        run = lifecycle.create(ReviewRun, dataset=dataset, requested_by=user)
+    except RunRefused:
+        open_states = [RunState.QUEUED, RunState.RUNNING]
+        return ReviewRun.objects.get(dataset=dataset, state__in=open_states)
+    lifecycle.enqueue(run)
     return run
+
+
+def review_now(dataset: Dataset, on_progress: Progress) -> ReviewRun:
+    """Search in this process, when it is its turn; how it ended."""
+    run = lifecycle.create_in_turn(ReviewRun, on_progress, dataset=dataset)
+    return lifecycle.run_now(run, partial(review, dataset), on_progress)
 
 
 def work(pk: int) -> None:
     """Do a search that waits, if it still does."""
-    if run := lifecycle.hold(ReviewRun, pk):
-        lifecycle.execute(run, lambda reporter: review(run.dataset, reporter))
+    if run := lifecycle.take(ReviewRun, pk):
+        lifecycle.execute(run, partial(review, run.own_dataset))
 
 
 def review(dataset: Dataset, on_progress: Progress) -> Message:

@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from training.datasets import curations
 from training.models import Content, Dataset, Exam, ExamImage, Sample, TrainingRun
-from training.models.labels import label_value
+from training.models.labels import LABEL_COLUMNS, labels_in
 from vision.attributes import ATTRIBUTES, SHIPPED, Labels
 from vision.bundles.bundle import read_manifest, read_trained_on
 from vision.bundles.trained_on import TrainedOn
@@ -46,27 +46,27 @@ def is_due() -> bool:
 def _due(dataset: Dataset | None) -> tuple[Dataset, bool] | None:
     """The dataset whose test is to be the exam, and whether it is UTKFace."""
     exam = current_exam()
-    if exam is None or not exam.of_utkface:
-        if utkface := _utkface():
-            return utkface, True
-        if exam is None:
-            first = _trained_on_first() or dataset
-            return (first, False) if first else None
-    lacking = [name for name in ATTRIBUTES if name not in exam.attributes.split(",")]
-    if not lacking:
+    if (exam is None or not exam.of_utkface) and (utkface := _utkface()):
+        return utkface, True
+    if exam is None:
+        first = _trained_on_first() or dataset
+        return (first, False) if first else None
+    compared_by = set(exam.attributes.split(",")) & set(ATTRIBUTES)
+    if compared_by == set(ATTRIBUTES):
         return None
     own = _utkface() if exam.of_utkface else Dataset.objects.filter(name=exam.dataset_name).first()
     for one in [own] if exam.of_utkface else [dataset, own]:
-        if one and any(_tests_with(name, one) >= ENOUGH for name in lacking):
+        if one and compared_by < set(_attributes_of(_test_labels(one))):
             return one, exam.of_utkface
     return None
 
 
-def _tests_with(name: str, dataset: Dataset) -> int:
-    """How many test images of a dataset have a label."""
+def _test_labels(dataset: Dataset) -> Collection[Labels]:
+    """The labels of the images that an exam of a dataset would have."""
     tests = Content.objects.filter(digest=OuterRef("digest"), split="test")
-    used = dataset.samples.filter(Exists(tests), reason="").alias(value=label_value(name))
-    return used.filter(value__isnull=False).count()
+    used = dataset.samples.filter(Exists(tests), reason="", sender="")
+    rows = used.values_list("digest", *LABEL_COLUMNS, named=True)
+    return {row.digest: labels_in(row) for row in rows}.values()
 
 
 def _trained_on_first() -> Dataset | None:

@@ -1,11 +1,11 @@
-"""Datasets and their images, the runs that import and train, and the model versions."""
+"""Datasets and their images, the jobs that import and train, and the model versions."""
 
 from training.models.contents import Content, SplitName, Withdrawal
 from training.models.curations import Curation
 from training.models.datasets import Dataset, Override, ReasonChoice, Sample
 from training.models.exams import Exam, ExamImage, ExamOutcome
+from training.models.jobs import ExamRun, ImportRun, Job, JobKind, ReviewRun, RunState, TrainingRun
 from training.models.label_review import Annotation, LabelIssue
-from training.models.runs import ExamRun, ImportRun, ReviewRun, Run, RunState, TrainingRun
 from training.models.versions import ModelVersion
 
 __all__ = [
@@ -18,12 +18,13 @@ __all__ = [
     "ExamOutcome",
     "ExamRun",
     "ImportRun",
+    "Job",
+    "JobKind",
     "LabelIssue",
     "ModelVersion",
     "Override",
     "ReasonChoice",
     "ReviewRun",
-    "Run",
     "RunState",
     "Sample",
     "SplitName",

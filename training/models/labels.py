@@ -45,8 +45,10 @@ class Labelled(models.Model):
 
 def labels_in(row: Any) -> dict[str, int]:
     """As `Labelled.labels`, of anything that has the `LABEL_COLUMNS`."""
-    said = {**row.further_labels, **{name: getattr(row, name) for name in SHIPPED}}
-    return {name: said[name] for name in ATTRIBUTES if said.get(name) is not None}
+    labels = {name: value for name in SHIPPED if (value := getattr(row, name)) is not None}
+    if further := row.further_labels:
+        labels |= {name: further[name] for name in ATTRIBUTES if name in further}
+    return labels
 
 
 def label_value(name: str, of: str = "") -> F | Cast:

@@ -8,12 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import OuterRef, Subquery
 
-from training.datasets.label_issues import review
+from training.datasets.label_issues import review_now
 from training.jobs.progress_line import ProgressLine
-from training.messages import in_words
-from training.models import Content, Dataset, LabelIssue
+from training.models import Content, Dataset, LabelIssue, RunState
 from vision.attributes import ATTRIBUTES
-from vision.errors import VisionError
 
 
 class Command(BaseCommand):
@@ -27,11 +25,10 @@ class Command(BaseCommand):
         dataset = Dataset.objects.filter(name=options["dataset"]).first()
         if dataset is None:
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
-        try:
-            message = review(dataset, ProgressLine(options["json"]))
-        except VisionError as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else in_words(message))
+        run = review_now(dataset, ProgressLine(options["json"]))
+        if run.state != RunState.DONE:
+            raise CommandError(run.sentence)
+        self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else run.sentence)
 
 
 def _listed(dataset: Dataset) -> list[dict[str, Any]]:

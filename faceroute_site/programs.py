@@ -25,7 +25,7 @@ def queue(data_dir: Path) -> Program:
 
 def site(address: Address) -> list[Program]:
     """The web process, both workers and the scheduler."""
-    web = (*_PYTHON, "gunicorn", "-c", "python:faceroute_site.gunicorn_conf")
+    web = (*_PYTHON, "faceroute_site.web")
     inference = (*_WORKER, "-n", "inference@%h", "-Q", "inference,upkeep")
     # A process a task: what TensorFlow took for a training is given back at its end.
     alone = ("-c", "1", "--max-tasks-per-child", "1")

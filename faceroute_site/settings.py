@@ -168,9 +168,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Web server (docs/developer/serving.md) ------------------------------------------------------
 
 # Threads of one web process, each with one connection to the database: for pages, and for
-# requests that bring files. One more connection looks for results on behalf of all who wait.
+# uploads and crops. One more connection looks for results on behalf of all who wait.
 WEB_THREADS = env.int("WEB_THREADS", default=8)
-WEB_UPLOAD_THREADS = env.int("WEB_UPLOAD_THREADS", default=2)
+WEB_FILE_THREADS = env.int("WEB_FILE_THREADS", default=2)
 # How many requests of one web process may wait for a result; others are answered at once.
 WAITING_REQUESTS = env.int("WEB_WAITING_REQUESTS", default=500)
 # What is being received lies here, in files without names.

@@ -4,6 +4,7 @@ from django.conf import settings
 
 from vision.photos.decoders import Decoders
 from vision.photos.preparing import KeptPhoto, Limits
+from vision.types import Box
 
 decoders = Decoders(settings.DATA_DIR / "decoding.lock")
 
@@ -14,5 +15,13 @@ def prepare_upload(data: bytes) -> KeptPhoto:
     Raises a `vision.errors.PhotoError` for bytes that are no usable photo, and
     `vision.photos.decoders.DecodersUnavailable`.
     """
-    limits = Limits(bytes=settings.PHOTO_MAX_BYTES, pixels=settings.PHOTO_MAX_PIXELS)
-    return decoders.prepare(data, limits)
+    return decoders.prepare(data, _limits())
+
+
+def crop_of_face(data: bytes, box: Box) -> bytes:
+    """A JPEG of a face of a photo that is kept. Raises as `prepare_upload` does."""
+    return decoders.crop_face(data, box, _limits())
+
+
+def _limits() -> Limits:
+    return Limits(bytes=settings.PHOTO_MAX_BYTES, pixels=settings.PHOTO_MAX_PIXELS)

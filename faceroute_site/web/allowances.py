@@ -19,6 +19,7 @@ UPLOADS = {
 }
 """What the pages and calls that take files are sent, by the name of their URL."""
 
+_CROPS = {"face_crop", "api:prediction-crop"}
 # Bytes of multipart boundaries, headers and other fields around a photo.
 _ENVELOPE = 64 * 1024
 
@@ -27,9 +28,9 @@ class NotRead(Exception):
     """Nobody will read the body: the answer depends on who asks alone."""
 
 
-def is_upload(request: HttpRequest) -> bool:
-    """Whether a request is of those that take files."""
-    return request.method == "POST" and _sent(request) is not None
+def is_about_files(request: HttpRequest) -> bool:
+    """Whether answering a request takes receiving a file or opening a photo."""
+    return _name(request) in (UPLOADS if request.method == "POST" else _CROPS)
 
 
 def most_bytes(request: HttpRequest) -> int:
@@ -49,10 +50,14 @@ def most_bytes(request: HttpRequest) -> int:
 
 
 def _sent(request: HttpRequest) -> str | None:
+    return UPLOADS.get(_name(request))
+
+
+def _name(request: HttpRequest) -> str:
     try:
-        return UPLOADS.get(resolve(request.path_info).view_name)
+        return resolve(request.path_info).view_name
     except Resolver404:
-        return None
+        return ""
 
 
 def _may_send_photos(request: HttpRequest) -> bool:

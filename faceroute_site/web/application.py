@@ -7,7 +7,7 @@ import multiprocessing
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,14 +19,16 @@ from predictions.waiting import Hub, Waiting
 
 from . import refusals
 from .allowances import NotRead
-from .bodies import HungUp, Receive, Spool
+from .bodies import Body, HungUp, Receive, Spool
 from .refusals import Refused
 from .views_in_threads import Lanes, environ_of, parts_of
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-# What a refused caller still sends is thrown away for so long, or it would never read the answer.
+# A refused caller that is still sending would lose the answer with its connection: that stays open
+# for some seconds, in which so many bytes are thrown away and no more are taken.
 _LINGER = 5.0
+_THROWN_AWAY = 8 * 2**20
 _PIECE = 256 * 1024
 
 
@@ -80,23 +82,24 @@ class _Exchange:
         except Refused as refused:
             await self._answer_unread({**environ, refusals.KEY: refused.refusal})
             return
-        try:
-            response = await self._answer(environ, body.file, body.length)
-        finally:
-            body.close()
-        await self._send(response)
+        await self._send(await self._answer(environ, body))
 
-    async def _answer(self, environ: dict[str, Any], body: Any, length: int) -> HttpResponseBase:
+    async def _answer(self, environ: dict[str, Any], body: Body) -> HttpResponseBase:
         asked = Waiting()
         environ = {**environ, waiting.KEY: asked}
-        response = await self._view(environ, body, length)
+        try:
+            response = await self._view(environ, body.file, body.length)
+        finally:
+            body.close()
         if asked.prediction is None or not asked.seconds or not self.hub.has_place:
             return response
         await self._wait(asked.prediction, asked.seconds)
         asked.is_over = True
         return await self._view(environ, io.BytesIO(), 0)
 
-    async def _view(self, environ: dict[str, Any], body: Any, length: int) -> HttpResponseBase:
+    async def _view(
+        self, environ: dict[str, Any], body: IO[bytes], length: int
+    ) -> HttpResponseBase:
         """The view's answer. Raises HungUp where the caller goes before a thread is free."""
         running = self.lanes.answer(environ, body, length)
         answer = asyncio.wrap_future(running)
@@ -128,6 +131,15 @@ class _Exchange:
         response["Connection"] = "close"
         await self._send(response, lingering=True)
 
+    async def _throw_away(self) -> None:
+        left = _THROWN_AWAY
+        while left > 0:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                return
+            left -= len(message.get("body", b""))
+        await asyncio.sleep(_LINGER)
+
     async def _gone(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
@@ -147,7 +159,8 @@ class _Exchange:
             await self._send_stream(response)
         if lingering:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gone(), _LINGER)
+                async with asyncio.timeout(_LINGER):
+                    await self._throw_away()
         await self.send({"type": "http.response.body", "body": b""})
 
     async def _send_stream(self, response: HttpResponseBase) -> None:

@@ -12,9 +12,9 @@ from django.core.signals import request_started
 from django.db import close_old_connections
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import set_script_prefix
+from django.urls import resolve, set_script_prefix
 
-from .allowances import is_upload, most_bytes
+from .allowances import is_about_files, most_bytes
 
 _PIECE = 256 * 1024  # bytes of an answer that are sent at a time
 
@@ -48,22 +48,23 @@ def environ_of(scope: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Lanes:
-    """The threads of this process: some for pages, others for requests that bring files.
+    """The threads of this process: some for pages, others for uploads and crops.
 
-    Uploads wait for decoders and storage; however many there are, pages have their own threads.
+    Those wait for decoders and storage; however many there are, pages have their own threads.
     """
 
     def __init__(self) -> None:
+        resolve("/")  # loads every page before somebody asks for one
         self._handler = _Handler()
         self._pages = ThreadPoolExecutor(settings.WEB_THREADS, "pages")
-        self._uploads = ThreadPoolExecutor(settings.WEB_UPLOAD_THREADS, "uploads")
+        self._files = ThreadPoolExecutor(settings.WEB_FILE_THREADS, "files")
 
     def answer(
         self, environ: dict[str, Any], body: IO[bytes], length: int
     ) -> "Future[HttpResponseBase]":
         """Run the view for a request; cancelled before a thread is free, it never runs."""
         environ = {**environ, "wsgi.input": body, "CONTENT_LENGTH": str(length)}
-        lane = self._uploads if length and _brings_files(environ) else self._pages
+        lane = self._files if _is_about_files(environ) else self._pages
         return lane.submit(self._handler.answer, environ)
 
     async def allowed(self, environ: dict[str, Any]) -> int:
@@ -80,7 +81,7 @@ class Lanes:
 
     def shut_down(self) -> None:
         self._pages.shutdown(cancel_futures=True)
-        self._uploads.shutdown(cancel_futures=True)
+        self._files.shutdown(cancel_futures=True)
 
 
 class _Handler(WSGIHandler):
@@ -111,8 +112,8 @@ def _next_piece(parts: Iterator[bytes]) -> bytes:
     return bytes(piece)
 
 
-def _brings_files(environ: dict[str, Any]) -> bool:
-    return is_upload(WSGIRequest({**environ, "wsgi.input": io.BytesIO()}))
+def _is_about_files(environ: dict[str, Any]) -> bool:
+    return is_about_files(WSGIRequest({**environ, "wsgi.input": io.BytesIO()}))
 
 
 def _most_bytes(environ: dict[str, Any]) -> int:

@@ -77,10 +77,23 @@ class Connection:
         return chunk
 
 
+@pytest.fixture(scope="session")
+def static_files(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("static")
+    with Stack(folder / "data", logs=folder, FACEROUTE_STATIC_DIR=str(folder)) as once:
+        once.manage("collectstatic", "--noinput", "--verbosity", "0")
+    return str(folder)
+
+
 @pytest.fixture
-def web(stack: Stack) -> tuple[Process, str]:
-    stack.manage("collectstatic", "--noinput", "--verbosity", "0")
-    return stack.start_web()
+def site(stack: Stack, static_files: str) -> Stack:
+    stack.environment["FACEROUTE_STATIC_DIR"] = static_files
+    return stack
+
+
+@pytest.fixture
+def web(site: Stack) -> tuple[Process, str]:
+    return site.start_web()
 
 
 @pytest.fixture
@@ -277,11 +290,10 @@ def test_a_result_page_is_told_as_soon_as_the_result_is_there(
 
 
 def test_many_who_wait_hold_nobody_up_and_free_their_places_when_they_go(
-    stack: Stack, key: str, photo_bytes: bytes
+    site: Stack, key: str, photo_bytes: bytes
 ) -> None:
-    stack.environment["WEB_WAITING_REQUESTS"] = "40"
-    stack.manage("collectstatic", "--noinput", "--verbosity", "0")
-    _, url = stack.start_web()
+    site.environment["WEB_WAITING_REQUESTS"] = "40"
+    _, url = site.start_web()
     small = encoded(Image.new("RGB", (64, 64)), "JPEG")
     waiting = [Connection(url) for _ in range(40)]
     for caller in waiting:

@@ -12,15 +12,16 @@ import select
 import signal
 import socket
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from PIL import Image as Pillow
 
 from vision.errors import PhotoError
+from vision.types import Box
 
 from .decoders import read_frame, write_frame
+from .decoding import crop_face
 from .preparing import KeptPhoto, Limits, prepare
 
 _LARGE = 16_000_000  # pixels; larger photos are opened one at a time on a machine
@@ -88,7 +89,7 @@ def _say_ended(job: socket.socket, status: int) -> None:
 
 def _work(job: socket.socket, lock: str) -> None:
     asked, data = read_frame(job)
-    limits = Limits(**asked)
+    limits = Limits(**asked["limits"])
     _limit(limits)
 
     def before_decoding(pixels: int) -> None:
@@ -97,21 +98,29 @@ def _work(job: socket.socket, lock: str) -> None:
             fcntl.flock(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
         signal.setitimer(signal.ITIMER_REAL, limits.seconds)
 
+    done: dict[str, Any] = {}
     try:
-        kept = prepare(data, limits, before_decoding)
+        if "box" in asked:
+            blob = crop_face(data, Box(**asked["box"]), before_decoding=before_decoding)
+        else:
+            done, blob = _parted(prepare(data, limits, before_decoding))
     except PhotoError as error:
         write_frame(job, {"refused": error.message.as_json()})
     except MemoryError:
         write_frame(job, {"ended": "memory"})
     else:
-        write_frame(job, {"kept": _described(kept)}, kept.image + kept.thumbnail)
+        write_frame(job, {"done": done}, blob)
 
 
-def _described(kept: KeptPhoto) -> dict[str, Any]:
-    described = asdict(kept)
-    del described["thumbnail"]
-    described["image_bytes"] = len(described.pop("image"))
-    return described
+def _parted(kept: KeptPhoto) -> tuple[dict[str, Any], bytes]:
+    """What JSON can say of it, and its two files."""
+    said = {
+        "width": kept.width,
+        "height": kept.height,
+        "warnings": kept.warnings,
+        "image_bytes": len(kept.image),
+    }
+    return said, kept.image + kept.thumbnail
 
 
 def _limit(limits: Limits) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
 from vision.messages import Message
+from vision.types import Box
 
 from .preparing import KeptPhoto, Limits
 
@@ -40,14 +41,14 @@ class _Parent:
     process: "subprocess.Popen[bytes]"
     control: socket.socket
 
-    def ask(self, data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
+    def ask(self, job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         """Raises OSError (TimeoutError where it takes too long) and EOFError."""
         ours, theirs = socket.socketpair()
         with ours:
             ours.settimeout(_PATIENCE)
             with theirs:
                 socket.send_fds(self.control, [b"j"], [theirs.fileno()])
-            write_frame(ours, asdict(limits), data)
+            write_frame(ours, job, data)
             return read_frame(ours)
 
     def end(self) -> None:
@@ -72,17 +73,28 @@ class Decoders:
 
         Raises a `PhotoError`, which names the limit where it was one, and DecodersUnavailable.
         """
+        kept, blob = self._done(data, limits)
+        length = kept.pop("image_bytes")
+        kept["warnings"] = tuple(kept["warnings"])
+        return KeptPhoto(**kept, image=blob[:length], thumbnail=blob[length:])
+
+    def crop_face(self, data: bytes, box: Box, limits: Limits) -> bytes:
+        """See `decoding.crop_face`; blocks and raises as `prepare` does."""
+        return self._done(data, limits, box=asdict(box))[1]
+
+    def _done(self, data: bytes, limits: Limits, **job: Any) -> tuple[dict[str, Any], bytes]:
+        job["limits"] = asdict(limits)
         for _ in range(2):
             parent = self._started()
             try:
-                answer, blob = parent.ask(data, limits)
+                answer, blob = parent.ask(job, data)
             except TimeoutError as error:
                 raise DecodersUnavailable from error
             except (OSError, EOFError):
                 # The process that forks was killed, and with it whatever was at work.
                 self._forget(parent)
             else:
-                return _kept(answer, blob, limits)
+                return _unless_refused(answer, limits), blob
         raise DecodersUnavailable
 
     def close(self) -> None:
@@ -141,12 +153,11 @@ def _read(peer: socket.socket, count: int) -> bytes:
     return bytes(data)
 
 
-def _kept(answer: dict[str, Any], blob: bytes, limits: Limits) -> KeptPhoto:
+def _unless_refused(answer: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """What was done. Raises a `PhotoError` where it was not."""
     match answer:
-        case {"kept": kept}:
-            length = kept.pop("image_bytes")
-            kept["warnings"] = tuple(kept["warnings"])
-            return KeptPhoto(**kept, image=blob[:length], thumbnail=blob[length:])
+        case {"done": done}:
+            return dict(done)
         case {"refused": refused}:
             message = Message.from_json(refused)
             raise _ERRORS[message.code.partition(".")[0]](message)

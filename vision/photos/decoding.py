@@ -106,16 +106,25 @@ def make_thumbnail(image: Pillow.Image, side: int = 320) -> bytes:
     return encode_jpeg(small, quality=85)
 
 
-def crop_face(data: bytes, box: Box, *, side: int = 256, margin: float = 0.35) -> bytes:
+def crop_face(
+    data: bytes,
+    box: Box,
+    *,
+    side: int = 256,
+    margin: float = 0.35,
+    before_decoding: Callable[[int], None] = lambda _pixels: None,
+) -> bytes:
     """A JPEG of the square around a face of a kept photo, with `margin` of its size on each side.
 
     At most `side` pixels wide; what lies outside the photo is left out, so that a face at the
-    border gives a smaller square's part. Raises PhotoUnreadable.
+    border gives a smaller square's part. `before_decoding` is told the photo's pixels. Raises
+    PhotoUnreadable.
     """
     half = max(box.width, box.height) * (0.5 + margin)
     x, y = box.x + box.width / 2, box.y + box.height / 2
     with _pillow_errors():
         opened = open_photo(data)
+        before_decoding(opened.image.width * opened.image.height)
         _load(opened)
         image = _as_rgb(_upright(opened.image))
         crop = image.crop(

@@ -5,24 +5,15 @@ address that ALLOWED_HOSTS need not name, over plain HTTP, and without a session
 """
 
 import ipaddress
-import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.utils.crypto import constant_time_compare
 
-from predictions.notify import waiting_messages
-from training.registry.versions import active_version
-
 from .prometheus import CONTENT_TYPE, exposition
-from .statement_timeout import statement_timeout
+from .readiness import DISPENSABLE, OK, readiness
 
-logger = logging.getLogger(__name__)
-
-_OK = "ok"
 _PROXY_HEADERS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
 
 
@@ -45,12 +36,13 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Readiness: 200 where photos can be taken and shown, 503 with reasons where they cannot.
 
-    Without Redis the answer is 200 and "degraded": uploads are taken and wait for it, and a
-    machine taken out of service would refuse them.
+    Without Redis, workers or the scheduler the answer is 200 and "degraded": photos are taken,
+    and a machine taken out of service would refuse them.
     """
     checks = readiness()
-    unavailable = any(state != _OK for name, state in checks.items() if name != "queue")
-    status = "unavailable" if unavailable else _OK if checks["queue"] == _OK else "degraded"
+    troubled = {name for name, state in checks.items() if state != OK}
+    unavailable = bool(troubled - DISPENSABLE)
+    status = "unavailable" if unavailable else "degraded" if troubled else OK
     code = 503 if unavailable else 200
     if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
         lines = "".join(
@@ -69,50 +61,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
             content_type="text/plain",
         )
     return HttpResponse(exposition(), content_type=CONTENT_TYPE)
-
-
-def readiness() -> dict[str, str]:
-    """What the site needs, by name: "ok" or a sentence that says what is wrong."""
-    checks = {"queue": _queue(), "database": _database()}
-    if checks["database"] == _OK:
-        checks |= {"migrations": _migrations(), "model": _model()}
-    return checks
-
-
-def _database() -> str:
-    try:
-        with statement_timeout(), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        logger.exception("The database does not answer.")
-        return "The database does not answer."
-    return _OK
-
-
-def _migrations() -> str:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return "The database is older than the program. Run: python manage.py migrate"
-    return _OK
-
-
-def _model() -> str:
-    try:
-        version = active_version()
-    except DatabaseError:  # its table comes with a migration that is missing
-        version = None
-    if version is None:
-        return "No model version is active. Run: python manage.py register_starter"
-    return _OK
-
-
-def _queue() -> str:
-    try:
-        waiting_messages()
-    except Exception as error:  # each layer below raises errors of its own
-        logger.warning("Redis does not answer: %s", error)
-        return "Redis does not answer. Photos are taken and wait until it does."
-    return _OK
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:

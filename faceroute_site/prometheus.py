@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from predictions.heartbeats import all_seen
 from predictions.models import Prediction, Status
 from training.registry.versions import active_version
 
@@ -50,7 +51,12 @@ class SiteCollector(Collector):
         answers = GaugeMetricFamily("faceroute_database_up", "Whether the database answers.")
         try:
             with statement_timeout():
-                gauges = [*_open_predictions(), _recent_predictions(), _active_model()]
+                gauges = [
+                    *_open_predictions(),
+                    _recent_predictions(),
+                    _active_model(),
+                    *_workers(),
+                ]
         except DatabaseError:
             logger.exception("The database does not answer.")
             gauges = []
@@ -102,3 +108,22 @@ def _active_model() -> Metric:
     if version := active_version():
         gauge.add_metric([version.name], 1)
     return gauge
+
+
+def _workers() -> Iterator[Metric]:
+    labels = ["machine", "process", "queues", "version"]
+    silence = GaugeMetricFamily(
+        "faceroute_worker_silent_seconds",
+        "Time since a process last said that it is alive; above 20 it is lost.",
+        labels=labels,
+    )
+    rate = GaugeMetricFamily(
+        "faceroute_worker_photos_a_minute",
+        "Photos a process has worked through within the last minute.",
+        labels=labels,
+    )
+    for worker, silent_for in all_seen():
+        named = [worker.machine, str(worker.process), worker.queues, worker.version]
+        silence.add_metric(named, silent_for.total_seconds())
+        rate.add_metric(named, worker.photos_a_minute)
+    yield from (silence, rate)

@@ -5,7 +5,6 @@ Nothing needs to be set to run on one machine. docs/operator/operations.md lists
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
@@ -13,6 +12,8 @@ from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+
+from vision.attributes import ATTRIBUTES
 
 from . import embedded_redis
 
@@ -194,31 +195,35 @@ if EMBEDDED_REDIS:
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Whoever sends a message finds out within about a second that Redis is away, and goes on; the
-# sweeper sends it later. (Workers and the beat have their own, patient, way to reconnect.)
+# Photos are served without Redis, however long it is away and whatever it says instead (it is
+# read-only, full, about to load): no worker ends for that.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
+# Whoever sends a message finds out within about a second that Redis is away, and goes on; workers
+# look by themselves. (They have their own, patient, way to reconnect.)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 0,
     "socket_connect_timeout": 1,
     "socket_timeout": 1.5,  # above the second that a worker's blocking read may take
     "socket_keepalive": True,
+    "health_check_interval": 5,  # a dead connection is noticed after about twice as long
 }
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True  # results live in the database
 CELERY_TASK_DEFAULT_QUEUE = "inference"
 CELERY_TASK_ROUTES = {
-    "predictions.tasks.predict": {"queue": "inference"},
-    "predictions.*": {"queue": "upkeep"},
-    "training.tasks.sweep": {"queue": "upkeep"},
-    "training.*": {"queue": "training"},
+    "predictions.*": {"queue": "inference"},
+    "training.tasks.train": {"queue": "training"},
+    "training.*": {"queue": "data"},
 }
 # TensorFlow spreads one batch over all cores by itself.
 CELERY_WORKER_CONCURRENCY = env.int("FACEROUTE_WORKER_CONCURRENCY", default=1)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_PROC_ALIVE_TIMEOUT = 300  # seconds a new process has to load its model
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60  # seconds a new process has to start on a busy machine
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULER = "faceroute_site.upkeep:UpkeepScheduler"
 
 # --- Files ------------------------------------------------------------------------------------
 
@@ -314,26 +319,21 @@ PHOTOS_PER_HOUR = env.int("FACEROUTE_PHOTOS_PER_HOUR", default=2000)
 # --- Vision -----------------------------------------------------------------------------------
 
 # Heads that are left out here are neither computed nor shown: "age,gender" switches race off.
-HEADS = tuple(env.list("FACEROUTE_HEADS", default=["age", "gender", "race"]))
+HEADS = tuple(env.list("FACEROUTE_HEADS", default=list(ATTRIBUTES)))
 PRECISION = env.str("FACEROUTE_PRECISION", default="auto")  # auto, float32, bfloat16, float16
 BATCH_PHOTOS = env.int("FACEROUTE_BATCH_PHOTOS", default=8)
 LEASE = timedelta(seconds=env.int("FACEROUTE_LEASE_SECONDS", default=60))
-SWEEP_SECONDS = env.int("FACEROUTE_SWEEP_SECONDS", default=15)
 
 # --- Periodic work ----------------------------------------------------------------------------
 
-
-def _every(period: timedelta, task: str) -> dict[str, Any]:
-    """An entry of the schedule. While no worker is there, its messages do not pile up for ever."""
-    patience = max(period, timedelta(minutes=5)).total_seconds()
-    return {"task": task, "schedule": period, "options": {"expires": patience}}
-
-
+# Done by the scheduler itself (faceroute_site/upkeep.py): no queue is in between.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": _every(timedelta(seconds=SWEEP_SECONDS), "predictions.tasks.sweep"),
-    "expire": _every(timedelta(hours=1), "predictions.tasks.expire"),
-    "sweep runs": _every(timedelta(seconds=30), "training.tasks.sweep"),
-    "forget expired log-ins": _every(timedelta(days=1), "predictions.tasks.forget_expired_logins"),
+    "expire": {"task": "predictions.tasks.expire", "schedule": timedelta(hours=1)},
+    "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
+    "forget expired log-ins": {
+        "task": "predictions.tasks.forget_expired_logins",
+        "schedule": timedelta(days=1),
+    },
 }
 
 # --- Language and time ------------------------------------------------------------------------
@@ -371,6 +371,13 @@ UNFOLD = {
     "SITE_TITLE": "FaceRoute",
     "SITE_HEADER": "FaceRoute",
     "SITE_SYMBOL": "face",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("predictions/icon.svg"),
+        }
+    ],
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
     "STYLES": [lambda _request: static("training/admin.css")],

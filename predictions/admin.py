@@ -6,9 +6,10 @@ told by a word that is the same for all of theirs, and names nobody.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -23,9 +24,11 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from training.attribute_names import title
 from training.datasets.import_runs import ImportRefused, request_corrections
 from training.messages import in_words
 from training.models import Dataset
+from vision.attributes import ATTRIBUTES, Attribute
 
 from . import corrections
 from .models import Correction, Prediction, Review
@@ -63,6 +66,16 @@ class PredictionAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
 
+def _compared(attribute: Attribute) -> Callable[[Correction], str]:
+    """A column that shows what was estimated and what the sender says."""
+
+    @admin.display(description=title(attribute.name))
+    def compared(correction: Correction) -> str:
+        return comparison(correction, attribute)
+
+    return compared
+
+
 class ReviewFilter(admin.SimpleListFilter):
     """What is still to be reviewed, unless something else is asked for."""
 
@@ -87,10 +100,6 @@ class ReviewFilter(admin.SimpleListFilter):
 class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
     """Corrections are judged by looking at the face; what the sender said is not edited."""
 
-    list_display = (
-        "face_crop", "compared_age", "compared_gender", "compared_race",
-        "state", "sent_by", "consented_at", "expires",
-    )  # fmt: skip
     list_display_links = None
     list_filter = (ReviewFilter,)
     list_select_related = ("face__prediction__photo", "reviewed_by")
@@ -99,6 +108,10 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
     actions_list = ("download",)
     list_before_template = "admin/predictions/correction/add.html"
 
+    def get_list_display(self, _request: HttpRequest) -> list[Any]:
+        compared = [_compared(ATTRIBUTES[name]) for name in settings.HEADS]
+        return ["face_crop", *compared, "state", "sent_by", "consented_at", "expires"]
+
     @admin.display(description=gettext_lazy("Face"))
     def face_crop(self, correction: Correction) -> str:
         url = reverse("admin:predictions_correction_crop", args=[correction.pk])
@@ -106,18 +119,6 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
             '<img src="{}" width="96" height="96" alt="" loading="lazy" class="rounded-default">',
             url,
         )
-
-    @admin.display(description=gettext_lazy("Age"))
-    def compared_age(self, correction: Correction) -> str:
-        return comparison(correction, "age")
-
-    @admin.display(description=gettext_lazy("Gender"))
-    def compared_gender(self, correction: Correction) -> str:
-        return comparison(correction, "gender")
-
-    @admin.display(description=gettext_lazy("Race"))
-    def compared_race(self, correction: Correction) -> str:
-        return comparison(correction, "race")
 
     @display(
         description=gettext_lazy("Review"),
@@ -186,7 +187,7 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.action(description=gettext_lazy("Accept"), permissions=["change"])
     def accept(self, request: HttpRequest, chosen: QuerySet[Correction]) -> None:
-        incomplete = chosen.filter(corrections.INCOMPLETE).count()
+        incomplete = chosen.exclude(corrections.COMPLETE).count()
         count = corrections.review(chosen, Review.ACCEPTED, request.user)
         words = ngettext(
             "%(count)d correction was accepted.", "%(count)d corrections were accepted.", count
@@ -215,7 +216,7 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
         permissions=["view"],
     )
     def download(self, _request: HttpRequest) -> FileResponse:
-        """Every accepted correction with all three labels, as a zip that imports as a dataset."""
+        """Every accepted correction that can be learnt from, as a zip that imports as a dataset."""
         archive = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
         corrections.export_to_zip(archive)
         archive.seek(0)

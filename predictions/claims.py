@@ -3,13 +3,13 @@
 A prediction is queued, then running while one claim holds it, then done or failed. Whoever
 changes it names the state, or the claim, that it must be in; where no row changes, somebody else
 was faster or the row is gone, and there is nothing left to do. Transactions are tiny: none is
-open while a photo is read or estimated.
+open while a photo is read or estimated. Leases are written and judged by the database's clock, so
+that workers' clocks need not agree.
 """
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from training.models import ModelVersion
+from training.models.leases import UNCLAIMED, claimed_by, expired, renewed
 from vision.messages import Message, stored
 from vision.types import FaceResult
 
@@ -27,8 +28,6 @@ from .models import Face, Photo, Prediction, Status
 # A photo that takes its worker down twice is not tried a third time.
 MAX_ATTEMPTS = 2
 
-_UNCLAIMED = {"claim": None, "lease_expires_at": None}
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -36,6 +35,11 @@ class Claim:
 
     id: uuid.UUID
     predictions: tuple[Prediction, ...]
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether it is one prediction, tried alone because an earlier try was cut off."""
+        return self.predictions[0].attempts > 1
 
 
 class Returned(NamedTuple):
@@ -45,33 +49,37 @@ class Returned(NamedTuple):
     failed: int
 
 
-def claim_batch(wanted: uuid.UUID) -> Claim | None:
-    """Take the wanted prediction, if it still waits, and the oldest others, up to a batch.
+def claim_batch(*, beside_another: bool = False) -> Claim | None:
+    """Take the predictions whose turn it is, up to a batch. None where nothing waits.
 
     A prediction that was cut off before is taken alone, so that a photo that brings its worker
-    down condemns no other. None where nothing waits.
+    down condemns no other: never together with others, and not by a worker that is at work on
+    another batch (`beside_another`), for which None is the answer where its turn has come.
     """
-    waiting = Prediction.objects.filter(status=Status.QUEUED)
-    if not waiting.exists():  # a late message must not ask for the write lock
+    waiting = waiting_predictions()
+    if not waiting.exists():  # whoever looks in vain must not ask for the write lock
         return None
     claim = uuid.uuid4()
     with transaction.atomic():
-        first = _lock(waiting.filter(pk=wanted))
-        oldest = _lock(waiting.exclude(pk=wanted).order_by("created_at"), settings.BATCH_PHOTOS)
-        chosen = _safe_together((first + oldest)[: settings.BATCH_PHOTOS])
+        rows = _lock(waiting.order_by("turn", "created_at"), settings.BATCH_PHOTOS)
+        chosen = _safe_together(rows, beside_another)
         waiting.filter(pk__in=chosen).update(
             status=Status.RUNNING,
-            claim=claim,
-            lease_expires_at=timezone.now() + settings.LEASE,
+            **claimed_by(claim, settings.LEASE),
             attempts=F("attempts") + 1,
         )
-    held = Prediction.objects.filter(pk__in=chosen, claim=claim).order_by("created_at")
+    held = Prediction.objects.filter(pk__in=chosen, claim=claim).order_by("turn", "created_at")
     return Claim(claim, tuple(held.select_related("photo"))) if chosen else None
+
+
+def waiting_predictions() -> QuerySet[Prediction]:
+    """What no worker has taken yet."""
+    return Prediction.objects.filter(status=Status.QUEUED)
 
 
 def renew(claim: Claim) -> None:
     """Let the lease of what the claim still holds begin anew."""
-    _held(claim).update(lease_expires_at=timezone.now() + settings.LEASE)
+    _held(claim).update(**renewed(settings.LEASE))
 
 
 def finish(
@@ -91,9 +99,10 @@ def finish(
             model_version=version,
             finished_at=timezone.now(),
             took_ms=took_ms,
+            face_count=len(faces),
             failure_code="",
             failure_parameters={},
-            **_UNCLAIMED,
+            **UNCLAIMED,
         ):
             return False
         Face.objects.bulk_create(_rows(prediction, faces))
@@ -110,13 +119,17 @@ def hand_back(claim: Claim) -> Returned:
     return _return(_held(claim), FailureCode.INTERNAL_ERROR)
 
 
-def return_expired(now: datetime) -> Returned:
-    """Return what lost workers have left behind: to be tried again, alone, or given up.
+def release(claim: Claim) -> None:
+    """Return what was taken and not begun, as if it had never been taken."""
+    _held(claim).update(status=Status.QUEUED, attempts=F("attempts") - 1, **UNCLAIMED)
 
-    Where workers run on several machines, their clocks must agree to well within a lease.
-    """
-    expired = Prediction.objects.filter(status=Status.RUNNING, lease_expires_at__lt=now)
-    return _return(expired, FailureCode.WORKER_LOST)
+
+def return_expired() -> Returned:
+    """Return what lost workers have left behind: to be tried again, alone, or given up."""
+    lost = expired(Prediction.objects.filter(status=Status.RUNNING))
+    if not lost.exists():  # nor must whoever looks for them
+        return Returned(0, 0)
+    return _return(lost, FailureCode.WORKER_LOST)
 
 
 def _held(claim: Claim, *predictions: Prediction) -> QuerySet[Prediction]:
@@ -128,7 +141,7 @@ def _return(running: QuerySet[Prediction], code: str) -> Returned:
     with transaction.atomic():
         rows = running.filter(pk__in=[pk for pk, _ in _lock(running)])
         failed = _give_up(rows.filter(attempts__gte=MAX_ATTEMPTS), Message(code))
-        return Returned(rows.update(status=Status.QUEUED, **_UNCLAIMED), failed)
+        return Returned(rows.update(status=Status.QUEUED, **UNCLAIMED), failed)
 
 
 def _give_up(rows: QuerySet[Prediction], why: Message) -> int:
@@ -137,7 +150,7 @@ def _give_up(rows: QuerySet[Prediction], why: Message) -> int:
         failure_code=why.code,
         failure_parameters=stored(why.parameters),
         finished_at=timezone.now(),
-        **_UNCLAIMED,
+        **UNCLAIMED,
     )
 
 
@@ -150,9 +163,9 @@ def _lock(rows: QuerySet[Prediction], most: int | None = None) -> list[tuple[uui
     return list(rows.select_for_update(skip_locked=True).values_list("pk", "attempts")[:most])
 
 
-def _safe_together(rows: Sequence[tuple[uuid.UUID, int]]) -> list[uuid.UUID]:
+def _safe_together(rows: Sequence[tuple[uuid.UUID, int]], beside_another: bool) -> list[uuid.UUID]:
     if rows and rows[0][1]:
-        return [rows[0][0]]
+        return [] if beside_another else [rows[0][0]]
     return [pk for pk, attempts in rows if not attempts]
 
 
@@ -165,7 +178,7 @@ def _rows(prediction: Prediction, faces: Sequence[FaceResult]) -> list[Face]:
             detection_confidence=round(face.detection.confidence, 4),
             landmarks=[[round(float(v), 2) for v in point] for point in face.detection.landmarks],
             quality=face.quality.as_json(),
-            **face.attributes.as_json(),
+            estimates=face.attributes.estimates(),
         )
         for index, face in enumerate(faces)
     ]

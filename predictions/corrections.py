@@ -3,9 +3,10 @@
 A correction belongs to a face of a kept photo and goes with it. Administrators accept or reject
 it; what is accepted can be added to datasets (`predictions.learning`), or exported as aligned
 crops, named as UTKFace names them, with a table of their labels and senders, which
-`import_dataset` takes. A crop needs all three labels. One that the sender left out is not filled
-in: not by others, who were not asked, and not by the model, which would learn what it believes
-already. Such a correction says how wrong the model is, and is left out.
+`import_dataset` takes. A crop needs age, gender and race; labels of other attributes go along. One
+that the sender left out is not filled in: not by others, who were not asked, and not by the model,
+which would learn what it believes already. Such a correction says how wrong the model is, and is
+left out.
 """
 
 import csv
@@ -26,8 +27,8 @@ from django.utils.crypto import salted_hmac
 from PIL import Image
 
 from training.datasets import corrections as datasets
+from vision.attributes import ATTRIBUTES, SHIPPED
 from vision.data.labelled_files import LabelledFile
-from vision.data.utkface import utkface_labels
 from vision.errors import PhotoError
 from vision.inference.pipeline import align_again
 from vision.photos.decoding import encode_jpeg
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 CROP_SIDE = 200  # pixels, as UTKFace's
 _CROP_QUALITY = 95
 _CHUNK = 100  # corrections read from the database at a time
-INCOMPLETE = Q(age=None) | Q(gender=None) | Q(race=None)
+COMPLETE = Q(labels__has_keys=list(SHIPPED))
 _OUR_NAME = re.compile(r"\d+_\d_\d_\d{17}_(\d+)\.jpg\.chip\.jpg")
 _TABLE = "corrections.csv"
 
@@ -52,7 +53,7 @@ class PhotoGone(Exception):
 @dataclass(frozen=True)
 class Export:
     """How many crops were written, and how many accepted corrections were not: those that leave
-    a label out, and those whose photo cannot be read."""
+    out a label that a crop needs, and those whose photo cannot be read."""
 
     written: int
     incomplete: int
@@ -63,8 +64,8 @@ def correct(face: Face, labels: Mapping[str, int | None]) -> Correction:
     """Keep what the sender says of a face; what was said and reviewed before is forgotten, and
     taken out of datasets.
 
-    `labels`: numbers as in UTKFace's names, by head; None for nothing said. Heads that are not
-    in it stay as they were. Raises Face.DoesNotExist where the face was deleted meanwhile.
+    `labels`: by attribute; None for nothing said. Attributes that are not in it stay as they were.
+    Raises Face.DoesNotExist where the face was deleted meanwhile.
     """
     with transaction.atomic():
         # Whoever deletes a prediction locks its photo first: its faces stay for as long as this.
@@ -72,9 +73,10 @@ def correct(face: Face, labels: Mapping[str, int | None]) -> Correction:
         list(photo.values_list("pk"))
         if former := Correction.objects.select_for_update().filter(face=face).first():
             withdraw([former])
-        said = {**labels, "consented_at": timezone.now()}
+        merged = {**(former.labels if former else {}), **labels}
+        said = {"labels": {name: one for name, one in merged.items() if one is not None}}
         unreviewed: dict[str, Any] = {"review": Review.PENDING, "reviewed_by": None, "digest": ""}
-        unreviewed["reviewed_at"] = None
+        unreviewed |= {"reviewed_at": None, "consented_at": timezone.now()}
         correction, _new = Correction.objects.update_or_create(
             face=Face.objects.get(pk=face.pk), defaults={**said, **unreviewed}
         )
@@ -108,8 +110,8 @@ def review(chosen: QuerySet[Correction], verdict: Review, user: Any) -> int:
 
 
 def usable() -> QuerySet[Correction]:
-    """What may be learnt from: accepted corrections that have all labels."""
-    return Correction.objects.filter(review=Review.ACCEPTED).exclude(INCOMPLETE).order_by("pk")
+    """What may be learnt from: accepted corrections that have every label a crop needs."""
+    return Correction.objects.filter(review=Review.ACCEPTED).filter(COMPLETE).order_by("pk")
 
 
 def sender_of(photo: Photo) -> str:
@@ -140,7 +142,7 @@ def crop_of(correction: Correction) -> bytes:
 def export_to_folder(
     folder: Path, on_progress: Callable[[int, int], None] = lambda *_: None
 ) -> Export:
-    """Write a crop for every accepted correction that has all labels into a folder, and a table.
+    """Write a crop for every usable correction into a folder, and a table.
 
     The folder then holds what is accepted now: crops of an earlier export whose correction was
     changed or taken back are deleted from it, other files are left alone.
@@ -172,7 +174,7 @@ def _export(write: Callable[[str, bytes], None], on_progress: Callable[[int, int
             files.append(replace(file, data=b""))
         on_progress(done, total)
     write(_TABLE, _table(files).encode())
-    incomplete = Correction.objects.filter(INCOMPLETE, review=Review.ACCEPTED).count()
+    incomplete = Correction.objects.filter(~COMPLETE, review=Review.ACCEPTED).count()
     return Export(len(files), incomplete, total - len(files))
 
 
@@ -180,11 +182,12 @@ def _table(files: Iterable[LabelledFile]) -> str:
     """The labels and the sender of every crop: by its sender an import knows a correction."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "age", "gender", "race", "sender"])
+    writer.writerow(["file", *ATTRIBUTES, "sender"])
     for file in files:
-        if file.labels:
-            age, gender, race = file.labels["age"], file.labels["gender"], file.labels["race"]
-            writer.writerow([file.name, age, gender, race, file.sender])
+        if labels := file.labels:
+            writer.writerow(
+                [file.name, *(labels.get(name, "") for name in ATTRIBUTES), file.sender]
+            )
     return text.getvalue()
 
 
@@ -203,14 +206,8 @@ def _labelled(correction: Correction) -> LabelledFile:
     except PhotoGone as error:
         logger.warning("Correction %s cannot be learnt from: %s", correction.pk, error)
         data = b""
-    if correction.age is None or correction.gender is None or correction.race is None:
-        raise ValueError(f"Correction {correction.pk} leaves a label out.")
-    return LabelledFile(
-        name_of(correction),
-        data,
-        utkface_labels(correction.age, correction.gender, correction.race),
-        sender=sender_of(correction.face.prediction.photo),
-    )
+    sender = sender_of(correction.face.prediction.photo)
+    return LabelledFile(name_of(correction), data, correction.labels, sender=sender)
 
 
 def name_of(correction: Correction) -> str:
@@ -219,7 +216,7 @@ def name_of(correction: Correction) -> str:
     `[age]_[gender]_[race]_[timestamp]_[number].jpg.chip.jpg`, the timestamp in milliseconds."""
     moment = correction.consented_at
     stamp = f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03}"
-    labels = f"{correction.age}_{correction.gender}_{correction.race}"
+    labels = "_".join(str(correction.labels.get(name)) for name in SHIPPED)
     return f"{labels}_{stamp}_{correction.pk}.jpg.chip.jpg"
 
 

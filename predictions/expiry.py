@@ -1,7 +1,5 @@
-"""What must not be kept for ever: files that no photo shows, log-ins and API keys that ran out.
-
-Photos whose time is up go with `predictions.uploads.expire_photos`.
-"""
+"""What must not be kept for ever: photos whose time is up, files that no photo shows, log-ins and
+API keys that ran out."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -14,10 +12,16 @@ from django.core.management import call_command
 from knox.models import AuthToken
 
 from .models import Photo
+from .uploads import delete_photos
 
 # An upload writes its files a moment before its row; nothing takes an hour to do so.
 _SETTLED = timedelta(hours=1)
 _CHUNK = 500
+
+
+def expire_photos(now: datetime) -> int:
+    """Delete every photo whose time is up, with its predictions; returns how many."""
+    return delete_photos(Photo.objects.filter(expires_at__lte=now))
 
 
 def sweep_orphans(now: datetime) -> int:

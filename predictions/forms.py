@@ -7,8 +7,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from training.attribute_names import label_choices
-from vision.attributes import OLDEST_AGE, SHIPPED
+from training.attribute_names import label_choices, title
+from vision.attributes import ATTRIBUTES, OLDEST_AGE, SHIPPED, Attribute
 
 from .models import Correction
 
@@ -16,15 +16,6 @@ from .models import Correction
 class CorrectionForm(forms.Form):
     """What a face's labels are, of the heads that are switched on, and the consent to learn it."""
 
-    age = forms.IntegerField(
-        label=gettext_lazy("Age in years"), required=False, min_value=0, max_value=OLDEST_AGE
-    )
-    gender = forms.TypedChoiceField(
-        label=gettext_lazy("Gender"), required=False, coerce=int, empty_value=None
-    )
-    race = forms.TypedChoiceField(
-        label=gettext_lazy("Race"), required=False, coerce=int, empty_value=None
-    )
     consent = forms.BooleanField(
         label=gettext_lazy(
             "I agree, and so does the person shown, that this face is used to train later "
@@ -39,18 +30,15 @@ class CorrectionForm(forms.Form):
 
     def __init__(self, number: int, data: Any = None, correction: Correction | None = None) -> None:
         """`number`: the face's on the page, for ids. `correction`: what was said before."""
-        said = {head: getattr(correction, head) for head in SHIPPED} if correction else {}
+        said = correction.labels if correction else {}
         super().__init__(data, initial=said, auto_id=f"face-{number}-%s")
-        for name in SHIPPED[1:]:
-            choices = [("", _("– not said –")), *label_choices(name)]
-            self.fields[name].choices = choices  # type: ignore[attr-defined]
-        for head in set(SHIPPED) - set(settings.HEADS):
-            del self.fields[head]
+        self._asked = [one for name, one in ATTRIBUTES.items() if name in settings.HEADS]
+        self.fields = {**{one.name: _field(one) for one in self._asked}, **self.fields}
 
     @property
     def labels(self) -> dict[str, int | None]:
-        """What was filled in, by head."""
-        return {head: self.cleaned_data[head] for head in SHIPPED if head in self.fields}
+        """What was filled in, by attribute."""
+        return {one.name: self.cleaned_data[one.name] for one in self._asked}
 
     @property
     def asks_for_all(self) -> bool:
@@ -59,7 +47,21 @@ class CorrectionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        wrong = set(SHIPPED) & self.errors.keys()
-        if not wrong and all(cleaned.get(head) is None for head in SHIPPED):
+        asked = {one.name for one in self._asked}
+        if not asked & self.errors.keys() and all(cleaned.get(name) is None for name in asked):
             raise forms.ValidationError(_("Please fill in at least one of the answers."))
         return cleaned
+
+
+def _field(attribute: Attribute) -> forms.Field:
+    """Asks for an attribute of a face; nothing needs to be said of it."""
+    if not attribute.labels:
+        words = _("Age in years")
+        return forms.IntegerField(label=words, required=False, min_value=0, max_value=OLDEST_AGE)
+    return forms.TypedChoiceField(
+        label=title(attribute.name),
+        choices=[("", _("– not said –")), *label_choices(attribute.name)],
+        required=False,
+        coerce=int,
+        empty_value=None,
+    )

@@ -1,67 +1,91 @@
-"""A batch of waiting predictions worked through, from the claim to the written results."""
+"""A batch of predictions worked through: its photos read, estimated, the results written.
+
+Reading and estimating are apart, so that one thread can read a batch while another estimates the
+one before. What storage or database refuse for a moment is tried again; an error of any other
+kind returns the batch, to be tried again photo by photo.
+"""
 
 import logging
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from uuid import UUID
+from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from training.jobs.pulse import pulse
 from vision.errors import PhotoError
 from vision.messages import Message
 from vision.types import PhotoResult
 
-from .claims import Claim, claim_batch, fail, finish, hand_back, renew
+from .claims import Claim, fail, finish, hand_back
 from .messages import FailureCode
-from .model_server import Served
+from .model_server import Estimator, Served
 from .models import Photo, Prediction
 from .retries import Retries
 
 logger = logging.getLogger(__name__)
 
-# Seconds. No batch takes so long on any machine: a library hangs.
-LONGEST_BATCH = 600
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
-_DATABASE_AWAY = (OperationalError, InterfaceError)
+T = TypeVar("T")
 
 
-def run_batch(wanted: UUID, served: Served, retries: Retries | None = None) -> int:
-    """Claim a batch, the wanted prediction first, estimate it and write the results.
+@dataclass(frozen=True)
+class Batch:
+    """What a claim holds, with the photos that storage gave, decoded, and how long that took."""
 
-    Returns how many predictions were claimed. Work whose claim is lost meanwhile (the photo was
-    deleted, or the lease ran out and another worker has it) is discarded. Raises a database
-    error where the database stays away; the sweeper then takes over once the lease runs out.
+    claim: Claim
+    decoded: Mapping[Prediction, Any]
+    seconds: float
+
+
+def read(claim: Claim, estimator: Estimator, retries: Retries | None = None) -> Batch:
+    """Read and decode what a claim holds; predictions whose photos storage does not give fail.
+
+    Raises a database error where the database stays away; leases then run out.
     """
-    claim = claim_batch(wanted)
-    if claim is None:
-        return 0
-    # However slow the machine is, the claim lives for as long as its worker works on it.
-    beat = partial(renew, claim)
-    with pulse(beat, settings.LEASE.total_seconds() / 3, longest=LONGEST_BATCH):
-        try:
-            _work(claim, served, retries or Retries())
-        except _DATABASE_AWAY:
-            raise
-        except Exception:
-            logger.exception("Estimating a batch failed (%d photos).", len(claim.predictions))
-            hand_back(claim)
-    return len(claim.predictions)
-
-
-def _work(claim: Claim, served: Served, retries: Retries) -> None:
     started = time.perf_counter()
-    photos = _read_all(claim, retries)
-    if not photos:
-        return
-    results = served.estimator.run(list(photos.values()))
+
+    def decode() -> dict[Prediction, Any]:
+        photos = _read_all(claim, retries or Retries())
+        return dict(zip(photos, estimator.decode(list(photos.values())), strict=True))
+
+    decoded = _or_hand_back(claim, decode) or {}
+    return Batch(claim, decoded, time.perf_counter() - started)
+
+
+def estimate(batch: Batch, served: Served, retries: Retries | None = None) -> None:
+    """Estimate a batch and write the results.
+
+    Work whose claim is lost meanwhile (the photo was deleted, or the lease ran out and another
+    worker has it) is discarded. Raises as `read` does.
+    """
+    if batch.decoded:
+        _or_hand_back(batch.claim, partial(_estimate, batch, served, retries or Retries()))
+
+
+def _or_hand_back(claim: Claim, work: Callable[[], T]) -> T | None:
+    try:
+        return work()
+    except DATABASE_AWAY:
+        raise
+    except Exception:
+        logger.exception("Estimating a batch failed (%d photos).", len(claim.predictions))
+        hand_back(claim)
+        return None
+
+
+def _estimate(batch: Batch, served: Served, retries: Retries) -> None:
+    started = time.perf_counter()
+    results = served.estimator.estimate(list(batch.decoded.values()))
+    seconds = batch.seconds + time.perf_counter() - started
     # One photo's share of the time that reading and estimating its batch took; not its wait.
-    took_ms = round((time.perf_counter() - started) * 1000 / len(photos))
-    logger.info("Estimated %d photos, %d ms each.", len(photos), took_ms)
-    for prediction, result in zip(photos, results, strict=True):
-        write = partial(_write, claim, prediction, result, served, took_ms)
-        retries.attempt(write, *_DATABASE_AWAY)
+    took_ms = round(seconds * 1000 / len(results))
+    logger.info("Estimated %d photos, %d ms each.", len(results), took_ms)
+    for prediction, result in zip(batch.decoded, results, strict=True):
+        write = partial(_write, batch.claim, prediction, result, served, took_ms)
+        retries.attempt(write, *DATABASE_AWAY)
 
 
 def _read_all(claim: Claim, retries: Retries) -> dict[Prediction, bytes]:

@@ -15,7 +15,7 @@ from .models import Correction
 
 
 class AcceptedCorrections:
-    """The accepted corrections that have all labels: a `training.datasets.corrections.Source`."""
+    """The corrections that can be learnt from: a `training.datasets.corrections.Source`."""
 
     def __len__(self) -> int:
         return usable().count()

@@ -74,6 +74,9 @@ OWN: Templates = {
     WarningCode.PHOTO_CUT_SHORT: (
         "The file was cut short, and a little of the photo is missing. If you can, send it again."
     ),
+    "nothing_active": "No model version is active.",
+    "version_not_loaded": "Model version “%(name)s” cannot be loaded: %(reason)s",
+    "told_by_log": "The worker's log tells why.",
     FaceWarningCode.TOO_SMALL: (
         "Too small to tell: the face has too few pixels. A photo taken from nearer may help."
     ),

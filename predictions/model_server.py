@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.conf import settings
 
@@ -13,6 +13,7 @@ from training.models import ModelVersion
 from training.registry.loading import load_engine
 from training.registry.versions import active_version, bundle_path
 from vision.errors import BundleError, PhotoError
+from vision.messages import Message
 from vision.types import PhotoResult
 
 if TYPE_CHECKING:
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_NOTHING_ACTIVE = Message("nothing_active")
+
 
 class Estimator(Protocol):
     """What estimates photos; `vision.inference.pipeline.Pipeline` in life."""
 
-    def run(self, photos: Sequence[bytes]) -> list[PhotoResult | PhotoError]: ...
+    def decode(self, photos: Sequence[bytes]) -> list[Any]:
+        """Photos as `estimate` takes them, of whatever version; other threads may do it."""
+
+    def estimate(self, decoded: Sequence[Any]) -> list[PhotoResult | PhotoError]: ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class ModelServer:
 
     `load` makes the estimator of a version, ready to work at full speed. A version that cannot
     be loaded is tried again after `retry_after` seconds; until then the one before goes on serving.
+    `problem` says why the active version is not what serves; None where it is.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class ModelServer:
         self._load = load
         self._retry_after = retry_after
         self._served: Served | None = None
+        self.problem: Message | None = None
         self._refused: int | None = None
         self._retry_at = 0.0
 
@@ -55,16 +63,20 @@ class ModelServer:
         """What serves now, loading a newly activated version first; None: nothing can serve."""
         active = active_version()
         if active is None:
-            logger.error("No model version is active; photos wait. Register and activate one.")
+            if self.problem != _NOTHING_ACTIVE:
+                logger.error("No model version is active; photos wait. Register and activate one.")
+            self.problem = _NOTHING_ACTIVE
             return None
-        if self._is_new(active):
+        if self._served and self._served.version.pk == active.pk:
+            self.problem = None
+        elif active.pk != self._refused or time.monotonic() >= self._retry_at:
             self._change_to(active)
         return self._served
 
-    def _is_new(self, active: ModelVersion) -> bool:
-        if self._served and self._served.version.pk == active.pk:
-            return False
-        return active.pk != self._refused or time.monotonic() >= self._retry_at
+    @property
+    def version_name(self) -> str:
+        """The name of the version in memory; empty before there is one."""
+        return self._served.version.name if self._served else ""
 
     def _change_to(self, version: ModelVersion) -> None:
         try:
@@ -72,6 +84,8 @@ class ModelServer:
         except Exception as error:
             # Whatever is wrong with a new version must not take the old one out of service.
             self._refused, self._retry_at = version.pk, time.monotonic() + self._retry_after
+            why = error.message if isinstance(error, BundleError) else Message("told_by_log")
+            self.problem = Message("version_not_loaded", {"name": version.name, "reason": why})
             outcome = f"“{self._served.version}” goes on serving" if self._served else "photos wait"
             logger.error(
                 "Model version “%s” cannot be loaded, %s: %s",
@@ -81,6 +95,7 @@ class ModelServer:
                 exc_info=not isinstance(error, BundleError),
             )
         else:
+            self.problem = None
             logger.info("Model version “%s” serves now.", version)
 
 

@@ -4,14 +4,16 @@ import uuid
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator
 from django.db import models
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
-from training.models import GenderLabel, ModelVersion, RaceLabel
-from vision.attributes import OLDEST_AGE
+from training.models import ModelVersion
+from training.models.leases import Leased
 from vision.crops.quality import WITHHELD
 
+from . import processes  # noqa: F401  # Django finds its tables here
 from .messages import explain
 
 
@@ -69,13 +71,14 @@ class Status(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
-class Prediction(models.Model):
+class Prediction(Leased):
     """One pass of one model version over one photo; the row is the queue's truth.
 
     `owner` and `visitor` repeat the photo's, so that a history page reads one index of one table
     however many rows there are.
 
     A worker owns a running prediction while it holds `claim` and `lease_expires_at` lies ahead.
+    Those that wait are taken by `turn`, of which `predictions.turns` has the rules.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -105,9 +108,11 @@ class Prediction(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     took_ms = models.PositiveIntegerField(_("took (ms)"), null=True, blank=True)
+    face_count = models.PositiveIntegerField(
+        _("faces"), null=True, blank=True, editable=False, help_text=_("Empty until it is done.")
+    )
+    turn = models.PositiveIntegerField(_("turn"), default=0, editable=False)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    claim = models.UUIDField(_("claim"), null=True, blank=True, editable=False)
-    lease_expires_at = models.DateTimeField(_("lease expires at"), null=True, blank=True)
     failure_code = models.CharField(_("failure code"), max_length=40, blank=True)
     failure_parameters = models.JSONField(default=dict, editable=False)
 
@@ -119,11 +124,21 @@ class Prediction(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="prediction_by_owner"),
             models.Index(fields=["visitor", "-created_at", "-id"], name="prediction_by_visitor"),
             models.Index(fields=["-created_at", "-id"], name="prediction_by_age"),
-            # Open work is a sliver of the table; workers and the sweeper look at nothing else.
+            # Open work is a sliver of the table; whoever looks for it looks at nothing else.
             models.Index(
                 fields=["status", "created_at"],
                 name="prediction_open",
                 condition=models.Q(status__in=["queued", "running"]),
+            ),
+            models.Index(
+                fields=["turn", "created_at"],
+                name="prediction_waiting",
+                condition=models.Q(status="queued"),
+            ),
+            models.Index(
+                fields=["owner", "visitor", "turn"],
+                name="prediction_waiting_by_owner",
+                condition=models.Q(status="queued"),
             ),
         ]
 
@@ -140,11 +155,20 @@ class Prediction(models.Model):
         return explain(self.failure_code, self.failure_parameters) if self.failure_code else ""
 
 
-class Face(models.Model):
-    """One face of a finished prediction; estimates in the JSON form of `vision.types`.
+def _label(attribute: str) -> "models.GeneratedField":
+    """A column that repeats the estimated label of an attribute, to be searched by."""
+    return models.GeneratedField(
+        expression=KT(f"estimates__{attribute}__label"),
+        output_field=models.CharField(max_length=40, null=True),
+        db_persist=True,
+    )
 
-    An estimate is null where its head is switched off or absent from the model, or where the photo
-    cannot tell, which the quality's warnings then say.
+
+class Face(models.Model):
+    """One face of a finished prediction; its estimates in the JSON form of `vision.types`.
+
+    `estimates`: attribute → estimate, null where its head is switched off or absent from the model,
+    or where the photo cannot tell, which the quality's warnings then say.
     """
 
     prediction = models.ForeignKey(
@@ -159,9 +183,19 @@ class Face(models.Model):
     landmarks = models.JSONField()
     # Of faces found before it was measured it is null; its warnings are codes of `.messages`.
     quality = models.JSONField(_("quality"), null=True)
-    age = models.JSONField(_("age"), null=True)
-    gender = models.JSONField(_("gender"), null=True)
-    race = models.JSONField(_("race"), null=True)
+    estimates = models.JSONField(_("estimates"), default=dict)
+    age_years = models.GeneratedField(
+        expression=Cast(KT("estimates__age__years"), models.FloatField()),
+        output_field=models.FloatField(null=True),
+        db_persist=True,
+    )
+    gender_label = _label("gender")
+    race_label = _label("race")
+    # What versions before wrote in place of `estimates`. Nothing reads it any more; the columns go
+    # with the next release, so that going back to this one's predecessor finds them.
+    former_age = models.JSONField(null=True, editable=False, db_column="age")
+    former_gender = models.JSONField(null=True, editable=False, db_column="gender")
+    former_race = models.JSONField(null=True, editable=False, db_column="race")
 
     class Meta:
         verbose_name = _("face")
@@ -170,14 +204,20 @@ class Face(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["prediction", "index"], name="one_face_per_index")
         ]
+        indexes = [
+            models.Index(fields=["age_years", "prediction"], name="face_by_age"),
+            models.Index(fields=["gender_label", "prediction"], name="face_by_gender"),
+            models.Index(fields=["race_label", "prediction"], name="face_by_race"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.prediction_id} #{self.index}"
 
-    def estimate(self, head: str) -> dict[str, Any] | None:
-        """What a head said of the face; None where it is switched off, even if it once was not."""
-        stored: dict[str, Any] | None = getattr(self, head)
-        return stored if head in settings.HEADS else None
+    def estimate(self, attribute: str) -> dict[str, Any] | None:
+        """What was said of the face; None where the head is switched off, even if it once was
+        not."""
+        stored: dict[str, Any] | None = self.estimates.get(attribute)
+        return stored if attribute in settings.HEADS else None
 
     @property
     def is_withheld(self) -> bool:
@@ -203,18 +243,16 @@ class Review(models.TextChoices):
 class Correction(models.Model):
     """What the sender of a photo says a face's labels are, given to be learnt from.
 
-    It lives and dies with its photo: whoever deletes the photo takes the correction back. A label
-    is null where the sender says nothing of it.
+    It lives and dies with its photo: whoever deletes the photo takes the correction back. What the
+    sender says nothing of is not in `labels`.
     """
 
     face = models.OneToOneField(Face, models.CASCADE, related_name="correction")
-    age = models.PositiveSmallIntegerField(
-        _("age"), null=True, blank=True, validators=[MaxValueValidator(OLDEST_AGE)]
-    )
-    gender = models.PositiveSmallIntegerField(
-        _("gender"), null=True, blank=True, choices=GenderLabel
-    )
-    race = models.PositiveSmallIntegerField(_("race"), null=True, blank=True, choices=RaceLabel)
+    labels = models.JSONField(_("labels"), default=dict, editable=False)
+    # As with `Face.former_age`.
+    former_age = models.PositiveSmallIntegerField(null=True, editable=False, db_column="age")
+    former_gender = models.PositiveSmallIntegerField(null=True, editable=False, db_column="gender")
+    former_race = models.PositiveSmallIntegerField(null=True, editable=False, db_column="race")
     consented_at = models.DateTimeField(_("consented at"))
     review = models.CharField(
         _("review"), max_length=8, choices=Review, default=Review.PENDING, db_index=True

@@ -1,9 +1,7 @@
-"""Telling a worker to look into the database. A message that is lost costs time only."""
+"""Telling an idle worker to look into the database now. It would look by itself a moment later."""
 
 import logging
-import time
-from typing import Any
-from uuid import UUID
+import threading
 
 from celery import current_app
 from kombu.exceptions import KombuError
@@ -15,44 +13,41 @@ QUEUE = "inference"
 _TROUBLES = (KombuError, RedisError, OSError)
 
 
-class Notifier:
-    """Sends workers a message through Redis; where Redis does not answer, is silent for a while.
+class Nudger:
+    """Sends workers a message from a thread of its own, so that nobody waits for Redis.
 
-    An unreachable Redis costs about a second to find out. In the `silence` (seconds) after that
-    nobody pays it again: the sweeper sends one for whatever still waits when Redis is back.
+    While one is being sent, however long Redis takes, further ones are one.
     """
 
-    def __init__(self, silence: float = 5.0) -> None:
-        self._silence = silence
-        self._silent_until = 0.0
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._answers = True
 
-    def send(self, prediction_id: UUID) -> bool:
-        """Ask for the prediction to be worked on; whether Redis took the message. Never raises."""
-        if time.monotonic() < self._silent_until:
-            return False
+    def nudge(self) -> None:
+        """Have a message sent; returns at once and never raises."""
+        self._wanted.set()
+        with self._starting:  # in the process that sends: threads do not survive a fork
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="nudger", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            self._send()
+
+    def _send(self) -> None:
         try:
-            current_app.send_task("predictions.tasks.predict", [str(prediction_id)], retry=False)
+            current_app.send_task("predictions.tasks.look", retry=False)
         except _TROUBLES as error:
-            self._silent_until = time.monotonic() + self._silence
-            logger.warning("Redis does not answer, predictions wait for the sweeper: %s", error)
-            return False
-        return True
+            if self._answers:
+                logger.warning("Redis does not answer; workers look by themselves: %s", error)
+            self._answers = False
+        else:
+            self._answers = True
 
 
-notifier = Notifier()
-
-
-def notify(prediction_id: UUID) -> bool:
-    """Ask for a committed prediction to be worked on; whether Redis took the message.
-
-    Never raises and returns within about a second: a prediction whose message is lost is found
-    by the sweeper.
-    """
-    return notifier.send(prediction_id)
-
-
-def waiting_messages() -> int:
-    """How many wake-up messages no worker has taken yet. Raises where Redis does not answer."""
-    with current_app.connection_for_read() as connection:
-        channel: Any = connection.default_channel
-        return int(channel.queue_declare(queue=QUEUE).message_count)
+nudge = Nudger().nudge

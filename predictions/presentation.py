@@ -119,30 +119,34 @@ def face_boxes(photo: Photo, faces: Sequence[Face]) -> tuple[list[FaceBox], int]
 
 def said_labels(correction: Correction) -> list[str]:
     """What a correction says of a face, in words, of the heads that are switched on."""
-    years = correction.age
-    words = {
-        "age": None
-        if years is None
-        else ngettext("%(n)d year", "%(n)d years", years) % {"n": years},
-        **{one.name: _label_of(one, getattr(correction, one.name, None)) for one in labelled()},
-    }
-    return [word for head in settings.HEADS if (word := words[head])]
+    said = [(ATTRIBUTES[name], correction.labels.get(name)) for name in settings.HEADS]
+    return [_said(attribute, value) for attribute, value in said if value is not None]
 
 
-def comparison(correction: Correction, head: str) -> str:
+def comparison(correction: Correction, attribute: Attribute) -> str:
     """What was estimated and what the sender says: “34 → 29”; a dash for what nobody said."""
-    estimate = correction.face.estimate(head)
-    if head == "age":
-        estimated = None if estimate is None else str(round(estimate["years"]))
-        said = None if correction.age is None else str(correction.age)
-    else:
-        estimated = None if estimate is None else label_title(head, estimate["label"])
-        said = _label_of(ATTRIBUTES[head], getattr(correction, head))
-    return f"{estimated or '–'} → {said or '–'}"
+    estimate = correction.face.estimate(attribute.name)
+    said = correction.labels.get(attribute.name)
+    estimated = "–" if estimate is None else _estimated(attribute, estimate)
+    return f"{estimated} → {'–' if said is None else _named(attribute, said)}"
 
 
-def _label_of(attribute: Attribute, number: int | None) -> str | None:
-    return None if number is None else label_title(attribute.name, attribute.labels[number])
+def _said(attribute: Attribute, value: int) -> str:
+    if attribute.labels:
+        return _named(attribute, value)
+    return ngettext("%(n)d year", "%(n)d years", value) % {"n": value}
+
+
+def _named(attribute: Attribute, value: int) -> str:
+    if attribute.labels:
+        return label_title(attribute.name, attribute.labels[value])
+    return str(value)
+
+
+def _estimated(attribute: Attribute, estimate: dict[str, Any]) -> str:
+    if attribute.labels:
+        return label_title(attribute.name, estimate["label"])
+    return str(round(estimate["years"]))
 
 
 def _bars(age: dict[str, Any] | None) -> list[Bar]:

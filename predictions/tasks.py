@@ -1,44 +1,34 @@
-"""The work that Celery starts. Messages carry ids; everything else is in the database."""
+"""What Celery starts. A message says nothing but its name; everything else is in the database."""
 
 import logging
+from functools import cache
 from typing import Any
-from uuid import UUID
 
 from celery import current_app, shared_task
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_process_init, worker_process_shutdown
 from django.utils import timezone
 
-from . import expiry, inference, model_server, sweeping, uploads
+from . import expiry, model_server
+from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
+from .serving import Serving
 
 logger = logging.getLogger(__name__)
 
 
-# Acknowledged as soon as it is received (Celery's default): a lost message is the sweeper's to
-# replace, which counts attempts, while a queue that delivers again would not.
-# A photo that makes a library hang takes its process along; one that lets not even the thread run
-# that would end it is for Celery to end. Either way the worker is lost and replaced.
-@shared_task(time_limit=inference.LONGEST_BATCH + 60)
-def predict(prediction_id: str) -> None:
-    """Work through one batch of waiting predictions, the named one first."""
-    if served := model_server.model_server.current():
-        inference.run_batch(UUID(prediction_id), served)
-
-
 @shared_task
-def sweep() -> None:
-    """Return lost work to the queue and wake workers for what waits."""
-    swept = sweeping.sweep(timezone.now())
-    if any(swept):
-        logger.info("Swept: %d requeued, %d failed, %d wake-ups sent.", *swept)
+def look() -> None:
+    """Look for photos now. Acknowledged when it is received: one that is lost costs a moment."""
+    _serving().look()
 
 
 @shared_task
 def expire() -> None:
-    """Delete photos whose time is up, and files that belong to no photo."""
+    """Delete photos whose time is up, files that belong to no photo, and traces of the killed."""
     now = timezone.now()
-    photos, orphans = uploads.expire_photos(now), expiry.sweep_orphans(now)
+    photos, orphans = expiry.expire_photos(now), expiry.sweep_orphans(now)
     logger.info("Deleted %d expired photos and %d orphaned files.", photos, orphans)
+    forget_long_gone()
 
 
 @shared_task
@@ -48,14 +38,36 @@ def forget_expired_logins() -> None:
 
 
 @worker_process_init.connect
-def load_model(**_: Any) -> None:
-    """Load and warm up the model in a new worker process, before it takes its first task."""
-    if QUEUE in current_app.amqp.queues.consume_from:
-        model_server.model_server.current()
+def begin(**_: Any) -> None:
+    """In a new worker process, after the fork: look for photos, if it is there for them."""
+    if QUEUE in _queues():
+        _serving().start()
+    _heartbeat().start()
 
 
-@worker_ready.connect
-def sweep_at_start(sender: Any, **_: Any) -> None:
-    """Look for what the worker before has left, without waiting for the first beat."""
-    if QUEUE in sender.app.amqp.queues.consume_from:
-        sweep.delay()
+@worker_process_shutdown.connect
+def end(**_: Any) -> None:
+    """Before a worker process ends by itself: finish what is at hand."""
+    if QUEUE in _queues():
+        _serving().stop()
+    _heartbeat().stop()
+
+
+def _queues() -> list[str]:
+    return list(current_app.amqp.queues.consume_from)
+
+
+# One of each in a process, made after the fork.
+@cache
+def _serving() -> Serving:
+    return Serving(model_server.model_server)
+
+
+@cache
+def _heartbeat() -> Heartbeat:
+    return Heartbeat(_queues(), _condition if QUEUE in _queues() else Condition)
+
+
+def _condition() -> Condition:
+    server = model_server.model_server
+    return Condition(server.version_name, server.problem, _serving().served)

@@ -1,7 +1,7 @@
-"""The life of a photo: accepted, estimated again, deleted, expired."""
+"""The life of a photo: accepted, estimated again, deleted."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
@@ -22,7 +22,8 @@ from .access import Owner
 from .decoders import prepare_upload
 from .messages import TEMPLATES
 from .models import Photo, Prediction
-from .notify import notify
+from .notify import nudge
+from .turns import current_turn, turn_of_next
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
         expires_at=timezone.now() + settings.PHOTO_LIFETIME,
     )
     # The files are written before the transaction, so that the database is never locked while
-    # a disk or a network is slow. Killed in between, they are orphans, which the sweeper deletes.
+    # a disk or a network is slow. Killed in between, they are orphans, which upkeep deletes.
     _store(photo, kept.image, kept.thumbnail)
     try:
         with transaction.atomic():
@@ -115,7 +116,7 @@ def _store(photo: Photo, image: bytes, thumbnail: bytes) -> None:
 def rerun(prediction: Prediction) -> Prediction:
     """Queue a new prediction of the same photo, by the version that is active when it runs."""
     with transaction.atomic():
-        return _queue(Photo.objects.select_for_update().get(pk=prediction.photo_id))
+        return _queue(Photo.objects.select_for_update().get(pk=prediction.photo_id), again=True)
 
 
 def delete_prediction(prediction: Prediction) -> None:
@@ -127,11 +128,6 @@ def delete_prediction(prediction: Prediction) -> None:
             photo.delete()
 
 
-def expire_photos(now: datetime) -> int:
-    """Delete every photo whose time is up, with its predictions; returns how many."""
-    return delete_photos(Photo.objects.filter(expires_at__lte=now))
-
-
 def delete_photos(photos: QuerySet[Photo]) -> int:
     """Delete photos with their predictions and files, in small transactions; returns how many."""
     deleted = 0
@@ -141,11 +137,12 @@ def delete_photos(photos: QuerySet[Photo]) -> int:
     return deleted
 
 
-def _queue(photo: Photo) -> Prediction:
-    prediction = Prediction.objects.create(
-        photo=photo, owner_id=photo.owner_id, visitor=photo.visitor
-    )
-    transaction.on_commit(partial(notify, prediction.pk))
+def _queue(photo: Photo, *, again: bool = False) -> Prediction:
+    owner, current = Owner(photo.owner_id, photo.visitor), current_turn()
+    turn = turn_of_next(owner, current, again=again)
+    prediction = Prediction.objects.create(photo=photo, turn=turn, **owner.columns)
+    if current is None:  # whoever works, or was told already, goes on until nothing waits
+        transaction.on_commit(nudge)
     return prediction
 
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path(_PREDICTION, result.prediction, name="prediction"),
     path(f"{_PREDICTION}card/", result.card, name="prediction_card"),
     path(f"{_PREDICTION}result.json", result.document, name="prediction_document"),
+    path(f"{_PREDICTION}result.csv", result.table, name="prediction_table"),
     path(f"{_PREDICTION}photo.jpg", result.photo_image, name="photo_image"),
     path(f"{_PREDICTION}thumbnail.jpg", result.photo_thumbnail, name="photo_thumbnail"),
     path(f"{_PREDICTION}faces/<int:index>.jpg", result.face_crop, name="face_crop"),

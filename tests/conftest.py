@@ -13,7 +13,6 @@ from django.db import connection
 from django.utils import translation
 from PIL import Image
 
-from predictions import notify
 from predictions.access import Owner
 from tests.factories import UserFactory
 from tests.processes import Stack
@@ -73,14 +72,10 @@ def owner(user: User) -> Owner:
 
 
 @pytest.fixture
-def stack(
-    transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Stack]:
+def stack(transactional_db: None, settings: Any, tmp_path: Path) -> Iterator[Stack]:
     """Real processes on this test's own database, files, models and queue; none runs yet."""
     data_dir: Path = site_settings.DATA_DIR
     settings.MEDIA_ROOT = data_dir / "media"
-    # Redis was away for the test before: its silence is over.
-    monkeypatch.setattr(notify, "notifier", notify.Notifier())
     with Stack(data_dir, logs=tmp_path, DATABASE_URL=_database_url()) as stack:
         yield stack
     for folder in ("media", "models", "redis", "datasets", "features", "trainings"):

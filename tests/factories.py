@@ -94,6 +94,37 @@ class FaceFactory(factory.django.DjangoModelFactory[Face]):
     class Meta:
         model = Face
 
+    class Params:
+        age = factory.LazyFunction(
+            lambda: {
+                "years": 34.2,
+                "low": 27,
+                "high": 42,
+                "coverage": 0.8,
+                "distribution": [["20-29", 0.2], ["30-39", 0.6], ["40-49", 0.2]],
+            }
+        )
+        gender = factory.LazyFunction(
+            lambda: {
+                "label": "female",
+                "probability": 0.97,
+                "probabilities": {"male": 0.03, "female": 0.97},
+            }
+        )
+        race = factory.LazyFunction(
+            lambda: {
+                "label": "asian",
+                "probability": 0.91,
+                "probabilities": {
+                    "white": 0.05,
+                    "black": 0.01,
+                    "asian": 0.91,
+                    "indian": 0.02,
+                    "others": 0.01,
+                },
+            }
+        )
+
     prediction = factory.SubFactory(FinishedPredictionFactory)
     index = 0
     x = 100
@@ -116,32 +147,6 @@ class FaceFactory(factory.django.DjangoModelFactory[Face]):
             "warnings": [],
         }
     )
-    age = factory.LazyFunction(
-        lambda: {
-            "years": 34.2,
-            "low": 27,
-            "high": 42,
-            "coverage": 0.8,
-            "distribution": [["20-29", 0.2], ["30-39", 0.6], ["40-49", 0.2]],
-        }
-    )
-    gender = factory.LazyFunction(
-        lambda: {
-            "label": "female",
-            "probability": 0.97,
-            "probabilities": {"male": 0.03, "female": 0.97},
-        }
-    )
-    race = factory.LazyFunction(
-        lambda: {
-            "label": "asian",
-            "probability": 0.91,
-            "probabilities": {
-                "white": 0.05,
-                "black": 0.01,
-                "asian": 0.91,
-                "indian": 0.02,
-                "others": 0.01,
-            },
-        }
+    estimates = factory.LazyAttribute(
+        lambda face: {"age": face.age, "gender": face.gender, "race": face.race}
     )

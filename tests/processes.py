@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from redis import Redis
+
 from faceroute_site import embedded_redis
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,6 +118,10 @@ class Stack:
         self._processes.append(process)
         return process
 
+    def redis_client(self) -> Redis:
+        """A client of the embedded Redis."""
+        return Redis(unix_socket_path=str(embedded_redis.socket_path(self.data_dir)))
+
     def start_redis(self) -> Process:
         """The embedded Redis of the data directory, accepting connections."""
         path = embedded_redis.socket_path(self.data_dir)
@@ -132,20 +138,23 @@ class Stack:
         self.redis = None
 
     def start_worker(
-        self, *options: str, app: str = "faceroute_site", queues: str = "inference,upkeep"
+        self, *options: str, app: str = "faceroute_site", queues: str = "inference"
     ) -> Process:
         """A Celery worker, connected to the broker; its child may still be loading the model."""
-        process = self.start(
-            "worker",
-            *self._celery(app),
-            *("worker", "-Q", queues, "-l", "INFO", "--without-gossip", "--without-mingle"),
-            *options,
-        )
+        process = self.start("worker", *self.worker_command(app=app, queues=queues), *options)
         wait_until(lambda: " ready." in process.output(), "the worker is ready", process)
         return process
 
+    @classmethod
+    def worker_command(
+        cls, *, app: str = "faceroute_site", queues: str = "inference"
+    ) -> tuple[str, ...]:
+        alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+        options = ("-Q", queues, "-l", "INFO", *alone)
+        return (*cls.celery_command(app), "worker", *options)
+
     def start_beat(self) -> Process:
-        return self.start("beat", *self._celery("faceroute_site"), "beat", "-l", "INFO")
+        return self.start("beat", *self.celery_command(), "beat", "-l", "INFO")
 
     def start_web(self, *, processes: int = 1) -> tuple[Process, str]:
         """The web server on a free port of the loopback interface; its URL has no final slash."""
@@ -170,7 +179,7 @@ class Stack:
         ).stdout
 
     @staticmethod
-    def _celery(app: str) -> tuple[str, ...]:
+    def celery_command(app: str = "faceroute_site") -> tuple[str, ...]:
         return str(_BIN / "celery"), "-A", app
 
 

@@ -33,8 +33,9 @@ def main(name: str, rounds: int) -> None:
     groups = np.array([sample.group for sample in samples])
     for seed in range(rounds):
         planted = _plant(samples, random.Random(seed))  # noqa: S311
-        for label, find in label_issues.SEARCHES.items():
-            found = sorted(find(samples, features, groups), key=lambda one: -one.score)
+        for label in _COUNTS:
+            issues = label_issues.issues_with(label, samples, features, groups)
+            found = sorted(issues, key=lambda one: -one.score)
             place = {one.index: n for n, one in enumerate(found, 1)}
             wrong = [index for index, (its, _) in planted.items() if its == label]
             places = [place[index] for index in wrong if index in place]

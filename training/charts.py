@@ -148,13 +148,17 @@ def heat_map(
     notes: Sequence[Sequence[str]] | None = None,
     wide: bool = False,
 ) -> Chart:
-    """A cell for every x and y; `notes` are written into the cells instead of the values."""
+    """A cell for every x and y, coloured the more strongly the larger its value >= 0; `notes` are
+    written into the cells instead of the values."""
     texts = notes or [["" if v is None else f"{v:g}" for v in row] for row in values]
     trace = {
         "type": "heatmap",
         "x": list(x),
         "y": list(y),
         "z": [list(row) for row in values],
+        # Plotly's own range begins at the least value, and gives nothing but zeros a strong colour.
+        "zmin": 0,
+        "zmax": max((value or 0 for row in values for value in row), default=0) or 1,
         "text": [list(row) for row in texts],
         "texttemplate": "%{text}",
         "hovertemplate": "%{y}, %{x}: %{text}<extra></extra>",

@@ -24,7 +24,7 @@ from vision.attributes import ATTRIBUTES
 from vision.training.head_recipes import FULL
 from vision.training.known_recipes import RECIPES, named
 from vision.training.network_recipes import NETWORK_RECIPES
-from vision.training.recipes import RecipeInvalid
+from vision.training.recipe import RecipeInvalid
 
 from .messages import in_words
 from .models import Dataset, ModelVersion
@@ -115,6 +115,12 @@ _RECIPES = {
 _CHANGES = ("epochs", "learning_rate", "unfreeze", "seed")
 
 
+def _trainable() -> list[str]:
+    """The heads that any recipe trains."""
+    known = {head.name for recipe in RECIPES.values() for head in recipe.heads}
+    return [name for name in ATTRIBUTES if name in known]
+
+
 class RecipeSelect(UnfoldAdminRadioSelectWidget):  # type: ignore[misc]
     """Marks the recipes for a whole network, whose form is shorter."""
 
@@ -153,8 +159,8 @@ class TrainingForm(forms.Form):
     )
     heads = forms.MultipleChoiceField(
         label=gettext_lazy("Heads"),
-        choices=lambda: [(name, title(name)) for name in ATTRIBUTES],
-        initial=lambda: list(ATTRIBUTES),
+        choices=lambda: [(name, title(name)) for name in _trainable()],
+        initial=_trainable,
         error_messages={"required": gettext_lazy("Please choose at least one head.")},
         help_text=gettext_lazy(
             "Heads that are not trained come from the backbone’s version; where the backbone "
@@ -185,7 +191,7 @@ class TrainingForm(forms.Form):
         label=gettext_lazy("Seed"), required=False, widget=UnfoldAdminIntegerFieldWidget
     )
     activate = forms.BooleanField(
-        label=gettext_lazy("Let the new version serve when it is done"),
+        label=gettext_lazy("Activate the new version when it is done"),
         required=False,
         help_text=gettext_lazy(
             "Unless something speaks against it: then it waits for your word, with its report."
@@ -208,7 +214,11 @@ class TrainingForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if "recipe" not in cleaned or "heads" not in cleaned:
             return cleaned
-        chosen = named(cleaned["recipe"], heads=cleaned["heads"])
+        try:
+            chosen = named(cleaned["recipe"], heads=cleaned["heads"])
+        except RecipeInvalid as error:
+            self.add_error("heads", in_words(error.message))
+            return cleaned
         for field in _CHANGES:
             if (value := cleaned.get(field)) in {None, ""} or not hasattr(chosen, field):
                 continue

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.utils import translation
 
-from vision.attributes import ATTRIBUTES, RACE, grouping, labelled
+from training import attribute_names
+from vision.attributes import RACE, grouping, labelled
 from vision.errors import VisionError
 from vision.messages import TEMPLATES as OF_VISION
 from vision.messages import Counted, Message, Templates
@@ -151,24 +152,7 @@ class TrainingError(VisionError):
 
 def in_words(message: Message) -> str:
     """The sentence of a message, in the language of whoever reads. Raises LookupError."""
-    return words_of(message, {**TEMPLATES, **templates_of_attributes()}, translation)
-
-
-def templates_of_attributes() -> Templates:
-    """The words for what is declared: a title, and one within a sentence, of every attribute and of
-    each of its labels."""
-    return {
-        code: words
-        for one in ATTRIBUTES.values()
-        for code, words in (
-            (f"title.{one.name}", one.title),
-            (f"head.{one.name}", one.title.lower()),
-            *(
-                (f"{one.name}.{label}", words if one == RACE else words.lower())
-                for label, words in zip(one.labels, one.label_titles, strict=True)
-            ),
-        )
-    }
+    return words_of(message, {**TEMPLATES, **attribute_names.templates()}, translation)
 
 
 def stored_in_words(code: str, parameters: Mapping[str, Any]) -> str:

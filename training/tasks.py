@@ -1,51 +1,54 @@
-"""The long work that Celery starts. Messages carry ids; everything else is in the database."""
+"""The long work that Celery starts. Messages carry ids; everything else is in the database.
+
+The names are written out: messages that wait while the site is upgraded know them.
+"""
 
 import logging
 
 from celery import shared_task
-from django.utils import timezone
 
 from training.datasets import corrections, import_runs, label_issues
 from training.exams import exam_runs
 from training.jobs import lifecycle
+from training.models import JobKind
 from training.runs import trainings
 
 logger = logging.getLogger(__name__)
 
 
-@shared_task
-def importrun(pk: int) -> None:
+@shared_task(name=lifecycle.TASKS[JobKind.IMPORT])
+def import_dataset(pk: int) -> None:
     """Import a dataset as an administrator asked for."""
     import_runs.work(pk)
 
 
-@shared_task
-def reviewrun(pk: int) -> None:
+@shared_task(name=lifecycle.TASKS[JobKind.LABEL_ISSUES])
+def find_label_issues(pk: int) -> None:
     """Look for label errors as an administrator asked for."""
     label_issues.work(pk)
 
 
-@shared_task
-def examrun(pk: int) -> None:
+@shared_task(name=lifecycle.TASKS[JobKind.EXAMINATION])
+def examine(pk: int) -> None:
     """Score versions on the exam, after an upgrade or as an administrator asked for."""
     exam_runs.work(pk)
 
 
-@shared_task
-def trainingrun(pk: int) -> None:
+@shared_task(name=lifecycle.TASKS[JobKind.TRAINING])
+def train(pk: int) -> None:
     """Train by a recipe as an administrator asked for."""
     trainings.work(pk)
 
 
-@shared_task
+@shared_task(name="training.tasks.sweep")
 def sweep() -> None:
-    """Show the runs of lost workers as interrupted, and wake workers for those that wait.
+    """Show the jobs of lost workers as interrupted, and wake workers for those that wait.
 
-    A lost examination goes on by itself. What withdrawn corrections left while a run was going is
+    A lost examination goes on by itself. What withdrawn corrections left while a job was going is
     deleted too.
     """
     corrections.forget_withdrawn()
-    if interrupted := lifecycle.sweep(timezone.now()):
-        logger.warning("%d runs have lost their worker.", interrupted)
+    if interrupted := lifecycle.sweep():
+        logger.warning("%d jobs have lost their worker.", interrupted)
     if exam_runs.resume_lost():
         logger.warning("The examination that lost its worker goes on.")

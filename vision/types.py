@@ -59,7 +59,7 @@ class AgeEstimate:
             "low": self.low,
             "high": self.high,
             "coverage": self.coverage,
-            "distribution": [[label, round(share, 4)] for label, share in self.distribution],
+            "distribution": [[label, round(p, 4)] for label, p in self.distribution],
         }
 
 
@@ -115,6 +115,13 @@ def face_json(estimates: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
     others = {name: one for name, one in estimates.items() if name not in SHIPPED}
     shipped = {name: estimates.get(name) for name in SHIPPED}
     return {**shipped, **({"attributes": others} if others else {})}
+
+
+def in_face_json(face: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """An attribute's estimate out of what `face_json` made."""
+    place = face if name in SHIPPED else face.get("attributes", {})
+    estimate: dict[str, Any] | None = place.get(name)
+    return estimate
 
 
 @dataclass(frozen=True)

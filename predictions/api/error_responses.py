@@ -21,7 +21,7 @@ from predictions.uploads import QuotaExceeded, UploadRefused
 from training import messages
 from training.jobs.lifecycle import RunRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
-from vision.training.recipes import RecipeInvalid
+from vision.training.recipe import RecipeInvalid
 
 
 class PhotoRefused(exceptions.APIException):

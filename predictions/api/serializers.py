@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import SkipField
 from rest_framework.reverse import reverse
 
 from predictions.messages import (
@@ -15,7 +16,7 @@ from predictions.messages import (
     explained_quality,
 )
 from predictions.models import Face, Prediction
-from vision.attributes import AGE_BINS
+from vision.attributes import AGE_BINS, ATTRIBUTES, SHIPPED
 from vision.photos.formats import FORMAT_NAMES
 
 from .schema import PredictionErrorSerializer
@@ -96,37 +97,59 @@ class QualitySerializer(serializers.Serializer[Any]):
     warnings = FaceWarningSerializer(many=True)
 
 
+class EstimateField(serializers.Field[Any, Any, Any, Any]):
+    """What was said of a face's attribute of the field's name; it is stored in its JSON form."""
+
+    def get_attribute(self, instance: Face) -> Any:
+        return instance.estimate(str(self.field_name))
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@extend_schema_field(AgeSerializer(allow_null=True))
+class AgeField(EstimateField):
+    pass
+
+
+@extend_schema_field(ClassificationSerializer(allow_null=True))
+class ClassificationField(EstimateField):
+    pass
+
+
+@extend_schema_field(serializers.DictField(child=ClassificationSerializer(allow_null=True)))
+class OtherAttributesField(EstimateField):
+    """The estimates of attributes that have no place of their own; absent where there are none."""
+
+    def get_attribute(self, instance: Face) -> Any:
+        others = [name for name in ATTRIBUTES if name not in SHIPPED]
+        if not others:
+            raise SkipField
+        return {name: instance.estimate(name) for name in others}
+
+
 class FaceSerializer(serializers.ModelSerializer[Face]):
     """One face; an estimate is null where its head is switched off or absent from the model, or
     where the photo cannot tell: `quality.warnings` says why. `quality` is null of a face that was
     found before it was measured."""
 
-    # Estimates are stored in their JSON form, so they pass through as they are.
     box = BoxSerializer(source="*")
     quality = serializers.SerializerMethodField()
-    age = serializers.SerializerMethodField()
-    gender = serializers.SerializerMethodField()
-    race = serializers.SerializerMethodField()
+    age = AgeField()
+    gender = ClassificationField()
+    race = ClassificationField()
+    attributes = OtherAttributesField(
+        required=False,
+        help_text="Further attributes by name, where the models of the site have any.",
+    )
 
     class Meta:
         model = Face
-        fields = ("index", "box", "detection_confidence", "quality", "age", "gender", "race")
+        fields = ("index", "box", "detection_confidence", "quality", *SHIPPED, "attributes")
 
     @extend_schema_field(QualitySerializer(allow_null=True))
     def get_quality(self, face: Face) -> Any:
         return explained_quality(face.quality)
-
-    @extend_schema_field(AgeSerializer(allow_null=True))
-    def get_age(self, face: Face) -> Any:
-        return face.estimate("age")
-
-    @extend_schema_field(ClassificationSerializer(allow_null=True))
-    def get_gender(self, face: Face) -> Any:
-        return face.estimate("gender")
-
-    @extend_schema_field(ClassificationSerializer(allow_null=True))
-    def get_race(self, face: Face) -> Any:
-        return face.estimate("race")
 
 
 class PhotoSerializer(serializers.Serializer[Prediction]):

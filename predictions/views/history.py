@@ -18,7 +18,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from predictions import uploads
 from predictions.access import owner_of
 from predictions.models import Prediction, Status
+from predictions.searching import LARGEST, FaceQuery, ages_are_searchable, searchable_labels
+from training.attribute_names import label_title, title
 from training.models import ModelVersion
+from vision.attributes import OLDEST_AGE, Attribute
 
 from .result import history_entry
 
@@ -50,6 +53,20 @@ class HistoryFilter(forms.Form):
         to_field_name="name",
         empty_label=gettext_lazy("All"),
     )
+    faces_min = forms.IntegerField(
+        label=gettext_lazy("Faces, at least"), required=False, min_value=0, max_value=LARGEST
+    )
+    faces_max = forms.IntegerField(
+        label=gettext_lazy("Faces, at most"), required=False, min_value=0, max_value=LARGEST
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        if ages_are_searchable():
+            self.fields["age_min"] = _age(_("Age from"))
+            self.fields["age_max"] = _age(_("Age to"))
+        for one in searchable_labels():
+            self.fields[one.name] = _label(one)
 
     def narrow(self, predictions: QuerySet[Prediction]) -> QuerySet[Prediction]:
         """The predictions that match; a field that makes no sense narrows nothing."""
@@ -63,7 +80,17 @@ class HistoryFilter(forms.Form):
             predictions = predictions.filter(created_at__lte=_at(wanted["until"], time.max))
         if wanted.get("version"):
             predictions = predictions.filter(model_version=wanted["version"])
-        return predictions
+        return FaceQuery.of(wanted).narrow(predictions)
+
+
+def _age(words: str) -> forms.Field:
+    return forms.IntegerField(label=words, required=False, min_value=0, max_value=OLDEST_AGE)
+
+
+def _label(attribute: Attribute) -> forms.Field:
+    titles = [(label, label_title(attribute.name, label)) for label in attribute.labels]
+    choices = [("", _("All")), *titles]
+    return forms.ChoiceField(label=title(attribute.name), required=False, choices=choices)
 
 
 @require_safe

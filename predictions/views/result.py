@@ -19,6 +19,7 @@ from predictions.images import face_crop_response, photo_response
 from predictions.messages import explained
 from predictions.models import Face, Prediction, Status
 from predictions.presentation import face_boxes, face_cards, said_labels
+from predictions.tables import as_csv, columns, rows
 from predictions.waiting import preferred_wait, waiting_of
 
 
@@ -54,6 +55,17 @@ def document(request: HttpRequest, pk: UUID) -> HttpResponse:
         json.dumps(data, indent=2, ensure_ascii=False, default=str),
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="faceroute-{found.pk}.json"'},
+    )
+
+
+@require_safe
+def table(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The prediction as a CSV file, one row a face."""
+    found = own_prediction(request, pk)
+    return HttpResponse(
+        as_csv(columns(), rows([found])),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="faceroute-{found.pk}.csv"'},
     )
 
 

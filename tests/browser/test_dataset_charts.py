@@ -49,7 +49,7 @@ def test_every_chart_is_drawn_when_it_comes_into_sight(page: Page, width: int) -
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/admin/training/dataset/1/charts/")
     boxes = page.locator("[data-figure]")
-    expect(boxes).to_have_count(17)
+    assert boxes.count() == page.locator(".fr-charts > section").count() > 0
     for box in boxes.all():
         box.scroll_into_view_if_needed()
         expect(box.locator("svg.main-svg").first).to_be_visible()

@@ -1,10 +1,13 @@
 """Small honest stand-ins for the network, for tests of the work around it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from predictions.claims import claim_batch
+from predictions.inference import estimate, read
 from predictions.model_server import Served
+from predictions.retries import Retries
 from tests.factories import ModelVersionFactory
 from vision.errors import PhotoError, PhotoUnreadable
 from vision.types import (
@@ -43,7 +46,10 @@ class FakeEstimator:
         self.batches: list[list[bytes]] = []
         self._meanwhile = meanwhile
 
-    def run(self, photos: Sequence[bytes]) -> list[PhotoResult | PhotoError]:
+    def decode(self, photos: Sequence[bytes]) -> list[bytes]:
+        return list(photos)
+
+    def estimate(self, photos: Sequence[bytes]) -> list[PhotoResult | PhotoError]:
         self.batches.append(list(photos))
         if self._meanwhile:
             self._meanwhile(photos)
@@ -58,3 +64,11 @@ class FakeEstimator:
 
 def serving(estimator: FakeEstimator) -> Served:
     return Served(ModelVersionFactory.create(), estimator)
+
+
+def run_batch(served: Served, pauses: Iterable[float] = ()) -> None:
+    """Claim a batch and work through it, waiting in `pauses` for what is away."""
+    claim = claim_batch()
+    assert claim is not None
+    retries = Retries(pauses)
+    estimate(read(claim, served.estimator, retries), served, retries)

@@ -13,7 +13,7 @@ from faceroute_site.celery import app
 
 django.setup()
 
-from predictions import inference, model_server  # noqa: E402
+from predictions import draining, model_server  # noqa: E402
 from tests.predictions.fakes import FakeEstimator  # noqa: E402
 
 __all__ = ["app"]
@@ -31,4 +31,4 @@ def misbehave(photos: Sequence[bytes]) -> None:
 
 
 model_server.model_server = model_server.ModelServer(lambda _: FakeEstimator(misbehave))
-inference.LONGEST_BATCH = 2
+draining.LONGEST_BATCH = 2

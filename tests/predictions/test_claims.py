@@ -15,6 +15,7 @@ from predictions.claims import (
     fail,
     finish,
     hand_back,
+    release,
     renew,
     return_expired,
 )
@@ -31,10 +32,17 @@ def queued(count: int, **columns: Any) -> list[Prediction]:
     return [PredictionFactory.create(photo=photo, **columns) for _ in range(count)]
 
 
-def claimed(wanted: Prediction) -> Claim:
-    claim = claim_batch(wanted.pk)
+def claimed(*, beside_another: bool = False) -> Claim:
+    claim = claim_batch(beside_another=beside_another)
     assert claim is not None
     return claim
+
+
+def return_lost() -> tuple[int, int]:
+    """Whoever holds predictions is not heard of until their leases have run out."""
+    held = Prediction.objects.filter(status=Status.RUNNING)
+    held.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    return return_expired()
 
 
 def finish_one(claim: Claim, prediction: Prediction, faces: int = 1) -> bool:
@@ -44,7 +52,7 @@ def finish_one(claim: Claim, prediction: Prediction, faces: int = 1) -> bool:
 
 def test_a_claim_marks_the_rows_as_running_under_a_lease(settings: Any) -> None:
     [prediction] = queued(1)
-    claim = claimed(prediction)
+    claim = claimed()
     [held] = claim.predictions
     assert held == prediction
     assert (held.status, held.attempts, held.claim) == (Status.RUNNING, 1, claim.id)
@@ -52,61 +60,80 @@ def test_a_claim_marks_the_rows_as_running_under_a_lease(settings: Any) -> None:
     assert timedelta(0) < held.lease_expires_at - timezone.now() <= settings.LEASE
 
 
-def test_a_batch_is_the_wanted_prediction_and_the_oldest_others(settings: Any) -> None:
+def test_a_batch_is_what_has_waited_longest(settings: Any) -> None:
     settings.BATCH_PHOTOS = 3
-    first, second, _, wanted = queued(4)
-    assert set(claimed(wanted).predictions) == {wanted, first, second}
+    oldest = queued(4)[:3]
+    assert claimed().predictions == tuple(oldest)
 
 
-def test_a_wake_up_for_work_that_is_done_takes_what_waits() -> None:
-    done, waiting = queued(1, status=Status.DONE), queued(2)
-    assert set(claimed(done[0]).predictions) == set(waiting)
+def test_an_earlier_turn_goes_before_an_older_prediction(settings: Any) -> None:
+    settings.BATCH_PHOTOS = 2
+    [third], [first], [second] = queued(1, turn=7), queued(1, turn=5), queued(1, turn=5)
+    assert claimed().predictions == (first, second)
+    assert claimed().predictions == (third,)
 
 
-def test_a_late_message_finds_nothing_to_do() -> None:
-    [prediction] = queued(1)
-    claimed(prediction)
-    assert claim_batch(prediction.pk) is None
-    assert claim_batch(uuid.uuid4()) is None
+def test_where_nothing_waits_nothing_is_taken() -> None:
+    queued(1, status=Status.DONE)
+    queued(1)
+    claimed()
+    assert claim_batch() is None
 
 
 def test_a_prediction_that_was_cut_off_is_taken_alone() -> None:
     [suspect] = queued(1, attempts=1)
     others = queued(3)
-    assert claimed(suspect).predictions == (suspect,)
-    assert set(claimed(others[0]).predictions) == set(others)
+    claim = claimed()
+    assert (claim.predictions, claim.was_cut_off) == ((suspect,), True)
+    claim = claimed()
+    assert (set(claim.predictions), claim.was_cut_off) == (set(others), False)
 
 
-def test_a_batch_leaves_a_prediction_that_was_cut_off_for_later() -> None:
-    [suspect] = queued(1, attempts=1)
-    others = queued(3)
-    assert set(claimed(others[0]).predictions) == set(others)
-    assert claimed(others[0]).predictions == (suspect,)
+def test_a_batch_leaves_a_prediction_that_was_cut_off_for_its_turn() -> None:
+    first, [suspect], last = queued(1), queued(1, attempts=1), queued(1)
+    assert claimed().predictions == (*first, *last)
+    assert claimed().predictions == (suspect,)
+
+
+def test_beside_another_batch_nothing_is_taken_that_was_cut_off() -> None:
+    queued(1, attempts=1)
+    queued(3)
+    assert claim_batch(beside_another=True) is None
+    claimed()
+    assert len(claimed(beside_another=True).predictions) == 3
+
+
+def test_what_was_taken_and_not_begun_goes_back_as_if_it_had_never_been_taken() -> None:
+    [prediction] = queued(1)
+    release(claimed())
+    prediction.refresh_from_db()
+    assert (prediction.status, prediction.attempts) == (Status.QUEUED, 0)
+    assert (prediction.claim, prediction.lease_expires_at) == (None, None)
 
 
 def test_many_workers_at_once_never_share_a_prediction(settings: Any) -> None:
     settings.BATCH_PHOTOS = 3
     waiting = queued(40)
 
-    def work(start: int) -> list[uuid.UUID]:
+    def work(_: int) -> list[uuid.UUID]:
         taken = []
         try:
-            for prediction in waiting[start:] + waiting[:start]:
-                claim = claim_batch(prediction.pk)
+            for _attempt in waiting:
+                claim = claim_batch()
                 taken += [held.pk for held in claim.predictions] if claim else []
         finally:
             connection.close()
         return taken
 
     with ThreadPoolExecutor(4) as pool:
-        taken = [pk for part in pool.map(work, (0, 10, 20, 30)) for pk in part]
+        taken = [pk for part in pool.map(work, range(4)) for pk in part]
     assert len(taken) == 40
     assert set(taken) == {prediction.pk for prediction in waiting}
 
 
 def test_a_result_is_written_with_its_faces() -> None:
     [prediction] = queued(1)
-    claim = claimed(prediction)
+    claim = claimed()
     assert finish_one(claim, prediction, faces=2)
 
     prediction.refresh_from_db()
@@ -121,13 +148,15 @@ def test_a_result_is_written_with_its_faces() -> None:
     assert first.landmarks == [[15.12, 15.12]] * 5
     assert first.quality == face().quality.as_json()
     assert first.quality["warnings"] == ["small"]
-    expected = face().attributes.as_json()
-    assert (first.age, first.gender, first.race) == (expected["age"], expected["gender"], None)
+    assert first.estimates == face().attributes.estimates()
+    assert first.estimates["race"] is None
+    assert (first.age_years, first.gender_label, first.race_label) == (30.0, "female", None)
+    assert prediction.face_count == 2
 
 
 def test_a_result_is_written_once() -> None:
     [prediction] = queued(1)
-    claim = claimed(prediction)
+    claim = claimed()
     assert finish_one(claim, prediction)
     assert not finish_one(claim, prediction)
     assert Face.objects.count() == 1
@@ -135,9 +164,9 @@ def test_a_result_is_written_once() -> None:
 
 def test_a_worker_that_lost_its_claim_writes_nothing() -> None:
     [prediction] = queued(1)
-    slow = claimed(prediction)
-    return_expired(timezone.now() + timedelta(hours=1))
-    fast = claimed(prediction)
+    slow = claimed()
+    return_lost()
+    fast = claimed()
     assert finish_one(fast, prediction)
 
     assert not finish_one(slow, prediction)
@@ -149,7 +178,7 @@ def test_a_worker_that_lost_its_claim_writes_nothing() -> None:
 
 def test_a_result_for_a_deleted_photo_is_discarded() -> None:
     [prediction] = queued(1)
-    claim = claimed(prediction)
+    claim = claimed()
     prediction.photo.delete()
     assert not finish_one(claim, prediction)
     assert not Face.objects.exists()
@@ -157,40 +186,40 @@ def test_a_result_for_a_deleted_photo_is_discarded() -> None:
 
 def test_a_failure_has_its_code_and_an_end() -> None:
     [prediction] = queued(1)
-    assert fail(claimed(prediction), prediction, Message("photo_unreadable"))
+    assert fail(claimed(), prediction, Message("photo_unreadable"))
     prediction.refresh_from_db()
     assert (prediction.status, prediction.failure_code) == (Status.FAILED, "photo_unreadable")
     assert prediction.finished_at is not None
 
 
 def test_an_expired_lease_sends_the_prediction_back_to_the_queue() -> None:
-    waiting = queued(3)
-    claimed(waiting[0])
-    assert return_expired(timezone.now() + timedelta(hours=1)) == (3, 0)
+    queued(3)
+    claimed()
+    assert return_lost() == (3, 0)
     assert {row.status for row in Prediction.objects.all()} == {Status.QUEUED}
     assert {row.attempts for row in Prediction.objects.all()} == {1}
 
 
 def test_a_lease_that_still_runs_is_respected() -> None:
     [prediction] = queued(1)
-    claimed(prediction)
-    assert return_expired(timezone.now()) == (0, 0)
+    claimed()
+    assert return_expired() == (0, 0)
     prediction.refresh_from_db()
     assert prediction.status == Status.RUNNING
 
 
 def test_a_renewed_lease_does_not_expire(settings: Any) -> None:
-    [prediction] = queued(1)
-    claim = claimed(prediction)
+    queued(1)
+    claim = claimed()
     Prediction.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     renew(claim)
-    assert return_expired(timezone.now()) == (0, 0)
+    assert return_expired() == (0, 0)
 
 
 def test_a_lost_claim_cannot_be_renewed() -> None:
     [prediction] = queued(1)
-    claim = claimed(prediction)
-    return_expired(timezone.now() + timedelta(hours=1))
+    claim = claimed()
+    return_lost()
     renew(claim)
     prediction.refresh_from_db()
     assert (prediction.status, prediction.lease_expires_at) == (Status.QUEUED, None)
@@ -199,16 +228,16 @@ def test_a_lost_claim_cannot_be_renewed() -> None:
 def test_the_second_lost_worker_is_the_last() -> None:
     [prediction] = queued(1)
     for expected in ((1, 0), (0, 1)):
-        claimed(prediction)
-        assert return_expired(timezone.now() + timedelta(hours=1)) == expected
+        claimed()
+        assert return_lost() == expected
     prediction.refresh_from_db()
     assert (prediction.status, prediction.failure_code) == (Status.FAILED, "worker_lost")
-    assert claim_batch(prediction.pk) is None
+    assert claim_batch() is None
 
 
 def test_after_an_error_what_is_unfinished_goes_back_and_what_is_finished_stays() -> None:
     finished, unfinished = queued(2)
-    claim = claimed(finished)
+    claim = claimed()
     finish_one(claim, finished)
     assert hand_back(claim) == (1, 0)
     finished.refresh_from_db()
@@ -218,7 +247,7 @@ def test_after_an_error_what_is_unfinished_goes_back_and_what_is_finished_stays(
 
 def test_a_second_error_is_the_last() -> None:
     [prediction] = queued(1, attempts=1)
-    assert hand_back(claimed(prediction)) == (0, 1)
+    assert hand_back(claimed()) == (0, 1)
     prediction.refresh_from_db()
     assert (prediction.status, prediction.failure_code) == (Status.FAILED, "internal_error")
 
@@ -226,7 +255,7 @@ def test_a_second_error_is_the_last() -> None:
 def test_a_vanished_account_takes_its_running_predictions_along() -> None:
     user = UserFactory.create()
     prediction = PredictionFactory.create(photo=PhotoFactory.create(owner=user))
-    claim = claimed(prediction)
+    claim = claimed()
     user.delete()
     renew(claim)
     assert not finish_one(claim, prediction)

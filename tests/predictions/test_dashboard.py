@@ -1,13 +1,18 @@
 """The administration's first page says who serves, what is under way and what waits."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from predictions.corrections import correct
+from predictions.processes import Worker
 from tests.factories import FaceFactory, ModelVersionFactory, PredictionFactory
 from tests.training.training_runs import training_run
 from training.models import RunState
+from vision.messages import Message
 
 pytestmark = pytest.mark.django_db
 
@@ -37,3 +42,19 @@ def test_staff_sees_only_what_it_may_see(client: Client) -> None:
     client.force_login(User.objects.create_user("clerk", is_staff=True))
     ModelVersionFactory.create(name="version-7", is_active=True)
     assert "version-7" not in client.get("/admin/").content.decode()
+
+
+def test_an_administrator_sees_who_works_and_who_fell_silent(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    assert "No worker is there for photos; they wait." in client.get("/admin/").content.decode()
+
+    now = timezone.now()
+    there = {"queues": "inference", "process": 1, "seen_at": now}
+    Worker.objects.create(machine="tall", version="starter", photos_a_minute=17, **there)
+    Worker.objects.create(machine="small", problem=Message("nothing_active").as_json(), **there)
+    Worker.objects.create(machine="lost", **{**there, "seen_at": now - timedelta(seconds=30)})
+    text = client.get("/admin/").content.decode()
+    assert "No worker is there for photos" not in text
+    assert "tall · inference · starter · 17 photos a minute" in text
+    assert "No model version is active." in text
+    assert "lost · inference · <strong>silent since" in text

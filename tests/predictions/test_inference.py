@@ -12,15 +12,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from predictions.claims import return_expired
-from predictions.inference import run_batch
-from predictions.models import Face, Photo, Prediction, Status
-from predictions.retries import Retries
+from predictions.models import Face, Photo, Prediction
 from tests.factories import PhotoFactory, PredictionFactory
-from tests.predictions.fakes import BROKEN, NO_FACE, FakeEstimator, serving
+from tests.predictions.fakes import BROKEN, NO_FACE, FakeEstimator, run_batch, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-IMPATIENT = ()
 
 
 def queued(data: bytes = b"photo", **columns: Any) -> Prediction:
@@ -30,8 +26,8 @@ def queued(data: bytes = b"photo", **columns: Any) -> Prediction:
     return prediction
 
 
-def run(wanted: Prediction, estimator: FakeEstimator, pauses: Any = IMPATIENT) -> int:
-    return run_batch(wanted.pk, serving(estimator), Retries(pauses))
+def run(estimator: FakeEstimator, pauses: Any = ()) -> None:
+    run_batch(serving(estimator), pauses)
 
 
 def lose_file(prediction: Prediction) -> None:
@@ -45,7 +41,7 @@ def statuses(*predictions: Prediction) -> list[str]:
 def test_waiting_predictions_are_estimated_together() -> None:
     predictions = [queued() for _ in range(3)]
     estimator = FakeEstimator()
-    assert run(predictions[0], estimator) == 3
+    run(estimator)
     assert statuses(*predictions) == ["done"] * 3
     assert [prediction.faces.count() for prediction in predictions] == [2, 2, 2]
     assert len(estimator.batches) == 1
@@ -54,21 +50,21 @@ def test_waiting_predictions_are_estimated_together() -> None:
 def test_the_version_that_computed_a_result_is_recorded() -> None:
     prediction = queued()
     served = serving(FakeEstimator())
-    run_batch(prediction.pk, served)
+    run_batch(served)
     prediction.refresh_from_db()
     assert prediction.model_version == served.version
 
 
 def test_a_photo_without_faces_is_done() -> None:
     prediction = queued(NO_FACE)
-    run(prediction, FakeEstimator())
+    run(FakeEstimator())
     assert statuses(prediction) == ["done"]
     assert not prediction.faces.exists()
 
 
 def test_a_broken_photo_fails_and_its_neighbours_finish() -> None:
     good, broken, other = queued(), queued(BROKEN), queued()
-    run(good, FakeEstimator())
+    run(FakeEstimator())
     assert statuses(good, broken, other) == ["done", "failed", "done"]
     broken.refresh_from_db()
     assert broken.failure_code == "photo_unreadable"
@@ -77,7 +73,7 @@ def test_a_broken_photo_fails_and_its_neighbours_finish() -> None:
 def test_a_lost_file_fails_and_its_neighbours_finish() -> None:
     good, lost = queued(), queued()
     lose_file(lost)
-    run(good, FakeEstimator())
+    run(FakeEstimator())
     assert statuses(good, lost) == ["done", "failed"]
     lost.refresh_from_db()
     assert lost.failure_code == "storage_error"
@@ -87,7 +83,7 @@ def test_nothing_is_estimated_where_no_file_is_left() -> None:
     lost = queued()
     lose_file(lost)
     estimator = FakeEstimator()
-    assert run(lost, estimator) == 1
+    run(estimator)
     assert estimator.batches == []
 
 
@@ -103,7 +99,7 @@ def test_a_storage_that_comes_back_in_time_fails_nothing(media_root: Path) -> No
         away.rename(media_root)
         yield 0
 
-    run(prediction, FakeEstimator(), pauses())
+    run(FakeEstimator(), pauses())
     assert statuses(prediction) == ["done"]
 
 
@@ -111,7 +107,7 @@ def test_a_storage_that_stays_away_fails_the_prediction(media_root: Path) -> Non
     prediction = queued()
     media_root.rename(media_root.with_name("away"))
     media_root.write_text("not a folder")
-    run(prediction, FakeEstimator(), [0, 0])
+    run(FakeEstimator(), [0, 0])
     prediction.refresh_from_db()
     assert prediction.failure_code == "storage_error"
 
@@ -121,14 +117,14 @@ def test_a_photo_deleted_before_it_is_read_disturbs_no_other() -> None:
     served = serving(FakeEstimator())
     lose_file(deleted)
     deleted.photo.delete()
-    run_batch(kept.pk, served)
+    run_batch(served)
     assert statuses(kept) == ["done"]
 
 
 def test_a_photo_deleted_while_it_is_estimated_leaves_nothing() -> None:
     kept, deleted = queued(), queued()
     estimator = FakeEstimator(meanwhile=lambda _: deleted.photo.delete() and None)
-    run(kept, estimator)
+    run(estimator)
     assert statuses(kept) == ["done"]
     assert Photo.objects.count() == 1
     assert Face.objects.count() == 2
@@ -136,7 +132,8 @@ def test_a_photo_deleted_while_it_is_estimated_leaves_nothing() -> None:
 
 def test_no_transaction_is_open_while_photos_are_estimated() -> None:
     inside: list[bool] = []
-    run(queued(), FakeEstimator(lambda _: inside.append(connection.in_atomic_block)))
+    queued()
+    run(FakeEstimator(lambda _: inside.append(connection.in_atomic_block)))
     assert inside == [False]
 
 
@@ -148,49 +145,27 @@ def test_an_error_returns_the_batch_and_then_fails_only_its_cause() -> None:
             raise RuntimeError("the network met something it cannot digest")
 
     estimator = FakeEstimator(crash)
-    for wanted in (good, good, bad):
-        run(wanted, estimator)
+    for _ in range(3):
+        run(estimator)
     assert statuses(good, bad) == ["done", "failed"]
     bad.refresh_from_db()
     assert bad.failure_code == "internal_error"
     assert estimator.batches == [[b"photo", b"bad"], [b"photo"], [b"bad"]]
 
 
-def test_a_slow_batch_keeps_its_lease(settings: Any) -> None:
-    settings.LEASE = timedelta(seconds=1)
-    prediction = queued()
-    renewals: set[object] = set()
-
-    def dawdle(_: object) -> None:
-        first_end = timezone.now() + settings.LEASE
-        while timezone.now() < first_end or len(renewals) < 3:
-            renewals.add(Prediction.objects.get(pk=prediction.pk).lease_expires_at)
-            assert return_expired(timezone.now()) == (0, 0)
-            threading.Event().wait(0.05)
-
-    run(prediction, FakeEstimator(dawdle))
-    assert statuses(prediction) == ["done"]
-    assert len(renewals) >= 3
-
-
 def test_a_batch_whose_lease_ran_out_leaves_the_work_to_the_next_worker() -> None:
     prediction = queued()
 
     def expire(_: object) -> None:
-        return_expired(timezone.now() + timedelta(hours=1))
+        Prediction.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+        return_expired()
 
-    run(prediction, FakeEstimator(expire))
+    run(FakeEstimator(expire))
     assert statuses(prediction) == ["queued"]
     assert not Face.objects.exists()
-    run(prediction, FakeEstimator())
+    run(FakeEstimator())
     assert statuses(prediction) == ["done"]
     assert Face.objects.count() == 2
-
-
-def test_the_thread_that_renews_the_lease_ends_with_the_batch() -> None:
-    before = threading.active_count()
-    run(queued(), FakeEstimator())
-    assert threading.active_count() == before
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite locks the whole database")
@@ -216,12 +191,6 @@ def test_a_database_that_comes_back_in_time_loses_no_result(settings: Any) -> No
         blocker.join()
         yield 0
 
-    run(prediction, FakeEstimator(lock_out), pauses())
+    run(FakeEstimator(lock_out), pauses())
     assert statuses(prediction) == ["done"]
     assert prediction.faces.count() == 2
-
-
-def test_a_finished_prediction_is_never_run_again() -> None:
-    prediction = queued(status=Status.DONE)
-    assert run(prediction, FakeEstimator()) == 0
-    assert not prediction.faces.exists()

@@ -72,7 +72,7 @@ def test_a_result_says_what_the_photo_cannot_tell(browser: Client, prediction: P
         "reliable": False,
         "warnings": ["too_small"],
     }
-    face.age = face.gender = face.race = None
+    face.estimates = {"age": None, "gender": None, "race": None}
     face.save()
     page = browser.get(address).content.decode()
     assert "Too small to tell" in page
@@ -87,7 +87,7 @@ def test_a_face_whose_heads_are_switched_off_is_not_called_untellable(
     """It was warned of, and told; only the head that told is off by now."""
     face = prediction.faces.get()
     face.quality = {**(face.quality or {}), "reliable": False, "warnings": ["turned"]}
-    face.gender = face.race = None
+    face.estimates |= {"gender": None, "race": None}
     face.save()
     settings.HEADS = ("gender",)
     assert "cannot be told from this photo" not in browser.get("/history/").content.decode()
@@ -191,7 +191,7 @@ def test_a_result_shows_box_range_chart_and_probabilities(
 
 def test_a_doubtful_estimate_is_called_uncertain(browser: Client, prediction: Prediction) -> None:
     unsure = {"label": "male", "probability": 0.55, "probabilities": {"male": 0.55, "female": 0.45}}
-    prediction.faces.update(gender=unsure)
+    prediction.faces.update(estimates={"gender": unsure})
     assert "uncertain" in browser.get(f"/predictions/{prediction.pk}/").content.decode()
 
 
@@ -199,7 +199,9 @@ def test_a_head_that_is_switched_off_is_not_shown(
     browser: Client, prediction: Prediction, settings: Any
 ) -> None:
     settings.HEADS = ("gender",)
-    prediction.faces.update(race=None)  # off when it was estimated; age was switched off since
+    face = prediction.faces.get()
+    face.estimates["race"] = None  # off when it was estimated; age was switched off since
+    face.save()
     page = browser.get(f"/predictions/{prediction.pk}/").content.decode()
     assert "Race" not in page
     assert "years" not in page

@@ -14,12 +14,12 @@ from django.utils import timezone
 from PIL import Image
 
 from predictions.access import Owner
+from predictions.expiry import expire_photos
 from predictions.models import Photo, Prediction, Status
 from predictions.uploads import (
     QuotaExceeded,
     accept_photo,
     delete_prediction,
-    expire_photos,
     rerun,
 )
 from tests.factories import UserFactory

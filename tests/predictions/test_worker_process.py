@@ -13,6 +13,7 @@ from redis import Redis
 from faceroute_site import embedded_redis
 from predictions.access import Owner
 from predictions.models import Face, Prediction, Status
+from predictions.processes import Worker
 from predictions.uploads import accept_photo, delete_prediction
 from tests.processes import (
     Process,
@@ -30,7 +31,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 @pytest.fixture
 def site(redis: Stack) -> Stack:
     """A site with the starter model and a queue, quick to notice what is lost."""
-    redis.environment.update(FACEROUTE_LEASE_SECONDS="3", FACEROUTE_SWEEP_SECONDS="1")
+    redis.environment.update(FACEROUTE_LEASE_SECONDS="3")
     register_bundle(site_settings.STARTER_BUNDLE, "starter", activate=True)
     return redis
 
@@ -67,7 +68,6 @@ def test_fifty_photos_survive_a_killed_worker(
     site: Stack, owner: Owner, small_portrait: bytes
 ) -> None:
     send(owner, small_portrait, 50)
-    site.start_beat()
     first = site.start_worker()
     wait_until(
         lambda: count("done") >= 10 and count("running") > 0, "the worker is in the middle", first
@@ -85,11 +85,10 @@ def test_an_emptied_queue_loses_nothing(site: Stack, owner: Owner, small_portrai
     queue = Redis(unix_socket_path=str(embedded_redis.socket_path(site.data_dir)))
     send(owner, small_portrait, 20)
     queue.flushall()
-    worker = site.start_worker()  # looks for what waits when it starts
+    worker = site.start_worker()
     wait_for_all(worker)
     assert count("done") == 20
 
-    site.start_beat()
     send(owner, small_portrait, 10)
     queue.flushall()
     send(owner, small_portrait, 2)
@@ -97,15 +96,12 @@ def test_an_emptied_queue_loses_nothing(site: Stack, owner: Owner, small_portrai
     assert count("done") == 32
 
 
-def test_a_queue_that_is_down_delays_predictions_and_fails_no_upload(
+def test_photos_are_served_while_there_is_no_queue(
     site: Stack, owner: Owner, small_portrait: bytes
 ) -> None:
-    site.start_beat()
-    worker = site.start_worker()
     site.stop_redis()
+    worker = site.start("worker", *site.worker_command())
     send(owner, small_portrait, 3)
-    assert count("queued") == 3
-    site.start_redis()
     wait_for_all(worker)
     assert count("done") == 3
 
@@ -146,11 +142,11 @@ def test_a_corrupted_new_model_leaves_the_old_one_in_service(
 
 
 def test_photos_wait_for_a_model(redis: Stack, owner: Owner, small_portrait: bytes) -> None:
-    redis.environment.update(FACEROUTE_SWEEP_SECONDS="1")
-    redis.start_beat()
     worker = redis.start_worker()
     send(owner, small_portrait)
     wait_until(lambda: "No model version is active" in worker.output(), "the log says so", worker)
+    wait_until(Worker.objects.exists, "the worker says how it is", worker)
+    assert Worker.objects.get().problem == {"code": "nothing_active", "parameters": {}}
     assert count("queued") == 1
     register_bundle(site_settings.STARTER_BUNDLE, "starter", activate=True)
     wait_for_all(worker)
@@ -164,7 +160,6 @@ def test_a_poisonous_photo_fails_after_two_deaths_and_its_neighbours_finish(
     send(owner, small_portrait, 3)
     [poison] = send(owner, jpeg(Image.new("RGB", (width, width))))
     send(owner, small_portrait, 3)
-    site.start_beat()
     wait_for_all(site.start_worker(app="tests.predictions.poisoned_app"))
 
     poison.refresh_from_db()
@@ -202,7 +197,6 @@ def test_twenty_senders_at_once_never_meet_a_locked_database(site: Stack, owner:
         finally:
             connection.close()
 
-    site.start_beat()
     worker = site.start_worker()
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(send_ten, range(20)))
@@ -225,6 +219,16 @@ def test_only_the_process_that_estimates_loads_tensorflow(
     others = [beat, web, trainer]
     without = [worker.pid, *(pid for one in others for pid in (one.pid, *children(one.pid)))]
     assert not any(maps_tensorflow(pid) for pid in without)
+
+
+def test_workers_say_what_they_serve_until_they_stop(site: Stack) -> None:
+    worker = site.start_worker()
+    site.start_worker("-n", "training@%h", queues="training")
+    served = Worker.objects.order_by("queues").values_list("queues", "version")
+    wanted = [("inference", "starter"), ("training", "")]
+    wait_until(lambda: list(served.all()) == wanted, "both say what they serve", worker)
+    worker.stop()
+    assert list(served.all()) == wanted[1:]
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed without its child"])

@@ -79,7 +79,9 @@ def _estimated(prediction: Prediction, version: ModelVersion) -> None:
     prediction.save()
     face = FaceFactory.create(prediction=prediction)
     FaceFactory.create(prediction=prediction, index=1, age=None, quality=None)
-    Correction.objects.create(face=face, age=31, gender=1, consented_at=timezone.now())
+    Correction.objects.create(
+        face=face, labels={"age": 31, "gender": 1}, consented_at=timezone.now()
+    )
 
 
 def _dataset() -> Dataset:

@@ -19,7 +19,9 @@ OURS = [name for name in SERVICES if name not in {"db", "redis"}]
 
 
 def test_the_topology_is_complete() -> None:
-    assert {"web", "inference", "training", "beat", "migrate", "db", "redis"} <= set(SERVICES)
+    assert {"web", "inference", "data", "training", "beat", "migrate", "db", "redis"} <= set(
+        SERVICES
+    )
 
 
 @pytest.mark.parametrize("name", ["inference", "training"])
@@ -39,7 +41,7 @@ def test_images_are_pinned(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["web", "inference", "training", "db", "redis", "inference-gpu", "training-gpu"]
+    "name", ["web", "inference", "data", "training", "db", "redis", "inference-gpu", "training-gpu"]
 )
 def test_services_say_how_they_are(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
@@ -71,7 +73,7 @@ def test_training_yields_the_processor_to_whoever_waits_for_a_photo() -> None:
     usual = 1024
     for name in OURS:
         shares = SERVICES[name].get("cpu_shares", usual)
-        assert shares <= usual / 8 if name.startswith("training") else shares == usual
+        assert shares <= usual / 8 if name.startswith(("data", "training")) else shares == usual
 
 
 def test_the_image_runs_as_a_user_without_rights() -> None:

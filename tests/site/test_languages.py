@@ -10,6 +10,7 @@ from django.test import Client, RequestFactory
 from django.utils.translation import override
 
 from faceroute_site.error_pages import server_error
+from tests.factories import SampleFactory
 from vision.attributes import ATTRIBUTES
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +64,16 @@ def test_a_korean_browser_gets_korean_pages_and_may_choose_english(client: Clien
     client.post("/i18n/setlang/", {"language": "en", "next": "/"})
     english = client.get("/", headers={"Accept-Language": "ko"}).content.decode()
     assert "Choose photos" in english
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["modelversion", "sample"])
+def test_what_the_administration_brings_is_korean_too(admin_client: Client, page: str) -> None:
+    """Its package has no Korean; our catalogue has what these lists show of it."""
+    SampleFactory.create()
+    shown = admin_client.get(f"/admin/training/{page}/", headers={"Accept-Language": "ko"})
+    for words in ("Type to search", "Select all rows", "Select record", "ccess attempts"):
+        assert words not in shown.content.decode()
 
 
 def test_an_error_of_the_server_is_told_in_korean(rf: RequestFactory) -> None:

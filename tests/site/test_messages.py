@@ -11,7 +11,7 @@ from django.utils import translation
 
 from predictions import messages as of_predictions
 from training import messages as of_training
-from training.models import ExamRun, ImportRun, ReviewRun, Run, TrainingRun
+from training.models import ImportRun, Job, TrainingRun
 from vision import messages as of_vision
 from vision.diskspace import DiskFull
 from vision.messages import Counted, Message, Parameter, Templates, in_words, several, stored
@@ -159,11 +159,11 @@ def test_a_list_of_names_has_commas_and_sentences_follow_one_another() -> None:
     )
 
 
-KINDS: list[type[Run]] = [ImportRun, ReviewRun, ExamRun, TrainingRun]
+KINDS: list[type[Job]] = Job.__subclasses__()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_run_that_failed_in_an_english_worker_is_read_in_korean(kind: type[Run]) -> None:
+def test_a_run_that_failed_in_an_english_worker_is_read_in_korean(kind: type[Job]) -> None:
     error = DiskFull("cache", needed="3.1 GB", room="10 kB")
     run = kind(message_code=error.message.code, message_parameters=stored(error.message.parameters))
     assert run.sentence == str(error)

@@ -50,13 +50,13 @@ def site(tmp_path: Path, database: str) -> Iterator[tuple[Stack, str]]:
 
 def _start_all(stack: Stack) -> None:
     started: list[Process] = []
-    for name in ("web", "inference", "inference", "training", "beat"):
+    for name in ("web", "inference", "inference", "data", "training", "beat"):
         command = list(SERVICES[name]["command"])
         if name == "inference":
             place = command.index("-n") + 1
             command[place] = f"inference{len(started)}@%h"
         started.append(stack.start(name, *command))
-    for process in started[1:4]:
+    for process in started[1:5]:
         wait_until(partial(_is_ready, process), "a worker is ready", process)
 
 
@@ -96,6 +96,10 @@ def test_a_photo_travels_through_the_production_services(
     assert document["status"] == "done"
     assert document["model_version"] == "starter-9"
     assert document["faces"][0]["gender"]["label"] == "female"
+    for gender, count in (("female", 1), ("male", 0)):  # in columns that the database generates
+        query = f"gender={gender}&age_min=10&faces_min=1"
+        found = _call(f"{url}/api/v1/predictions/?{query}", headers=headers)[1]["results"]
+        assert len(found) == count
 
 
 def _ready(url: str) -> bool:

@@ -364,7 +364,7 @@ def test_however_the_server_ends_nothing_is_left(
     sender.send(bytes(10 * MEGABYTE))
     wait_until(lambda: decoders_of(stack.data_dir) > 1, "a decoder is at work")
     os.kill(web[0].pid, number)
-    wait_until(lambda: processes_of(stack.data_dir) == [], "every process is gone", seconds=25)
+    wait_until(lambda: processes_of(stack.data_dir) == [], "every process is gone")
     assert list((stack.data_dir / "incoming").iterdir()) == []
 
 

@@ -115,10 +115,10 @@ def test_an_upload_becomes_an_import_that_a_worker_can_do(boss: Client, tmp_path
     response = upload(boss, "mine.zip", archive)
     run = ImportRun.objects.get()
     assert response.url == f"/admin/training/importrun/{run.pk}/change/"
-    assert (run.state, run.dataset.name, Path(run.path).name) == ("queued", "New", "mine.zip")
+    assert (run.state, run.own_dataset.name, Path(run.path).name) == ("queued", "New", "mine.zip")
     import_runs.work(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.dataset.samples.count()) == ("done", 5)
+    assert (run.state, run.own_dataset.samples.count()) == ("done", 5)
     assert boss.get(response.url).status_code == 200
 
 
@@ -292,9 +292,9 @@ def test_a_search_for_label_errors_is_asked_for_once_and_watched(
     address = f"/admin/training/dataset/{dataset.pk}/review/"
     assert address in gallery(boss, dataset, "doubtful-age")
     boss.get(address)
-    assert not dataset.reviews.exists()
+    assert not dataset.jobs.exists()
     first, second = boss.post(address), boss.post(address)
-    run = f"/admin/training/reviewrun/{dataset.reviews.get().pk}/change/"
+    run = f"/admin/training/reviewrun/{dataset.jobs.get().pk}/change/"
     assert first["Location"] == second["Location"] == run
     assert boss.get(run).status_code == 200
 

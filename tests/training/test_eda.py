@@ -18,6 +18,7 @@ from training.datasets.judging import judge
 from training.datasets.revisions import move_on
 from training.eda import dataset_figures
 from training.eda.dataset_charts import tables
+from training.eda.label_noise import label_noise
 from training.models import Content, Dataset
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +117,7 @@ def test_a_cell_too_small_for_a_test_image_says_so() -> None:
 
 
 def test_labels_of_near_copies_tell_how_noisy_labels_are(dataset: Dataset) -> None:
-    assert dataset_figures.label_noise(dataset)["pairs"] == 0
+    assert label_noise(dataset)["pairs"] == 0
     labels = [(30, 0, 0), (34, 0, 0), (40, 1, 0), (40, 1, 2)]
     one, two, three, four = (
         SampleFactory.create(dataset=dataset, age=age, gender=gender, race=race)
@@ -127,7 +128,7 @@ def test_labels_of_near_copies_tell_how_noisy_labels_are(dataset: Dataset) -> No
     keys = dict(Content.objects.values_list("digest", "pk"))
     join([(keys[one.digest], keys[two.digest]), (keys[three.digest], keys[four.digest])])
     judge(dataset)
-    assert dataset_figures.label_noise(dataset) == {
+    assert label_noise(dataset) == {
         "pairs": 2,
         "age_difference": 2.0,  # 4 and 0 years
         "gender_differs": 0.0,

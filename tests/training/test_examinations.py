@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from tests.factories import ModelVersionFactory
 from tests.training.trainable import quick, small_dataset, small_version
-from tests.training.training_runs import training_run
+from tests.training.training_runs import lose_workers, training_run
 from training import tasks
 from training.datasets import curations
 from training.exams import exam_runs
@@ -236,9 +235,10 @@ def test_an_examination_that_is_cut_off_goes_on_with_the_version_it_was_at(
 
 def test_an_examination_whose_worker_is_lost_is_resumed(before: list[ModelVersion]) -> None:
     run = request_examination(None)
-    assert lifecycle.hold(ExamRun, run.pk)
+    assert lifecycle.take(ExamRun, run.pk)
     assert request_examination(None) == run  # one at a time
-    lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
+    lose_workers()
+    lifecycle.sweep()
     run.refresh_from_db()
     assert run.state == RunState.INTERRUPTED
     assert lifecycle.resume(run)
@@ -254,9 +254,8 @@ def test_an_examination_whose_worker_is_lost_goes_on_by_itself_but_not_for_ever(
     assert queue_where_due()
     run = ExamRun.objects.get()
     for _ in range(3):
-        assert lifecycle.hold(ExamRun, run.pk)
-        long_ago = timezone.now() - 2 * lifecycle.SILENCE
-        ExamRun.objects.filter(pk=run.pk).update(heartbeat_at=long_ago)
+        assert lifecycle.take(ExamRun, run.pk)
+        lose_workers()
         tasks.sweep()
         run.refresh_from_db()
     assert run.state == RunState.INTERRUPTED  # the third time it waits for somebody

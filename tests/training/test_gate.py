@@ -195,9 +195,9 @@ def test_small_losses_do_not_add_up() -> None:
 
 def righter(scores: Scores, head: str, images: int) -> Scores:
     """With so many more right answers of one head."""
-    truth, shares = scores.labels[head], scores.probabilities[head].copy()
-    won = np.flatnonzero(shares.argmax(axis=1) != truth)[:images]
-    shares[won] = np.eye(shares.shape[1])[truth[won]]
+    labels, shares = scores.labels[head], scores.probabilities[head].copy()
+    won = np.flatnonzero(shares.argmax(axis=1) != labels)[:images]
+    shares[won] = np.eye(shares.shape[1])[labels[won]]
     return saying(scores, **{head: shares})
 
 

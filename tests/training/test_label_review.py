@@ -12,8 +12,10 @@ from django.test import Client
 
 from tests.factories import DatasetFactory, SampleFactory
 from training.datasets.annotations import adopt_estimates, annotate, confirm, disputed, said_of
-from training.datasets.galleries import ISSUES, page_of
+from training.datasets.galleries import issue_gallery, page_of
+from training.datasets.judging import judge
 from training.models import Annotation, Content, Dataset, LabelIssue, Sample
+from vision.attributes import SHIPPED
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +86,7 @@ def test_the_models_estimate_never_becomes_the_label_of_a_test_image(
     sample = sample_in(dataset, "test")
     issue(sample)
     assert adopt_estimates(only(sample), boss, "gender") == 0
-    gallery(office, dataset, ISSUES["gender"], deed="adopt", image=[sample.pk])
+    gallery(office, dataset, issue_gallery("gender"), deed="adopt", image=[sample.pk])
     sample.refresh_from_db()
     assert sample.gender == 0
     assert "Take the model" not in gallery(office, dataset, "to-check")
@@ -114,13 +116,16 @@ def test_a_gallery_ranks_one_label_and_tells_the_split(dataset: Dataset, office:
     for sample, gender, age in ((one, 0.99, 0.5), (other, 0.6, 0.7)):
         LabelIssue.objects.create(sample=sample, label="gender", score=gender, suggestion="female")
         LabelIssue.objects.create(sample=sample, label="age", score=age, suggestion="61")
-    assert [c[0].pk for c in page_of(dataset, ISSUES["age"]).clusters] == [other.pk, one.pk]
-    assert [c[0].pk for c in page_of(dataset, ISSUES["gender"]).clusters] == [one.pk, other.pk]
-    page = gallery(office, dataset, ISSUES["age"])
+    assert [c[0].pk for c in page_of(dataset, issue_gallery("age")).clusters] == [other.pk, one.pk]
+    assert [c[0].pk for c in page_of(dataset, issue_gallery("gender")).clusters] == [
+        one.pk,
+        other.pk,
+    ]
+    page = gallery(office, dataset, issue_gallery("age"))
     assert page.count("Model: 61") == 2
     assert "Training · " in page
     assert "Validation · " in page
-    gallery(office, dataset, ISSUES["age"], deed="confirm", image=[one.pk])
+    gallery(office, dataset, issue_gallery("age"), deed="confirm", image=[one.pk])
     left = set(LabelIssue.objects.values_list("sample", "label"))
     assert left == {(one.pk, "gender"), (other.pk, "gender"), (other.pk, "age")}
 
@@ -130,7 +135,7 @@ def test_a_gallery_ranks_one_label_and_tells_the_split(dataset: Dataset, office:
     [
         ("malformed_name", ["keep", "as_cleaned", "drop"]),
         ("to-check", ["confirm", "drop"]),
-        *((gallery, ["adopt", "confirm", "drop"]) for gallery in ISSUES.values()),
+        *((issue_gallery(label), ["adopt", "confirm", "drop"]) for label in SHIPPED),
         ("disputed", ["keep", "as_cleaned", "drop"]),
     ],
 )
@@ -179,7 +184,7 @@ def test_the_page_of_an_image_keeps_who_says_what(
     assert "second" not in page
     assert "Gender: female" not in page
     assert "Gender: female" not in office.get("/admin/training/sample/").content.decode()
-    assert gallery(office, dataset, ISSUES["gender"]).count('name="image"') == 0
+    assert gallery(office, dataset, issue_gallery("gender")).count('name="image"') == 0
     fields = {"age": 45, "gender": 0, "race": 0, "override": ""}
     page = office.post(url, {**fields, "_continue": "1"}, follow=True).content.decode()
     assert "Others have said something else of: Age" in page
@@ -215,6 +220,20 @@ def test_an_emptied_label_and_a_ruling_are_taken_as_before(
         "drop",
         "excluded",
     )
+
+
+def test_an_image_whose_label_is_emptied_is_set_aside_until_it_has_one(
+    dataset: Dataset, office: Client
+) -> None:
+    sample = sample_in(dataset, "train")
+    url = f"/admin/training/sample/{sample.pk}/change/"
+    fields = {"gender": 0, "race": 0, "override": ""}
+    judge(dataset)
+    for age, reason in (("", "malformed_name"), (31, "")):
+        office.post(url, {**fields, "age": age})
+        sample.refresh_from_db()
+        assert sample.reason == reason
+        assert office.get(f"/admin/training/dataset/{dataset.pk}/charts/").status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

@@ -58,7 +58,7 @@ def test_it_is_the_mean_of_the_images_of_its_group_in_use(dataset: Dataset) -> N
 def test_a_group_without_images_has_none(dataset: Dataset) -> None:
     sample = add(dataset, 50, race=3, gender=1)
     draw(dataset)
-    assert [(face.race, face.gender) for face in mean_faces.groups(dataset)] == [(3, 1)]
+    assert mean_faces.groups(dataset) == [(3, 1)]
     sample.delete()
     draw(dataset)
     assert mean_faces.groups(dataset) == []

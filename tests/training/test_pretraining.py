@@ -15,13 +15,13 @@ from training.runs.trainings import TrainingRefused, create_training, execute, t
 from vision.bundles.bundle import load_bundle
 from vision.training import known_recipes, network_recipes
 from vision.training.known_recipes import named, recorded
-from vision.training.network_recipes import NetworkRecipe, PretrainStage
-from vision.training.recipes import RecipeInvalid
+from vision.training.network_recipes import NetworkRecipe, Stage
+from vision.training.recipe import RecipeInvalid
 
 pytestmark = pytest.mark.django_db
 
 TINY = network_recipes.STARTER_CPU.with_changes(
-    name="tiny", heads=["gender"], stages=(PretrainStage(48, 1, 32),)
+    name="tiny", heads=["gender"], stages=(Stage(48, 1, 32),)
 )
 
 
@@ -69,7 +69,7 @@ def test_from_scratch_to_a_version_that_serves(dataset: Dataset, settings: Any) 
 
 
 def test_a_run_that_was_cut_off_goes_on(dataset: Dataset) -> None:
-    run = create(dataset, TINY.with_changes(stages=(PretrainStage(48, 2, 16),)))
+    run = create(dataset, TINY.with_changes(stages=(Stage(48, 2, 16),)))
 
     def watch(phase: str, done: int, _total: int) -> None:
         if phase == "1: 48 px" and done == 5:  # of four steps an epoch

@@ -72,8 +72,8 @@ def test_its_heads_are_calibrated_by_crops_that_are_read_as_it_says(
     validation = curations.curated(dataset, "full", 0).validation
     outputs = engine.outputs(np.stack([read_example(one, 48) for one in validation]))
     for spec in engine.specs:
-        truth, known = head_targets(spec, [one.labels for one in validation])
-        expected = calibrate(spec, outputs[spec.name][known], truth[known])
+        targets, known = head_targets(spec, [one.labels for one in validation])
+        expected = calibrate(spec, outputs[spec.name][known], targets[known])
         assert manifest["heads"][spec.name] == expected.as_json()
 
 

@@ -254,7 +254,7 @@ def test_a_version_that_waits_is_let_serve_by_one_click(office: Client) -> None:
     button = re.search(r'<form method="post" action="([^"]+)" class="fr-buttons">', page)
     assert button
     assert button[1] == f"/admin/training/modelversion/{made.pk}/activate/"
-    assert "Let full-1 serve all the same" in page
+    assert "Activate full-1 anyway" in page
     korean = office.get(url, headers={"accept-language": "ko"}).content.decode()
     assert "결정을 기다립니다" in korean
     assert "worse" not in korean

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
-from django.utils import timezone
+from django.conf import settings
 
 from tests.processes import Process, Stack, children, maps_tensorflow, wait_until
 from tests.training.trainable import quick, small_dataset, small_version
+from tests.training.training_runs import lose_workers
+from tests.training.utkface import random_files, write_zip
+from training.datasets.import_runs import request_import
 from training.jobs import lifecycle
-from training.models import ModelVersion, RunState, TrainingRun
+from training.models import Job, ModelVersion, RunState, TrainingRun
 from training.registry.versions import bundle_path
 from training.runs.trainings import request_training
 from vision.bundles.bundle import load_bundle
@@ -29,7 +32,7 @@ def epochs(run: TrainingRun) -> int:
     return len(run.history.get("gender", []))
 
 
-def has_ended(run: TrainingRun) -> bool:
+def has_ended(run: Job) -> bool:
     run.refresh_from_db()
     return not run.is_open
 
@@ -47,7 +50,8 @@ def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
     before = run.history["gender"]
     assert run.state == RunState.RUNNING
 
-    lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
+    lose_workers()
+    lifecycle.sweep()
     run.refresh_from_db()
     assert run.state == RunState.INTERRUPTED
     assert [version.name for version in ModelVersion.objects.all()] == ["small"]
@@ -80,3 +84,19 @@ def test_a_run_is_cancelled_between_two_batches(redis: Stack, tmp_path: Path) ->
     wait_until(lambda: has_ended(run), "it has stopped", worker, seconds=10)
     assert run.state == RunState.CANCELLED
     assert ModelVersion.objects.count() == 1
+
+
+def test_an_import_does_not_wait_behind_a_training(redis: Stack, tmp_path: Path) -> None:
+    small_version(tmp_path / "small")
+    run = request_training(small_dataset(), LONG, backbone=None, activate=False, user=None)
+    trainer = start_trainer(redis)
+    data = redis.start_worker("-n", "data@%h", queues="data")
+    wait_until(lambda: epochs(run) >= 2, "the training is in the middle", trainer, seconds=120)
+    settings.IMPORT_ROOT.mkdir(parents=True, exist_ok=True)
+    photos = write_zip(settings.IMPORT_ROOT / "new.zip", random_files(3))
+    new = request_import("New", photos, detect_faces=False, user=None)
+    wait_until(lambda: has_ended(new), "the import has ended", data, seconds=60)
+    assert (new.state, new.own_dataset.samples.count()) == (RunState.DONE, 3)
+    assert not has_ended(run)
+    lifecycle.cancel(run)
+    wait_until(lambda: has_ended(run), "it has stopped", trainer, seconds=10)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from tests.training.trainable import quick, small_dataset, small_version
+from tests.training.training_runs import lose_workers
 from training.datasets import example_files
 from training.datasets.curations import curated
 from training.jobs import lifecycle
@@ -155,7 +155,7 @@ def test_a_run_whose_worker_is_lost_stands_in_nobodys_way(
     dataset: Dataset, backbone: ModelVersion
 ) -> None:
     lost = take(create(dataset).pk)
-    TrainingRun.objects.update(heartbeat_at=timezone.now() - 2 * lifecycle.SILENCE)
+    lose_workers()
     create(dataset)
     lost.refresh_from_db()
     assert lost.state == RunState.INTERRUPTED
@@ -384,7 +384,8 @@ def test_killed_around_any_step_it_ends_with_one_whole_version(
     for version in ModelVersion.objects.all():
         load_bundle(bundle_path(version))
     if run.state == RunState.RUNNING:
-        lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
+        lose_workers()
+        lifecycle.sweep()
         assert go_on(run) == RunState.DONE
     assert run.state == RunState.DONE
     assert set(ModelVersion.objects.values_list("name", flat=True)) == {"small", f"full-{run.pk}"}
@@ -398,7 +399,8 @@ def test_a_run_taken_from_its_worker_makes_no_second_version(
     run = create(dataset)
 
     def lose() -> None:
-        lifecycle.sweep(timezone.now() + 2 * lifecycle.SILENCE)
+        lose_workers()
+        lifecycle.sweep()
 
     assert go_on(run, at("test", lose)) == RunState.INTERRUPTED
     assert ModelVersion.objects.count() == 1

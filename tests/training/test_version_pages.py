@@ -1,6 +1,7 @@
 """The pages of model versions: staff sees all of it, and nothing serves without being asked."""
 
 import io
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_who_may_look_may_not_change(client: Client, version: ModelVersion) -> N
     user.user_permissions.add(Permission.objects.get(codename="view_modelversion"))
     client.force_login(user)
     page = client.get(url("change", version)).content.decode()
-    assert "Let it serve" not in page
+    assert "Activate" not in page
     assert client.post(url("activate", version)).status_code == 403
     assert active_version() is None
 
@@ -114,6 +115,7 @@ def test_a_version_is_shown_beside_the_deck_and_the_one_that_serves(
     assert "Ages 21 to 60" in page
     assert "ab12cd" in page
     assert "best for White (3.000; 400 images)" in page
+    assert "Age; Gender: Male, Female; Race: White, Black, Asian, Indian, Others" in page
 
 
 def test_every_chart_has_its_numbers_as_a_table_and_as_a_file(
@@ -192,6 +194,24 @@ def test_what_edits_do_is_told_where_it_was_measured(admin: Client, version: Mod
     assert "Sharpened mildly" not in admin.get(url("change", version)).content.decode()
 
 
+def test_where_every_group_is_too_small_none_has_a_colour(
+    admin: Client, version: ModelVersion
+) -> None:
+    """Plotly would give zeros alone the colour of the middle of their range."""
+
+    def colours() -> tuple[set[float], float, float]:
+        page = admin.get(url("change", version)).content.decode()
+        figure = re.search(r'id="chart-groups-age-mae" [^>]*>(.*?)</script>', page)
+        assert figure is not None
+        [trace] = json.loads(figure[1])["data"]
+        return {cell for row in trace["z"] for cell in row}, trace["zmin"], trace["zmax"]
+
+    assert colours() == ({0.0, 3.0}, 0, 3.0)
+    version.report = made_report(10)
+    version.save()
+    assert colours() == ({0.0}, 0, 1)
+
+
 def test_a_version_without_a_report_says_so(admin: Client) -> None:
     bare = ModelVersionFactory.create(manifest={"metrics": metrics(), "heads": HEADS})
     page = without_columns(admin.get(url("change", bare)).content.decode())
@@ -207,7 +227,7 @@ def test_a_version_that_does_not_exist_is_not_found(admin: Client, pk: str) -> N
 
 def test_asking_activates_nothing_and_a_post_does(admin: Client, version: ModelVersion) -> None:
     page = admin.get(url("activate", version)).content.decode()
-    assert "Shall full-7 serve from now on?" in page
+    assert "Activate full-7?" in page
     assert active_version() is None
     response = admin.post(url("activate", version), follow=True)
     assert "full-7 serves from now on." in response.content.decode()
@@ -221,7 +241,7 @@ def test_what_speaks_against_it_stands_on_the_page_that_asks(
     page = without_columns(admin.get(url("activate", version)).content.decode())
     assert "not examined" in page
     assert "<td>3.000</td><td>1.000</td>" in page
-    assert "Let it serve all the same" in page
+    assert "Activate anyway" in page
     assert "different images" in page
 
 
@@ -232,7 +252,7 @@ def test_versions_that_were_examined_are_shown_image_by_image(
     sat(serving, old)
     sat(version, old)
     page = without_columns(admin.get(url("activate", version)).content.decode())
-    assert "“serving-1” and it on the same 1127 images" in page
+    assert "Compared with “serving-1” on the same 1127 images" in page
     assert "<td>+0.000</td><td>+0.000 … +0.000</td><td>0.100</td>" in page
     assert "it is shown to be no worse" in page
     sat(version, older(new, 1.0))

@@ -1,11 +1,13 @@
 """Training runs in any state, with a history as a training writes it."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from tests.factories import DatasetFactory
-from training.models import RunState, TrainingRun
+from training.jobs import lifecycle
+from training.models import Job, RunState, TrainingRun
 from vision.training.head_recipes import FULL
 
 
@@ -34,11 +36,19 @@ def training_run(state: RunState = RunState.RUNNING, **fields: Any) -> TrainingR
         "total": 100,
         "started_at": now,
         "phase_started_at": now,
-        "heartbeat_at": now,
+        "lease_expires_at": now + lifecycle.LEASE,
         "history": {"age": age_epochs(3)},
         "log": "the first line\nthe last line",
         **fields,
     }
     if "dataset" not in wanted:
         wanted["dataset"] = DatasetFactory.create()
-    return TrainingRun.objects.create(state=state, **wanted)
+    made: TrainingRun = TrainingRun.objects.create(**{"state": state, **wanted})
+    return made
+
+
+def lose_workers() -> None:
+    """Whoever held a job was killed a while ago."""
+    Job.objects.filter(state=RunState.RUNNING).update(
+        lease_expires_at=timezone.now() - timedelta(seconds=1)
+    )

@@ -49,9 +49,9 @@ def wrong(scores: Scores, head: str, share: float, who: Any = True, seed: int = 
     """So large a share of some are taken for another class, of those that were right."""
     random = np.random.default_rng(seed)
     members = np.flatnonzero(np.broadcast_to(who, len(scores)))
-    truth = scores.labels[head]
+    labels = scores.labels[head]
     shares = scores.probabilities[head].copy()
-    right = members[shares[members].argmax(axis=1) == truth[members]]
+    right = members[shares[members].argmax(axis=1) == labels[members]]
     spoilt = random.choice(right, round(share * len(members)), replace=False)
     shares[spoilt] = np.roll(shares[spoilt], 1, axis=1)
     return saying(scores, **{head: shares})
@@ -62,16 +62,16 @@ def saying(scores: Scores, **probabilities: Any) -> Scores:
     return replace(scores, probabilities={**scores.probabilities, **probabilities})
 
 
-def _shares(truth: NDArray[np.int64], right: NDArray[np.bool_], classes: int) -> Any:
-    said = np.where(right, truth, (truth + 1) % classes)
+def _shares(labels: NDArray[np.int64], right: NDArray[np.bool_], classes: int) -> Any:
+    said = np.where(right, labels, (labels + 1) % classes)
     return np.where(np.arange(classes) == said[:, None], 0.9, 0.1 / (classes - 1))
 
 
-def _pair(truth: Any, right: Any, rate: float, classes: int, random: Any) -> tuple[Any, Any]:
+def _pair(labels: Any, right: Any, rate: float, classes: int, random: Any) -> tuple[Any, Any]:
     """What two say who agree but for some images, which one of the two has right by chance."""
-    differs = random.random(len(truth)) < rate
-    first = random.random(len(truth)) < 0.5
+    differs = random.random(len(labels)) < rate
+    first = random.random(len(labels)) < 0.5
     return (
-        _shares(truth, np.where(differs, first, right), classes),
-        _shares(truth, np.where(differs, ~first, right), classes),
+        _shares(labels, np.where(differs, first, right), classes),
+        _shares(labels, np.where(differs, ~first, right), classes),
     )

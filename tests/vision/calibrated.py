@@ -16,14 +16,14 @@ from vision.training.progress import validation_figures
 def assert_calibrated(
     fitted: Fitted, validation: Sequence[Example], crops: NDArray[np.uint8]
 ) -> None:
-    """What validation said of the gender head, which looks twice at some, is true of what it gives
-    out, not of its first looks."""
+    """What validation said of the gender head, which has test-time augmentation, is true of what it
+    gives out with it, not without."""
     engine = Engine(Bundle(fitted.manifest, fitted.tensors), heads=["gender"])
     (spec,) = engine.specs
-    truth, _known = head_targets(spec, [example.labels for example in validation])
+    targets, _known = head_targets(spec, [example.labels for example in validation])
     first, given = (
-        validation_figures(spec, look(crops)["gender"], truth)["validation_loss"]
-        for look in (engine.look, engine.outputs)
+        validation_figures(spec, given_by(crops)["gender"], targets)["validation_loss"]
+        for given_by in (engine.plain_outputs, engine.outputs)
     )
     said = fitted.validation["gender"]["validation_loss"]
     assert abs(said - given) < abs(said - first) / 4

@@ -25,12 +25,12 @@ from tests.vision.training_set import make_curated, small_backbone
 from vision.training import trainer
 from vision.training.head_recipes import HEAD_RECIPES
 from vision.training.head_training import Fitted, fit
-from vision.training.network_recipes import NETWORK_RECIPES, PretrainStage
+from vision.training.network_recipes import NETWORK_RECIPES, Stage
 from vision.training.network_training import Trained, train_network
 from vision.training.progress import FitProgress
 
 NETWORK = NETWORK_RECIPES["starter-gpu"].with_changes(
-    stages=(PretrainStage(48, 2, 8),), learning_rate=3e-3, average=0.8
+    stages=(Stage(48, 2, 8),), learning_rate=3e-3, average=0.8
 )
 HEADS = HEAD_RECIPES["full"].with_changes(
     heads=["gender"], epochs=2, batch=8, mirror=False, learning_rate=0.03

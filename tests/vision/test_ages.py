@@ -44,12 +44,12 @@ def test_interval_and_distribution_are_stretched_about_the_estimate() -> None:
     assert wide.years == narrow.years
     assert wide.years - wide.low == pytest.approx(3 * (narrow.years - narrow.low))
     assert wide.high - wide.years == pytest.approx(3 * (narrow.high - narrow.years))
-    assert wide.shares is not None
-    assert wide.shares.sum() == pytest.approx(1)
+    assert wide.probabilities is not None
+    assert wide.probabilities.sum() == pytest.approx(1)
     # What ten years had, thirty have: 34.5 to 64.5.
-    assert wide.shares[0, 35:65] == pytest.approx(1 / 30)
+    assert wide.probabilities[0, 35:65] == pytest.approx(1 / 30)
     for level, end in ((0.1, wide.low), (0.5, wide.years), (0.9, wide.high)):
-        assert quantile(wide.shares, level) == pytest.approx(end)
+        assert quantile(wide.probabilities, level) == pytest.approx(end)
     assert dict(one(wide).distribution)["50-59"] == pytest.approx(1 / 3)
 
 
@@ -75,13 +75,13 @@ def test_an_interval_holds_its_estimate_however_narrow(factor: float) -> None:
 def test_from_the_least_stretch_on_an_age_is_inside() -> None:
     rng = np.random.default_rng(3)
     shares = rng.dirichlet(np.full(101, 0.1), 400)
-    ages, truth = of(shares), rng.integers(0, 101, 400).astype(np.int32)
-    least = ages.least_stretch(truth)
+    ages, labels = of(shares), rng.integers(0, 101, 400).astype(np.int32)
+    least = ages.least_stretch(labels)
     for factor, expected in ((least + 1e-6, True), (least * 0.999 - 1e-6, False)):
         found = ages.stretched(factor).estimates(0.8)
         held = [
             one.low <= age <= one.high
-            for one, age in zip(found, truth, strict=True)
+            for one, age in zip(found, labels, strict=True)
             if one.low is not None and one.high is not None
         ]
         assert len(held) == 400

@@ -10,7 +10,7 @@ from skimage import data
 
 from vision.crops.alignment import TEMPLATE, align_face, similarity
 from vision.detection import Detector
-from vision.detection.template import landmark_shares
+from vision.detection.template_measurement import relative_landmarks
 from vision.inference.engine import Engine
 from vision.photos.decoding import encode_jpeg
 from vision.types import AgeEstimate, Box, Detection
@@ -113,9 +113,9 @@ def test_a_face_at_the_border_repeats_it(detector: Detector) -> None:
 
 def test_the_template_is_measured_on_crops_with_one_face(detector: Detector) -> None:
     crop = encode_jpeg(PORTRAIT.crop((168, 60, 282, 174)).resize((200, 200)))
-    shares = landmark_shares(detector, [crop, b"broken", encode_jpeg(Image.new("RGB", (99, 99)))])
-    assert shares.shape == (1, 5, 2)
-    assert np.abs(shares[0] - TEMPLATE).max() < 0.12
+    found = relative_landmarks(detector, [crop, b"broken", encode_jpeg(Image.new("RGB", (99, 99)))])
+    assert found.shape == (1, 5, 2)
+    assert np.abs(found[0] - TEMPLATE).max() < 0.12
 
 
 def facing(side: float, angle: float, centre: float) -> Detection:

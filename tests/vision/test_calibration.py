@@ -47,29 +47,29 @@ def bell_curves(centres: NDArray[np.float64], sigma: float) -> NDArray[np.float3
 
 
 def inside(
-    spec: HeadSpec, outputs: NDArray[np.float32], truth: NDArray[np.int32]
+    spec: HeadSpec, outputs: NDArray[np.float32], labels: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
     """Which intervals hold the true age; all of them hold the estimate."""
     found = [one for one in read_estimates(spec, outputs) if isinstance(one, AgeEstimate)]
     held = [
         one.low <= age <= one.high
-        for one, age in zip(found, truth, strict=True)
+        for one, age in zip(found, labels, strict=True)
         if one.low is not None and one.high is not None and one.low <= one.years <= one.high
     ]
-    assert len(held) == len(truth)
+    assert len(held) == len(labels)
     return np.array(held)
 
 
-def coverage(spec: HeadSpec, outputs: NDArray[np.float32], truth: NDArray[np.int32]) -> float:
-    return float(inside(spec, outputs, truth).mean())
+def coverage(spec: HeadSpec, outputs: NDArray[np.float32], labels: NDArray[np.int32]) -> float:
+    return float(inside(spec, outputs, labels).mean())
 
 
 def harder_with_age(count: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Curves of 6 years about ages that lie 2 years around them under 20, 6 under 50, then 12."""
     centres = RNG.uniform(5, 85, count)
     sigma = np.select([centres < 20, centres < 50], [2.0, 6.0], 12.0)
-    truth = (centres + RNG.normal(0, 1, count) * sigma).round().clip(0, 100).astype(np.int32)
-    return bell_curves(centres, 6), truth
+    labels = (centres + RNG.normal(0, 1, count) * sigma).round().clip(0, 100).astype(np.int32)
+    return bell_curves(centres, 6), labels
 
 
 @pytest.mark.parametrize("overconfidence", [0.5, 1.0, 2.5])
@@ -83,11 +83,11 @@ def test_the_temperature_undoes_overconfidence(overconfidence: float) -> None:
 def test_a_calibrated_gender_is_right_as_often_as_it_says() -> None:
     honest = RNG.uniform(0.02, 0.98, (20_000, 1))
     claimed = sharpen(np.hstack([1 - honest, honest]), 0.4)[:, 1:].astype(np.float32)
-    truth = (RNG.random(20_000) < honest[:, 0]).astype(np.int32)
-    spec = calibrate(FULL["gender"], claimed, truth)
+    labels = (RNG.random(20_000) < honest[:, 0]).astype(np.int32)
+    spec = calibrate(FULL["gender"], claimed, labels)
     female = class_probabilities(spec, claimed)[:, 1]
     sure = (female > 0.7) & (female < 0.9)
-    assert truth[sure].mean() == pytest.approx(female[sure].mean(), abs=0.02)
+    assert labels[sure].mean() == pytest.approx(female[sure].mean(), abs=0.02)
 
 
 @pytest.mark.parametrize("claimed_sigma", [4.0, 8.0, 15.0])
@@ -96,8 +96,8 @@ def test_a_distribution_of_ages_is_sharpened_to_its_true_width_and_never_flatten
 ) -> None:
     """Curves of 4, 8 and 15 years around ages that lie 8 years about them."""
     centres = RNG.uniform(35, 65, 6000)
-    truth = (centres + RNG.normal(0, 8, 6000)).round().clip(0, 100).astype(np.int32)
-    spec = calibrate(FULL["age"], bell_curves(centres, claimed_sigma), truth)
+    labels = (centres + RNG.normal(0, 8, 6000)).round().clip(0, 100).astype(np.int32)
+    spec = calibrate(FULL["age"], bell_curves(centres, claimed_sigma), labels)
     assert spec.temperature == pytest.approx(min(1.0, (8 / claimed_sigma) ** 2), rel=0.08)
 
 
@@ -107,18 +107,18 @@ def test_an_interval_between_quantiles_covers_what_it_claims(
     claimed_sigma: float, share: float
 ) -> None:
     centres = RNG.uniform(5, 95, 6000)
-    truth = (centres + RNG.normal(0, 8, 6000)).round().clip(0, 100).astype(np.int32)
+    labels = (centres + RNG.normal(0, 8, 6000)).round().clip(0, 100).astype(np.int32)
     outputs = bell_curves(centres, claimed_sigma)
     head = HeadSpec("age", "max_mean", FULL["age"].layers, "distribution", coverage=share)
-    spec = calibrate(head, outputs[:3000], truth[:3000])
-    assert coverage(spec, outputs[3000:], truth[3000:]) == pytest.approx(share, abs=0.03)
+    spec = calibrate(head, outputs[:3000], labels[:3000])
+    assert coverage(spec, outputs[3000:], labels[3000:]) == pytest.approx(share, abs=0.03)
 
 
 def test_what_is_promised_holds_for_the_easy_and_for_the_hard() -> None:
-    outputs, truth = harder_with_age(12_000)
-    spec = calibrate(FULL["age"], outputs[:6000], truth[:6000])
+    outputs, labels = harder_with_age(12_000)
+    spec = calibrate(FULL["age"], outputs[:6000], labels[:6000])
     years = expected_years(spec, outputs[6000:])
-    held = inside(spec, outputs[6000:], truth[6000:])
+    held = inside(spec, outputs[6000:], labels[6000:])
     for decade in range(1, 8):
         members = (10 * decade <= years) & (years < 10 * decade + 10)
         assert held[members].mean() == pytest.approx(0.8, abs=0.06), decade
@@ -127,25 +127,25 @@ def test_what_is_promised_holds_for_the_easy_and_for_the_hard() -> None:
 
 
 def test_scalars_have_bands_too() -> None:
-    outputs, truth = harder_with_age(12_000)
+    outputs, labels = harder_with_age(12_000)
     years = (outputs @ np.arange(101)).astype(np.float32)[:, None]
-    spec = calibrate(CLASSIC["age"], years[:6000], truth[:6000])
-    held = inside(spec, years[6000:], truth[6000:])
+    spec = calibrate(CLASSIC["age"], years[:6000], labels[:6000])
+    held = inside(spec, years[6000:], labels[6000:])
     for low, high in ((10, 20), (20, 50), (50, 80)):
         members = (low <= years[6000:, 0]) & (years[6000:, 0] < high)
         assert held[members].mean() == pytest.approx(0.8, abs=0.04), low
 
 
 def test_a_distribution_gives_its_interval_what_the_interval_holds() -> None:
-    outputs, truth = harder_with_age(6000)
-    spec = calibrate(FULL["age"], outputs, truth)
+    outputs, labels = harder_with_age(6000)
+    spec = calibrate(FULL["age"], outputs, labels)
     ages = unstretched_ages(spec, outputs)
     ages = ages.stretched(stretch_of(spec.bands, ages.years))
-    assert ages.shares is not None
+    assert ages.probabilities is not None
     whole = np.arange(101)
     found = [one for one in read_estimates(spec, outputs) if isinstance(one, AgeEstimate)]
     low, high = (np.array([getattr(one, end) for one in found])[:, None] for end in ("low", "high"))
-    given = np.where((low <= whole) & (whole <= high), ages.shares, 0).sum(axis=1)
+    given = np.where((low <= whole) & (whole <= high), ages.probabilities, 0).sum(axis=1)
     for hard in (False, True):
         members = (ages.years >= 50) == hard
         assert given[members].mean() == pytest.approx(0.8, abs=0.03)
@@ -153,10 +153,10 @@ def test_a_distribution_gives_its_interval_what_the_interval_holds() -> None:
 
 def test_bands_with_too_few_faces_are_joined() -> None:
     centres = np.repeat([5.0, 15.0, 25.0, 35.0, 55.0, 95.0], [49, 1, 60, 30, 45, 5])
-    truth = (centres + RNG.normal(0, 6, len(centres))).round().clip(0, 100).astype(np.int32)
-    spec = calibrate(FULL["age"], bell_curves(centres, 6), truth)
+    labels = (centres + RNG.normal(0, 6, len(centres))).round().clip(0, 100).astype(np.int32)
+    spec = calibrate(FULL["age"], bell_curves(centres, 6), labels)
     assert [band.start for band in spec.bands] == [0, 20, 30]
-    few = calibrate(FULL["age"], bell_curves(centres[:3], 6), truth[:3])
+    few = calibrate(FULL["age"], bell_curves(centres[:3], 6), labels[:3])
     assert [band.start for band in few.bands] == [0]
 
 
@@ -174,9 +174,9 @@ def test_of_mean_and_median_the_nearer_to_the_truth_is_the_estimate() -> None:
 
 def test_an_interval_around_a_scalar_covers_what_it_claims_and_may_lean() -> None:
     years = RNG.uniform(10, 80, 6000).astype(np.float32)
-    truth = (years + RNG.gamma(2, 5, 6000) - 6).round().astype(np.int32)
-    spec = calibrate(CLASSIC["age"], years[:3000, None], truth[:3000])
-    assert coverage(spec, years[3000:, None], truth[3000:]) == pytest.approx(0.8, abs=0.03)
+    labels = (years + RNG.gamma(2, 5, 6000) - 6).round().astype(np.int32)
+    spec = calibrate(CLASSIC["age"], years[:3000, None], labels[:3000])
+    assert coverage(spec, years[3000:, None], labels[3000:]) == pytest.approx(0.8, abs=0.03)
     assert spec.residuals is not None
     assert spec.residuals[1] > 2 * abs(spec.residuals[0])
 
@@ -197,16 +197,16 @@ def weighted(shares: NDArray[np.float64], weights: tuple[float, ...]) -> NDArray
 
 def test_what_weights_in_training_did_to_probabilities_is_undone() -> None:
     honest = softmax(RNG.normal([1.5, 0.5, 0, 0, -0.7], 1.5, (4000, 5)))
-    truth, weights = drawn(honest), (0.5, 0.8, 1.0, 1.0, 2.0)
+    labels, weights = drawn(honest), (0.5, 0.8, 1.0, 1.0, 2.0)
     claimed = weighted(honest, weights)
     head = replace(FULL["race"], label_weights=weights)
-    spec = calibrate(head, claimed[:2000], truth[:2000])
+    spec = calibrate(head, claimed[:2000], labels[:2000])
     undone = -np.log(weights)
     assert spec.biases == pytest.approx(undone - undone.mean(), abs=0.15)
     given = class_probabilities(spec, claimed[2000:])
-    assert given.mean(axis=0) == pytest.approx(np.bincount(truth[2000:]) / 2000, abs=0.025)
-    right = (given.argmax(axis=1) == truth[2000:]).mean()
-    assert right > (claimed[2000:].argmax(axis=1) == truth[2000:]).mean()
+    assert given.mean(axis=0) == pytest.approx(np.bincount(labels[2000:]) / 2000, abs=0.025)
+    right = (given.argmax(axis=1) == labels[2000:]).mean()
+    assert right > (claimed[2000:].argmax(axis=1) == labels[2000:]).mean()
 
 
 def test_a_genders_weights_are_undone_too() -> None:
@@ -234,9 +234,9 @@ def test_labels_that_are_all_alike_can_be_calibrated() -> None:
 
 
 def test_a_head_is_calibrated_anew_as_if_it_never_had_been() -> None:
-    outputs, truth = harder_with_age(500)
-    once = calibrate(FULL["age"], outputs, truth)
-    assert calibrate(once, outputs, truth) == once
+    outputs, labels = harder_with_age(500)
+    once = calibrate(FULL["age"], outputs, labels)
+    assert calibrate(once, outputs, labels) == once
     honest = softmax(RNG.normal(0, 2, (500, 5)))
     shares, labels = weighted(honest, (0.2, 1, 1, 1, 5)), drawn(honest)
     once = calibrate(replace(FULL["race"], label_weights=(0.2, 1, 1, 1, 5)), shares, labels)

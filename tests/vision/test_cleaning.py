@@ -52,3 +52,11 @@ def test_of_one_picture_the_first_by_path_that_is_not_set_aside_is_used() -> Non
     verdicts = judge_copies([again, other, first, *contradicted])
     assert [verdicts[key] for key in (5, 3, 4)] == [None, Reason.NEAR_DUPLICATE, None]
     assert {verdicts[1], verdicts[2]} == {Reason.CONFLICTING_CLASSES}
+
+
+def test_what_is_not_said_contradicts_nothing_and_of_such_copies_the_fullest_is_used() -> None:
+    fuller = {**utkface_labels(30, 0, 0), "glasses": 1}
+    assert reasons(record(1, "a.jpg", 0), record(2, "b.jpg", 0, fuller)) == [
+        Reason.EXACT_DUPLICATE,
+        None,
+    ]

@@ -19,7 +19,7 @@ from vision.evaluation.crop_robustness import (
     photo_figures,
     reframe,
 )
-from vision.evaluation.robustness import KEYS, figures_by_change
+from vision.evaluation.robustness import figure_names, figures_by_change
 from vision.types import AgeEstimate, Box, ClassEstimate, Detection, FaceAttributes, Image
 
 
@@ -84,7 +84,7 @@ def test_figures_tell_what_each_framing_does() -> None:
     told: list[tuple[str, int]] = []
     found = figures_by_change(Ruler(), files, CROP_CHANGES, lambda *progress: told.append(progress))
     assert found.keys() == CROP_CHANGES.keys()
-    assert all(of.keys() == set(KEYS) for of in found.values())
+    assert all(of.keys() == set(figure_names()) for of in found.values())
     plain, shifted = found["plain"]["age_mae"], found["shifted"]["age_mae"]
     assert plain is not None
     assert shifted is not None

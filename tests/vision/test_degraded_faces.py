@@ -12,7 +12,7 @@ from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import utkface_labels
 from vision.evaluation.degraded_faces import TRIALS, Trial, trial_figures
 from vision.evaluation.edits import blurred
-from vision.evaluation.robustness import KEYS
+from vision.evaluation.robustness import figure_names
 from vision.inference.pipeline import Pipeline
 
 PORTRAIT = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
@@ -51,7 +51,7 @@ def test_what_is_told_of_faces_is_counted(pipeline: Pipeline, files: list[Labell
     assert good["held"] == {}  # of three crops that says nothing
     assert small["found"] == small["withheld"] > 0
     assert small["warned"]["all"] == 1
-    assert all(small[key] is None for key in KEYS)
+    assert all(small[key] is None for key in figure_names())
     assert found["blurred"]["withheld"] == found["blurred"]["found"]
     assert found["black"]["found"] == 0
 

@@ -42,7 +42,7 @@ def test_a_store_takes_what_was_said(tmp_path: Path, chosen: HeadRecipe) -> None
     curated = make_curated(tmp_path / "images", 6, 3)
     views = (PLAIN, MIRRORED) if chosen.mirror else (PLAIN,)
     wanted = [(one, view) for one in curated.train for view in views]
-    looks = (PLAIN, MIRRORED) if chosen.augments_tests else (PLAIN,)
+    looks = (PLAIN, MIRRORED) if chosen.augments_at_test_time else (PLAIN,)
     wanted += [(one, look) for one in curated.validation for look in looks]
     with open_features(small_backbone(), "pool5", cache=tmp_path / "f", cache_bytes=10**9) as store:
         store.fill(wanted, lambda _done, _total: None)

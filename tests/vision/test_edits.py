@@ -15,7 +15,7 @@ from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import utkface_labels
 from vision.evaluation.edits import EDITS, SAMPLE, backlit, compressed, edit_figures, noisy
 from vision.evaluation.evaluate import evaluate
-from vision.evaluation.robustness import KEYS, changed, draw, unchanged
+from vision.evaluation.robustness import changed, draw, figure_names, unchanged
 from vision.types import AgeEstimate, ClassEstimate, FaceAttributes, Image
 
 
@@ -124,7 +124,7 @@ def test_changes_are_those_between_two_evaluations() -> None:
     assert found["n"] == 12
     assert found["changes"].keys() == EDITS.keys()
     plain = evaluate(Texture(), files)
-    assert found["as_they_are"] == {key: plain[key] for key in KEYS}
+    assert found["as_they_are"] == {key: plain[key] for key in figure_names()}
     for name, edit in EDITS.items():
         edited = evaluate(Texture(), [changed(one, edit) for one in files])
         for key in ("age_mae", "age_bias", "gender_accuracy"):
@@ -150,7 +150,7 @@ def test_broken_and_unlabelled_crops_are_left_out_and_silent_heads_move_nothing(
         Oracle({90: FaceAttributes()}), files, lambda *progress: told.append(progress)
     )
     assert found["n"] == 1
-    assert found["changes"]["blur_1"] == dict.fromkeys(KEYS)
+    assert found["changes"]["blur_1"] == dict.fromkeys(figure_names())
     assert told == [("as_they_are", 1), *((name, 1) for name in EDITS)]
     steady = edit_figures(Oracle({90: says(33, 0.1, white=1.0)}), files, lambda _name, _count: None)
     assert steady["as_they_are"]["age_bias"] == 3

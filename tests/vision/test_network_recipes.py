@@ -12,10 +12,10 @@ from vision.training.known_recipes import named
 from vision.training.network_recipes import (
     NETWORK_RECIPES,
     NetworkRecipe,
-    PretrainStage,
+    Stage,
     is_of_network,
 )
-from vision.training.recipes import RecipeInvalid
+from vision.training.recipe import RecipeInvalid
 
 
 @pytest.mark.parametrize("name", NETWORK_RECIPES)
@@ -24,6 +24,7 @@ def test_a_recipe_survives_being_written_down(name: str) -> None:
     assert is_of_network(written)
     assert NetworkRecipe.from_json(written) == NETWORK_RECIPES[name]
     assert written["name"] == name
+    assert written["curation"] == NETWORK_RECIPES[name].policy
 
 
 def test_a_record_of_before_is_read() -> None:
@@ -44,14 +45,14 @@ def test_a_recipe_for_heads_is_none_for_a_backbone() -> None:
 @pytest.mark.parametrize("name", NETWORK_RECIPES)
 def test_a_recipe_names_a_selection_that_exists_and_grows(name: str) -> None:
     one = NETWORK_RECIPES[name]
-    assert one.curation in POLICIES
+    assert one.policy in POLICIES
     sizes = [stage.size for stage in one.stages]
     assert sizes == sorted(sizes)
     assert one.input_size == sizes[-1]
 
 
 def test_a_recipe_tells_what_its_training_goes_through() -> None:
-    stages = (PretrainStage(48, 2, 16), PretrainStage(64, 1, 8))
+    stages = (Stage(48, 2, 16), Stage(64, 1, 8))
     changed = NETWORK_RECIPES["starter-cpu"].with_changes(stages=stages, heads=["age"])
     assert changed.phases == ("crops", "1: 48 px", "2: 64 px", "calibration")
     assert [head.name for head in changed.heads] == ["age"]
@@ -67,8 +68,8 @@ def test_dropout_is_trained_with_and_not_kept() -> None:
     ("changes", "words"),
     [
         ({"stages": ()}, "at least one stage"),
-        ({"stages": (PretrainStage(32, 1, 8),)}, "size must lie between 48 and 512"),
-        ({"stages": (PretrainStage(64, 1, 1),)}, "batch must lie between 2"),
+        ({"stages": (Stage(32, 1, 8),)}, "size must lie between 48 and 512"),
+        ({"stages": (Stage(64, 1, 1),)}, "batch must lie between 2"),
         ({"learning_rate": float("nan")}, "learning_rate must lie"),
         ({"average": 1.0}, "average must lie"),
         ({"loss_weights": {"age": 1, "gender": 1}}, "race head needs a weight"),

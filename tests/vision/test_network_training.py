@@ -26,13 +26,13 @@ from vision.training.network_recipes import (
     NETWORK_RECIPES,
     Augmentation,
     NetworkRecipe,
-    PretrainStage,
+    Stage,
 )
-from vision.training.network_training import TooFewImages, Trained, pretrain, train_network
+from vision.training.network_training import TooFewImages, Trained, fit_network, train_network
 from vision.training.progress import FitProgress, LossDiverged, Metrics
 
 QUICK = NETWORK_RECIPES["starter-cpu"].with_changes(
-    stages=(PretrainStage(48, 1, 8), PretrainStage(64, 1, 8)),
+    stages=(Stage(48, 1, 8), Stage(64, 1, 8)),
     learning_rate=3e-3,
     average=0.8,
     dropout=0.1,
@@ -64,7 +64,7 @@ def train(curated: Curated, cache: Path) -> Train:
         on_progress: Callable[[FitProgress], None] = lambda _progress: None,
         data: Curated = curated,
     ) -> Fitted:
-        return pretrain(
+        return fit_network(
             recipe, data, start=start, cache=cache, folder=folder, on_progress=on_progress
         )
 
@@ -117,7 +117,7 @@ def test_heads_are_calibrated_by_what_they_serve_with_its_second_looks(
     train: Train, cache: Path, tmp_path: Path
 ) -> None:
     lopsided = make_curated(tmp_path / "images", train=8, validation=20, lopsided=True)
-    brief = QUICK.with_changes(stages=(PretrainStage(48, 1, 8),), learning_rate=1e-5)
+    brief = QUICK.with_changes(stages=(Stage(48, 1, 8),), learning_rate=1e-5)
     (gender,) = [head for head in brief.heads if head.name == "gender"]
     always = replace(brief, heads=(replace(gender, tta_threshold=1.0),))
     fitted = train(tmp_path / "run", always, start=small_backbone(), data=lopsided)
@@ -174,7 +174,7 @@ def test_a_kill_costs_nothing_but_time(
         "import vision.training.trainer as loop\n"
         "from tests.vision.test_network_training import QUICK\n"
         "from tests.vision.training_set import make_curated\n"
-        "from vision.training.network_training import pretrain\n"
+        "from vision.training.network_training import fit_network\n"
         f"data = make_curated(Path({str(images)!r}), train=40, validation=20)\n"
         "def watch(progress):\n"
         "    if progress.phase == '2: 64 px' and progress.done == 2:\n"
@@ -209,7 +209,7 @@ def test_it_learns_and_starts_from_what_it_is_given(
 ) -> None:
     """The starter's backbone knows colours and light; of tints it learns gender in no time."""
     recipe = QUICK.with_changes(
-        stages=(PretrainStage(48, 8, 8),),
+        stages=(Stage(48, 8, 8),),
         heads=["gender"],
         learning_rate=3e-4,
         augmentation=Augmentation(erase=0, grey=0, saturation=0),

@@ -237,7 +237,7 @@ def test_a_heic_is_turned_by_its_own_rotation() -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
 def test_what_is_too_long_for_the_kept_jpeg_is_refused(kind: str) -> None:
-    limits = {"max_bytes": 2**26, "max_pixels": 50_000_000}
+    limits: dict[str, Any] = {"max_bytes": 2**26, "max_pixels": 50_000_000}
     longest = read_photo(encoded(Image.new("L", (65_500, 655)), kind), **limits).image
     assert encode_jpeg(longest)
     with pytest.raises(PhotoTooLarge, match="65500 pixels a side"):

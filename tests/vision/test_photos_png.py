@@ -2,6 +2,7 @@
 
 import tracemalloc
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from vision.errors import PhotoUnreadable
 from vision.photos.decoding import read_photo
 from vision.photos.png import PNG_SIGNATURE
 
-LIMITS = {"max_bytes": 15 * 2**20, "max_pixels": 1_000_000}
+LIMITS: dict[str, Any] = {"max_bytes": 15 * 2**20, "max_pixels": 1_000_000}
 NOISE = np.random.default_rng(0).bytes(1_500_000)
 XMP = b"XML:com.adobe.xmp\0\1\0\0\0"
 

@@ -29,16 +29,16 @@ from vision.training.network_recipes import (
     NETWORK_RECIPES,
     Augmentation,
     NetworkRecipe,
-    PretrainStage,
+    Stage,
 )
-from vision.training.network_training import pretrain
+from vision.training.network_training import fit_network
 from vision.training.views import RenderViews, draw_views
 
 SOFT = Reading(softness=-3.0)
 BRIGHT = Reading(softness=-3.0, highlights=190.0)
 HEADS = HEAD_RECIPES["full"].with_changes(heads=["gender"], epochs=1, batch=16, mirror=False)
 WHOLE = NETWORK_RECIPES["starter-cpu"].with_changes(
-    heads=["gender"], stages=(PretrainStage(48, 1, 8), PretrainStage(64, 1, 8))
+    heads=["gender"], stages=(Stage(48, 1, 8), Stage(64, 1, 8))
 )
 
 
@@ -140,8 +140,8 @@ def test_an_engine_shows_its_network_crops_that_are_read(backbone: Bundle) -> No
     for name in expected:
         assert found[name] == pytest.approx(expected[name], abs=1e-6)
         assert np.abs(found[name] - plain.outputs(crops)[name]).max() > 1e-3
-    look = reading.look(crops)["age"]
-    assert look == pytest.approx(plain.look(SOFT.read_all(crops))["age"], abs=1e-6)
+    given = reading.plain_outputs(crops)["age"]
+    assert given == pytest.approx(plain.plain_outputs(SOFT.read_all(crops))["age"], abs=1e-6)
 
 
 def test_features_are_those_of_crops_that_are_read_and_kept_apart(
@@ -248,10 +248,10 @@ def test_heads_half_trained_before_go_on_with_crops_as_they_are(
     assert "reading" not in fitted.manifest
 
 
-def pretrained(
+def fitted_network(
     with_recipe: NetworkRecipe, curated: Curated, folder: Path, start: Bundle | None = None
 ) -> Fitted:
-    return pretrain(
+    return fit_network(
         with_recipe,
         curated,
         start=start,
@@ -264,7 +264,7 @@ def pretrained(
 def test_a_backbone_is_trained_and_validated_on_crops_that_are_read(
     curated: Curated, tmp_path: Path
 ) -> None:
-    fitted = pretrained(WHOLE, curated, tmp_path)
+    fitted = fitted_network(WHOLE, curated, tmp_path)
     crops = decode_crops(
         curated, WHOLE.decoded_side, tmp_path / "crops", lambda _done, _total: None
     )
@@ -276,9 +276,9 @@ def test_a_backbone_is_trained_and_validated_on_crops_that_are_read(
 def test_a_backbone_half_trained_before_goes_on_with_crops_as_they_are(
     curated: Curated, tmp_path: Path
 ) -> None:
-    pretrained(WHOLE, curated, tmp_path)
+    fitted_network(WHOLE, curated, tmp_path)
     (tmp_path / "run" / "readings.json").unlink()
-    assert "reading" not in pretrained(WHOLE, curated, tmp_path).manifest
+    assert "reading" not in fitted_network(WHOLE, curated, tmp_path).manifest
 
 
 def test_threads_may_read_at_once() -> None:

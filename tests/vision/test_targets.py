@@ -3,7 +3,7 @@
 import pytest
 
 from vision.data.utkface import utkface_labels
-from vision.heads.targets import targets, weighted_head
+from vision.heads.targets import Targets, weighted_head
 from vision.training.head_recipes import HEAD_RECIPES
 
 HEADS = {head.name: head for head in HEAD_RECIPES["full"].heads}
@@ -14,7 +14,7 @@ PEOPLE = (
 
 
 def test_a_head_keeps_what_an_example_of_each_label_weighed() -> None:
-    weights = targets(list(HEADS.values()), PEOPLE, {"gender": 0.5, "race": 0.5}).weights
+    weights = Targets.of(list(HEADS.values()), PEOPLE, {"gender": 0.5, "race": 0.5}).weights
     gender = weighted_head(HEADS["gender"], PEOPLE, 0.5)
     assert gender.label_weights == pytest.approx(weights["gender"][[0, 16]], abs=1e-4)
     assert gender.label_weights[1] / gender.label_weights[0] == pytest.approx((16 / 5) ** 0.5, 1e-3)

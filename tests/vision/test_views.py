@@ -34,7 +34,7 @@ from vision.evaluation.edits import EDITS, darkened
 from vision.evaluation.robustness import Change
 from vision.training import view_ops
 from vision.training.network_recipes import Augmentation
-from vision.training.recipes import RecipeInvalid
+from vision.training.recipe import RecipeInvalid
 from vision.training.views import (
     MOST_BLUR,
     MOST_JPEG,

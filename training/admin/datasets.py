@@ -15,10 +15,12 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
+from training.attribute_names import value_in_words
 from training.datasets import curations, example_files, mean_faces
 from training.datasets.import_runs import ImportRefused, request_import
 from training.datasets.label_issues import request_review
 from training.eda import dataset_charts, dataset_figures
+from vision.attributes import GENDER, RACE
 from vision.data.selection import POLICIES
 
 from ..charts import as_csv
@@ -66,7 +68,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         may delete images, which nobody may one by one."""
         images = sum(dataset.samples.count() for dataset in chosen)
         names = [str(dataset) for dataset in chosen]
-        trainings = sum(dataset.trainings.count() for dataset in chosen)
+        trainings = TrainingRun.objects.filter(dataset__in=chosen).count()
         counts = {_("Images"): images, str(TrainingRun._meta.verbose_name_plural): trainings}
         return names, {what: count for what, count in counts.items() if count}, set(), []
 
@@ -209,12 +211,12 @@ def _mean_face_links(dataset: Dataset) -> list[dict[str, Any]]:
     counts = dataset_figures.figures(dataset).used
     return [
         {
-            "url": reverse("admin:training_mean_face", args=[dataset.pk, face.race, face.gender]),
-            "race": face.get_race_display(),
-            "gender": face.get_gender_display(),
-            "count": int(counts[face.race, face.gender].sum()),
+            "url": reverse("admin:training_mean_face", args=[dataset.pk, race, gender]),
+            "race": value_in_words(RACE.name, race),
+            "gender": value_in_words(GENDER.name, gender),
+            "count": int(counts[race, gender].sum()),
         }
-        for face in mean_faces.groups(dataset)
+        for race, gender in mean_faces.groups(dataset)
     ]
 
 

@@ -9,16 +9,18 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from training.attribute_names import title, value_in_words
 from training.datasets import annotations, overrides
 from training.datasets.galleries import (
     DISPUTED,
-    ISSUES,
     TO_CHECK,
+    issue_gallery,
     label_with_issues,
     page_of,
     sizes,
 )
 from training.eda import dataset_figures
+from vision.attributes import AGE, ATTRIBUTES
 
 from ..models import Dataset, LabelIssue, Override, ReasonChoice, Sample, SplitName
 
@@ -59,7 +61,7 @@ def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
     """What the gallery's template shows. Raises Http404 for what a gallery cannot show."""
     reasons = {r: n for r, n in dataset_figures.figures(dataset).reasons.items() if r}
     others = sizes(dataset)
-    show = request.GET.get("show") or next(iter(reasons), ISSUES["age"])
+    show = request.GET.get("show") or next(iter(reasons), issue_gallery(AGE.name))
     if show not in {*ReasonChoice.values, *others} or show == ReasonChoice.NONE:
         raise Http404
     number = request.GET.get("page", "1")
@@ -107,10 +109,9 @@ def _lead(show: str) -> str:
 
 
 def _links(reasons: dict[str, int], others: dict[str, int], show: str) -> list[dict[str, Any]]:
+    issues = _("%(attribute)s label issues")
     names = {
-        ISSUES["age"]: _("Age label issues"),
-        ISSUES["gender"]: _("Gender label issues"),
-        ISSUES["race"]: _("Race label issues"),
+        **{issue_gallery(name): issues % {"attribute": title(name)} for name in ATTRIBUTES},
         TO_CHECK: _("Test images to check"),
         DISPUTED: _("In dispute"),
     }
@@ -142,9 +143,8 @@ def _card(sample: Any, show: str, reader: Any) -> dict[str, Any]:
 
 
 def _labels(sample: Sample) -> str:
-    if sample.age is None:
-        return _("no labels")
-    return f"{sample.age} · {sample.get_gender_display()} · {sample.get_race_display()}"
+    words = [value_in_words(*said) for said in sample.labels.items()]
+    return " · ".join(words) or _("no labels")
 
 
 def _estimate(sample: Any, show: str) -> str:

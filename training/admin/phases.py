@@ -33,7 +33,7 @@ class Step:
 
 
 def phase_name(phase: str) -> str:
-    """A phase as `Run.phase` holds it, in the reader's language; a head has its attribute's."""
+    """A phase as `Job.phase` holds it, in the reader's language; a head has its attribute's."""
     return title(phase) if phase in ATTRIBUTES else str(_NAMES.get(phase, phase))
 
 

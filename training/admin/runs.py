@@ -15,11 +15,12 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from training.datasets.galleries import ISSUES
+from training.datasets.galleries import issue_gallery
 from training.jobs import lifecycle
+from vision.attributes import AGE
 
 from ..messages import in_words
-from ..models import ExamRun, ImportRun, ReviewRun, Run, RunState
+from ..models import ExamRun, ImportRun, Job, ReviewRun, RunState
 from .phases import phase_name
 
 _COLOURS = {
@@ -50,15 +51,15 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
 
     @display(description=gettext_lazy("State"), label=dict(_COLOURS))  # type: ignore[untyped-decorator]
-    def colored_state(self, run: Run) -> tuple[str, str]:
+    def colored_state(self, run: Job) -> tuple[str, str]:
         return run.state, run.get_state_display()
 
     @admin.display(description=gettext_lazy("Progress"))
-    def progress(self, run: Run) -> str:
+    def progress(self, run: Job) -> str:
         return f"{run.percent} %" if run.state == RunState.RUNNING and run.total else "–"
 
     @admin.display(description=gettext_lazy("Took"))
-    def took(self, run: Run) -> str:
+    def took(self, run: Job) -> str:
         if not run.started_at:
             return "–"
         seconds = ((run.finished_at or timezone.now()) - run.started_at).total_seconds()
@@ -99,7 +100,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
             raise PermissionDenied
         return run
 
-    def page_context(self, run: Run) -> dict[str, Any]:
+    def page_context(self, run: Job) -> dict[str, Any]:
         url = reverse(f"admin:training_{self.opts.model_name}_progress", args=[run.pk])
         return {
             "run": run,
@@ -119,18 +120,18 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
             "resume_attrs": {"id": "resume-run"},
         }
 
-    def facts(self, run: Run) -> list[Fact]:
+    def facts(self, run: Job) -> list[Fact]:
         """What there is to say of a run beside its dataset, times and progress."""
         return []
 
-    def _act(self, request: HttpRequest, run: Run) -> None:
+    def _act(self, request: HttpRequest, run: Job) -> None:
         if "cancel" in request.POST:
             lifecycle.cancel(run)
             messages.info(request, _("The run stops at its next step."))
         elif "resume" in request.POST:
             self._resume(request, run)
 
-    def _resume(self, request: HttpRequest, run: Run) -> None:
+    def _resume(self, request: HttpRequest, run: Job) -> None:
         try:
             if lifecycle.resume(run):
                 messages.success(request, _("The run goes on where it stood."))
@@ -141,7 +142,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
 
-def _left(run: Run) -> str:
+def _left(run: Job) -> str:
     """The time the present phase still takes at the pace it had so far, as m:ss."""
     made = run.done - run.done_before
     if run.state != RunState.RUNNING or not made or not run.phase_started_at:
@@ -162,10 +163,9 @@ class ReviewRunAdmin(RunAdmin):
     list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
     list_select_related = ("dataset", "requested_by")
 
-    def facts(self, run: Run) -> list[Fact]:
-        assert isinstance(run, ReviewRun)  # noqa: S101
+    def facts(self, run: Job) -> list[Fact]:
         gallery = reverse("admin:training_gallery", args=[run.dataset_id])
-        gallery += f"?show={ISSUES['age']}"
+        gallery += f"?show={issue_gallery(AGE.name)}"
         return [Fact(_("Found"), _("Where the model disagrees"), gallery)]
 
 

@@ -13,15 +13,18 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeNumericFilter
 
+from training.attribute_names import title
 from training.datasets import annotations, example_files
-from training.datasets.annotations import annotate, labels_of
+from training.datasets.annotations import annotate
 from training.datasets.contents import of_sample
 from training.datasets.overrides import relabel, rule
+from vision.attributes import AGE, ATTRIBUTES, labelled
 from vision.data.inspection import as_thumbnail
 from vision.errors import PhotoError
 
-from ..models import LabelName, Override, Sample, SplitName
+from ..models import Override, Sample, SplitName
 from .access import for_viewers
+from .labels import label_columns, label_filter, labels_form
 
 
 class LabelIssueFilter(admin.SimpleListFilter):
@@ -31,7 +34,7 @@ class LabelIssueFilter(admin.SimpleListFilter):
     parameter_name = "doubtful_label"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(LabelName.choices)
+        return [(name, title(name)) for name in ATTRIBUTES]
 
     def queryset(self, request: HttpRequest, samples: QuerySet[Sample]) -> QuerySet[Sample]:
         label = self.value()
@@ -46,18 +49,6 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     alone.
     """
 
-    list_display = (
-        "picture", "file", "age", "gender", "race", "split", "reason", "override", "issues",
-    )  # fmt: skip
-    list_filter = (
-        "dataset",
-        "reason",
-        "override",
-        "gender",
-        "race",
-        ("age", RangeNumericFilter),
-        LabelIssueFilter,
-    )
     # By name, the database would sort a million rows for every page.
     ordering = ("pk",)
     list_filter_submit = True
@@ -66,12 +57,25 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     search_fields = ("name", "digest")
     search_help_text = gettext_lazy("File name or SHA-256")
-    fields = (
-        "large_picture", "dataset", "name", "split", "age", "gender", "race", "said", "issues",
-        "found", "override",
-    )  # fmt: skip
     readonly_fields = ("large_picture", "dataset", "name", "split", "said", "issues", "found")
     actions = ("keep", "drop", "as_cleaned")
+
+    def get_list_display(self, _request: HttpRequest) -> list[Any]:
+        return ["picture", "file", *label_columns(), "split", "reason", "override", "issues"]
+
+    def get_list_filter(self, _request: HttpRequest) -> list[Any]:
+        by_label = [label_filter(one) for one in labelled()]
+        by_age = (AGE.name, RangeNumericFilter)
+        return ["dataset", "reason", "override", *by_label, by_age, LabelIssueFilter]
+
+    def get_fields(self, _request: HttpRequest, _sample: Any = None) -> list[str]:
+        first = ["large_picture", "dataset", "name", "split"]
+        return [*first, *ATTRIBUTES, "said", "issues", "found", "override"]
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any
+    ) -> Any:
+        return super().get_form(request, obj, change, **{"form": labels_form(), **options})
 
     @admin.display(description=gettext_lazy("Image"))
     def picture(self, sample: Sample) -> str:
@@ -89,9 +93,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def issues(self, sample: Any) -> str:
         if sample.its_split == SplitName.TEST:
             return "–"
-        issues = [
-            f"{issue.get_label_display()}: {issue.in_words}" for issue in sample.label_issues.all()
-        ]
+        issues = [f"{title(issue.label)}: {issue.in_words}" for issue in sample.label_issues.all()]
         return "; ".join(issues) or "–"
 
     @admin.display(description=gettext_lazy("Split"))
@@ -134,14 +136,15 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
 
     def save_model(self, request: HttpRequest, sample: Sample, form: Any, change: bool) -> None:
         """Labels are what this person says; saved unchanged, that those there are right."""
-        labels = labels_of(sample)
+        labels = sample.labels
         said = {k: v for k, v in labels.items() if k in form.changed_data or not form.changed_data}
-        if said:
-            sample.refresh_from_db(fields=list(said))
+        before = Sample.objects.get(pk=sample.pk).labels
+        unsaid = {k: v for k, v in labels.items() if k not in said}
+        sample.labels = {**unsaid, **{k: v for k, v in before.items() if k in said}}
         if set(form.changed_data) - set(said):
             relabel(sample)
         if disputed := annotate(sample, request.user, said) if said else []:
-            names = ", ".join(str(LabelName(label).label) for label in disputed)
+            names = ", ".join(map(title, disputed))
             words = _("Others have said something else of: %(labels)s. It stays until you agree.")
             messages.warning(request, words % {"labels": names})
 

@@ -13,16 +13,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
+from training.attribute_names import name_in_words, title
 from training.exams import gate
 from training.registry.versions import active_version
 from training.reports.learning_curves import epochs_of, learning_curves
 from training.runs.trainings import TrainingRefused, request_training
+from vision.attributes import RACE, Attribute, labelled
 from vision.training.known_recipes import recorded
-from vision.training.recipes import RecipeInvalid
+from vision.training.recipe import RecipeInvalid
 
 from ..forms import TrainingForm
 from ..messages import in_words
-from ..models import ModelVersion, Run, RunState, TrainingRun
+from ..models import Job, ModelVersion, RunState, TrainingRun
+from .columns import column
 from .phases import steps
 from .runs import Fact, RunAdmin
 
@@ -35,10 +38,6 @@ _SHOWN_LINES = 200
 class TrainingRunAdmin(RunAdmin):
     page_template = "admin/training/training_run.html"
     growth_template = "admin/training/partials/training_growth.html"
-    list_display = (
-        "created_at", "recipe_name", "dataset", "colored_state", "progress", "took",
-        "age_error", "age_bias", "gender", "race",
-    )  # fmt: skip
     list_filter = ("state", "dataset")
     list_select_related = ("dataset", "version")
     actions_list = ("train",)
@@ -48,24 +47,14 @@ class TrainingRunAdmin(RunAdmin):
         return rows.defer("history", "log")
 
     @admin.display(description=gettext_lazy("Recipe"))
-    def recipe_name(self, run: TrainingRun) -> str:
+    def recipe_name(self, run: Job) -> str:
         return str(run.recipe.get("name", "?"))
 
-    @admin.display(description=gettext_lazy("Age error"))
-    def age_error(self, run: TrainingRun) -> Any:
-        return _figure(run, "age_mae")
-
-    @admin.display(description=gettext_lazy("Age bias"))
-    def age_bias(self, run: TrainingRun) -> Any:
-        return _figure(run, "age_bias")
-
-    @admin.display(description=gettext_lazy("Gender"))
-    def gender(self, run: TrainingRun) -> Any:
-        return _figure(run, "gender_accuracy")
-
-    @admin.display(description=gettext_lazy("Race"))
-    def race(self, run: TrainingRun) -> Any:
-        return _figure(run, "race_accuracy")
+    def get_list_display(self, _request: HttpRequest) -> list[Any]:
+        facts = ["created_at", "recipe_name", "dataset", "colored_state", "progress", "took"]
+        names = {"age_mae": _("Age error"), "age_bias": _("Age bias")}
+        names |= {f"{one.name}_accuracy": title(one.name) for one in labelled()}
+        return [*facts, *(column(key, words, _figure) for key, words in names.items())]
 
     def has_train_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
         return request.user.has_perm("training.add_trainingrun")
@@ -115,8 +104,7 @@ class TrainingRunAdmin(RunAdmin):
         run = self.visible_run(request, pk)
         return TemplateResponse(request, self.growth_template, _grown(run))
 
-    def page_context(self, run: Run) -> dict[str, Any]:
-        assert isinstance(run, TrainingRun)  # noqa: S101
+    def page_context(self, run: Job) -> dict[str, Any]:
         context = super().page_context(run)
         return {
             **context,
@@ -128,8 +116,7 @@ class TrainingRunAdmin(RunAdmin):
             **_grown(run),
         }
 
-    def facts(self, run: Run) -> list[Fact]:
-        assert isinstance(run, TrainingRun)  # noqa: S101
+    def facts(self, run: Job) -> list[Fact]:
         facts = [Fact(_("Recipe"), self.recipe_name(run))]
         if run.backbone:
             facts.append(Fact(_("Backbone"), run.backbone.name, _version_url(run.backbone_id)))
@@ -149,12 +136,12 @@ def _open_training() -> TrainingRun | None:
     return TrainingRun.objects.filter(state__in=open_states).first()
 
 
-def _growth(run: TrainingRun) -> str:
+def _growth(run: Job) -> str:
     """Changes whenever charts or log have more to show."""
     return f"{epochs_of(run.history)}.{len(run.log)}"
 
 
-def _grown(run: TrainingRun) -> dict[str, Any]:
+def _grown(run: Job) -> dict[str, Any]:
     lines = run.log.splitlines()[-_SHOWN_LINES:]
     return {
         "growth_url": reverse("admin:training_trainingrun_growth", args=[run.pk]),
@@ -163,7 +150,7 @@ def _grown(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def _steps(run: TrainingRun) -> list[Any]:
+def _steps(run: Job) -> list[Any]:
     """The run's way, while it is on it."""
     if not run.is_open:
         return []
@@ -174,7 +161,7 @@ def _steps(run: TrainingRun) -> list[Any]:
     return steps([_FIRST_PHASE, *recipe.phases, *_LAST_PHASES], run.phase)
 
 
-def _decision(run: TrainingRun) -> dict[str, Any] | None:
+def _decision(run: Job) -> dict[str, Any] | None:
     """What a run that waits for a decision has to be decided by, as of now."""
     if run.version is None or not run.waits_for_decision:
         return None
@@ -185,7 +172,7 @@ def _decision(run: TrainingRun) -> dict[str, Any] | None:
     }
 
 
-def _figure(run: TrainingRun, key: str) -> Any:
+def _figure(run: Job, key: str) -> Any:
     return run.version.metrics.get(key, "–") if run.version else "–"
 
 
@@ -194,12 +181,18 @@ def _figures_in_words(version: ModelVersion) -> str:
     words = {
         "age_mae": _("age error %(figure)s years"),
         "age_bias": _("age bias %(figure)s years"),
-        "gender_accuracy": _("gender accuracy %(figure)s"),
-        "race_accuracy": _("race accuracy %(figure)s (five labels)"),
+        **{f"{one.name}_accuracy": _accuracy_of(one) for one in labelled()},
         "race3_accuracy": _("%(figure)s (three labels)"),
     }
     known = [(text, version.metrics.get(key)) for key, text in words.items()]
     return ", ".join(text % {"figure": value} for text, value in known if value is not None) or "–"
+
+
+def _accuracy_of(attribute: Attribute) -> str:
+    if attribute == RACE:
+        return _("race accuracy %(figure)s (five labels)")
+    told = _("%(attribute)s accuracy %(figure)s")
+    return told % {"attribute": name_in_words(attribute.name), "figure": "%(figure)s"}
 
 
 def _version_url(pk: int | None) -> str:

@@ -1,7 +1,7 @@
 """The model versions: how well each does and for whom, taken away, let serve and taken back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.contrib import admin, messages
@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
+from training.attribute_names import label_title, title
 from training.datasets.corrections import withdrawn_from
 from training.exams import exam_tables, gate
 from training.exams.exam_runs import is_needed, request_examination
@@ -27,6 +28,7 @@ from training.registry.figures import (
     figure_text,
     gap_sentences,
     metrics_of,
+    short_metric_names,
     test_sentences,
     withdrawn_sentences,
 )
@@ -34,21 +36,19 @@ from training.registry.starter import waiting_starter
 from training.registry.versions import ACTIVATED, activate_version, active_version, previous_version
 from training.reports import downloads, version_charts
 from training.reports.edit_tables import edits_table
+from vision.attributes import ATTRIBUTES
 from vision.errors import BundleError
 
 from ..charts import as_csv
 from ..messages import in_words
 from ..models import ModelVersion
+from .columns import column
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     """Versions are made by registering a bundle or by training, never by typing."""
 
-    list_display = (
-        "name", "state", "age_mae", "age_bias", "gender_accuracy", "race3_accuracy",
-        "race_accuracy", "training", "activated_at",
-    )  # fmt: skip
     list_select_related = ("run__dataset",)
     list_per_page = 25
     search_fields = ("name",)
@@ -58,25 +58,9 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     def state(self, version: ModelVersion) -> tuple[str, str]:
         return ("serves", _("Serves now")) if version.is_active else ("ready", _("Ready"))
 
-    @admin.display(description=gettext_lazy("Age MAE"))
-    def age_mae(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "age_mae")
-
-    @admin.display(description=gettext_lazy("Age bias"))
-    def age_bias(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "age_bias")
-
-    @admin.display(description=gettext_lazy("Gender"))
-    def gender_accuracy(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "gender_accuracy")
-
-    @admin.display(description=gettext_lazy("Race (3)"))
-    def race3_accuracy(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "race3_accuracy")
-
-    @admin.display(description=gettext_lazy("Race (5)"))
-    def race_accuracy(self, version: ModelVersion) -> str:
-        return figure_text(metrics_of(version), "race_accuracy")
+    def get_list_display(self, _request: HttpRequest) -> list[Any]:
+        figures = [column(*one, cell=_figure) for one in short_metric_names().items()]
+        return ["name", "state", *figures, "training", "activated_at"]
 
     @admin.display(description=gettext_lazy("Training run"))
     def training(self, version: ModelVersion) -> str:
@@ -122,7 +106,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
                 format_html(
                     '<a class="underline" href="{}">{}</a>',
                     reverse("admin:training_modelversion_change", args=[starter.pk]),
-                    _("A newer starter is here: %(name)s. Compare it and let it serve.")
+                    _("A newer starter is here: %(name)s. Compare the two, then activate it.")
                     % {"name": starter.name},
                 ),
             )
@@ -154,6 +138,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             ],
             "gaps": gap_sentences(version.report.get("gaps", ())),
             "sections": version_charts.sections(version.report),
+            "heads": _heads(version.manifest),
             "manifest": json.dumps(_without_history(version.manifest), indent=2),
             "previous": previous_version() if version.is_active else None,
             "may_change": self.has_change_permission(request, version),
@@ -268,12 +253,27 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         return TemplateResponse(request, template, whole)
 
 
+def _figure(version: ModelVersion, name: str) -> str:
+    return figure_text(metrics_of(version), name)
+
+
 def _exam(version: ModelVersion, serving: ModelVersion | None) -> dict[str, Any]:
     return {
         "exam": exam_tables.table(version, serving),
         "exam_notes": list(exam_tables.sentences(version, serving)),
         "to_examine": is_needed(),
     }
+
+
+def _heads(manifest: Mapping[str, Any]) -> list[str]:
+    """What a version estimates, in words: attributes, with the labels that it tells apart."""
+    heads = manifest.get("heads", {})
+    return [_in_words(name, heads[name].get("labels", ())) for name in ATTRIBUTES if name in heads]
+
+
+def _in_words(name: str, labels: Sequence[str]) -> str:
+    told = ", ".join(label_title(name, label) for label in labels)
+    return f"{title(name)}: {told}" if told else title(name)
 
 
 def _without_history(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from training.runs.trainings import TrainingRefused
-from vision.training.recipes import RecipeInvalid
+from vision.training.recipe import RecipeInvalid
 
 # What any call may be refused with; docs/user/api.md says when.
 COMMON_CODES = (

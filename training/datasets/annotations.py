@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Max, Min, Q, QuerySet
 
 from training.models import Annotation, Dataset, LabelIssue, Sample
+from training.models.labels import label_value
 from vision.attributes import ATTRIBUTES
 
 from .contents import is_test
@@ -25,35 +26,32 @@ def annotate(sample: Sample, annotator: Any, said: Mapping[str, int]) -> list[st
     """
     with transaction.atomic():
         kept = Sample.objects.select_for_update().get(pk=sample.pk)
-        before, kept.to_check = labels_of(kept), False
-        Annotation.objects.update_or_create(sample=kept, annotator=annotator, defaults={**said})
+        before, kept.to_check = kept.labels, False
+        theirs = kept.annotations.filter(annotator=annotator).first()
+        theirs = theirs or Annotation(sample=kept, annotator=annotator)
+        theirs.labels = {**theirs.labels, **said}
+        theirs.save()
         LabelIssue.objects.filter(sample=kept, label__in=said).delete()
         everybody = list(kept.annotations.all())
         disputed = []
         for label in said:
-            values = {getattr(one, label) for one in everybody} - {None}
+            values = {one.labels[label] for one in everybody if label in one.labels}
             if len(values) > 1:
                 disputed.append(label)
             else:
-                setattr(kept, label, values.pop())
-        if labels_of(kept) == before:
+                kept.labels = {**kept.labels, label: values.pop()}
+        if kept.labels == before:
             kept.save(update_fields=["to_check"])
         else:
             relabel(kept)
     return disputed
 
 
-def labels_of(sample: Sample) -> dict[str, int]:
-    """The labels that an image has, by name."""
-    labels = {label: getattr(sample, label) for label in ATTRIBUTES}
-    return {label: value for label, value in labels.items() if value is not None}
-
-
 def confirm(chosen: QuerySet[Sample], annotator: Any, labels: Collection[str] = ATTRIBUTES) -> int:
     """Record that somebody has looked at labels and found them right; of how many images."""
     samples = list(chosen)
     for sample in samples:
-        its = {label: value for label, value in labels_of(sample).items() if label in labels}
+        its = {label: value for label, value in sample.labels.items() if label in labels}
         annotate(sample, annotator, its)
     return len(samples)
 
@@ -76,8 +74,8 @@ def disputed(dataset: Dataset) -> QuerySet[Sample]:
     samples = dataset.samples.all()
     for label in ATTRIBUTES:
         highest, lowest = f"highest_{label}", f"lowest_{label}"
-        field = f"annotations__{label}"
-        samples = samples.annotate(**{highest: Max(field), lowest: Min(field)})
+        said = label_value(label, "annotations__")
+        samples = samples.annotate(**{highest: Max(said), lowest: Min(said)})
         differs |= Q(**{f"{highest}__gt": F(lowest)})
     return samples.filter(differs)
 

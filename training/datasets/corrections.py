@@ -17,12 +17,11 @@ from django.db.models import Exists, OuterRef, QuerySet
 from training.models import (
     Content,
     Dataset,
-    ImportRun,
+    Job,
+    JobKind,
     ModelVersion,
-    ReviewRun,
     RunState,
     Sample,
-    TrainingRun,
     Withdrawal,
 )
 from training.registry.versions import trained_on
@@ -131,8 +130,7 @@ def forget_withdrawn() -> int:
 
 
 def _something_runs() -> bool:
-    kinds = (ImportRun, ReviewRun, TrainingRun)
-    return any(kind.objects.filter(state=RunState.RUNNING).exists() for kind in kinds)
+    return Job.objects.filter(state=RunState.RUNNING).exclude(kind=JobKind.EXAMINATION).exists()
 
 
 def learnt_by(digests: Sequence[str]) -> dict[str, list[str]]:

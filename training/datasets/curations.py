@@ -10,10 +10,11 @@ from django.db import transaction
 from django.db.models import Value
 
 from training.models import Curation, Dataset, SplitName
-from vision.attributes import GENDER, RACE
+from training.models.labels import LABEL_COLUMNS, labels_in
+from vision.attributes import ATTRIBUTES, SHIPPED, Attribute
 from vision.data.cleaning import Reason
 from vision.data.selection import EXAM, POLICIES, Candidate, Selection, select, with_exam
-from vision.data.utkface import Curated, utkface_labels
+from vision.data.utkface import Curated
 
 from . import contents, example_files
 
@@ -80,28 +81,32 @@ def split_table(chosen: Selection) -> str:
     the sender of each correction."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "sha256", "age", "gender", "race", "split", "sender"])
+    writer.writerow(["file", "sha256", *ATTRIBUTES, "split", "sender"])
     for candidate, split in sorted(chosen.chosen, key=lambda pair: pair[0].name):
         if (labels := candidate.labels) is not None:
-            gender, race = GENDER.labels[labels["gender"]], RACE.labels[labels["race"]]
-            row = [candidate.name, candidate.digest, labels["age"], gender, race, split]
-            writer.writerow([*row, candidate.sender])
+            cells = [_cell(one, labels.get(name)) for name, one in ATTRIBUTES.items()]
+            writer.writerow([candidate.name, candidate.digest, *cells, split, candidate.sender])
     return text.getvalue()
 
 
+def _cell(attribute: Attribute, value: int | None) -> int | str:
+    if value is None:
+        return ""
+    return attribute.labels[value] if attribute.labels else value
+
+
 def _candidates(dataset: Dataset) -> list[Candidate]:
-    columns = ("name", "digest", "age", "gender", "race", "reason", "split", "sender")
+    columns = ("name", "digest", *LABEL_COLUMNS, "reason", "split", "sender")
     # What cannot be read is in no split; it is set aside before anybody asks.
     samples = dataset.samples.annotate(split=contents.of_sample("split", Value(SplitName.TRAIN)))
     return [_candidate(row) for row in samples.values_list(*columns, named=True)]
 
 
 def _candidate(row: Any) -> Candidate:
-    labels = None
-    if None not in (row.age, row.gender, row.race):
-        labels = utkface_labels(row.age, row.gender, row.race)
+    labels = labels_in(row)
     reason = Reason(row.reason) if row.reason else None
-    return Candidate(row.name, row.digest, labels, reason, row.split, row.sender)
+    usable = labels if labels.keys() >= set(SHIPPED) else None
+    return Candidate(row.name, row.digest, usable, reason, row.split, row.sender)
 
 
 def _cells(chosen: Selection) -> list[list[str | int]]:

@@ -53,7 +53,7 @@ def keep_begun() -> None:
     begun = TrainingRun.objects.filter(former_splits=True).exclude(state=RunState.DONE)
     for run in begun.select_related("dataset"):
         with suppress(NothingLeft):
-            curated(run.dataset, run.recipe["curation"])
+            curated(run.own_dataset, run.recipe["curation"])
 
 
 def _selection_of(version: ModelVersion) -> str:

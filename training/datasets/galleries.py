@@ -7,14 +7,14 @@ from typing import Any
 
 from django.db.models import F, QuerySet, Value
 
-from training.models import Dataset, LabelIssue, LabelName, SplitName
+from training.models import Dataset, LabelIssue, SplitName
+from vision.attributes import ATTRIBUTES
 from vision.data.cleaning import COPY_REASONS
 
 from .annotations import disputed
 from .contents import of_sample
 
-# Label → the gallery of images of which it is flagged, the least likely label first.
-ISSUES = {label: f"doubtful-{label}" for label in LabelName.values}
+_ISSUES = "doubtful-"
 TO_CHECK = "to-check"
 DISPUTED = "disputed"
 PER_PAGE = 48
@@ -30,9 +30,15 @@ class Page:
     has_next: bool
 
 
+def issue_gallery(label: str) -> str:
+    """The gallery of images of which a label is flagged, the least likely first."""
+    return f"{_ISSUES}{label}"
+
+
 def label_with_issues(show: str) -> str:
     """The label that a gallery shows issues of; empty for the others."""
-    return {gallery: label for label, gallery in ISSUES.items()}.get(show, "")
+    label = show.removeprefix(_ISSUES)
+    return label if label != show and label in ATTRIBUTES else ""
 
 
 def page_of(dataset: Dataset, show: str, number: int = 1) -> Page:
@@ -72,7 +78,7 @@ def sizes(dataset: Dataset) -> dict[str, int]:
     """How many images each gallery has, but for those behind reasons."""
     issues = LabelIssue.objects.filter(sample__dataset=dataset)
     return {
-        **{gallery: issues.filter(label=label).count() for label, gallery in ISSUES.items()},
+        **{issue_gallery(label): issues.filter(label=label).count() for label in ATTRIBUTES},
         TO_CHECK: dataset.samples.filter(to_check=True).count(),
         DISPUTED: disputed(dataset).count(),
     }

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.text import get_valid_filename
 
 from training.jobs import lifecycle
-from training.jobs.lifecycle import Reporter
+from training.jobs.lifecycle import OnProgress, Reporter, RunRefused
 from training.messages import TrainingError
 from training.models import Dataset, ImportRun, RunState
 from vision.messages import Message
@@ -54,11 +54,23 @@ def request_corrections(dataset: str, user: Any) -> ImportRun:
 
 def _request(dataset: str, **wanted: Any) -> ImportRun:
     with transaction.atomic():
-        target, _new = Dataset.objects.select_for_update().get_or_create(name=dataset)
-        if target.imports.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).exists():
-            raise ImportRefused("busy")
-        run = ImportRun.objects.create(dataset=target, **wanted)
-        lifecycle.start(run)
+        target, _is_new = Dataset.objects.get_or_create(name=dataset)
+        try:
+            run = lifecycle.create(ImportRun, dataset=target, **wanted)
+        except RunRefused as refused:
+            raise ImportRefused("busy") from refused
+        lifecycle.enqueue(run)
+    return run
+
+
+def import_now(dataset: str, on_progress: OnProgress, **wanted: Any) -> ImportRun:
+    """Do an import in this process, when it is its turn; how it ended. A dataset that is new, and
+    into which nothing came, is deleted again."""
+    target, is_new = Dataset.objects.get_or_create(name=dataset)
+    run = lifecycle.create_in_turn(ImportRun, on_progress, dataset=target, **wanted)
+    run = lifecycle.run_now(run, partial(_import, run), on_progress)
+    if is_new and run.state != RunState.DONE and not target.samples.exists():
+        target.delete()
     return run
 
 
@@ -102,21 +114,16 @@ def importable() -> list[Path]:
 
 def work(pk: int) -> None:
     """Do an import that waits, if it still does."""
-    if run := lifecycle.hold(ImportRun, pk):
-        execute(run)
-
-
-def execute(run: ImportRun, on_progress: Callable[[str, int, int], None] | None = None) -> RunState:
-    """Do the import of a held run and record how it ended."""
-    return lifecycle.execute(run, lambda reporter: _import(run, reporter), on_progress)
+    if run := lifecycle.take(ImportRun, pk):
+        lifecycle.execute(run, partial(_import, run))
 
 
 def _import(run: ImportRun, reporter: Reporter) -> Message:
     if run.of_corrections:
-        changed = corrections.add(run.dataset, reporter)
+        changed = corrections.add(run.own_dataset, reporter)
     else:
-        changed = import_files(run.dataset, Path(run.path), reporter)
-    if run.detect_faces and face_search.look_for_faces(run.dataset, reporter):
-        clean(run.dataset, reporter)
-    total = run.dataset.samples.count()
+        changed = import_files(run.own_dataset, Path(run.path), reporter)
+    if run.detect_faces and face_search.look_for_faces(run.own_dataset, reporter):
+        clean(run.own_dataset, reporter)
+    total = run.own_dataset.samples.count()
     return Message("imported", {"changed": changed, "total": total})

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Protocol
 from django.db import transaction
 
 from training.models import Dataset, Sample
+from training.models.labels import LABEL_COLUMNS
+from vision.attributes import SHIPPED, Labels
 from vision.data.cleaning import Reason
 from vision.data.inspection import Facts, inspect
 from vision.data.labelled_files import LabelledFile, LabelledFiles
@@ -42,7 +44,7 @@ class Labelled(Protocol):
 _BATCH = 200
 _THREADS = 2
 _FIELDS = (
-    "digest", "age", "gender", "race", "found", "bucket",
+    "digest", *LABEL_COLUMNS, "found", "bucket",
     "width", "height", "brightness", "sharpness", "perceptual_hash", "reason", "sender",
 )  # fmt: skip
 
@@ -50,10 +52,10 @@ _FIELDS = (
 def import_files(dataset: Dataset, path: Path, on_progress: Progress) -> int:
     """Import every image of `path` and clean what the dataset then holds; how many came or changed.
 
-    Run again, it goes on where it was cut off, and changes nothing where all is there already.
-    Broken images and wrong names become samples with their reason. Raises
-    vision.errors.VisionError where the path as a whole cannot be read, and whatever
-    `on_progress` raises.
+    Run again, it goes on where it was cut off, and changes nothing where all is there already, but
+    that images get the labels of further attributes that they lack. Broken images and wrong names
+    become samples with their reason. Raises vision.errors.VisionError where the path as a whole
+    cannot be read, and whatever `on_progress` raises.
     """
     with LabelledFiles(path) as labelled:
         return bring_in(dataset, labelled, on_progress)
@@ -99,9 +101,17 @@ def _import_batch(dataset: Dataset, batch: list[LabelledFile], hold: Hold) -> in
         sample.name: sample
         for sample in dataset.samples.filter(name__in=[file.name[:500] for file in batch])
     }
-    new = [file for file in batch if _is_news(file, known.get(file.name[:500]))]
+    new: list[LabelledFile] = []
+    further: dict[int, Labels] = {}
+    for file in batch:
+        sample = known.get(file.name[:500])
+        if sample is None or _has_changed(file, sample):
+            new.append(file)
+        elif lacking := _lacking(file, sample):
+            further[sample.pk] = lacking
+    added = _add_labels(further) if further else 0
     if not new:
-        return 0
+        return added
     with ThreadPoolExecutor(_THREADS) as pool:
         samples = list(pool.map(_sample_of, new))
         # First the contents: should nothing show one in the end, its file is found by that.
@@ -120,12 +130,27 @@ def _import_batch(dataset: Dataset, batch: list[LabelledFile], hold: Hold) -> in
             unique_fields=["dataset", "name"],
             update_fields=_FIELDS,
         )
+    return added + len(samples)
+
+
+def _lacking(file: LabelledFile, sample: Sample) -> dict[str, int]:
+    """The further labels that a file has and its image lacks. What an image has stays: somebody may
+    have put it right."""
+    known = {*SHIPPED, *sample.labels}
+    return {name: value for name, value in (file.labels or {}).items() if name not in known}
+
+
+def _add_labels(further: Mapping[int, Labels]) -> int:
+    """Give images, by their keys, labels that they lack; how many there are."""
+    with transaction.atomic():
+        samples = list(Sample.objects.select_for_update().filter(pk__in=further))
+        for sample in samples:
+            sample.labels = {**further[sample.pk], **sample.labels}
+        Sample.objects.bulk_update(samples, ["further_labels"])
     return len(samples)
 
 
-def _is_news(file: LabelledFile, sample: Sample | None) -> bool:
-    if sample is None:
-        return True
+def _has_changed(file: LabelledFile, sample: Sample) -> bool:
     if not sample.digest:  # nothing was kept of it; its reason may be gone by now
         return bool(file.data)
     same = sample.digest == hashlib.sha256(file.data).hexdigest()
@@ -135,10 +160,7 @@ def _is_news(file: LabelledFile, sample: Sample | None) -> bool:
 def _sample_of(file: LabelledFile) -> Sample:
     """The row of a file, unsaved; it has a digest where its content can be shown."""
     sample = Sample(name=file.name[:500], found=file.refusal, sender=file.sender)
-    if file.labels:
-        sample.age, sample.gender, sample.race = (
-            file.labels["age"], file.labels["gender"], file.labels["race"]
-        )  # fmt: skip
+    sample.labels = file.labels or {}
     try:
         facts = inspect(file.data)
     except PhotoError as error:

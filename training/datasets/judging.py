@@ -7,8 +7,9 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.lookups import Exact
 
 from training.models import Dataset, Override, Sample
+from training.models.labels import HAS_LABELS, LABEL_COLUMNS, labels_in
+from vision.attributes import SHIPPED
 from vision.data.cleaning import COPY_REASONS, Reason, Record, judge_copies
-from vision.data.utkface import utkface_labels
 
 from .contents import of_sample
 
@@ -38,31 +39,32 @@ def judge(dataset: Dataset, group: int | None = None) -> None:
 
 
 _COLUMNS = (
-    "pk", "name", "digest", "age", "gender", "race", "found", "group", "picture", "sender",
+    "pk", "name", "digest", *LABEL_COLUMNS, "found", "group", "picture", "sender",
 )  # fmt: skip
 
 
 def _is_comparable(row: Any) -> bool:
     """Whether only copies could speak against the image."""
-    readable = row.digest and None not in (row.age, row.gender, row.race)
-    return bool(readable) and (not row.found or row.found in COPY_REASONS)
+    usable = row.digest and labels_in(row).keys() >= set(SHIPPED)
+    return bool(usable) and (not row.found or row.found in COPY_REASONS)
 
 
 def _record(row: Any) -> Record:
-    labels = utkface_labels(row.age, row.gender, row.race)
-    return Record(row.pk, row.name, row.digest, labels, row.picture, bool(row.sender))
+    labels, is_correction = labels_in(row), bool(row.sender)
+    return Record(row.pk, row.name, row.digest, labels, row.picture, is_correction)
 
 
 def reason_under(override: Any) -> Case:
     """The reason of a sample under an override (a value, or the column of overrides).
 
-    It is what cleaning found, unless an administrator ruled otherwise. An image without labels or
-    without a readable file is never used, whatever was ruled.
+    It is what cleaning found, unless an administrator ruled otherwise. An image without labels, be
+    it that somebody has emptied one, or without a readable file is never used, whatever was ruled.
     """
-    usable = ~Q(digest="") & Q(age__isnull=False) & Q(gender__isnull=False) & Q(race__isnull=False)
+    usable = ~Q(digest="") & HAS_LABELS
     ruled = Value(override) if isinstance(override, str) else override
     return Case(
         When(Exact(ruled, Override.DROP) & Q(found=""), then=Value(Reason.EXCLUDED.value)),
         When(Exact(ruled, Override.KEEP) & usable, then=Value("")),
+        When(Q(found="") & ~HAS_LABELS, then=Value(Reason.MALFORMED_NAME.value)),
         default=F("found"),
     )

@@ -11,8 +11,9 @@ They are to be looked at blind instead, those with issues among as many others.
 """
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,20 @@ from django.db.models import Value
 from numpy.typing import NDArray
 
 from training.jobs import lifecycle
+from training.jobs.lifecycle import RunRefused
 from training.messages import TrainingError
 from training.models import (
     Annotation,
     Dataset,
-    GenderLabel,
     LabelIssue,
-    LabelName,
-    RaceLabel,
     ReviewRun,
     RunState,
     Sample,
 )
 from training.registry.loading import resolve_bundle
+from vision.attributes import ATTRIBUTES
 from vision.bundles.bundle import load_bundle
-from vision.data.utkface import Example, utkface_labels
+from vision.data.utkface import Example
 from vision.messages import Message
 
 from . import example_files
@@ -69,20 +69,25 @@ class Found:
 
 def request_review(dataset: Dataset, user: Any) -> ReviewRun:
     """Queue a search, or give the one that is under way."""
-    open_states = [RunState.QUEUED, RunState.RUNNING]
-    with transaction.atomic():
-        Dataset.objects.select_for_update().get(pk=dataset.pk)
-        if run := dataset.reviews.filter(state__in=open_states).first():
-            return run
-        run = ReviewRun.objects.create(dataset=dataset, requested_by=user)
-        lifecycle.start(run)
+    try:
+        run = lifecycle.create(ReviewRun, dataset=dataset, requested_by=user)
+    except RunRefused:
+        open_states = [RunState.QUEUED, RunState.RUNNING]
+        return ReviewRun.objects.get(dataset=dataset, state__in=open_states)
+    lifecycle.enqueue(run)
     return run
+
+
+def review_now(dataset: Dataset, on_progress: Progress) -> ReviewRun:
+    """Search in this process, when it is its turn; how it ended."""
+    run = lifecycle.create_in_turn(ReviewRun, on_progress, dataset=dataset)
+    return lifecycle.run_now(run, partial(review, dataset), on_progress)
 
 
 def work(pk: int) -> None:
     """Do a search that waits, if it still does."""
-    if run := lifecycle.hold(ReviewRun, pk):
-        lifecycle.execute(run, lambda reporter: review(run.dataset, reporter))
+    if run := lifecycle.take(ReviewRun, pk):
+        lifecycle.execute(run, partial(review, run.own_dataset))
 
 
 def review(dataset: Dataset, on_progress: Progress) -> Message:
@@ -96,11 +101,12 @@ def review(dataset: Dataset, on_progress: Progress) -> Message:
     features = features_of(samples, on_progress)
     groups = np.array([sample.group for sample in samples])
     found: list[Found] = []
-    for step, find in enumerate(SEARCHES.values()):
-        on_progress("labels", step, len(SEARCHES))
-        found += find(samples, features, groups)
+    for step, name in enumerate(ATTRIBUTES):
+        on_progress("labels", step, len(ATTRIBUTES))
+        found += issues_with(name, samples, features, groups)
     _write(dataset, samples, found)
-    return Message("label_issues", {"count": len(found), "total": 3 * len(samples)})
+    total = sum(len(sample.labels) for sample in samples)
+    return Message("label_issues", {"count": len(found), "total": total})
 
 
 def in_use(dataset: Dataset) -> list[Sample]:
@@ -127,8 +133,7 @@ def features_of(samples: list[Sample], on_progress: Progress) -> NDArray[np.floa
 
 
 def _example(sample: Sample) -> Example:
-    labels = utkface_labels(sample.age or 0, sample.gender or 0, sample.race or 0)
-    return Example(sample.digest, example_files.path_of(sample.digest), labels)
+    return Example(sample.digest, example_files.path_of(sample.digest), sample.labels)
 
 
 def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
@@ -136,26 +141,26 @@ def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
         yield rows[start : start + size]
 
 
-def _gender_issues(
-    samples: list[Sample], features: NDArray[np.float32], groups: NDArray[np.int64]
+def issues_with(
+    name: str,
+    samples: Sequence[Sample],
+    features: NDArray[np.float32],
+    groups: NDArray[np.int64],
 ) -> Iterator[Found]:
-    labels = np.array([sample.gender for sample in samples])
-    yield from _class_issues("gender", labels, features, groups, GenderLabel)
-
-
-def _race_issues(
-    samples: list[Sample], features: NDArray[np.float32], groups: NDArray[np.int64]
-) -> Iterator[Found]:
-    labels = np.array([sample.race for sample in samples])
-    yield from _class_issues("race", labels, features, groups, RaceLabel)
+    """The issues with one label among samples, given the features and the groups of all: of those
+    that have it, as long as they are enough to learn from."""
+    said = [sample.labels.get(name) for sample in samples]
+    known = np.array([index for index, value in enumerate(said) if value is not None], np.int64)
+    if len(known) < _FEWEST:
+        return
+    find = _class_issues if ATTRIBUTES[name].labels else _age_issues
+    labels = np.array([said[index] for index in known])
+    for found in find(name, labels, features[known], groups[known]):
+        yield replace(found, index=int(known[found.index]))
 
 
 def _class_issues(
-    name: str,
-    labels: NDArray[np.int64],
-    features: NDArray[np.float32],
-    groups: NDArray[np.int64],
-    choices: Any,
+    name: str, labels: NDArray[np.int64], features: NDArray[np.float32], groups: NDArray[np.int64]
 ) -> Iterator[Found]:
     from cleanlab.filter import find_label_issues
     from sklearn.linear_model import LogisticRegression
@@ -169,25 +174,20 @@ def _class_issues(
     for index in find_label_issues(
         numbers, shares, return_indices_ranked_by="self_confidence", filter_by="both", n_jobs=1
     ):
-        suggested = choices(int(present[shares[index].argmax()]))
-        score = 1 - float(shares[index, numbers[index]])
-        yield Found(int(index), name, score, str(suggested.name).lower())
+        suggested = ATTRIBUTES[name].labels[int(present[shares[index].argmax()])]
+        yield Found(int(index), name, 1 - float(shares[index, numbers[index]]), suggested)
 
 
 def _age_issues(
-    samples: list[Sample], features: NDArray[np.float32], groups: NDArray[np.int64]
+    name: str, labels: NDArray[np.int64], features: NDArray[np.float32], groups: NDArray[np.int64]
 ) -> Iterator[Found]:
     from sklearn.linear_model import Ridge
 
-    ages = np.array([sample.age for sample in samples], np.float64)
+    ages = labels.astype(np.float64)
     years = _held_out(Ridge(alpha=1000.0), features, ages, groups, "predict")
     issues = age_issue_scores(ages, years)
     for index in np.flatnonzero(issues > _score_at(_NOTABLE_SPREADS)):
-        yield Found(int(index), "age", float(issues[index]), str(max(0, round(years[index]))))
-
-
-SEARCHES = {"gender": _gender_issues, "race": _race_issues, "age": _age_issues}
-"""Label → what finds issues with it among samples, given their features and groups."""
+        yield Found(int(index), name, float(issues[index]), str(max(0, round(years[index]))))
 
 
 def age_issue_scores(ages: NDArray[np.float64], years: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -241,8 +241,7 @@ def _write(dataset: Dataset, samples: list[Sample], found: list[Found]) -> None:
     spoken = {
         (one.sample_id, label)
         for one in Annotation.objects.filter(sample__dataset=dataset)
-        for label in LabelName.values
-        if getattr(one, label) is not None
+        for label in one.labels
     }
     news = [one for one in found if (samples[one.index].pk, one.label) not in spoken]
     issues = [

@@ -1,13 +1,15 @@
 """The mean face of each race × gender: what the crops of a group have in common."""
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from django.conf import settings
 from PIL import Image as Pillow
 
-from training.models import Dataset, GenderLabel, RaceLabel, Sample
+from training.models import Dataset
+from vision.attributes import GENDER, RACE
 from vision.errors import PhotoError
 from vision.photos.decoding import decode_upright, encode_jpeg
 
@@ -15,16 +17,12 @@ from . import example_files
 
 SIDE = 160  # pixels
 MOST = 200  # images a group; more change nothing that can be seen
+_PAIRS = list(product(range(len(RACE.labels)), range(len(GENDER.labels))))
 
 
-def groups(dataset: Dataset) -> list[Sample]:
-    """One unsaved sample for each group that has a mean face, carrying its race and gender."""
-    pairs = [(race, gender) for race in RaceLabel for gender in GenderLabel]
-    return [
-        Sample(race=race, gender=gender)
-        for race, gender in pairs
-        if path_of(dataset, race, gender).is_file()
-    ]
+def groups(dataset: Dataset) -> list[tuple[int, int]]:
+    """The race and the gender of each group that has a mean face."""
+    return [pair for pair in _PAIRS if path_of(dataset, *pair).is_file()]
 
 
 def path_of(dataset: Dataset, race: int, gender: int) -> Path:
@@ -38,9 +36,8 @@ def draw_all(dataset: Dataset, on_progress: Callable[[str, int, int], None]) -> 
 
     Corrections are not in them: they may be withdrawn.
     """
-    pairs = [(race, gender) for race in RaceLabel for gender in GenderLabel]
-    for done, (race, gender) in enumerate(pairs):
-        on_progress("mean faces", done, len(pairs))
+    for done, (race, gender) in enumerate(_PAIRS):
+        on_progress("mean faces", done, len(_PAIRS))
         used = dataset.samples.filter(reason="", sender="", race=race, gender=gender)
         used = used.order_by("digest")
         _draw(list(used.values_list("digest", flat=True)[:MOST]), path_of(dataset, race, gender))

@@ -5,14 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from training.attribute_names import name_in_words, title, values_in_words
 from training.charts import Axes, Chart, Section, bars, boxes, heat_map
 from training.datasets import copies, curations
-from training.models import Curation, Dataset, GenderLabel, RaceLabel, SplitName
+from training.models import Curation, Dataset, SplitName
 from training.registry.figures import group_name
-from vision.attributes import AGE_BINS
+from vision.attributes import AGE_BINS, GENDER, RACE, labelled
 from vision.data.selection import POLICIES
 
 from . import dataset_figures, funnel_charts
@@ -52,11 +54,11 @@ def tables(dataset: Dataset) -> dict[str, dict[str, Any]]:
 
 
 def _races() -> list[str]:
-    return [str(label) for label in RaceLabel.labels]
+    return values_in_words(RACE.name)
 
 
 def _genders() -> list[str]:
-    return [str(label) for label in GenderLabel.labels]
+    return values_in_words(GENDER.name)
 
 
 def _ints(counts: Counts) -> list[int]:
@@ -79,16 +81,7 @@ def _label_charts(figures: Figures) -> list[Chart]:
             AGE_BINS, {_("Images"): _ints(dataset_figures.by_decade(ages))},
             axes=Axes(x=_("Age in years"), y=_("Images"), x_type="category"),
         ),
-        bars(
-            "gender", _("Gender"), _("How many images carry each gender label."),
-            _genders(), {_("Images"): _ints(cube.sum(axis=(0, 2)))},
-            axes=Axes(x=_("Gender label"), y=_("Images")),
-        ),
-        bars(
-            "race", _("Race"), _("How many images carry each race label."),
-            _races(), {_("Images"): _ints(cube.sum(axis=(1, 2)))},
-            axes=Axes(x=_("Race label"), y=_("Images")),
-        ),
+        *(_labels(figures, one.name) for one in labelled()),
         bars(
             "race-gender", _("Race and gender"),
             _("How the two gender labels share each race label."),
@@ -101,6 +94,18 @@ def _label_charts(figures: Figures) -> list[Chart]:
         ),
         _age_boxes(cube),
     ]  # fmt: skip
+
+
+def _labels(figures: Figures, name: str) -> Chart:
+    words = {"attribute": name_in_words(name)}
+    return bars(
+        name,
+        title(name),
+        _("How many images carry each %(attribute)s label.") % words,
+        values_in_words(name),
+        {_("Images"): _ints(figures.labels_of(name))},
+        axes=Axes(x=capfirst(_("%(attribute)s label") % words), y=_("Images")),
+    )
 
 
 def _age_boxes(cube: Counts) -> Chart:

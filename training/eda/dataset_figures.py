@@ -7,21 +7,35 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import Count, Max, Min
+from django.db.models import Count
 from numpy.typing import NDArray
 
 from training.datasets import copies, curations
 from training.models import Curation, Dataset
-from vision.attributes import AGE_BINS, GENDER, OLDEST_AGE, RACE, age_bin
+from training.models.labels import HAS_LABELS, label_value
+from vision.attributes import (
+    AGE_BINS,
+    ATTRIBUTES,
+    GENDER,
+    OLDEST_AGE,
+    RACE,
+    Attribute,
+    age_bin,
+    grouping,
+    labelled,
+)
 from vision.data.selection import EXAM
+
+from .label_noise import identical_files, label_noise
 
 Counts = NDArray[np.int64]
 SHAPE = (len(RACE.labels), len(GENDER.labels), OLDEST_AGE + 1)
+# Where a cube counts the labels of an attribute.
+_AXES = {RACE.name: 0, GENDER.name: 1}
 
 # The student deck's funnel, step by step as in `Curation.funnel` of the classic policy.
 DECK_FUNNEL: dict[str, int] = {
@@ -32,7 +46,7 @@ DECK_FUNNEL: dict[str, int] = {
 }
 # A cell of race × gender × decade below this is too small to learn from or to judge by.
 SMALL_CELL = 50
-_CACHE = "eda-3"  # another one for another shape of `Figures`
+_CACHE = "eda-4"  # another one for another shape of `Figures`
 _CACHED_FOR = 30 * 24 * 3600
 # The edges of the bins. Sharpness spans four orders of magnitude, so its bins grow.
 _EDGES: dict[str, NDArray[np.float64]] = {
@@ -44,10 +58,12 @@ _EDGES: dict[str, NDArray[np.float64]] = {
 @dataclass(frozen=True)
 class Figures:
     """`cubes`: counts of labelled samples by reason ("" for those used), each int64 (races,
-    genders, ages). `reasons`: samples by reason, labelled or not. `senders`: corrections by who
-    gave them."""
+    genders, ages). `further`: attribute → reason → counts of the labels of an attribute that the
+    cubes do not tell, each int64 (labels,). `reasons`: samples by reason, labelled or not.
+    `senders`: corrections by who gave them."""
 
     cubes: dict[str, Counts]
+    further: dict[str, dict[str, Counts]]
     reasons: dict[str, int]
     histograms: dict[str, list[int]]
     resolutions: dict[str, int]
@@ -71,10 +87,21 @@ class Figures:
         total: Counts = np.sum(found, axis=0) if found else np.zeros(SHAPE, np.int64)
         return total
 
+    def labels_of(self, name: str, reasons: Iterable[str] | None = None) -> Counts:
+        """How many labelled samples have each label of an attribute, (labels,); with `reasons`
+        only those with one of them."""
+        if name in _AXES:
+            cube = self.labelled if reasons is None else self.with_reasons(reasons)
+            found: Counts = cube.sum(axis=tuple({0, 1, 2} - {_AXES[name]}))
+            return found
+        counts = self.further[name]
+        chosen = [counts[r] for r in (counts if reasons is None else reasons) if r in counts]
+        return sum(chosen, np.zeros(len(ATTRIBUTES[name].labels), np.int64))
+
 
 def figures(dataset: Dataset) -> Figures:
     """The dataset's figures at its present revision."""
-    key = f"{_CACHE}:{dataset.pk}:{dataset.revision}"
+    key = ":".join([_CACHE, str(dataset.pk), str(dataset.revision), *ATTRIBUTES])
     found: Figures | None = cache.get(key)
     if found is None:
         found = _compute(dataset)
@@ -85,10 +112,13 @@ def figures(dataset: Dataset) -> Figures:
 def _compute(dataset: Dataset) -> Figures:
     return Figures(
         cubes=_cubes(dataset),
+        further={
+            one.name: _labels_by_reason(dataset, one) for one in labelled() if one.name not in _AXES
+        },
         reasons=dict(_counts(dataset, "reason")),
         histograms=_histograms(dataset),
         resolutions=_resolutions(dataset),
-        copies=_copies(dataset),
+        copies=identical_files(dataset),
         label_noise=label_noise(dataset),
         senders={sender: n for sender, n in _counts(dataset, "sender") if sender},
     )
@@ -97,7 +127,7 @@ def _compute(dataset: Dataset) -> Figures:
 def _cubes(dataset: Dataset) -> dict[str, Counts]:
     cubes: defaultdict[str, Counts] = defaultdict(lambda: np.zeros(SHAPE, np.int64))
     rows = (
-        dataset.samples.filter(race__isnull=False, gender__isnull=False, age__isnull=False)
+        dataset.samples.filter(HAS_LABELS)
         .values_list("reason", "race", "gender", "age")
         .annotate(n=Count("pk"))
         .order_by()
@@ -105,6 +135,21 @@ def _cubes(dataset: Dataset) -> dict[str, Counts]:
     for reason, race, gender, age, n in rows:
         cubes[reason][race, gender, age] += n
     return dict(cubes)
+
+
+def _labels_by_reason(dataset: Dataset, attribute: Attribute) -> dict[str, Counts]:
+    found: defaultdict[str, Counts] = defaultdict(lambda: np.zeros(len(attribute.labels), np.int64))
+    rows = (
+        dataset.samples.filter(HAS_LABELS)
+        .annotate(label=label_value(attribute.name))
+        .filter(label__isnull=False)
+        .values_list("reason", "label")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    for reason, label, n in rows:
+        found[reason][label] += n
+    return dict(found)
 
 
 def _counts(dataset: Dataset, field: str) -> list[tuple[Any, int]]:
@@ -136,59 +181,6 @@ def _resolutions(dataset: Dataset) -> dict[str, int]:
         .order_by("-n")
     )
     return {f"{width} × {height}": n for width, height, n in rows[:20]}
-
-
-def _copies(dataset: Dataset) -> dict[str, int]:
-    """Groups of identical files, and how many of those groups carry different labels."""
-    groups = (
-        dataset.samples.exclude(digest="")
-        .exclude(race=None)
-        .values("digest")
-        # Cheaper than counting distinct values, by far.
-        .annotate(
-            n=Count("pk"),
-            ages=Max("age") - Min("age"),
-            classes=Max("gender") - Min("gender") + Max("race") - Min("race"),
-        )
-        .filter(n__gt=1)
-        .values_list("n", "ages", "classes")
-        .order_by()
-    )
-    rows = list(groups)
-    return {
-        "identical_groups": len(rows),
-        "identical_files": sum(n for n, _, _ in rows),
-        "conflicting_groups": sum(ages + classes > 0 for _, ages, classes in rows),
-        "conflicting_class_groups": sum(classes > 0 for _, _, classes in rows),
-    }
-
-
-def label_noise(dataset: Dataset) -> dict[str, Any]:
-    """How much labels of one picture differ: the floor of every figure measured with them.
-
-    `pairs` of labelled near copies (of identical files the first by path counts), the mean
-    difference of their ages in years, and the shares of pairs whose genders and races differ; None
-    without pairs.
-    """
-    # Corrections measure nothing that versions are examined on.
-    labelled = dataset.samples.filter(sender="").exclude(digest="").exclude(age=None)
-    labelled = labelled.exclude(race=None)
-    several = labelled.values("group").annotate(n=Count("digest", distinct=True)).filter(n__gt=1)
-    rows = labelled.filter(group__in=several.values("group")).order_by("-name")
-    labels: defaultdict[int, dict[str, tuple[int | None, ...]]] = defaultdict(dict)
-    for group, digest, *its in rows.values_list("group", "digest", "age", "gender", "race"):
-        labels[group][digest] = tuple(its)
-    pairs = [pair for contents in labels.values() for pair in combinations(contents.values(), 2)]
-    if not pairs:
-        return {"pairs": 0, "age_difference": None, "gender_differs": None, "race_differs": None}
-    first, second = np.array(pairs).transpose(1, 2, 0)
-    ages, genders, races = np.abs(first - second)
-    return {
-        "pairs": len(pairs),
-        "age_difference": round(float(ages.mean()), 2),
-        "gender_differs": round(float((genders > 0).mean()), 4),
-        "race_differs": round(float((races > 0).mean()), 4),
-    }
 
 
 def by_decade(ages: Counts) -> Counts:
@@ -267,8 +259,8 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "funnels": {name: chosen.funnel for name, chosen in known.items()},
         "fingerprints": {name: chosen.fingerprint for name, chosen in known.items()},
         "splits": split_sizes(known),
-        "counts": counts_of(found.labelled),
-        "used": counts_of(found.used),
+        "counts": counts_of(found),
+        "used": counts_of(found, [""]),
         "reasons": {reason or "used": n for reason, n in sorted(found.reasons.items())},
         "copies": found.copies | {"not_compared": copies.waiting(dataset)},
         "label_noise": found.label_noise,
@@ -302,10 +294,16 @@ def corrections_of(figures: Figures, known: Mapping[str, Curation]) -> dict[str,
     }
 
 
-def counts_of(cube: Counts) -> dict[str, dict[str, int]]:
-    """Counts (races, genders, ages) by each of the three labels."""
+def counts_of(figures: Figures, reasons: Iterable[str] | None = None) -> dict[str, dict[str, int]]:
+    """How many labelled samples, with `reasons` only those with one of them, there are of each
+    label of every attribute and of each decade."""
+    cube = figures.labelled if reasons is None else figures.with_reasons(reasons)
     return {
-        "race": dict(zip(RACE.labels, map(int, cube.sum(axis=(1, 2))), strict=True)),
-        "gender": dict(zip(GENDER.labels, map(int, cube.sum(axis=(0, 2))), strict=True)),
+        **{
+            one.name: dict(
+                zip(one.labels, map(int, figures.labels_of(one.name, reasons)), strict=True)
+            )
+            for one in grouping()
+        },
         "decade": dict(zip(AGE_BINS, map(int, by_decade(cube.sum(axis=(0, 1)))), strict=True)),
     }

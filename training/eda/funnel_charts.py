@@ -8,9 +8,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from training.attribute_names import value_in_words
 from training.charts import Axes, Chart, bars
-from training.models import Curation, RaceLabel, ReasonChoice
+from training.models import Curation, ReasonChoice
 from training.registry.figures import noise_sentences
+from vision.attributes import RACE
 
 from .dataset_figures import DECK_FUNNEL, Figures
 
@@ -138,8 +140,8 @@ def _reason_name(reason: str) -> str:
     if reason in (of_corrections := _corrections_left_out()):
         return of_corrections[reason]
     kind, _underscore, label = reason.partition("_")
-    if kind in {"race", "surplus"} and label.upper() in RaceLabel.names:
-        race = RaceLabel[label.upper()].label
+    if kind in {"race", "surplus"} and label in RACE.labels:
+        race = value_in_words(RACE.name, RACE.labels.index(label))
         words = _("race %(race)s") if kind == "race" else _("surplus of %(race)s")
         return words % {"race": race}
     return str(ReasonChoice(reason).label)

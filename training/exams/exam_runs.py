@@ -1,15 +1,14 @@
 """Examinations in the background: all versions that have no outcome on the exam yet."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.utils import timezone
 
 from training.datasets.lineage import bring_up_to_date
 from training.jobs import lifecycle
-from training.jobs.lifecycle import Reporter
+from training.jobs.lifecycle import Reporter, RunRefused
 from training.models import Exam, ExamRun, RunState
 from vision.messages import Message, several
 
@@ -52,14 +51,25 @@ def is_needed() -> bool:
 
 def request_examination(user: Any) -> ExamRun:
     """Queue an examination, or give the one that is under way."""
-    lifecycle.interrupt_lost(ExamRun, timezone.now())
     try:
-        with transaction.atomic():
-            run = ExamRun.objects.create(requested_by=user)
-    except IntegrityError:
+        run = lifecycle.create(ExamRun, requested_by=user)
+    except RunRefused:
         return ExamRun.objects.get(state__in=[RunState.QUEUED, RunState.RUNNING])
-    lifecycle.start(run)
+    lifecycle.enqueue(run)
     return run
+
+
+def examine_now(on_progress: Progress) -> tuple[ExamRun, Examination]:
+    """Examine in this process, when it is its turn; how the run ended, and what was done."""
+    done = Examination()
+
+    def work(reporter: Reporter) -> Message:
+        nonlocal done
+        done = examine_all(reporter)
+        return told(done)
+
+    run = lifecycle.create_in_turn(ExamRun, on_progress)
+    return lifecycle.run_now(run, work, on_progress), done
 
 
 def queue_where_due() -> bool:
@@ -69,9 +79,8 @@ def queue_where_due() -> bool:
     """
     if not is_needed():
         return False
-    lifecycle.interrupt_lost(ExamRun, timezone.now())
-    if not ExamRun.objects.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).exists():
-        ExamRun.objects.create()
+    with suppress(RunRefused):  # one is under way already
+        lifecycle.create(ExamRun)
     return True
 
 
@@ -90,7 +99,7 @@ def resume_lost() -> bool:
 
 def work(pk: int) -> None:
     """Do an examination that waits, if it still does."""
-    if run := lifecycle.hold(ExamRun, pk):
+    if run := lifecycle.take(ExamRun, pk):
         lifecycle.execute(run, _work)
 
 

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from training.datasets.example_files import path_of
 from training.models import Exam, ExamOutcome, ModelVersion
+from training.models.labels import LABEL_COLUMNS, labels_in
 from vision.attributes import Labels
-from vision.data.utkface import Example, utkface_labels
+from vision.data.utkface import Example
 from vision.evaluation import kept_scores
 from vision.evaluation.scores import Scores, figures
 
@@ -88,14 +89,14 @@ def keep_outcome(exam: Exam, version: ModelVersion, scores: Scores) -> None:
 
 def images_of(exam: Exam) -> list[Example]:
     """The exam's images with their frozen labels, in its order."""
-    rows = exam.images.order_by("position").values_list("digest", "age", "gender", "race")
-    return [Example(digest, path_of(digest), utkface_labels(*labels)) for digest, *labels in rows]
+    images = exam.images.order_by("position")
+    return [Example(one.digest, path_of(one.digest), one.labels) for one in images]
 
 
 def labels_of(exam: Exam) -> list[Labels]:
     """The frozen labels, in the exam's order."""
-    rows = exam.images.order_by("position").values_list("age", "gender", "race")
-    return [utkface_labels(*row) for row in rows]
+    rows = exam.images.order_by("position").values_list(*LABEL_COLUMNS, named=True)
+    return [labels_in(row) for row in rows]
 
 
 def _scores(exam: Exam, version: ModelVersion) -> Scores | None:

@@ -12,7 +12,7 @@ from training.messages import counted_group, named_head
 from training.models import ModelVersion
 from training.registry.loading import load_engine
 from training.registry.versions import active_version, bundle_path
-from vision.attributes import AGE, labelled
+from vision.attributes import AGE, SHIPPED, labelled
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Curated, Example
 from vision.errors import BundleError
@@ -54,7 +54,10 @@ def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[
     for head in (one.name for one in labelled()):
         if head in heads:
             yield from _class_warnings(head, heads[head]["labels"], facts["classes"])
-    if (tested := sum(facts["classes"]["test"]["gender"].values())) < ENOUGH:
+    counts = facts["classes"]["test"]
+    # What ships is said of every image.
+    tested = min(sum(counts[name].values()) for name in SHIPPED if name in counts)
+    if tested < ENOUGH:
         yield Message("gate.small_test", {"count": tested, "enough": ENOUGH})
     yield from _contradictions(facts["agreement"] or {}, heads, rates)
 

@@ -27,7 +27,7 @@ def paired_tables(candidate: ModelVersion, serving: ModelVersion | None) -> Iter
     others.pop(candidate.pk, None)
     for other in others.values():
         if losses := gate.losses(candidate, other):
-            title = _("“%(name)s” and it on the same %(count)d images") % {
+            title = _("Compared with “%(name)s” on the same %(count)d images") % {
                 "name": other.name,
                 "count": max(loss.n for loss in losses),
             }

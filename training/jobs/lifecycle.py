@@ -1,6 +1,6 @@
-"""How long work is held, watched, cancelled and found again when its worker is lost.
+"""How jobs are queued, held, watched, cancelled and found again when their worker is lost.
 
-Every change of hands is a conditional UPDATE, as for predictions: whoever changes a run names the
+Every change of hands is a conditional UPDATE, as for predictions: whoever changes a job names the
 state, or the holder, that it must be in.
 """
 
@@ -8,9 +8,9 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from celery import current_app
 from django.db import DatabaseError, IntegrityError, transaction
@@ -20,7 +20,8 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from training.messages import TrainingError
-from training.models import ExamRun, ImportRun, ReviewRun, Run, RunState, TrainingRun
+from training.models import Job, JobKind, RunState
+from training.models.leases import UNCLAIMED, claimed_by, expired, renewed
 from vision.errors import VisionError
 from vision.messages import Message, stored
 
@@ -28,15 +29,21 @@ from .pulse import pulse
 
 logger = logging.getLogger(__name__)
 
-# A run whose heart has not beaten for this long has lost its worker.
-SILENCE = timedelta(seconds=60)
+# How long a worker holds a job without a sign of life.
+LEASE = timedelta(seconds=60)
 _PROGRESS_SECONDS = 1.0
 
-KINDS: tuple[type[Run], ...] = (ImportRun, ReviewRun, ExamRun, TrainingRun)
-# How a run may have ended that can go on.
+# The Celery tasks that do them; `CELERY_TASK_ROUTES` says in which queue.
+TASKS = {
+    JobKind.IMPORT: "training.tasks.import_dataset",
+    JobKind.LABEL_ISSUES: "training.tasks.find_label_issues",
+    JobKind.EXAMINATION: "training.tasks.examine",
+    JobKind.TRAINING: "training.tasks.train",
+}
+# How a job may have ended that can go on.
 RESUMABLE = (RunState.INTERRUPTED, RunState.FAILED, RunState.CANCELLED)
 
-# What a run that goes on forgets of its former end.
+# What a job that goes on forgets of its former end.
 _AS_IF_NEW: dict[str, Any] = {
     "message": "",
     "message_code": "",
@@ -45,19 +52,21 @@ _AS_IF_NEW: dict[str, Any] = {
     "finished_at": None,
 }
 
-AnyRun = TypeVar("AnyRun", bound=Run)
+AnyJob = TypeVar("AnyJob", bound=Job)
+Work = Callable[["Reporter"], Message]
+OnProgress = Callable[[str, int, int], None]
 
 
 class RunCancelled(Exception):
-    """Somebody asked for the run to stop."""
+    """Somebody asked for the job to stop."""
 
 
 class RunLost(Exception):
-    """The run is no longer ours: it was taken for lost, or deleted."""
+    """The job is no longer ours: it was taken for lost, or deleted."""
 
 
 class RunRefused(TrainingError):
-    """The run may not start or go on now."""
+    """The job may not start or go on now."""
 
     code = "run_refused"
 
@@ -66,14 +75,14 @@ class Reporter:
     """What the work tells of its progress, written about once a second however often it tells,
     and when a phase begins or is through."""
 
-    def __init__(self, run: Run, on_progress: Callable[[str, int, int], None] | None = None):
-        self._run = run
+    def __init__(self, job: Job, on_progress: Callable[[str, int, int], None] | None = None):
+        self._run = job
         self._on_progress = on_progress
         self._written_at = 0.0
         self._phase = ""
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Raises RunCancelled when somebody asked for it, RunLost when the run is not ours."""
+        """Raises RunCancelled when somebody asked for it, RunLost when the job is not ours."""
         if self._on_progress:
             self._on_progress(phase, done, total)
         now = time.monotonic()
@@ -87,7 +96,7 @@ class Reporter:
         self.write(**fields)
 
     def write(self, **fields: Any) -> None:
-        """Write fields of the run at once. Raises as reporting does."""
+        """Write fields of the job at once. Raises as reporting does."""
         held = _held(self._run)
         if not held.update(**fields):
             raise RunLost
@@ -95,55 +104,83 @@ class Reporter:
             raise RunCancelled
 
 
-def start(run: Run) -> None:
-    """Ask a worker to take a run, once its row is committed."""
-    transaction.on_commit(lambda: _send(run))
-
-
-def _send(run: Run) -> None:
+def create(kind: type[AnyJob], **wanted: Any) -> AnyJob:
+    """A job that waits, which no worker is told of. Raises RunRefused where another that names the
+    same lock waits or runs; the database decides between two who come at once."""
+    interrupt_lost()
     try:
-        current_app.send_task(f"training.tasks.{run._meta.model_name}", [run.pk], retry=False)
+        with transaction.atomic():
+            return cast(AnyJob, kind._default_manager.create(**wanted))
+    except IntegrityError as error:
+        raise RunRefused() from error
+
+
+def create_in_turn(kind: type[AnyJob], on_progress: OnProgress, **wanted: Any) -> AnyJob:
+    """`create`, for a command: waits where another has to end first, be it lost, which shows when
+    it has been silent for a while."""
+    while True:
+        try:
+            return create(kind, **wanted)
+        except RunRefused:
+            on_progress("waiting for another job to end", 0, 0)
+            time.sleep(1)
+
+
+def enqueue(job: Job) -> None:
+    """Ask a worker to take a job, once its row is committed."""
+    transaction.on_commit(lambda: _send(job))
+
+
+def _send(job: Job) -> None:
+    try:
+        current_app.send_task(TASKS[JobKind(job.kind)], [job.pk], retry=False)
     except (KombuError, RedisError, OSError) as error:
-        logger.warning("Redis does not answer, the run waits for the sweeper: %s", error)
+        logger.warning("Redis does not answer, the job waits for the sweeper: %s", error)
 
 
-def hold(
-    kind: type[AnyRun], pk: int, states: Sequence[RunState] = (RunState.QUEUED,)
-) -> AnyRun | None:
-    """Take a run that is in one of `states`; None where it is in none of them any more.
+def take(
+    kind: type[AnyJob], pk: int, states: Sequence[RunState] = (RunState.QUEUED,)
+) -> AnyJob | None:
+    """Hold a job that is in one of `states`; None where it is in none of them any more.
 
-    Raises RunRefused where another run has to end first.
+    Raises RunRefused where another job has to end first.
     """
-    now, holder = timezone.now(), uuid.uuid4()
     rows = kind._default_manager.filter(pk=pk, state__in=states)
     taken = _change_state(
         rows,
         state=RunState.RUNNING,
-        holder=holder,
-        heartbeat_at=now,
-        started_at=now,
+        started_at=timezone.now(),
+        **claimed_by(uuid.uuid4(), LEASE),
         **_AS_IF_NEW,
     )
-    return kind._default_manager.get(pk=pk) if taken else None
+    return cast(AnyJob, kind._default_manager.get(pk=pk)) if taken else None
 
 
-def execute(
-    run: Run,
-    work: Callable[[Reporter], Message],
-    on_progress: Callable[[str, int, int], None] | None = None,
-) -> RunState:
-    """Do the work of a held run and record how it ended; `work` gives what to say then.
+def run_now(job: AnyJob, work: Work, on_progress: OnProgress | None = None) -> AnyJob:
+    """Do a job that waits in this process, for a command; the job as it ended.
 
-    Errors made for people end the run with their message, others with a general one and a
-    traceback in the log; a database that is away raises, and the run is found by the sweeper.
+    Raises RunRefused where a worker took it before.
     """
-    reporter = Reporter(run, on_progress)
+    held = take(type(job), job.pk)
+    if held is None:
+        raise RunRefused()
+    execute(held, work, on_progress)
+    return held
+
+
+def execute(job: Job, work: Work, on_progress: OnProgress | None = None) -> RunState:
+    """Do the work of a held job and record how it ended; `work` gives what to say then.
+
+    Errors made for people end the job with their message, others with a general one and a
+    traceback in the log; a database that is away raises, and the job is found by the sweeper.
+    """
+    reporter = Reporter(job, on_progress)
     state = RunState.DONE
     try:
-        with pulse(partial(_beat, run), SILENCE.total_seconds() / 6):
+        with pulse(partial(_beat, job), LEASE.total_seconds() / 6):
             message = work(reporter)
     except RunLost:
-        logger.warning("Run %s was taken from this worker; its work is dropped.", run)
+        logger.warning("Job %s was taken from this worker; its work is dropped.", job)
         return RunState.INTERRUPTED
     except RunCancelled:
         state, message = RunState.CANCELLED, Message("cancelled")
@@ -152,52 +189,50 @@ def execute(
     except DatabaseError:
         raise
     except KeyboardInterrupt:
-        _finish(run, RunState.INTERRUPTED, Message("interrupted"))
+        _finish(job, RunState.INTERRUPTED, Message("interrupted"))
         raise
     except Exception:
-        logger.exception("Run %s failed.", run)
+        logger.exception("Job %s failed.", job)
         state, message = RunState.FAILED, Message("unforeseen")
-    _finish(run, state, message)
+    _finish(job, state, message)
     return state
 
 
-def _beat(run: Run) -> None:
-    _held(run).update(heartbeat_at=timezone.now())
+def _beat(job: Job) -> None:
+    _held(job).update(**renewed(LEASE))
 
 
-def _held(run: Run) -> QuerySet[Run]:
-    rows: QuerySet[Run] = type(run)._default_manager.filter(
-        pk=run.pk, holder=run.holder, state=RunState.RUNNING
-    )
+def _held(job: Job) -> QuerySet[Job]:
+    rows: QuerySet[Job] = Job.objects.filter(pk=job.pk, claim=job.claim, state=RunState.RUNNING)
     return rows
 
 
-def _finish(run: Run, state: RunState, message: Message) -> None:
-    _held(run).update(state=state, finished_at=timezone.now(), holder=None, **_columns_of(message))
-    run.refresh_from_db()
+def _finish(job: Job, state: RunState, message: Message) -> None:
+    _held(job).update(state=state, finished_at=timezone.now(), **UNCLAIMED, **_columns_of(message))
+    job.refresh_from_db()
 
 
 def _columns_of(message: Message) -> dict[str, Any]:
     return {"message_code": message.code, "message_parameters": stored(message.parameters)}
 
 
-def cancel(run: Run) -> None:
-    """Stop a run: at once where it waits, at its next step where it runs."""
-    rows = type(run)._default_manager.filter(pk=run.pk)
+def cancel(job: Job) -> None:
+    """Stop a job: at once where it waits, at its next step where it runs."""
+    rows = Job.objects.filter(pk=job.pk)
     now = timezone.now()
     if not rows.filter(state=RunState.QUEUED).update(state=RunState.CANCELLED, finished_at=now):
         rows.filter(state=RunState.RUNNING).update(cancel_requested=True)
 
 
-def resume(run: Run) -> bool:
-    """Let an interrupted, failed or cancelled run go on where it stood; False in other states.
+def resume(job: Job) -> bool:
+    """Let an interrupted, failed or cancelled job go on where it stood; False in other states.
 
-    Raises RunRefused where another run has to end first.
+    Raises RunRefused where another job has to end first.
     """
-    rows = type(run)._default_manager.filter(pk=run.pk, state__in=RESUMABLE)
+    rows = Job.objects.filter(pk=job.pk, state__in=RESUMABLE)
     if not _change_state(rows, state=RunState.QUEUED, **_AS_IF_NEW):
         return False
-    start(run)
+    enqueue(job)
     return True
 
 
@@ -210,26 +245,25 @@ def _change_state(rows: QuerySet[Any], **fields: Any) -> int:
         raise RunRefused() from error
 
 
-def sweep(now: datetime, kinds: tuple[type[Run], ...] = KINDS) -> int:
-    """Show the runs of lost workers as interrupted, and ask again for those that wait.
+def sweep() -> int:
+    """Show the jobs of lost workers as interrupted, and ask again for those that wait.
 
     Returns how many were interrupted.
     """
-    interrupted = 0
-    for kind in kinds:
-        interrupted += interrupt_lost(kind, now)
-        waiting = kind._default_manager.filter(state=RunState.QUEUED)
-        for run in waiting.filter(created_at__lt=now - SILENCE)[:10]:
-            _send(run)
+    interrupted = interrupt_lost()
+    waiting = Job.objects.filter(state=RunState.QUEUED, created_at__lt=timezone.now() - LEASE)
+    for kind in TASKS:
+        for job in waiting.filter(kind=kind)[:10]:
+            _send(job)
     return interrupted
 
 
-def interrupt_lost(kind: type[Run], now: datetime) -> int:
-    """Show the runs of lost workers as interrupted; how many there were."""
-    lost = kind._default_manager.filter(state=RunState.RUNNING, heartbeat_at__lt=now - SILENCE)
+def interrupt_lost() -> int:
+    """Show the jobs of lost workers as interrupted; how many there were."""
+    lost = expired(Job.objects.filter(state=RunState.RUNNING))
     return lost.update(
         state=RunState.INTERRUPTED,
-        holder=None,
-        finished_at=now,
+        finished_at=timezone.now(),
+        **UNCLAIMED,
         **_columns_of(Message("interrupted.worker_lost")),
     )

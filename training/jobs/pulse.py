@@ -1,11 +1,7 @@
 """A beat beside long work that tells others it is alive."""
 
 import logging
-import math
-import os
-import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,16 +11,15 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def pulse(beat: Callable[[], None], seconds: float, *, longest: float = math.inf) -> Iterator[None]:
+def pulse(beat: Callable[[], None], seconds: float, *, at_once: bool = False) -> Iterator[None]:
     """Call `beat` every `seconds`, from a thread with its own database connection, until the
-    block is left. A beat the database refuses is logged and made up for by the next.
+    block is left; the first time after as long, or `at_once`.
 
-    Work that takes more than `longest` seconds hangs: its process is killed, so that another one
-    takes its place, and what it held is found as that of any lost worker.
+    A beat the database refuses is logged and made up for by the next.
     """
     left = threading.Event()
-    deadline = time.monotonic() + longest
-    thread = threading.Thread(target=_beat_until, args=(left, beat, seconds, deadline), daemon=True)
+    first = 0.0 if at_once else seconds
+    thread = threading.Thread(target=_beat_until, args=(left, beat, first, seconds), daemon=True)
     thread.start()
     try:
         yield
@@ -34,12 +29,11 @@ def pulse(beat: Callable[[], None], seconds: float, *, longest: float = math.inf
 
 
 def _beat_until(
-    left: threading.Event, beat: Callable[[], None], seconds: float, deadline: float
+    left: threading.Event, beat: Callable[[], None], pause: float, seconds: float
 ) -> None:
     try:
-        while not left.wait(min(seconds, max(0.0, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
-                _die()
+        while not left.wait(pause):
+            pause = seconds
             try:
                 beat()
             except Error as error:
@@ -47,8 +41,3 @@ def _beat_until(
                 connection.close()
     finally:
         connection.close()
-
-
-def _die() -> None:
-    logger.critical("The work takes longer than it ever should; its process ends.")
-    os.kill(os.getpid(), signal.SIGKILL)

@@ -7,9 +7,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from training.attribute_names import title
+from training.attribute_names import name_in_words, title
 from training.messages import headline_figures, in_words, named_figure, named_group
 from training.models import ModelVersion
+from vision.attributes import RACE, SHIPPED, labelled
 
 # The student deck FaceRoute grew from, measured on a test split of its own: the numbers to beat.
 DECK_METRICS: dict[str, float] = {
@@ -24,6 +25,17 @@ DECK_METRICS: dict[str, float] = {
 def metric_names() -> dict[str, str]:
     """The headline figures in the order in which they are read."""
     return {name: in_words(named_figure(name)) for name in headline_figures()}
+
+
+def short_metric_names() -> dict[str, str]:
+    """Those for a column of a list, in the same order."""
+    return {
+        "age_mae": _("Age MAE"),
+        "age_bias": _("Age bias"),
+        **{f"{one.name}_accuracy": title(one.name) for one in labelled() if one != RACE},
+        "race3_accuracy": _("Race (3)"),
+        "race_accuracy": _("Race (5)"),
+    }
 
 
 def metrics_of(version: ModelVersion) -> Mapping[str, Any]:
@@ -55,7 +67,7 @@ def comparison(version: ModelVersion, serving: ModelVersion | None) -> Compariso
     columns: dict[str, Mapping[str, Any]] = {version.name: whole}
     if serving and serving.pk != version.pk:
         columns[_("Serves now: %(name)s") % {"name": serving.name}] = metrics_of(serving)
-    columns[_("Student deck")] = DECK_METRICS
+    columns[_("Baseline")] = DECK_METRICS
     if intervals := whole.get("intervals"):
         columns[_("Likely range (95%)")] = intervals
     if young := protocols.get("ages_21_60") or version.metrics.get("ages_21_60"):
@@ -129,6 +141,10 @@ def noise_sentences(noise: Mapping[str, Any]) -> Iterator[str]:
             "gender": 100 * noise["gender_differs"],
             "race": 100 * noise["race_differs"],
         }
+        further = _("Labels of %(attribute)s differ in %(share).1f %% of them.")
+        for one in labelled():
+            if one.name not in SHIPPED and (share := noise.get(f"{one.name}_differs")) is not None:
+                yield further % {"attribute": name_in_words(one.name), "share": 100 * share}
 
 
 def test_sentences(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[str]:

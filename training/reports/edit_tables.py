@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from training.registry.figures import Comparison, as_text
+from training.registry.figures import Comparison, as_text, short_metric_names
 
 
 def edits_table(report: Mapping[str, Any]) -> Comparison | None:
@@ -13,16 +13,15 @@ def edits_table(report: Mapping[str, Any]) -> Comparison | None:
     edits = report.get("edits")
     if not edits:
         return None
-    columns = {
-        "age_bias": _("Mean age"),
-        "age_mae": _("Age MAE"),
-        "gender_accuracy": _("Gender"),
-        "race_accuracy": _("Race (5)"),
-    }
+    changes = edits["changes"]
+    known = {figure for moved in changes.values() for figure in moved} - {"race3_accuracy"}
+    named = short_metric_names()
+    others = [figure for figure in named if figure in known - {"age_bias"}]
+    columns = {"age_bias": _("Mean age"), **{figure: named[figure] for figure in others}}
     names = _names()
     rows = tuple(
         (names.get(edit, edit), *(as_text(moved[figure], signed=True) for figure in columns))
-        for edit, moved in edits["changes"].items()
+        for edit, moved in changes.items()
     )
     return Comparison((_("Edit"), *columns.values()), rows)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import override
 
+from training.attribute_names import name_in_words
 from training.exams.exam_tables import exam_sentences
 from training.registry.figures import (
     DECK_METRICS,
@@ -18,23 +19,13 @@ from training.registry.figures import (
     marginal_groups,
     test_sentences,
 )
+from vision.attributes import RACE, labelled
 from vision.evaluation.fairness import ENOUGH, group_figures
 
 from .edit_tables import edits_table
 
 Facts = Mapping[str, Any]
 
-_COLUMNS: dict[str, str] = {
-    "age_mae": "age MAE",
-    "age_bias": "age bias",
-    "age_mse": "MSE",
-    "age_rmse": "RMSE",
-    "age_within_5": "within 5 years",
-    "gender_accuracy": "gender",
-    "race3_accuracy": "race (3 labels)",
-    "race_accuracy": "race (5 labels)",
-    "age_interval_coverage": "ages in interval",
-}
 _OUTPUTS = {
     "distribution": "a distribution over years, whose expectation is the estimate",
     "scalar": "a number of years",
@@ -82,7 +73,7 @@ def exam_section(facts: Facts, figures: Facts) -> str:
     """What a site adds to the card of a version that sat its exam: `exams.facts_of`, and the
     figures."""
     with override("en"):
-        table = [["images", *_COLUMNS.values()], [str(figures["n"]), *_cells(figures)]]
+        table = [["images", *_columns().values()], [str(figures["n"]), *_cells(figures)]]
         text = "\n\n".join([" ".join(exam_sentences(facts)), _table(table)])
     return f"{_EXAM}\n\n{text}\n"
 
@@ -96,8 +87,18 @@ def _facts(facts: Facts) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in _flat(facts))
 
 
-def _column(figure: str) -> str:
-    return _COLUMNS.get(figure, figure.removesuffix("_accuracy"))
+def _columns() -> dict[str, str]:
+    return {
+        "age_mae": "age MAE",
+        "age_bias": "age bias",
+        "age_mse": "MSE",
+        "age_rmse": "RMSE",
+        "age_within_5": "within 5 years",
+        **{f"{one.name}_accuracy": name_in_words(one.name) for one in labelled() if one != RACE},
+        "race3_accuracy": "race (3 labels)",
+        "race_accuracy": "race (5 labels)",
+        "age_interval_coverage": "ages in interval",
+    }
 
 
 def _flat(facts: Facts, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -171,7 +172,7 @@ def _figures(manifest: Facts, report: Facts) -> str:
         "all ages": protocols.get("all_ages") or manifest.get("metrics", {}),
         "ages 21 to 60": protocols.get("ages_21_60", {}),
     }
-    table = [["", "images", *_COLUMNS.values()]]
+    table = [["", "images", *_columns().values()]]
     for name, figures in rows.items():
         if figures:
             table.append([name, str(figures.get("n", "–")), *_cells(figures)])
@@ -193,7 +194,7 @@ def _by_group(report: Facts) -> str:
     if not groups:
         return "No figures by group were recorded."
     enough = [group for group in groups if group["n"] >= ENOUGH]
-    table = [["labelled", "images", *(_column(figure) for figure in group_figures())]]
+    table = [["labelled", "images", *(_columns()[figure] for figure in group_figures())]]
     table += [
         [
             group_name(group),
@@ -263,7 +264,7 @@ def _by_estimated_decade(interval: Facts) -> str:
 
 
 def _cells(figures: Facts) -> list[str]:
-    return [figure_text(figures, figure) for figure in _COLUMNS]
+    return [figure_text(figures, figure) for figure in _columns()]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

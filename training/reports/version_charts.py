@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from training.attribute_names import label_title, title
+from training.attribute_names import label_title, labelled_in_words, title
 from training.charts import Axes, Chart, Section, bars, heat_map, lines, scatter
 from training.registry.figures import group_name, marginal_groups
 from vision.attributes import AGE_BINS, ATTRIBUTES, GENDER, RACE, labelled
@@ -20,7 +21,7 @@ def sections(report: Report) -> list[Section]:
     """Every chart that the report has figures for; none where it is empty."""
     found = [
         Section(_("Age"), _age_charts(report)),
-        Section(_("Gender and race"), _class_charts(report)),
+        Section(capfirst(labelled_in_words(_("and"))), _class_charts(report)),
         Section(_("For whom it does well"), _group_charts(report)),
     ]
     return [section for section in found if section.charts]
@@ -237,7 +238,11 @@ def _group_charts(report: Report) -> list[Chart]:
     titles = {
         "age_mae": _("Age error by group, in years"),
         "age_bias": _("Age bias by group, in years"),
-        "gender_accuracy": _("Gender accuracy by group"),
+        **{
+            f"{one.name}_accuracy": _("%(attribute)s accuracy by group")
+            % {"attribute": title(one.name)}
+            for one in labelled()
+        },
         "race_accuracy": _("Race accuracy by group, five labels"),
     }
     groups = report.get("metrics", {}).get("groups", [])

@@ -74,7 +74,7 @@ def pack(
     _check_is_free(folder)
     lineage.bring_up_to_date(on_progress)
     settled_exam(dataset)
-    curated = curations.curated(dataset, recipe.curation)
+    curated = curations.curated(dataset, recipe.policy)
     unfinished = folder.with_name(f".{folder.name}-unfinished")
     _forget(unfinished)
     unfinished.mkdir(parents=True)

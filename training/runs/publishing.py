@@ -16,7 +16,7 @@ from django.utils.text import slugify
 
 from training.datasets import curations, former, lineage
 from training.datasets.example_files import ExampleFiles
-from training.eda.dataset_figures import label_noise
+from training.eda.label_noise import label_noise
 from training.exams.exam_store import keep_outcome
 from training.exams.examinations import answers
 from training.exams.freezing import settled_exam
@@ -31,9 +31,10 @@ from vision.data.selection import CORRECTIONS_SHARE, EXAM, SENDER_SHARE
 from vision.data.utkface import Curated, Example
 from vision.diskspace import full_disk_in_words
 from vision.evaluation.evaluate import score
+from vision.evaluation.robustness import figure_names
 from vision.evaluation.scores import Scores
 from vision.training.known_recipes import recorded
-from vision.training.recipes import Workplace
+from vision.training.recipe import Workspace
 from vision.types import FaceAttributes
 
 from .training_log import TrainingLog
@@ -47,7 +48,6 @@ logger = logging.getLogger(__name__)
 OnProgress = Callable[[str, int, int], None]
 
 _LIBRARIES = ("keras", "numpy", "pillow")
-_HEADLINES = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy", "race3_accuracy")
 
 
 def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersion:
@@ -58,23 +58,23 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
     """
     recipe = recorded(run.recipe)
     lineage.bring_up_to_date(log.progress)
-    exam = settled_exam(run.dataset)
-    curated = _images_of(run, recipe.curation)
+    exam = settled_exam(run.own_dataset)
+    curated = _images_of(run, recipe.policy)
     log.write(
-        f"{recipe.name} on {run.dataset}: {len(curated.train)} images to learn from, "
+        f"{recipe.name} on {run.own_dataset}: {len(curated.train)} images to learn from, "
         f"{len(curated.validation)} to validate, {len(curated.test)} to test."
     )
     if words := _corrections_in_words(curated):
         log.write(words)
     backbone = load_bundle(bundle_path(run.backbone)) if run.backbone else None
-    workplace = Workplace(folder, settings.FEATURE_ROOT, settings.FEATURE_BYTES)
-    fitted = recipe.train(backbone, curated, workplace, log)
+    workspace = Workspace(folder, settings.FEATURE_ROOT, settings.FEATURE_BYTES)
+    fitted = recipe.train(backbone, curated, workspace, log)
     untested = Bundle(
         {**fitted.manifest, "training": _training(run, backbone, fitted)},
         fitted.tensors,
         lineage.of_training(curated, backbone),
     )
-    tested = tested_on(untested, curated, run.dataset, exam, log.progress)
+    tested = tested_on(untested, curated, run.own_dataset, exam, log.progress)
     log.write(tested.in_words())
     name = free_name(f"{recipe.name}-{run.pk}")
     folder = tested.saved(name)
@@ -108,10 +108,10 @@ def _senders(curated: Curated) -> list[str]:
 def _images_of(run: TrainingRun, recipe: str) -> Curated:
     """What a run trains on, and the test that all sit. Raises NothingLeft."""
     if not run.former_splits:
-        return curations.curated(run.dataset, recipe)
+        return curations.curated(run.own_dataset, recipe)
     # It goes on with the images it was begun with; the exam no longer has what it learns from.
-    begun_with = former.curated(run.dataset, recipe)
-    return replace(begun_with, test=curations.curated(run.dataset, EXAM.name).test)
+    begun_with = former.curated(run.own_dataset, recipe)
+    return replace(begun_with, test=curations.curated(run.own_dataset, EXAM.name).test)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Tested:
     def in_words(self) -> str:
         """The figures that matter most, for a log."""
         metrics = self.findings.report["metrics"]
-        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in _HEADLINES]
+        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in figure_names()]
         return f"test on {metrics['n']} images: {', '.join(figures)}"
 
     def saved(self, name: str) -> Path:

@@ -4,7 +4,7 @@ from django.conf import settings
 
 from vision.data.utkface import Curated
 from vision.diskspace import DiskFull, free_bytes, in_words, used_bytes
-from vision.training.recipes import Recipe
+from vision.training.recipe import Recipe
 
 
 def check_room(recipe: Recipe, input_size: int, curated: Curated) -> None:

@@ -1,14 +1,11 @@
 """Training runs: when one may start, and the whole way from a recipe to a model version."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from training.datasets import curations
 from training.exams import gate
@@ -21,7 +18,7 @@ from training.registry.versions import activate_version, active_version
 from vision.data.selection import NothingLeft
 from vision.diskspace import DiskFull
 from vision.messages import Message, several
-from vision.training.recipes import Recipe
+from vision.training.recipe import Recipe
 
 from .publishing import make_version
 from .room import check_room
@@ -59,7 +56,7 @@ def request_training(
         even_if_worse=even_if_worse,
         user=user,
     )
-    lifecycle.start(run)
+    lifecycle.enqueue(run)
     return run
 
 
@@ -73,14 +70,14 @@ def create_training(
     even_if_worse: bool = False,
 ) -> TrainingRun:
     """The waiting run of a training, which no worker is told of. Raises TrainingRefused."""
-    lifecycle.interrupt_lost(TrainingRun, timezone.now())
     if recipe.needs_backbone:
         backbone = backbone or active_version()
         if backbone is None:
             raise TrainingRefused("backbone")
     _check_means(dataset, recipe, backbone)
-    with _one_at_a_time():
-        return TrainingRun.objects.create(
+    try:
+        return lifecycle.create(
+            TrainingRun,
             dataset=dataset,
             recipe=recipe.as_json(),
             backbone=backbone,
@@ -88,29 +85,21 @@ def create_training(
             even_if_worse=even_if_worse,
             requested_by=user,
         )
+    except RunRefused as refused:
+        raise TrainingRefused("busy") from refused
 
 
 def _check_means(dataset: Dataset, recipe: Recipe, backbone: ModelVersion | None) -> None:
     try:
-        curated = curations.curated(dataset, recipe.curation)
+        curated = curations.curated(dataset, recipe.policy)
         check_room(recipe, backbone.manifest["input_size"] if backbone else 0, curated)
     except (NothingLeft, DiskFull) as error:
         raise TrainingRefused(error.message) from error
 
 
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """The database decides between two who start at once. Raises TrainingRefused."""
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError as error:
-        raise TrainingRefused("busy") from error
-
-
 def work(pk: int) -> None:
     """Do a training that waits, if it still does."""
-    if run := lifecycle.hold(TrainingRun, pk):
+    if run := lifecycle.take(TrainingRun, pk):
         execute(run)
 
 
@@ -119,8 +108,8 @@ def take(pk: int) -> TrainingRun:
 
     Raises RunRefused.
     """
-    lifecycle.interrupt_lost(TrainingRun, timezone.now())
-    run = lifecycle.hold(TrainingRun, pk, (RunState.QUEUED, *lifecycle.RESUMABLE))
+    lifecycle.interrupt_lost()
+    run = lifecycle.take(TrainingRun, pk, (RunState.QUEUED, *lifecycle.RESUMABLE))
     if run is None:
         raise TrainingRefused("not_resumable", pk=pk)
     return run
@@ -172,5 +161,5 @@ def _forget_leftovers() -> None:
     unfinished = TrainingRun.objects.exclude(state=RunState.DONE)
     kept = {str(pk) for pk in unfinished.values_list("pk", flat=True)}
     for folder in _root().glob("*"):
-        if folder.name not in kept:
+        if folder.name.isdecimal() and folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)

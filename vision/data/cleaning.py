@@ -55,11 +55,12 @@ class Record:
 def judge_copies(records: Sequence[Record]) -> dict[int, Reason | None]:
     """Why each record, by its key, is not to be used, if it is not; in whatever order they come.
 
-    Of identical files that agree, the first (by path) is used; where their labels differ, none
-    is, because nobody knows which label is true. Of images that show one picture, the first is
-    used. Corrections come last and contradict no image of an archive.
+    Of identical files that agree, the first is used: that with most labels, then by path. Where
+    labels differ, none is, because nobody knows which is true; what is not said contradicts
+    nothing. Of images that show one picture, the first is used. Corrections come last and
+    contradict no image of an archive.
     """
-    ordered = sorted(records, key=lambda r: (r.is_correction, r.name, r.key))
+    ordered = sorted(records, key=lambda r: (r.is_correction, -len(r.labels), r.name, r.key))
     reasons = _judge_identical(ordered)
     taken: set[int] = set()
     for record in ordered:
@@ -83,14 +84,7 @@ def _judge_identical(ordered: Sequence[Record]) -> dict[int, Reason | None]:
 
 
 def _reasons_of_identical(same: Sequence[Record]) -> list[Reason | None]:
-    conflict: Reason | None = None
-    labels = {
-        tuple(sorted(r.labels.items())) for r in same if r.is_correction == same[0].is_correction
-    }
-    if len({tuple(pair for pair in found if pair[0] != AGE.name) for found in labels}) > 1:
-        conflict = Reason.CONFLICTING_CLASSES
-    elif len(labels) > 1:
-        conflict = Reason.CONFLICTING_AGES
+    conflict = _conflict([r.labels for r in same if r.is_correction == same[0].is_correction])
     seen: Counter[str] = Counter()
     reasons: list[Reason | None] = []
     for index, record in enumerate(same):
@@ -101,3 +95,14 @@ def _reasons_of_identical(same: Sequence[Record]) -> list[Reason | None]:
         else:
             reasons.append(conflict or (Reason.EXACT_DUPLICATE if index else None))
     return reasons
+
+
+def _conflict(copies: Sequence[Labels]) -> Reason | None:
+    said: defaultdict[str, set[int]] = defaultdict(set)
+    for labels in copies:
+        for name, value in labels.items():
+            said[name].add(value)
+    differing = {name for name, values in said.items() if len(values) > 1}
+    if differing - {AGE.name}:
+        return Reason.CONFLICTING_CLASSES
+    return Reason.CONFLICTING_AGES if differing else None

@@ -119,7 +119,7 @@ def utkface_labels(age: int, gender: int, race: int) -> Labels:
 
 def split_bucket(data: bytes, buckets: int = 10) -> int:
     """MD5 of a file's content modulo 10: 0 is held back, 1 validates, 2 to 9 train. Modulo 20
-    `curation.split_of_bucket` tells its split.
+    `selection.split_of_bucket` tells its split.
 
     Copies of one file fall into one bucket, whatever they are called.
     """

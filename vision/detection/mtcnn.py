@@ -2,7 +2,7 @@
 
 P-Net hardly minds which way up a face is, so it sees a photo once, upright; only the patches it
 proposes are turned. What is found is settled by a look at each face the way up it has
-(`upright.Settler`).
+(`orientation.OrientationFinder`).
 """
 
 import math
@@ -18,9 +18,9 @@ from vision.crops.light import brighten
 from ..types import Box, Detection, Image
 from .boxes import Floats, Indices, shifted, squared, suppress, suppress_each, turned_back
 from .networks import Network, load_onet, load_pnet, load_rnet
+from .orientation import Faces, OrientationFinder, log_odds
 from .pyramid import Level, Pyramid, frames_of, patches_of
 from .sheets import Sheet, packed
-from .upright import Faces, Settler, log_odds
 
 _CELL = 12  # P-Net's field of view in pixels
 _STRIDE = 2
@@ -93,11 +93,11 @@ class Mtcnn:
         proposals = self._propose(pyramids)
         patches = patches_of(pyramids, proposals.owners, frames_of(squared(proposals.boxes)), 24)
         refined, first = self._refine(pyramids, proposals, patches)
-        settler = Settler(pyramids, partial(_look, self._exact_onet))
-        upright = settler.settle(*self._locate(pyramids, refined))
+        finder = OrientationFinder(pyramids, partial(_look, self._exact_onet))
+        upright = finder.upright(*self._locate(pyramids, refined))
         turned, patches = _perhaps_turned(proposals, patches, first, upright.beyond_doubt())
         refined, _ = self._refine(pyramids, turned, patches)
-        otherwise = settler.settle(*self._locate(pyramids, refined))
+        otherwise = finder.upright(*self._locate(pyramids, refined))
         faces = Faces.joined([upright, otherwise]).distinct()
         return [
             _detections(image, faces[faces.owners == index]) for index, image in enumerate(images)

@@ -16,7 +16,7 @@ from vision.detection import Detector
 from vision.types import Image
 
 from .evaluate import Predictor
-from .robustness import KEYS, Change, OnProgress, pixels, unchanged
+from .robustness import Change, OnProgress, figure_names, pixels, unchanged
 from .scores import collect, figures
 
 WIDENING, SHIFT = 0.15, 0.08  # shares of a crop's side
@@ -74,8 +74,8 @@ def photo_figures(
     """Figures of crops that were pasted into larger pictures, found and aligned again.
 
     Each is scaled by 0.5 to 1.5, rolled by up to 20 degrees and pasted into 640 × 480 pixels.
-    `crops` and `photos` are the figures, by `KEYS`, of the `found` of `n`: as they are, and by
-    the whole way. Files without labels or pixels are left out.
+    `crops` and `photos` are the figures, by `figure_names`, of the `found` of `n`: as they are,
+    and by the whole way. Files without labels or pixels are left out.
     """
     rng = np.random.default_rng(seed)
     labels, plain, aligned, tried = [], [], [], 0
@@ -94,7 +94,7 @@ def photo_figures(
     report: dict[str, Any] = {"n": tried, "found": len(labels)}
     for name, crops in (("crops", plain), ("photos", aligned)):
         known = figures(collect(labels, engine.predict(np.stack(crops)))) if crops else {}
-        report[name] = {key: known.get(key) for key in KEYS}
+        report[name] = {key: known.get(key) for key in figure_names()}
     return report
 
 

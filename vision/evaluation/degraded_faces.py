@@ -17,7 +17,7 @@ from vision.types import FaceResult, Image, PhotoResult
 
 from .detection_recall import COLUMNS, ROWS, Pasted, matched, picture
 from .edits import backlit, blurred, darkened
-from .robustness import KEYS, Change, OnProgress, pixels, unchanged
+from .robustness import Change, OnProgress, figure_names, pixels, unchanged
 from .scores import collect, figures, held_by_bin
 
 _SIZE = 100  # pixels: the width of a face where another thing is tried
@@ -63,10 +63,10 @@ def trial_figures(
     """The figures of labelled crops that are pasted into pictures, found and estimated, by trial.
 
     `n` crops, of which so many are `found` and so many of these `withheld`; of the others the
-    figures by `KEYS` and `age_interval_coverage`; `held`, the last by bin (`scores.held_by_bin`);
-    `width`, the mean width of the intervals in years; `warned`, the share of the found that
-    anything is warned of, over all and by label.
-    Plain JSON. Files without labels or pixels are left out. `on_progress` hears of every crop.
+    figures by `figure_names` and `age_interval_coverage`; `held`, the last by bin
+    (`scores.held_by_bin`); `width`, the mean width of the intervals in years; `warned`, the share
+    of the found that anything is warned of, over all and by label. Plain JSON. Files without
+    labels or pixels are left out. `on_progress` hears of every crop.
     """
     crops = [
         (crop, file.labels) for file in files if file.labels and (crop := pixels(file)) is not None
@@ -115,7 +115,7 @@ def _figures(told: Sequence[Told]) -> dict[str, Any]:
     return {
         "found": len(told),
         "withheld": len(told) - len(kept),
-        **{key: known[key] for key in (*KEYS, "age_interval_coverage")},
+        **{key: known[key] for key in (*figure_names(), "age_interval_coverage")},
         "held": held_by_bin(scores),
         "width": round(float(widths.mean()), 2) if len(widths) else None,
         "warned": _warned(told),

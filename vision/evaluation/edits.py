@@ -15,7 +15,7 @@ from vision.data.labelled_files import LabelledFile
 from vision.types import Image
 
 from .evaluate import Predictor
-from .robustness import KEYS, Change, OnProgress, figures_by_change, pixels, unchanged
+from .robustness import Change, OnProgress, figure_names, figures_by_change, pixels, unchanged
 from .scores import Figures
 
 SAMPLE = 500  # crops; each is read once as it is and once for every edit
@@ -95,9 +95,9 @@ def edit_figures(
 ) -> dict[str, Any]:
     """What every edit in `EDITS` does to the figures of labelled crops. Plain JSON.
 
-    `n` crops; `as_they_are` their figures by `KEYS`; `changes` by edit how far each of these
-    moves (edited minus as it is): in years, or shares of 0..1, None where no head speaks to it.
-    The labels stay as they are, so the change of `age_bias` is the shift of the mean age. Files
+    `n` crops; `as_they_are` their figures by `figure_names`; `changes` by edit how far each of
+    these moves (edited minus as it is): in years, or shares of 0..1, None where no head speaks to
+    it. The labels stay as they are, so the change of `age_bias` is the shift of the mean age. Files
     without labels or pixels are left out.
     """
     files = [file for file in files if file.labels and pixels(file) is not None]
@@ -114,7 +114,7 @@ def _differences(edited: Figures, plain: Figures) -> Figures:
         after, before = edited[key], plain[key]
         return None if after is None or before is None else round(after - before, 4)
 
-    return {key: difference(key) for key in KEYS}
+    return {key: difference(key) for key in figure_names()}
 
 
 def _filtered(crop: Image, kernel: ImageFilter.Filter) -> Image:

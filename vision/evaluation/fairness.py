@@ -7,7 +7,7 @@ import numpy as np
 
 from vision.attributes import AGE_BINS, ATTRIBUTES, GENDER, RACE, grouping
 
-from .scores import NOT_SAID, Scores, accuracies, mean
+from .scores import UNLABELLED, Scores, accuracies, mean
 from .uncertainty import bootstrap_intervals
 
 # A figure of fewer crops than this says more of chance than of the group: at 50, an accuracy of
@@ -66,7 +66,7 @@ def by_group(scores: Scores, *, seed: int) -> list[dict[str, Any]]:
         if not more
     ]
     for name, values, labels in (*parts, ("age", scores.decade, AGE_BINS)):
-        for value in np.unique(values[values != NOT_SAID]):
+        for value in np.unique(values[values != UNLABELLED]):
             members = scores.where(values == value)
             outcomes = {figure: members.outcomes[figure] for figure in group_figures()}
             group = {figure: mean(outcome) for figure, outcome in outcomes.items()}
@@ -79,7 +79,7 @@ def _groups(scores: Scores, by: Sequence[str], figure: str) -> list[dict[str, An
     """Every group that has enough crops with a known figure."""
     values = scores.outcomes[figure]
     keys = np.stack([scores.labels[name] for name in by], axis=1)
-    known = ~np.isnan(values) & (keys != NOT_SAID).all(axis=1)
+    known = ~np.isnan(values) & (keys != UNLABELLED).all(axis=1)
     keys = keys[known]
     values = values[known]
     groups = []

@@ -7,31 +7,31 @@ from numpy.typing import NDArray
 
 from vision.attributes import AGE_BINS
 
-from .scores import NOT_SAID, Column, Scores, mean
+from .scores import UNLABELLED, Column, Scores, mean
 
 _BINS = 10
 
 
-def reliability(shares: Column, truth: NDArray[np.int64]) -> dict[str, Any] | None:
-    """Confidence against accuracy of classes: `shares` (N, classes), `truth` (N,).
+def reliability(probabilities: Column, labels: NDArray[np.int64]) -> dict[str, Any] | None:
+    """Confidence against accuracy of classes: `probabilities` (N, classes), `labels` (N,).
 
     `bins` are ten equal parts of 0..1, by the probability of the likeliest class: `n`, mean
     `confidence` and `accuracy` of each (None where it is empty). The expected calibration error is
     the mean distance of the two, weighted by `n`. Guo et al., "On calibration of modern neural
     networks", ICML 2017, section 2. None where the head is silent.
     """
-    known = ~np.isnan(shares).any(axis=1) & (truth != NOT_SAID)
+    known = ~np.isnan(probabilities).any(axis=1) & (labels != UNLABELLED)
     if not known.any():
         return None
-    shares, truth = shares[known], truth[known]
-    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == truth
+    probabilities, labels = probabilities[known], labels[known]
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     which = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     bins = [_bin(number, confidence[which == number], right[which == number])
             for number in range(_BINS)]  # fmt: skip
     distances = [abs(one["confidence"] - one["accuracy"]) * one["n"] for one in bins if one["n"]]
     return {
         "bins": bins,
-        "expected_calibration_error": round(sum(distances) / len(truth), 4),
+        "expected_calibration_error": round(sum(distances) / len(labels), 4),
         "mean_confidence": mean(confidence),
         "accuracy": mean(right.astype(np.float64)),
     }

@@ -14,7 +14,7 @@ from .evaluate import Evaluation, Predictor, score
 from .fairness import by_group, gaps
 from .reliability import age_intervals, reliability
 from .robustness import draw
-from .scores import CLASSIC_RACES, NOT_SAID, Column, Scores, figures, mean
+from .scores import CLASSIC_RACES, UNLABELLED, Column, Scores, figures, mean
 from .uncertainty import bootstrap_intervals
 
 # The first and the last labelled age of the crops that each protocol looks at. Both are in use
@@ -121,13 +121,13 @@ def _confusions(scores: Scores) -> dict[str, Any]:
 
 
 def _confusion(
-    probabilities: Column, truth: NDArray[np.int64], labels: Sequence[str]
+    probabilities: Column, labels: NDArray[np.int64], names: Sequence[str]
 ) -> dict[str, Any] | None:
-    known = ~np.isnan(probabilities).any(axis=1) & (truth != NOT_SAID)
+    known = ~np.isnan(probabilities).any(axis=1) & (labels != UNLABELLED)
     if not known.any():
         return None
-    counts = _counts(truth[known], probabilities[known].argmax(axis=1), len(labels))
-    return {"labels": list(labels), "counts": counts}
+    counts = _counts(labels[known], probabilities[known].argmax(axis=1), len(names))
+    return {"labels": list(names), "counts": counts}
 
 
 def _ages(scores: Scores) -> dict[str, Any] | None:

@@ -14,13 +14,15 @@ from vision.data.labelled_files import LabelledFile
 from vision.types import Image
 
 from .evaluate import Predictor, score
-from .scores import Figures, figures
-
-# What is compared between crops as they are and crops that were changed.
-KEYS = ("age_mae", "age_bias", "gender_accuracy", "race_accuracy", "race3_accuracy")
+from .scores import Figures, accuracies, figures
 
 Change = Callable[[Image], Image]
 OnProgress = Callable[[str, int], None]
+
+
+def figure_names() -> tuple[str, ...]:
+    """What is compared between crops as they are and crops that were changed."""
+    return ("age_mae", "age_bias", *accuracies(), "race3_accuracy")
 
 
 def unchanged(crop: Image) -> Image:
@@ -34,7 +36,7 @@ def figures_by_change(
     changes: Mapping[str, Sequence[Change]],
     on_progress: OnProgress,
 ) -> dict[str, Figures]:
-    """The figures in `KEYS` of labelled crops that were changed, by the name of the change.
+    """The figures in `figure_names` of labelled crops that were changed, by the name of the change.
 
     Crops are changed at the size they have, before they are resized to the model's input. Where
     several changes have one name, the means over them. `on_progress` hears which change it is, and
@@ -50,7 +52,8 @@ def figures_by_change(
 
     found = {name: [measured(name, change) for change in of] for name, of in changes.items()}
     return {
-        name: {key: _mean(one[key] for one in of) for key in KEYS} for name, of in found.items()
+        name: {key: _mean(one[key] for one in of) for key in figure_names()}
+        for name, of in found.items()
     }
 
 

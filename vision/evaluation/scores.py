@@ -15,7 +15,7 @@ Column = NDArray[np.float64]
 Figures = dict[str, float | None]
 
 _FEW = 20  # crops: what the intervals of fewer hold says nothing
-NOT_SAID = -1  # a label
+UNLABELLED = -1  # what stands where nobody has given a label
 CLASSIC_RACES = 3  # the first of `RACE.labels`, which the student deck kept
 
 
@@ -95,7 +95,7 @@ def collect(labels: Sequence[Labels], estimates: Sequence[FaceAttributes]) -> Sc
     ages = [face.age for face in estimates]
     return Scores(
         labels={
-            name: np.array([one.get(name, NOT_SAID) for one in labels], np.int64)
+            name: np.array([one.get(name, UNLABELLED) for one in labels], np.int64)
             for name in ATTRIBUTES
         },
         years=np.array([age.years if age else np.nan for age in ages], np.float64),
@@ -193,8 +193,8 @@ def _probabilities(estimates: Sequence[ClassEstimate | None], names: Sequence[st
     return np.array(rows, np.float64).reshape(len(rows), len(names))
 
 
-def _right(probabilities: Column, truth: NDArray[np.int64]) -> Column:
+def _right(probabilities: Column, labels: NDArray[np.int64]) -> Column:
     """Whether the likeliest class is the labelled one, (N,): 1, 0, or NaN where either is not
     said."""
-    silent = np.isnan(probabilities).any(axis=1) | (truth == NOT_SAID)
-    return np.where(silent, np.nan, probabilities.argmax(axis=1) == truth)
+    silent = np.isnan(probabilities).any(axis=1) | (labels == UNLABELLED)
+    return np.where(silent, np.nan, probabilities.argmax(axis=1) == labels)

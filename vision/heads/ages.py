@@ -1,7 +1,8 @@
 """Estimated ages with their intervals, and how calibration stretches both. Pure NumPy.
 
-A distribution is shares (N, ages) of the whole years 0, 1, 2, …. Between these a year's share lies
-evenly from half a year below it to half a year above, so that quantiles are fractions of years.
+A distribution is the probabilities (N, ages) of the whole years 0, 1, 2, …. Between these a year's
+probability lies evenly from half a year below it to half a year above, so that quantiles are
+fractions of years.
 """
 
 from collections.abc import Sequence
@@ -33,43 +34,43 @@ class AgeBand:
 class Ages:
     """N estimated ages: `years`, and the ends `low` and `high` of their intervals, float64 (N,).
 
-    `shares` (N, ages) are their distributions, None where the head gives a scalar.
+    `probabilities` (N, ages) are their distributions, None where the head gives a scalar.
     """
 
     years: Years
     low: Years
     high: Years
-    shares: NDArray[np.float64] | None = None
+    probabilities: NDArray[np.float64] | None = None
 
     @classmethod
     def of_distribution(
-        cls, shares: NDArray[np.float64], point: Point, quantiles: tuple[float, float]
+        cls, probabilities: NDArray[np.float64], point: Point, quantiles: tuple[float, float]
     ) -> "Ages":
         """The mean or the median of each distribution, and the interval between two quantiles."""
-        low, high = (quantile(shares, level) for level in quantiles)
-        return cls(point_estimate(shares, point), low, high, shares)
+        low, high = (quantile(probabilities, level) for level in quantiles)
+        return cls(point_estimate(probabilities, point), low, high, probabilities)
 
     def stretched(self, factors: Years) -> "Ages":
         """Distributions and intervals `factors` (N,) times as wide, about the estimates."""
         factors = np.maximum(factors, _NARROWEST)
-        shares = self.shares
+        given = self.probabilities
         return replace(
             self,
             low=self.years - factors * (self.years - self.low).clip(0),
             high=self.years + factors * (self.high - self.years).clip(0),
-            shares=None if shares is None else _stretched(shares, self.years, factors),
+            probabilities=None if given is None else _stretched(given, self.years, factors),
         )
 
-    def least_stretch(self, truth: NDArray[np.int32]) -> Years:
-        """The factor (N,) from which on each interval holds the true age (N,).
+    def least_stretch(self, labelled: NDArray[np.int32]) -> Years:
+        """The factor (N,) from which on each interval holds the labelled age (N,).
 
         The scaled conformity score "CQR-m" of Kivaranovic et al., "Adaptive, distribution-free
         prediction intervals for deep networks", AISTATS 2020. It is 0 for the whole years next to
         the estimate, which every interval holds.
         """
-        below = (self.years - truth) / np.maximum(self.years - self.low, _NARROWEST)
-        above = (truth - self.years) / np.maximum(self.high - self.years, _NARROWEST)
-        nearest = (np.floor(self.years) <= truth) & (truth <= np.ceil(self.years))
+        below = (self.years - labelled) / np.maximum(self.years - self.low, _NARROWEST)
+        above = (labelled - self.years) / np.maximum(self.high - self.years, _NARROWEST)
+        nearest = (np.floor(self.years) <= labelled) & (labelled <= np.ceil(self.years))
         return np.where(nearest, 0.0, np.maximum(below, above))
 
     def estimates(self, coverage: float) -> list[AgeEstimate]:
@@ -81,11 +82,11 @@ class Ages:
         """
         low = np.minimum(np.ceil(self.low), np.floor(self.years)).clip(0)
         high = np.maximum(np.floor(self.high), np.ceil(self.years))
-        shares: Sequence[NDArray[np.float64] | None]
-        shares = [None] * len(low) if self.shares is None else list(self.shares)
+        rows: Sequence[NDArray[np.float64] | None]
+        rows = [None] * len(low) if self.probabilities is None else list(self.probabilities)
         return [
             AgeEstimate(float(years), int(first), int(last), coverage, by_decade(row))
-            for years, first, last, row in zip(self.years, low, high, shares, strict=True)
+            for years, first, last, row in zip(self.years, low, high, rows, strict=True)
         ]
 
 
@@ -97,37 +98,37 @@ def stretch_of(bands: Sequence[AgeBand], years: Years) -> Years:
     return found
 
 
-def point_estimate(shares: NDArray[np.float64], point: Point) -> Years:
+def point_estimate(probabilities: NDArray[np.float64], point: Point) -> Years:
     """The mean or the median (N,) of distributions (N, ages), in years."""
     if point == "median":
-        return quantile(shares, 0.5)
-    years: Years = shares @ np.arange(shares.shape[1])
+        return quantile(probabilities, 0.5)
+    years: Years = probabilities @ np.arange(probabilities.shape[1])
     return years
 
 
-def quantile(shares: NDArray[np.float64], level: float) -> Years:
+def quantile(probabilities: NDArray[np.float64], level: float) -> Years:
     """The age (N,), 0 at least, under which `level` of each distribution (N, ages) lies."""
-    cumulated = np.cumsum(shares, axis=1)
-    last = np.minimum((cumulated < level).sum(axis=1), shares.shape[1] - 1)
-    rows = np.arange(len(shares))
-    of_last = shares[rows, last]
+    cumulated = np.cumsum(probabilities, axis=1)
+    last = np.minimum((cumulated < level).sum(axis=1), probabilities.shape[1] - 1)
+    rows = np.arange(len(probabilities))
+    of_last = probabilities[rows, last]
     within = (level - (cumulated[rows, last] - of_last)) / np.maximum(of_last, 1e-12)
-    found: Years = (last - 0.5 + within.clip(0, 1)).clip(0, shares.shape[1] - 1)
+    found: Years = (last - 0.5 + within.clip(0, 1)).clip(0, probabilities.shape[1] - 1)
     return found
 
 
 def mean_age(
-    shares: NDArray[np.float64], quantiles: tuple[float, float], coverage: float
+    probabilities: NDArray[np.float64], quantiles: tuple[float, float], coverage: float
 ) -> AgeEstimate:
     """Of a head without bands: the mean of one distribution (ages,), between two quantiles."""
-    low, high = (int(age) for age in np.searchsorted(np.cumsum(shares), quantiles))
-    years = float(shares @ np.arange(len(shares)))
+    low, high = (int(age) for age in np.searchsorted(np.cumsum(probabilities), quantiles))
+    years = float(probabilities @ np.arange(len(probabilities)))
     return AgeEstimate(
         years=years,
         low=min(low, int(years)),
-        high=max(min(high, len(shares) - 1), int(np.ceil(years))),
+        high=max(min(high, len(probabilities) - 1), int(np.ceil(years))),
         coverage=coverage,
-        distribution=by_decade(shares),
+        distribution=by_decade(probabilities),
     )
 
 
@@ -140,22 +141,24 @@ def scalar_age(years: float, residuals: tuple[float, float] | None, coverage: fl
     return AgeEstimate(years, low, high, coverage)
 
 
-def by_decade(shares: NDArray[np.float64] | None) -> tuple[tuple[str, float], ...]:
-    """The share of each of `AGE_BINS` in one distribution (ages,)."""
-    if shares is None:
+def by_decade(probabilities: NDArray[np.float64] | None) -> tuple[tuple[str, float], ...]:
+    """The probability of each of `AGE_BINS` in one distribution (ages,)."""
+    if probabilities is None:
         return ()
     bins = dict.fromkeys(AGE_BINS, 0.0)
-    for age, share in enumerate(shares):
-        bins[age_bin(age)] += float(share)
+    for age, probability in enumerate(probabilities):
+        bins[age_bin(age)] += float(probability)
     return tuple(bins.items())
 
 
-def _stretched(shares: NDArray[np.float64], years: Years, factors: Years) -> NDArray[np.float64]:
+def _stretched(
+    probabilities: NDArray[np.float64], years: Years, factors: Years
+) -> NDArray[np.float64]:
     """What would lie beyond the first or the last year is theirs."""
-    edges = np.arange(shares.shape[1] + 1) - 0.5
-    cumulated = np.zeros((len(shares), len(edges)))
-    for row, share, year, factor in zip(cumulated, shares, years, factors, strict=True):
+    edges = np.arange(probabilities.shape[1] + 1) - 0.5
+    cumulated = np.zeros((len(probabilities), len(edges)))
+    for row, of_year, year, factor in zip(cumulated, probabilities, years, factors, strict=True):
         before = year + (edges[1:-1] - year) / factor
-        row[1:-1] = np.interp(before, edges, np.concatenate([[0.0], np.cumsum(share)]))
+        row[1:-1] = np.interp(before, edges, np.concatenate([[0.0], np.cumsum(of_year)]))
         row[-1] = 1.0
     return np.diff(cumulated, axis=1)

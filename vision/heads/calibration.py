@@ -9,42 +9,42 @@ from numpy.typing import NDArray
 from vision.attributes import AGE_BINS
 
 from .ages import AgeBand, Point, Years
-from .losses import Truth
+from .losses import TargetValues
 from .specs import HeadSpec, class_probabilities, expected_years, sharpen, unstretched_ages
 
 _TEMPERATURES: NDArray[np.float64] = np.geomspace(0.1, 10, 461)  # steps of 1 %
 _ENOUGH = 50  # with as many, the coverage of a band is uncertain by 5.7 points (one deviation)
 
 
-def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
+def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues) -> HeadSpec:
     """The head with the temperature, biases or bands that suit held-out examples.
 
     `outputs` are the head's raw outputs, float32 (N, units), for examples it was not trained on;
-    `truth` (N,) as `losses.head_targets` gives it. Probabilities get the temperature of the lowest
-    negative log-likelihood (Guo et al., "On calibration of modern neural networks", ICML 2017),
-    and biases that undo the head's `label_weights`. An age gets, of mean and median, the estimate
-    of the lower mean absolute error, and bands in each of which its interval holds `spec.coverage`
-    of the true ages. A distribution of ages is sharpened only: to flatten it would draw its
-    expectation to the middle of all ages.
+    `targets` (N,) as `losses.head_targets` gives them. Probabilities get the temperature of the
+    lowest negative log-likelihood (Guo et al., "On calibration of modern neural networks", ICML
+    2017), and biases that undo the head's `label_weights`. An age gets, of mean and median, the
+    estimate of the lower mean absolute error, and bands in each of which its interval holds
+    `spec.coverage` of the true ages. A distribution of ages is sharpened only: to flatten it would
+    draw its expectation to the middle of all ages.
     """
     spec = replace(spec, point="mean", bands=(), biases=())
     if spec.output == "scalar":
-        around = replace(spec, residuals=_residuals(outputs[:, 0], truth, spec.coverage))
-        return _in_bands(around, outputs, truth)
+        around = replace(spec, residuals=_residuals(outputs[:, 0], targets, spec.coverage))
+        return _in_bands(around, outputs, targets)
     if spec.output != "distribution":
-        return _labels(spec, outputs, truth)
-    temperature = min(1.0, _temperature(spec, outputs, truth))
+        return _labels(spec, outputs, targets)
+    temperature = min(1.0, _temperature(spec, outputs, targets))
     tail = round((1 - spec.coverage) / 2, 6)
     spec = replace(spec, temperature=temperature, quantiles=(tail, 1 - tail))
-    return _in_bands(replace(spec, point=_point(spec, outputs, truth)), outputs, truth)
+    return _in_bands(replace(spec, point=_point(spec, outputs, targets)), outputs, targets)
 
 
-def _temperature(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> float:
+def _temperature(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues) -> float:
     """By bisection: the negative log-likelihood is convex in what the logits are multiplied by."""
 
     def surprise(number: int) -> float:
         tempered = replace(spec, temperature=float(_TEMPERATURES[number]))
-        return float(log_losses(tempered, outputs, truth).mean())
+        return float(log_losses(tempered, outputs, targets).mean())
 
     low, high = 0, len(_TEMPERATURES) - 1
     while low < high:
@@ -56,17 +56,19 @@ def _temperature(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> 
     return round(float(_TEMPERATURES[low]), 4)
 
 
-def log_losses(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> NDArray[np.float64]:
+def log_losses(
+    spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues
+) -> NDArray[np.float64]:
     """The negative log-likelihood (N,) of what is true, by any head but a scalar, before bands."""
     if spec.output == "distribution":
-        shares = sharpen(outputs, spec.temperature)
+        probabilities = sharpen(outputs, spec.temperature)
     else:
-        shares = class_probabilities(spec, outputs)
-    losses: NDArray[np.float64] = -np.log(shares[np.arange(len(truth)), truth])
+        probabilities = class_probabilities(spec, outputs)
+    losses: NDArray[np.float64] = -np.log(probabilities[np.arange(len(targets)), targets])
     return losses
 
 
-def _labels(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
+def _labels(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues) -> HeadSpec:
     """A head of labels with a temperature; and where training weighted labels, with as much of
     these weights undone as makes the likelihood highest.
 
@@ -76,25 +78,25 @@ def _labels(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadS
     """
     undone = -np.log(spec.label_weights) if spec.label_weights else np.zeros(len(spec.labels))
     undone -= undone.mean()
-    shares = np.linspace(0, 1, 11) if undone.any() else (0,)
+    parts = np.linspace(0, 1, 11) if undone.any() else (0,)
 
-    def fitted(share: float) -> HeadSpec:
-        biases = tuple((share * undone).round(4).tolist()) if share else ()
+    def fitted(part: float) -> HeadSpec:
+        biases = tuple((part * undone).round(4).tolist()) if part else ()
         biased = replace(spec, biases=biases)
-        return replace(biased, temperature=_temperature(biased, outputs, truth))
+        return replace(biased, temperature=_temperature(biased, outputs, targets))
 
-    return min(map(fitted, shares), key=lambda one: log_losses(one, outputs, truth).mean())
+    return min(map(fitted, parts), key=lambda one: log_losses(one, outputs, targets).mean())
 
 
-def _point(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Point:
+def _point(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues) -> Point:
     def error(point: Point) -> float:
         years = expected_years(replace(spec, point=point), outputs)
-        return float(np.abs(years - truth).mean())
+        return float(np.abs(years - targets).mean())
 
     return min(get_args(Point), key=error)
 
 
-def _in_bands(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> HeadSpec:
+def _in_bands(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues) -> HeadSpec:
     """Stretched in each band of estimated ages by its own conformal quantile.
 
     Split conformal prediction by groups ("Mondrian": Vovk et al., "Algorithmic learning in a
@@ -102,7 +104,7 @@ def _in_bands(spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth) -> Hea
     all of them.
     """
     ages = unstretched_ages(spec, outputs)
-    scores, starts = ages.least_stretch(truth), _starts(ages.years)
+    scores, starts = ages.least_stretch(targets), _starts(ages.years)
     band = np.searchsorted(starts[1:], ages.years, side="right")
     bands = [
         AgeBand(start, _conformal(scores[band == number], spec.coverage))
@@ -130,13 +132,15 @@ def _conformal(scores: NDArray[np.float64], coverage: float) -> float:
     return float(np.ceil(np.sort(scores)[rank - 1] * 1e4 + 1e-3) / 1e4)
 
 
-def _residuals(years: NDArray[np.float32], truth: Truth, coverage: float) -> tuple[float, float]:
+def _residuals(
+    years: NDArray[np.float32], targets: TargetValues, coverage: float
+) -> tuple[float, float]:
     """Years (low, high) around an estimate, as much left out on either side (split conformal:
     Lei et al., "Distribution-free predictive inference for regression", JASA 2018).
 
     The ends of an interval are rounded to whole years, which adds half a year on either side.
     """
-    residuals = np.sort(truth - years.clip(0))
+    residuals = np.sort(targets - years.clip(0))
     outside = _rank(len(residuals), (1 - coverage) / 2)
     low, high = residuals[outside] + 0.5, residuals[-1 - outside] - 0.5
     return round(min(0.0, float(low)), 2), round(max(0.0, float(high)), 2)

@@ -11,16 +11,18 @@ from vision.attributes import ATTRIBUTES, Labels
 from .specs import HeadSpec
 
 AGE_SIGMA = 2.5  # years: about how far people's guesses of one face lie apart
-_EXPECTATION_SHARE = 0.25
+_EXPECTATION_WEIGHT = 0.25
 
 Loss = Callable[[Any, Any], Any]
-Truth = NDArray[np.int32]
+TargetValues = NDArray[np.int32]
 
 
-def head_targets(spec: HeadSpec, labels: Sequence[Labels]) -> tuple[Truth, NDArray[np.bool_]]:
+def head_targets(
+    spec: HeadSpec, labels: Sequence[Labels]
+) -> tuple[TargetValues, NDArray[np.bool_]]:
     """What a head should say of each example, and for which examples it can say it.
 
-    The truth (N,) is an age in years (at most the last of a distribution), or an index of the
+    A target (N,) is an age in years (at most the last of a distribution), or an index of the
     head's labels; 0 where the label is none of the head's, or not said.
     """
     said = np.array([one.get(spec.name, -1) for one in labels], np.int32)
@@ -34,10 +36,10 @@ def head_targets(spec: HeadSpec, labels: Sequence[Labels]) -> tuple[Truth, NDArr
 
 
 def head_loss(spec: HeadSpec, *, smoothing: float = 0.0, age_sigma: float = AGE_SIGMA) -> Loss:
-    """The loss of a head: truth (N, 1) and outputs (N, units) → (N,).
+    """The loss of a head: targets (N, 1) and outputs (N, units) → (N,).
 
     A scalar age has its squared error in decades, which is of the order of the other heads'
-    losses where they are trained together. `smoothing` is the share of a gender's or race's truth
+    losses where they are trained together. `smoothing` is the share of a gender's or race's target
     that is spread over all labels (Szegedy et al., "Rethinking the Inception architecture", CVPR
     2016, section 7); `age_sigma` the width of an age's distribution in years.
     """
@@ -46,13 +48,15 @@ def head_loss(spec: HeadSpec, *, smoothing: float = 0.0, age_sigma: float = AGE_
     if spec.output == "distribution":
         return age_distribution_loss(int(spec.layers[-1]["dense"]), age_sigma)
 
-    def binary(truth: Any, shares: Any) -> Any:
-        return keras.losses.binary_crossentropy(truth, shares, label_smoothing=smoothing)
+    def binary(targets: Any, probabilities: Any) -> Any:
+        return keras.losses.binary_crossentropy(targets, probabilities, label_smoothing=smoothing)
 
-    def classes(truth: Any, shares: Any) -> Any:
-        labels = keras.ops.cast(keras.ops.reshape(truth, (-1,)), "int32")
+    def classes(targets: Any, probabilities: Any) -> Any:
+        labels = keras.ops.cast(keras.ops.reshape(targets, (-1,)), "int32")
         one_hot = keras.ops.one_hot(labels, len(spec.labels), dtype="float32")
-        return keras.losses.categorical_crossentropy(one_hot, shares, label_smoothing=smoothing)
+        return keras.losses.categorical_crossentropy(
+            one_hot, probabilities, label_smoothing=smoothing
+        )
 
     losses: dict[str, Loss] = {
         "scalar": lambda years, found: keras.losses.mean_squared_error(years, found) / 100,
@@ -63,21 +67,21 @@ def head_loss(spec: HeadSpec, *, smoothing: float = 0.0, age_sigma: float = AGE_
 
 
 def blended(loss: Loss) -> Loss:
-    """The loss of blends of two examples: truths and shares (N, 3), outputs (N, units) → (N,).
+    """The loss of blends of two examples: targets (N, 3) and outputs (N, units) → (N,).
 
-    The columns are the truth of either example and the share the first has in the blend (Zhang
+    The columns are the targets of both examples and the share the first has in the blend (Zhang
     et al., "mixup: beyond empirical risk minimization", ICLR 2018).
     """
 
-    def both(truths: Any, outputs: Any) -> Any:
-        first, second, share = truths[:, 0:1], truths[:, 1:2], truths[:, 2]
+    def both(targets: Any, outputs: Any) -> Any:
+        first, second, share = targets[:, 0:1], targets[:, 1:2], targets[:, 2]
         return share * loss(first, outputs) + (1 - share) * loss(second, outputs)
 
     return both
 
 
 def age_distribution_loss(ages: int, sigma: float = AGE_SIGMA) -> Loss:
-    """A loss of years (N,) and shares (N, ages) over the ages 0, 1, 2, …: (N,).
+    """A loss of years (N,) and probabilities (N, ages) over the ages 0, 1, 2, …: (N,).
 
     Cross-entropy with a Gaussian of `sigma` years around the label, and a quarter of the smooth
     L1 distance of the expectation (Gao et al., "Age estimation using expectation of label
@@ -85,15 +89,15 @@ def age_distribution_loss(ages: int, sigma: float = AGE_SIGMA) -> Loss:
     """
     from keras import ops
 
-    def loss(years: Any, shares: Any) -> Any:
-        shares = ops.convert_to_tensor(shares)
+    def loss(years: Any, probabilities: Any) -> Any:
+        probabilities = ops.convert_to_tensor(probabilities)
         axis = ops.arange(ages, dtype="float32")
         years = ops.cast(ops.reshape(years, (-1, 1)), "float32")
         target = ops.softmax(-ops.square(axis - years) / (2 * sigma**2))
-        cross_entropy = -ops.sum(target * ops.log(ops.clip(shares, 1e-7, 1.0)), axis=-1)
-        error = ops.abs(ops.sum(shares * axis, axis=-1) - years[:, 0])
+        cross_entropy = -ops.sum(target * ops.log(ops.clip(probabilities, 1e-7, 1.0)), axis=-1)
+        error = ops.abs(ops.sum(probabilities * axis, axis=-1) - years[:, 0])
         smooth = ops.where(error < 1, 0.5 * ops.square(error), error - 0.5)
-        return cross_entropy + _EXPECTATION_SHARE * smooth
+        return cross_entropy + _EXPECTATION_WEIGHT * smooth
 
     return loss
 

@@ -253,8 +253,8 @@ def expected_years(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.f
 def unstretched_ages(spec: HeadSpec, outputs: NDArray[np.float32]) -> Ages:
     """Raw outputs of an age head that has quantiles or residuals, before its bands count."""
     if spec.output == "distribution":
-        shares = sharpen(outputs, spec.temperature)
-        return Ages.of_distribution(shares, spec.point, spec.quantiles)
+        probabilities = sharpen(outputs, spec.temperature)
+        return Ages.of_distribution(probabilities, spec.point, spec.quantiles)
     years = expected_years(spec, outputs)
     low, high = spec.residuals or (0.0, 0.0)
     return Ages(years, years + low, years + high)
@@ -270,8 +270,8 @@ def class_probabilities(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray
 def needs_mirror(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which faces (N,) a head looks at once more, mirrored, by its raw outputs (N, units) of the
     first look. What counts for these is the mean of both; the temperature comes after it."""
-    shares = outputs if spec.output == "classes" else np.maximum(outputs, 1 - outputs)
-    found: NDArray[np.bool_] = shares.max(axis=1) < spec.tta_threshold
+    confidence = outputs if spec.output == "classes" else np.maximum(outputs, 1 - outputs)
+    found: NDArray[np.bool_] = confidence.max(axis=1) < spec.tta_threshold
     return found
 
 
@@ -301,6 +301,6 @@ def _read_ages(
         ages = ages.stretched(factors if widening is None else factors * widening)
         return ages.estimates(spec.coverage)
     if spec.output == "distribution":
-        shares = sharpen(outputs, spec.temperature)
-        return [mean_age(row, spec.quantiles, spec.coverage) for row in shares]
+        probabilities = sharpen(outputs, spec.temperature)
+        return [mean_age(row, spec.quantiles, spec.coverage) for row in probabilities]
     return [scalar_age(float(row[0]), spec.residuals, spec.coverage) for row in outputs]

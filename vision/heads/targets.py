@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vision.attributes import Labels
 from vision.errors import VisionError
 
-from .losses import Truth, balancing_weights, head_targets
+from .losses import TargetValues, balancing_weights, head_targets
 from .specs import HeadSpec
 
 _AGE_SMOOTHING = 2.0  # years; the width of the density that rare ages are weighted by
@@ -25,33 +25,35 @@ class NothingToLearn(VisionError):
 class Targets:
     """What each head should say of each example (N,), and how much it counts; 0 is not at all."""
 
-    truth: Mapping[str, Truth]
+    by_head: Mapping[str, TargetValues]
     weights: Mapping[str, NDArray[np.float32]]
 
+    @classmethod
+    def of(
+        cls, specs: Sequence[HeadSpec], labels: Sequence[Labels], balance: Mapping[str, float]
+    ) -> "Targets":
+        """Rare labels of a head count more by its `balance`, as `losses.balancing_weights` takes
+        it.
 
-def targets(
-    specs: Sequence[HeadSpec], labels: Sequence[Labels], balance: Mapping[str, float]
-) -> Targets:
-    """Rare labels of a head count more by its `balance`, as `losses.balancing_weights` takes it.
-
-    Raises NothingToLearn for a head without any label.
-    """
-    truth: dict[str, Truth] = {}
-    weights: dict[str, NDArray[np.float32]] = {}
-    for spec in specs:
-        values, known = head_targets(spec, labels)
-        if not known.any():
-            raise NothingToLearn(head=spec.name)
-        sigma = 0.0 if spec.labels else _AGE_SMOOTHING
-        counting = np.zeros(len(values), np.float32)
-        counting[known] = balancing_weights(values[known], balance.get(spec.name, 0), sigma=sigma)
-        truth[spec.name], weights[spec.name] = values, counting
-    return Targets(truth, weights)
+        Raises NothingToLearn for a head without any label.
+        """
+        by_head: dict[str, TargetValues] = {}
+        weights: dict[str, NDArray[np.float32]] = {}
+        for spec in specs:
+            values, known = head_targets(spec, labels)
+            if not known.any():
+                raise NothingToLearn(head=spec.name)
+            sigma = 0.0 if spec.labels else _AGE_SMOOTHING
+            counting = np.zeros(len(values), np.float32)
+            strength = balance.get(spec.name, 0)
+            counting[known] = balancing_weights(values[known], strength, sigma=sigma)
+            by_head[spec.name], weights[spec.name] = values, counting
+        return cls(by_head, weights)
 
 
 def weighted_head(spec: HeadSpec, labels: Sequence[Labels], balance: float) -> HeadSpec:
-    """A head of labels with what `targets` weighs an example of each by, for calibration to undo;
-    1 for a label that none has. Another head, or one that is not balanced, as it is."""
+    """A head of labels with what `Targets.of` weighs an example of each by, for calibration to
+    undo; 1 for a label that none has. Another head, or one that is not balanced, as it is."""
     if not (spec.labels and balance):
         return spec
     values, known = head_targets(spec, labels)

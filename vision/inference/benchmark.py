@@ -62,8 +62,8 @@ def _precision(bundle: Path, precision: str) -> dict[str, Any]:
     engine = Engine.load(bundle, precision=precision)
     size = engine.input_size
     crops = np.zeros((_BATCH, size, size, 3), np.uint8)
-    one = best_seconds(lambda: engine.look(crops[:1]))
-    many = best_seconds(lambda: engine.look(crops)) / _BATCH
+    one = best_seconds(lambda: engine.plain_outputs(crops[:1]))
+    many = best_seconds(lambda: engine.plain_outputs(crops)) / _BATCH
     large = _large_backbone_seconds(precision)
     return {
         "matrix_gflops": peak / 1e9,

@@ -58,19 +58,19 @@ class Engine:
         shape or dtype.
         """
         crops = self._read(crops)
-        outputs = self._look(crops)
+        outputs = self._in_batches(crops)
         twice = {spec.name: needs_mirror(spec, outputs[spec.name]) for spec in self.specs}
         again = np.logical_or.reduce(list(twice.values()))
         if again.any():
-            mirrored = self._look(crops[again, :, ::-1])
+            mirrored = self._in_batches(crops[again, :, ::-1])
             for name, chosen in twice.items():
                 both = outputs[name][chosen], mirrored[name][chosen[again]]
                 outputs[name][chosen] = np.mean(both, axis=0)
         return outputs
 
-    def look(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """As `outputs`, of one look at each crop."""
-        return self._look(self._read(crops))
+    def plain_outputs(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """As `outputs`, without test-time augmentation."""
+        return self._in_batches(self._read(crops))
 
     def _read(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
         expected = (self.input_size, self.input_size, 3)
@@ -78,7 +78,7 @@ class Engine:
             raise ValueError(f"Crops must be uint8 (N, {self.input_size}, {self.input_size}, 3).")
         return self._reading.read_all(crops)
 
-    def _look(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    def _in_batches(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         largest = _BATCH_SIZES[-1]
         parts = [self._run(crops[i : i + largest]) for i in range(0, len(crops), largest)]
         return {

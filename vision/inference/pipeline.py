@@ -20,6 +20,9 @@ from vision.types import Box, Detection, FaceAttributes, FaceResult, Image, Phot
 _WORKING_SIDE = 1800
 
 
+Decoded = tuple[Image, tuple[int, int]]  # at its working size; width and height of the photo
+
+
 class Predictor(Protocol):
     input_size: int
 
@@ -41,7 +44,14 @@ class Pipeline:
         All faces of all photos go through the backbone together. A photo that cannot be read gives
         its PhotoError in its place and disturbs no other.
         """
-        decoded = [_decode(photo) for photo in photos]
+        return self.estimate(self.decode(photos))
+
+    def decode(self, photos: Sequence[bytes]) -> list[Decoded | PhotoError]:
+        """The first half of `run`, which any thread may do while another is at the second."""
+        return [_decode(photo) for photo in photos]
+
+    def estimate(self, decoded: Sequence[Decoded | PhotoError]) -> list[PhotoResult | PhotoError]:
+        """The second half of `run`, of what any pipeline has decoded."""
         images = [one[0] for one in decoded if not isinstance(one, PhotoError)]
         detections = self.detector.detect(images) if images else []
         shown = [
@@ -75,9 +85,6 @@ def align_again(photo: bytes, face: Detection, size: int) -> Image:
     height_there, width_there = image.shape[:2]
     there = _scaled(face, width_there / width, width_there, height_there)
     return align_face(image, there, size)
-
-
-Decoded = tuple[Image, tuple[int, int]]
 
 
 def _decode(photo: bytes) -> Decoded | PhotoError:

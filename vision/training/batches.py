@@ -87,10 +87,10 @@ class FeatureBatches(EpochBatches):
         del self._rows
 
     def _batch(self, _step: int, chosen: NDArray[np.int64]) -> Batch:
-        values, targets = self._rows.values, self._rows.targets
-        truth = {name: labels[chosen, None] for name, labels in targets.truth.items()}
-        weights = {name: counting[chosen] for name, counting in targets.weights.items()}
-        return values[self._rows.index[chosen]], truth, weights
+        rows = self._rows
+        targets = {name: of[chosen, None] for name, of in rows.targets.by_head.items()}
+        weights = {name: counting[chosen] for name, counting in rows.targets.weights.items()}
+        return rows.values[rows.index[chosen]], targets, weights
 
 
 class ViewBatches(EpochBatches):
@@ -110,10 +110,10 @@ class ViewBatches(EpochBatches):
         rng = np.random.default_rng([self._seed, self._epoch, step])
         views = draw_views(rng, self._strength, len(chosen))
         partner, share = views["partner"], views["share"]
-        truth, weights = {}, {}
-        for name, values in self._targets.truth.items():
+        targets, weights = {}, {}
+        for name, values in self._targets.by_head.items():
             own = values[chosen]
-            truth[name] = np.column_stack([own, own[partner], share]).astype(np.float32)
+            targets[name] = np.column_stack([own, own[partner], share]).astype(np.float32)
             counting = self._targets.weights[name][chosen]
             weights[name] = share * counting + (1 - share) * counting[partner]
-        return {"crop": chosen.astype(np.int32), **views}, truth, weights
+        return {"crop": chosen.astype(np.int32), **views}, targets, weights

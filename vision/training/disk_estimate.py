@@ -15,14 +15,16 @@ _BLOCK5 = 3 * (9 * _CHANNELS * _CHANNELS + _CHANNELS)
 # A checkpoint holds every weight that learns as it is, as it was best, and two moments of Adam.
 _COPIES = 4
 # One from scratch holds the average of the weights too, and the best average.
-_PRETRAIN_COPIES = 5
+_NETWORK_COPIES = 5
 
 
 def feature_bytes(recipe: "HeadRecipe", input_size: int, trained: int, validated: int) -> int:
     """What the features of so many images come to, all views and cuts of the recipe together."""
     strides = (32,) if recipe.unfreeze == "none" else (32, 16)
     positions = sum((input_size // stride) ** 2 for stride in strides)
-    rows = trained * (2 if recipe.mirror else 1) + validated * (2 if recipe.augments_tests else 1)
+    rows = trained * (2 if recipe.mirror else 1) + validated * (
+        2 if recipe.augments_at_test_time else 1
+    )
     return rows * positions * _CHANNELS * _HALF
 
 
@@ -39,7 +41,7 @@ def checkpoint_bytes(recipe: "HeadRecipe", input_size: int) -> int:
 def network_bytes(recipe: "NetworkRecipe", images: int) -> int:
     """At most: the decoded crops, a checkpoint that is written anew, and the bundle."""
     network = _BACKBONE + sum(_weights(head, recipe.input_size) for head in recipe.heads)
-    return 3 * recipe.decoded_side**2 * images + _FLOAT * network * (2 * _PRETRAIN_COPIES + 1)
+    return 3 * recipe.decoded_side**2 * images + _FLOAT * network * (2 * _NETWORK_COPIES + 1)
 
 
 def _weights(head: HeadSpec, input_size: int) -> int:

@@ -9,7 +9,7 @@ from vision.durable_files import replace_durably
 
 from ..diskspace import full_disk_in_words
 from .checkpoints import CheckpointUnusable
-from .recipes import Recipe, RecipeInvalid
+from .recipe import Recipe, RecipeInvalid
 
 # What a folder that was claimed by a version of before calls the backbone it goes on from.
 _FORMER_NAMES = {"trunk": "backbone"}

@@ -1,7 +1,7 @@
 """How heads are trained on a backbone that stays, or whose last block goes on with them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vision.attributes import GENDER, RACE
@@ -10,15 +10,17 @@ from vision.data.utkface import Curated
 from vision.heads.specs import HeadSpec, classic_heads
 
 from .disk_estimate import checkpoint_bytes, feature_bytes
-from .recipes import (
+from .recipe import (
     DiskEstimate,
     Limits,
     RecipeInvalid,
-    Workplace,
+    Workspace,
     changed,
     check_heads,
     check_numbers,
+    fields_of,
     read_heads,
+    recorded_fields,
     unreadable_in_words,
 )
 
@@ -45,7 +47,7 @@ _LIMITS: Limits = (
 class HeadRecipe:
     """One way to train heads on a backbone.
 
-    `curation` names the selection of images it is meant for (`vision.data.selection.POLICIES`). At
+    `policy` names the selection of images it is meant for (`vision.data.selection.POLICIES`). At
     most `epochs` passes in batches of `batch`, Adam's rate from `learning_rate` down to nothing by
     a cosine, decoupled `weight_decay`; a head stops after `patience` epochs without a lower
     validation loss and keeps its best weights. `balance`: rare ages, genders and races count more,
@@ -55,7 +57,7 @@ class HeadRecipe:
     """
 
     name: str
-    curation: str
+    policy: str
     heads: tuple[HeadSpec, ...]
     epochs: int = 30
     batch: int = 64
@@ -84,19 +86,21 @@ class HeadRecipe:
         return True
 
     @property
-    def augments_tests(self) -> bool:
+    def augments_at_test_time(self) -> bool:
         """Whether a head does; then it is calibrated on mirrored images too."""
         return any(head.tta_threshold for head in self.heads)
 
     def as_json(self) -> dict[str, Any]:
         """All of it, for a run to keep; `from_json` gives the same recipe."""
-        return {**asdict(self), "heads": {head.name: head.as_json() for head in self.heads}}
+        heads = {head.name: head.as_json() for head in self.heads}
+        return {**recorded_fields(self), "heads": heads}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "HeadRecipe":
         """Raises RecipeInvalid where the record is no recipe of this version of FaceRoute."""
-        with unreadable_in_words(cls, record):
-            return cls(**{**record, "heads": read_heads(record)})
+        known = fields_of(record)
+        with unreadable_in_words(cls, known):
+            return cls(**{**known, "heads": read_heads(known)})
 
     def with_changes(self, *, heads: Sequence[str] | None = None, **changes: Any) -> "HeadRecipe":
         """The recipe with some fields changed, and only the named ones of its heads.
@@ -113,7 +117,7 @@ class HeadRecipe:
         self,
         backbone: Bundle | None,
         curated: Curated,
-        workplace: Workplace,
+        workspace: Workspace,
         on_progress: "Callable[[FitProgress], None]",
     ) -> "Fitted":
         from .head_training import fit
@@ -124,9 +128,9 @@ class HeadRecipe:
             self,
             backbone,
             curated,
-            cache=workplace.cache,
-            cache_bytes=workplace.cache_bytes,
-            folder=workplace.folder,
+            cache=workspace.cache,
+            cache_bytes=workspace.cache_bytes,
+            folder=workspace.folder,
             on_progress=on_progress,
         )
 
@@ -155,6 +159,6 @@ def full_heads() -> tuple[HeadSpec, ...]:
     )
 
 
-CLASSIC = HeadRecipe(name="classic", curation="classic", heads=classic_heads())
-FULL = HeadRecipe(name="full", curation="full", heads=full_heads(), balance=0.5, mirror=True)
+CLASSIC = HeadRecipe(name="classic", policy="classic", heads=classic_heads())
+FULL = HeadRecipe(name="full", policy="full", heads=full_heads(), balance=0.5, mirror=True)
 HEAD_RECIPES: dict[str, HeadRecipe] = {recipe.name: recipe for recipe in (CLASSIC, FULL)}

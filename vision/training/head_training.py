@@ -29,7 +29,7 @@ from vision.data.utkface import Curated, Example
 from vision.heads.calibration import calibrate
 from vision.heads.losses import head_loss, head_targets
 from vision.heads.specs import HeadSpec, build_head, head_tensors, needs_mirror
-from vision.heads.targets import Targets, targets, weighted_head
+from vision.heads.targets import Targets, weighted_head
 
 from .batches import FeatureBatches, FeatureRows, Order
 from .determinism import seed_everything
@@ -40,7 +40,7 @@ from .progress import FitProgress, Metrics, validation_figures, validation_metri
 from .trainer import Objective, Phase, Trainer
 
 _BLOCK5 = ("conv5_1", "conv5_2", "conv5_3", "pool5")
-_BLOCK5_SHARE = 0.1  # of the heads' learning rate, for weights that are good already
+_BLOCK5_RATE = 0.1  # of the heads' learning rate, for weights that are good already
 _PREDICTION_BATCH = 256
 _INHERITED = ("architecture", "input_size", "preprocessing", "alignment", "reading", "licence")
 
@@ -146,7 +146,7 @@ class _Job:
             self._report(FitProgress("features", done, total))
 
         train = [(example, view) for example in self._curated.train for view in self._views]
-        views = (PLAIN, MIRRORED) if self._recipe.augments_tests else (PLAIN,)
+        views = (PLAIN, MIRRORED) if self._recipe.augments_at_test_time else (PLAIN,)
         validation = [(example, view) for example in self._curated.validation for view in views]
         store.fill(train + validation, report)
 
@@ -168,7 +168,7 @@ class _Job:
         for name in _BLOCK5:
             x = backbone.get_layer(name)(x)
         model = keras.Model(source, {name: head(x) for name, head in self._heads.items()})
-        rate = self._recipe.learning_rate * _BLOCK5_SHARE
+        rate = self._recipe.learning_rate * _BLOCK5_RATE
         self._train("block5", model, self._recipe.heads, store, rate)
         changed = backbone_tensors(backbone)
         self._tensors |= {
@@ -183,11 +183,11 @@ class _Job:
         heads: dict[str, HeadSpec] = {}
         validation: Metrics = {}
         for spec in self._recipe.heads:
-            truth, known = head_targets(spec, labels)
-            outputs, truth = self._outputs[spec.name][known], truth[known]
+            targets, known = head_targets(spec, labels)
+            outputs, targets = self._outputs[spec.name][known], targets[known]
             weighted = weighted_head(spec, learnt, self._recipe.balance)
-            heads[spec.name] = calibrate(weighted, outputs, truth)
-            validation[spec.name] = validation_figures(heads[spec.name], outputs, truth)
+            heads[spec.name] = calibrate(weighted, outputs, targets)
+            validation[spec.name] = validation_figures(heads[spec.name], outputs, targets)
             self._tensors |= head_tensors(self._heads[spec.name], spec)
         if self._recipe.unfreeze == "none":
             heads |= self._taken_over()
@@ -219,8 +219,8 @@ class _Job:
         recipe, train = self._recipe, self._curated.train
         index = np.concatenate([store.rows(train, view) for view in self._views])
         order = Order(recipe.seed, len(index), min(recipe.batch, len(index)))
-        aims = _targets(specs, train * len(self._views), recipe.balance)
-        rows = FeatureRows(store.values, index, aims)
+        targets = _targets(specs, train * len(self._views), recipe.balance)
+        rows = FeatureRows(store.values, index, targets)
 
         def batches(epoch: int, first: int) -> FeatureBatches:
             return FeatureBatches(order, epoch, first, rows)
@@ -274,7 +274,7 @@ class _Job:
 
 def _targets(specs: Sequence[HeadSpec], examples: Sequence[Example], balance: float) -> Targets:
     labels = [example.labels for example in examples]
-    return targets(specs, labels, {spec.name: balance for spec in specs})
+    return Targets.of(specs, labels, {spec.name: balance for spec in specs})
 
 
 def _objective(specs: Sequence[HeadSpec], validate: Callable[[], Metrics]) -> Objective:

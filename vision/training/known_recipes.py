@@ -5,7 +5,7 @@ from typing import Any
 
 from .head_recipes import HEAD_RECIPES, HeadRecipe
 from .network_recipes import NETWORK_RECIPES, NetworkRecipe, is_of_network
-from .recipes import Recipe, RecipeInvalid
+from .recipe import Recipe, RecipeInvalid
 
 RECIPES: dict[str, Recipe] = {**HEAD_RECIPES, **NETWORK_RECIPES}
 

@@ -1,7 +1,7 @@
 """How a backbone is trained from scratch: records like those of `head_recipes`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vision.bundles.bundle import Bundle
@@ -11,15 +11,17 @@ from vision.heads.specs import HeadSpec
 
 from .disk_estimate import network_bytes
 from .head_recipes import full_heads
-from .recipes import (
+from .recipe import (
     DiskEstimate,
     Limits,
     RecipeInvalid,
-    Workplace,
+    Workspace,
     changed,
     check_heads,
     check_numbers,
+    fields_of,
     read_heads,
+    recorded_fields,
     unreadable_in_words,
 )
 
@@ -72,7 +74,7 @@ _LIMITS: Limits = (
 _NOT_FIELDS = ("kind", "sam_radius")
 
 
-class PretrainStage(NamedTuple):
+class Stage(NamedTuple):
     """Some epochs at one size: pixels of the square input, passes, images a step."""
 
     size: int
@@ -121,7 +123,7 @@ class Augmentation:
 class NetworkRecipe:
     """One way to train a backbone together with its heads.
 
-    `curation` names the selection of images it is meant for (`vision.data.selection.POLICIES`).
+    `policy` names the selection of images it is meant for (`vision.data.selection.POLICIES`).
     `stages` follow one another, the last at the size of the model. Adam's rate rises to
     `learning_rate` over the share `warm_up` of all steps and falls to nothing by a cosine;
     `weight_decay` is decoupled and spares biases and normalisation. What is kept is an average of
@@ -133,9 +135,9 @@ class NetworkRecipe:
     """
 
     name: str
-    curation: str
+    policy: str
     heads: tuple[HeadSpec, ...]
-    stages: tuple[PretrainStage, ...]
+    stages: tuple[Stage, ...]
     learning_rate: float = 1.2e-3
     warm_up: float = 0.08
     weight_decay: float = 0.05
@@ -199,14 +201,14 @@ class NetworkRecipe:
         self,
         backbone: Bundle | None,
         curated: Curated,
-        workplace: Workplace,
+        workspace: Workspace,
         on_progress: "Callable[[FitProgress], None]",
     ) -> "Fitted":
-        from .network_training import pretrain
+        from .network_training import fit_network
 
-        folder = workplace.folder
+        folder = workspace.folder
         # Decoded in a minute, the crops need not outlive the run.
-        return pretrain(
+        return fit_network(
             self,
             curated,
             start=backbone,
@@ -215,7 +217,7 @@ class NetworkRecipe:
             on_progress=on_progress,
         )
 
-    def named_stages(self) -> Iterator[tuple[str, PretrainStage]]:
+    def named_stages(self) -> Iterator[tuple[str, Stage]]:
         """The stages with the names of their phases."""
         for number, stage in enumerate(self.stages, start=1):
             yield f"{number}: {stage.size} px", stage
@@ -224,7 +226,7 @@ class NetworkRecipe:
         """All of it, for a run to keep; `from_json` gives the same recipe."""
         heads = {head.name: head.as_json() for head in self.heads}
         return {
-            **asdict(self),
+            **recorded_fields(self),
             "kind": "pretrain",
             "heads": heads,
             "stages": [list(stage) for stage in self.stages],
@@ -234,10 +236,10 @@ class NetworkRecipe:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "NetworkRecipe":
         """Raises RecipeInvalid where the record is no recipe of this version of FaceRoute."""
-        known = {key: value for key, value in record.items() if key not in _NOT_FIELDS}
+        known = {key: of for key, of in fields_of(record).items() if key not in _NOT_FIELDS}
         with unreadable_in_words(cls, known):
             known["heads"] = read_heads(known)
-            known["stages"] = tuple(PretrainStage(*stage) for stage in known["stages"])
+            known["stages"] = tuple(Stage(*stage) for stage in known["stages"])
             known["augmentation"] = Augmentation(**known["augmentation"])
             return cls(**known)
 
@@ -256,7 +258,7 @@ def is_of_network(record: Mapping[str, Any]) -> bool:
     return record.get("kind") == "pretrain"
 
 
-def _check_stages(stages: Sequence[PretrainStage]) -> None:
+def _check_stages(stages: Sequence[Stage]) -> None:
     if not stages:
         raise RecipeInvalid("no_stage")
     for stage in stages:
@@ -267,15 +269,15 @@ def _check_stages(stages: Sequence[PretrainStage]) -> None:
 # fits the epochs to. docs/experiments/starter-model.md.
 STARTER_CPU = NetworkRecipe(
     name="starter-cpu",
-    curation="full",
+    policy="full",
     heads=full_heads(),
-    stages=(PretrainStage(64, 8, 64), PretrainStage(96, 5, 48)),
+    stages=(Stage(64, 8, 64), Stage(96, 5, 48)),
 )
 STARTER_GPU = NetworkRecipe(
     name="starter-gpu",
-    curation="full",
+    policy="full",
     heads=full_heads(),
-    stages=(PretrainStage(128, 100, 256),),
+    stages=(Stage(128, 100, 256),),
     learning_rate=1.5e-3,
     average=0.999,
     dropout=0.4,
@@ -285,9 +287,9 @@ STARTER_GPU = NetworkRecipe(
 # the first block stays saves a fifth of a step's time.
 CONTINUE_CPU = NetworkRecipe(
     name="continue-cpu",
-    curation="full",
+    policy="full",
     heads=full_heads(),
-    stages=(PretrainStage(96, 8, 48),),
+    stages=(Stage(96, 8, 48),),
     learning_rate=5e-4,
     warm_up=0.05,
     dropout=0.15,

@@ -22,7 +22,7 @@ from vision.data.utkface import Curated
 from vision.errors import VisionError
 from vision.heads.losses import blended, head_loss
 from vision.heads.specs import HeadSpec, head_tensors
-from vision.heads.targets import targets
+from vision.heads.targets import Targets
 
 from .batches import Order, ViewBatches
 from .batchnorm import build_network, folded_backbone, freeze, start_from
@@ -30,7 +30,7 @@ from .calibrating import calibrated_bundle
 from .determinism import seed_everything
 from .folder import claim_folder, settled_readings
 from .head_training import Fitted
-from .network_recipes import Augmentation, NetworkRecipe, PretrainStage
+from .network_recipes import Augmentation, NetworkRecipe, Stage
 from .optimizer import build_optimizer
 from .progress import FitProgress, Metrics, validation_metrics
 from .trainer import Objective, Phase, Trainer
@@ -64,7 +64,7 @@ class Trained:
     validation: Metrics
 
 
-def pretrain(
+def fit_network(
     recipe: NetworkRecipe,
     curated: Curated,
     *,
@@ -112,7 +112,7 @@ def train_network(
     it ends with the best weights it has had by then. `on_best` is given better ones, with their
     figures, as soon as they are found. The same recipe, start and images give the same weights on
     one machine; the global seeds of Python, NumPy and Keras are set. `start` may be None unless the
-    recipe `goes_on`.
+    recipe does not need a backbone.
 
     What comes out, not calibrated, is keras-vggface's graph: the normalisation that is trained
     with is folded into the convolutions, whose kernels are float16. Raises DiskFull,
@@ -178,17 +178,17 @@ class _Job:
             on_best=on_best,
         )
 
-    def _phase(self, name: str, stage: PretrainStage, resident: Any) -> Phase:
+    def _phase(self, name: str, stage: Stage, resident: Any) -> Phase:
         recipe = self._recipe
         order = Order(recipe.seed, len(self._crops.train), stage.batch)
         if not order.steps:
             raise TooFewImages("batch", batch=stage.batch, count=order.count)
         labels = [example.labels for example in self._crops.curated.train]
-        aims = targets(recipe.heads, labels, {"age": recipe.age_balance})
+        targets = Targets.of(recipe.heads, labels, {"age": recipe.age_balance})
         strength = recipe.augmentation
 
         def batches(epoch: int, first: int) -> ViewBatches:
-            return ViewBatches(order, epoch, first, strength, aims)
+            return ViewBatches(order, epoch, first, strength, targets)
 
         crop, views = keras.Input((), dtype="int32", name="crop"), _view_inputs(strength)
         render = RenderViews(stage.size, strength, self._readings[stage.size])
@@ -207,7 +207,7 @@ class _Job:
     def _validation(self, size: int) -> Callable[[], Metrics]:
         specs, crops = self._recipe.heads, self._shown(self._crops.validation, size)
         labels = [example.labels for example in self._crops.curated.validation]
-        aims = targets(specs, labels, {})
+        targets = Targets.of(specs, labels, {})
 
         def validate() -> Metrics:
             parts = [
@@ -215,7 +215,7 @@ class _Job:
                 for i in range(0, len(crops), _VALIDATION_BATCH)
             ]
             outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            return validation_metrics(specs, outputs, aims)
+            return validation_metrics(specs, outputs, targets)
 
         return validate
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.heads.losses import Truth, head_loss
+from vision.heads.losses import TargetValues, head_loss
 from vision.heads.specs import HeadSpec, class_probabilities, expected_years
 from vision.heads.targets import Targets
 
@@ -57,21 +57,21 @@ def validation_metrics(
     metrics: Metrics = {}
     for spec in specs:
         known = targets.weights[spec.name] > 0
-        truth, found = targets.truth[spec.name][known], outputs[spec.name][known]
-        metrics[spec.name] = validation_figures(spec, found, truth)
+        expected, found = targets.by_head[spec.name][known], outputs[spec.name][known]
+        metrics[spec.name] = validation_figures(spec, found, expected)
     check_finite({name: figures["validation_loss"] for name, figures in metrics.items()})
     return metrics
 
 
 def validation_figures(
-    spec: HeadSpec, outputs: NDArray[np.float32], truth: Truth
+    spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues
 ) -> dict[str, float]:
     """A head's loss and its error in years or its share of right answers."""
     from keras import ops
 
-    loss = ops.convert_to_numpy(head_loss(spec)(truth[:, None], outputs)).mean()
+    loss = ops.convert_to_numpy(head_loss(spec)(targets[:, None], outputs)).mean()
     if spec.name == "age":
-        error = np.abs(expected_years(spec, outputs) - truth).mean()
+        error = np.abs(expected_years(spec, outputs) - targets).mean()
         return {"validation_loss": float(loss), "validation_mae": float(error)}
-    right = class_probabilities(spec, outputs).argmax(axis=1) == truth
+    right = class_probabilities(spec, outputs).argmax(axis=1) == targets
     return {"validation_loss": float(loss), "validation_accuracy": float(right.mean())}

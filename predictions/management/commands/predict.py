@@ -17,9 +17,10 @@ from django.utils import timezone
 from predictions.messages import explained, explained_quality, in_words
 from predictions.models import Status
 from training.registry.loading import load_engine, resolve_bundle
+from vision.attributes import labelled
 from vision.errors import BundleError, PhotoError, PhotoUnreadable
 from vision.photos.decoding import encode_jpeg, read_photo
-from vision.types import PhotoResult
+from vision.types import PhotoResult, in_face_json
 
 _BATCH = 8
 
@@ -83,9 +84,9 @@ def _in_words(face: dict[str, Any]) -> str:
         span = f" ({age['low']}-{age['high']})" if age["low"] is not None else ""
         parts.append(f"about {age['years']:.0f} years{span}")
     parts += [
-        f"{face[head]['label']} {face[head]['probability']:.0%}"
-        for head in ("gender", "race")
-        if face[head]
+        f"{said['label']} {said['probability']:.0%}"
+        for one in labelled()
+        if (said := in_face_json(face, one.name))
     ]
     box = face["box"]
     parts.append(f"at {box['x']},{box['y']}, {box['width']}x{box['height']} px")

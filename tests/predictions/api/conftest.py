@@ -1,4 +1,4 @@
-"""The cast of the API's tests: an owner, a stranger and an administrator with keys, and nobody."""
+"""More of the API's cast: a stranger and an administrator with keys, and nobody."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,23 +6,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
+from tests.predictions.conftest import client_of
+
 Photo = Callable[..., SimpleUploadedFile]
-
-
-def client_of(user: User) -> APIClient:
-    _, key = AuthToken.objects.create(user)
-    # What goes wrong inside shows as the answer a caller would get.
-    client = APIClient(raise_request_exception=False)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
-    return client
-
-
-@pytest.fixture
-def api(user: User) -> APIClient:
-    return client_of(user)
 
 
 @pytest.fixture

@@ -55,9 +55,7 @@ def test_a_finished_prediction_has_the_documented_shape(api: APIClient, user: Us
                     "reliable": True,
                     "warnings": [],
                 },
-                "age": face.age,
-                "gender": face.gender,
-                "race": face.race,
+                **face.estimates,
             }
         ],
         "failure": None,
@@ -87,7 +85,7 @@ def test_what_a_photo_cannot_tell_is_null_and_says_why(api: APIClient, user: Use
         "reliable": False,
         "warnings": ["too_small", "of another version"],
     }
-    face.age = face.gender = face.race = None
+    face.estimates = {"age": None, "gender": None, "race": None}
     face.save()
     [told] = api.get(f"{URL}{prediction.pk}/").json()["faces"]
     assert told["age"] is told["gender"] is told["race"] is None
@@ -117,7 +115,9 @@ def test_a_waiting_prediction_has_the_same_keys(api: APIClient, user: User) -> N
 
 def test_a_head_that_found_nothing_to_say_gives_null(api: APIClient, user: User) -> None:
     prediction = finished(user)
-    prediction.faces.update(race=None)
+    face = prediction.faces.get()
+    face.estimates["race"] = None
+    face.save()
     assert api.get(f"{URL}{prediction.pk}/").json()["faces"][0]["race"] is None
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from tests.factories import ModelVersionFactory
-from tests.predictions.api.conftest import client_of
+from tests.predictions.conftest import client_of
 from tests.training.trainable import quick, small_dataset, small_version
 from tests.training.training_runs import training_run
 from training.models import Dataset, RunState, TrainingRun

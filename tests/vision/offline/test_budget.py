@@ -7,11 +7,11 @@ import pytest
 
 from vision.offline import budget
 from vision.offline.budget import Pace, first_validation, fitted_to, measure, reserve
-from vision.training.network_recipes import NETWORK_RECIPES, NetworkRecipe, PretrainStage
+from vision.training.network_recipes import NETWORK_RECIPES, NetworkRecipe, Stage
 from vision.training.progress import FitProgress
 
-ONE = NETWORK_RECIPES["starter-gpu"].with_changes(stages=(PretrainStage(64, 10, 16),))
-TWO = ONE.with_changes(stages=(PretrainStage(48, 8, 16), PretrainStage(64, 4, 16)))
+ONE = NETWORK_RECIPES["starter-gpu"].with_changes(stages=(Stage(64, 10, 16),))
+TWO = ONE.with_changes(stages=(Stage(48, 8, 16), Stage(64, 4, 16)))
 STEPS = 5  # of an epoch
 METRICS = {"age": {"validation_mae": 5.0}}
 

@@ -6,11 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.datasets import import_runs
+from training.datasets.import_runs import import_now
 from training.eda.dataset_figures import summary
-from training.jobs import lifecycle
 from training.jobs.progress_line import ProgressLine
-from training.models import Dataset, ImportRun, RunState
+from training.models import Dataset, RunState
 
 
 class Command(BaseCommand):
@@ -27,11 +26,8 @@ class Command(BaseCommand):
         dataset = Dataset.objects.filter(name=options["dataset"]).first()
         if dataset is None:
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
-        waiting = ImportRun.objects.create(dataset=dataset, of_corrections=True)
-        run = lifecycle.hold(ImportRun, waiting.pk)
-        if run is None:
-            raise CommandError("A worker took the import before this command did.")
-        if import_runs.execute(run, ProgressLine(options["json"])) != RunState.DONE:
+        run = import_now(dataset.name, ProgressLine(options["json"]), of_corrections=True)
+        if run.state != RunState.DONE:
             raise CommandError(run.sentence)
         dataset.refresh_from_db()
         if options["json"]:

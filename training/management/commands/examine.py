@@ -7,10 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.exams.exam_runs import examine_all, told
+from training.exams.exam_runs import examine_now, told
 from training.exams.exam_store import facts_of, figures_by_version
 from training.jobs.progress_line import ProgressLine
 from training.messages import in_words
+from training.models import RunState
 
 from ._database import ready_database
 
@@ -29,7 +30,9 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         ready_database()
-        done = examine_all(ProgressLine(options["json"]))
+        run, done = examine_now(ProgressLine(options["json"]))
+        if run.state != RunState.DONE:
+            raise CommandError(run.sentence)
         if done.exam is None:
             raise CommandError(in_words(told(done)))
         if not options["json"]:

@@ -8,11 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import OuterRef, Subquery
 
-from training.datasets.label_issues import review
+from training.datasets.label_issues import review_now
 from training.jobs.progress_line import ProgressLine
-from training.messages import in_words
-from training.models import Content, Dataset, LabelIssue, LabelName
-from vision.errors import VisionError
+from training.models import Content, Dataset, LabelIssue, RunState
+from vision.attributes import ATTRIBUTES
 
 
 class Command(BaseCommand):
@@ -26,16 +25,15 @@ class Command(BaseCommand):
         dataset = Dataset.objects.filter(name=options["dataset"]).first()
         if dataset is None:
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
-        try:
-            message = review(dataset, ProgressLine(options["json"]))
-        except VisionError as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else in_words(message))
+        run = review_now(dataset, ProgressLine(options["json"]))
+        if run.state != RunState.DONE:
+            raise CommandError(run.sentence)
+        self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else run.sentence)
 
 
 def _listed(dataset: Dataset) -> list[dict[str, Any]]:
     """The likeliest errors of each label in turn: issues of different labels do not compare."""
-    labels = [issues_of(dataset, label) for label in LabelName.values]
+    labels = [issues_of(dataset, label) for label in ATTRIBUTES]
     turns = zip_longest(*labels)
     return [issue for turn in turns for issue in turn if issue]
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.datasets.import_runs import execute
+from training.datasets.import_runs import import_now
 from training.eda.dataset_figures import summary
-from training.jobs.lifecycle import hold
 from training.jobs.progress_line import ProgressLine
-from training.models import Dataset, ImportRun, RunState
+from training.models import RunState
 
 from ._database import ready_database
 
@@ -37,19 +36,15 @@ class Command(BaseCommand):
         if not path.exists():
             raise CommandError(f"There is no file or folder at {path}.")
         ready_database()
-        dataset, new = Dataset.objects.get_or_create(name=options["name"])
-        waiting = ImportRun.objects.create(
-            dataset=dataset, path=str(path.resolve()), detect_faces=options["detect_faces"]
+        run = import_now(
+            options["name"],
+            ProgressLine(options["json"]),
+            path=str(path.resolve()),
+            detect_faces=options["detect_faces"],
         )
-        run = hold(ImportRun, waiting.pk)
-        if run is None:
-            raise CommandError("A worker took the import before this command did.")
-        if execute(run, ProgressLine(options["json"])) != RunState.DONE:
-            if new and not dataset.samples.exists():
-                dataset.delete()
+        if run.state != RunState.DONE:
             raise CommandError(run.sentence)
-        dataset.refresh_from_db()
-        report = summary(dataset)
+        report = summary(run.own_dataset)
         if options["json"]:
             self.stdout.write(json.dumps(report))
         else:

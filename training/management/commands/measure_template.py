@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         from vision.detection import load_detector
-        from vision.detection.template import landmark_shares
+        from vision.detection.template_measurement import relative_landmarks
 
         try:
             with LabelledFiles(options["path"]) as files:
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         except VisionError as error:
             raise CommandError(str(error)) from error
         drawn = random.Random(options["seed"]).sample(crops, min(options["crops"], len(crops)))  # noqa: S311
-        shares = landmark_shares(load_detector(), drawn)
+        shares = relative_landmarks(load_detector(), drawn)
         report = {
             "crops": len(drawn),
             "detected": len(shares),

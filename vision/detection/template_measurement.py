@@ -11,12 +11,12 @@ from ..errors import PhotoError
 from . import Detector
 
 
-def landmark_shares(detector: Detector, crops: Iterable[bytes]) -> NDArray[np.float64]:
-    """The landmarks of aligned crops (encoded images): (n, 5, 2), shares of the side.
+def relative_landmarks(detector: Detector, crops: Iterable[bytes]) -> NDArray[np.float64]:
+    """The landmarks of aligned crops (encoded images): (n, 5, 2), fractions of the side.
 
     Crops that are broken, or in which no face or several are found, are left out.
     """
-    shares = []
+    found = []
     for data in crops:
         try:
             pixels, (width, height) = decode_upright(data)
@@ -24,5 +24,5 @@ def landmark_shares(detector: Detector, crops: Iterable[bytes]) -> NDArray[np.fl
             continue
         faces = detector.detect([pixels])[0]
         if len(faces) == 1:
-            shares.append(faces[0].landmarks / np.array([width, height]))
-    return np.array(shares).reshape(-1, 5, 2)
+            found.append(faces[0].landmarks / np.array([width, height]))
+    return np.array(found).reshape(-1, 5, 2)

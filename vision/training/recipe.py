@@ -1,11 +1,10 @@
-"""How networks are trained: what all kinds of recipes have in common.
-
-A recipe is a small record that a run keeps whole, so that it can be repeated.
+"""What a recipe is: how a network is trained, in a small record that a run keeps whole, so that it
+can be repeated. What all kinds of recipes have in common.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
@@ -37,7 +36,7 @@ class DiskEstimate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Workspace:
     """Where a training works: its own `folder`, with its checkpoints, and the `cache` of features
     that all trainings share, which holds at most `cache_bytes`."""
 
@@ -57,7 +56,7 @@ class Recipe(Protocol):
     def heads(self) -> tuple[HeadSpec, ...]: ...
 
     @property
-    def curation(self) -> str: ...
+    def policy(self) -> str: ...
     @property
     def seed(self) -> int: ...
     @property
@@ -85,10 +84,10 @@ class Recipe(Protocol):
         self,
         backbone: Bundle | None,
         curated: Curated,
-        workplace: Workplace,
+        workspace: Workspace,
         on_progress: "Callable[[FitProgress], None]",
     ) -> "Fitted":
-        """Train, going on from the checkpoints in the workplace. Imports TensorFlow.
+        """Train, going on from the checkpoints in the workspace. Imports TensorFlow.
 
         Raises what `on_progress` raises and kinds of VisionError; ValueError without a backbone
         where one is needed.
@@ -100,6 +99,21 @@ class Recipe(Protocol):
 
 
 Kind = TypeVar("Kind", bound=Recipe)
+
+
+# What records call a field. Runs, manifests and training folders keep them.
+_RECORDED_AS = {"policy": "curation"}
+
+
+def recorded_fields(recipe: Any) -> dict[str, Any]:
+    """The fields of a recipe (a dataclass) by the names that its record has for them."""
+    return {_RECORDED_AS.get(name, name): value for name, value in asdict(recipe).items()}
+
+
+def fields_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record holds, by the names of the recipe's fields."""
+    fields = {recorded: name for name, recorded in _RECORDED_AS.items()}
+    return {fields.get(name, name): value for name, value in record.items()}
 
 
 def check_numbers(record: object, limits: Limits) -> None:

@@ -141,14 +141,14 @@ class _Look:
         return merit
 
 
-class Settler:
-    """Settles which way up the faces of some photos are, with O-Net."""
+class OrientationFinder:
+    """Finds out which way up the faces of some photos are, with O-Net."""
 
     def __init__(self, pyramids: Sequence[Pyramid], onet: Looks) -> None:
         self._pyramids = pyramids
         self._onet = onet
 
-    def settle(self, owners: Indices, landmarks: Floats) -> Faces:
+    def upright(self, owners: Indices, landmarks: Floats) -> Faces:
         """The faces whose landmarks were seen somehow, (n, 5, 2) in pixels, as they are seen
         upright. What looks like none that way is left out."""
         frames = _frames_around(landmarks)

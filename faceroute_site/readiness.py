@@ -1,0 +1,153 @@
+"""Whether each part that the site is made of does its work: "ok", or a sentence that says what not.
+
+Nothing here takes longer than a few seconds, whatever state a part is in.
+"""
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from redis.exceptions import ResponseError
+
+from predictions.heartbeats import SILENCE, UPKEEP, workers_of
+from predictions.messages import in_words
+from predictions.notify import QUEUE
+from predictions.upkeep import overdue
+from training.registry.versions import active_version
+from vision.messages import Message
+
+from .statement_timeout import statement_timeout
+
+logger = logging.getLogger(__name__)
+
+OK = "ok"
+# Without these photos can be taken and shown, and a machine out of service would refuse them.
+DISPENSABLE = frozenset({"queue", "broker", "workers", "beat"})
+
+_PATIENCE = 2.0  # seconds for a storage, whose own limits are for uploads
+_LATE = timedelta(minutes=15)
+
+
+def readiness() -> dict[str, str]:
+    """How every part is, by name."""
+    # "queue" is what the broker was called before there were other parts to tell of.
+    broker = _broker()
+    checks = {"web": OK, "queue": broker, "broker": broker, "storage": _storage()}
+    checks["database"] = _database()
+    if checks["database"] == OK:
+        checks["migrations"] = _migrations()
+        for name, part in (("model", _model), ("workers", _workers), ("beat", _beat)):
+            checks[name] = _told_by_database(part)
+    return checks
+
+
+def _told_by_database(part: Callable[[], str]) -> str:
+    try:
+        with statement_timeout():
+            return part()
+    except DatabaseError:  # its table comes with a migration that is missing
+        return "The database cannot tell."
+
+
+def _broker() -> str:
+    try:
+        with current_app.connection_for_write() as broker:
+            channel: Any = broker.default_channel
+            channel.client.set("faceroute.readyz", 1, ex=60)
+    except ResponseError as error:
+        logger.warning("Redis takes no messages: %s", error)
+        return f"Redis takes no messages (it is read-only, or full). {_WITHOUT_BROKER}"
+    except Exception as error:  # each layer below raises errors of its own
+        logger.warning("Redis does not answer: %s", error)
+        return f"Redis does not answer. {_WITHOUT_BROKER}"
+    return OK
+
+
+_WITHOUT_BROKER = "Photos are served all the same; imports and trainings wait."
+
+
+def _database() -> str:
+    try:
+        with statement_timeout(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        logger.exception("The database does not answer.")
+        return "The database does not answer."
+    return OK
+
+
+def _migrations() -> str:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return "The database is older than the program. Run: python manage.py migrate"
+    return OK
+
+
+def _model() -> str:
+    if active_version() is None:
+        return "No model version is active. Run: python manage.py register_starter"
+    return OK
+
+
+def _workers() -> str:
+    """Whether somebody serves photos with the version that is to serve."""
+    there = workers_of(QUEUE)
+    if any(worker.version and not worker.problem for worker in there):
+        return OK
+    if not there:
+        return f"No inference worker was seen for {SILENCE.seconds} s. Photos wait for one."
+    for worker in there:
+        if worker.problem:
+            return in_words(Message.from_json(worker.problem))
+    return "The inference workers are loading the model."
+
+
+def _beat() -> str:
+    if not workers_of(UPKEEP):
+        return (
+            f"No scheduler was seen for {SILENCE.seconds} s. Photos are not deleted when their "
+            "time is up, and lost trainings are not noticed."
+        )
+    if late := overdue(_LATE).first():
+        return f"“{late}” should have been done by {late.due_at:%Y-%m-%d %H:%M} UTC."
+    return OK
+
+
+_asking = threading.Lock()
+
+
+def _storage() -> str:
+    """Whether photos can be stored, asked from a thread that may take longer than a probe."""
+    troubles: list[Exception] = []
+    if _asking.acquire(timeout=_PATIENCE):
+        thread = threading.Thread(target=_ask_storage, args=(troubles,), daemon=True)
+        thread.start()
+        thread.join(_PATIENCE)
+        if not thread.is_alive() and not troubles:
+            return OK
+    logger.warning("The storage of photos does not answer: %s", troubles)
+    return "Photos cannot be stored: the disk is full or read-only, or the bucket does not answer."
+
+
+def _ask_storage(troubles: list[Exception]) -> None:
+    try:
+        if not isinstance(default_storage, FileSystemStorage):
+            default_storage.exists("faceroute.readyz")
+            return
+        root = Path(settings.MEDIA_ROOT)
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root) as file:
+            file.write(bytes(4096))
+    except Exception as error:  # every storage raises the errors of its own client library
+        troubles.append(error)
+    finally:
+        _asking.release()

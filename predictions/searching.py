@@ -1,0 +1,73 @@
+"""Which predictions show somebody like that: by how many faces there are, and by estimates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
+
+from vision.attributes import AGE, Attribute, labelled
+
+from .models import Face, Prediction
+
+# No number of faces and no age that is asked for is larger.
+LARGEST = 10_000
+
+
+@dataclass(frozen=True)
+class FaceQuery:
+    """What to look for in finished photos. None and an empty mapping ask for nothing.
+
+    `at_least` and `at_most`: the number of faces, both included. `youngest` and `oldest`: the
+    estimated age in years, both included. `labels`: attribute → estimated label. Ages and labels
+    are to be those of one and the same face.
+    """
+
+    at_least: int | None = None
+    at_most: int | None = None
+    youngest: float | None = None
+    oldest: float | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def narrow(self, predictions: QuerySet[Prediction]) -> QuerySet[Prediction]:
+        """The predictions that match."""
+        if self.at_least is not None:
+            predictions = predictions.filter(face_count__gte=self.at_least)
+        if self.at_most is not None:
+            predictions = predictions.filter(face_count__lte=self.at_most)
+        if wanted := self._of_one_face():
+            faces = Face.objects.filter(prediction=OuterRef("pk"), **wanted)
+            predictions = predictions.filter(Exists(faces))
+        return predictions
+
+    def _of_one_face(self) -> dict[str, Any]:
+        ages = {"age_years__gte": self.youngest, "age_years__lte": self.oldest}
+        wanted: dict[str, Any] = {key: age for key, age in ages.items() if age is not None}
+        return wanted | {_column(name): label for name, label in self.labels.items() if label}
+
+    @classmethod
+    def of(cls, wanted: Mapping[str, Any]) -> "FaceQuery":
+        """From parameters by the names that pages and the API have for them."""
+        return cls(
+            at_least=wanted.get("faces_min"),
+            at_most=wanted.get("faces_max"),
+            youngest=wanted.get("age_min"),
+            oldest=wanted.get("age_max"),
+            labels={one.name: wanted.get(one.name) or "" for one in searchable_labels()},
+        )
+
+
+def searchable_labels() -> list[Attribute]:
+    """The attributes whose labels can be searched for: those whose heads are switched on."""
+    return [one for one in labelled() if one.name in settings.HEADS]
+
+
+def ages_are_searchable() -> bool:
+    return AGE.name in settings.HEADS
+
+
+def _column(attribute: str) -> str:
+    """Where an attribute's label is looked up: in an indexed column, where it has one."""
+    column = f"{attribute}_label"
+    return column if hasattr(Face, column) else f"estimates__{attribute}__label"

@@ -1,0 +1,33 @@
+"""Datasets and their images, the jobs that import and train, and the model versions."""
+
+from training.models.contents import Content, SplitName, Withdrawal
+from training.models.curations import Curation
+from training.models.datasets import Dataset, Override, ReasonChoice, Sample
+from training.models.exams import Exam, ExamImage, ExamOutcome
+from training.models.jobs import ExamRun, ImportRun, Job, JobKind, ReviewRun, RunState, TrainingRun
+from training.models.label_review import Annotation, LabelIssue
+from training.models.versions import ModelVersion
+
+__all__ = [
+    "Annotation",
+    "Content",
+    "Curation",
+    "Dataset",
+    "Exam",
+    "ExamImage",
+    "ExamOutcome",
+    "ExamRun",
+    "ImportRun",
+    "Job",
+    "JobKind",
+    "LabelIssue",
+    "ModelVersion",
+    "Override",
+    "ReasonChoice",
+    "ReviewRun",
+    "RunState",
+    "Sample",
+    "SplitName",
+    "TrainingRun",
+    "Withdrawal",
+]

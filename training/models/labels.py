@@ -1,0 +1,59 @@
+"""The labels of a row as one mapping, and one of them in a query.
+
+What ships has columns of its own, which indexes know; labels of further attributes lie beside them
+in one JSON column.
+"""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
+
+from vision.attributes import ATTRIBUTES, SHIPPED, Labels
+
+LABEL_COLUMNS = (*SHIPPED, "further_labels")
+"""What `labels_in` reads."""
+
+# Without any of these nothing is learnt from an image. Further attributes may be left out.
+HAS_LABELS = Q(**{f"{name}__isnull": False for name in SHIPPED})
+
+
+class Labelled(models.Model):
+    """A row with labels: a column of its own name for each that ships, and this for the others."""
+
+    further_labels = models.JSONField(default=dict, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """What is said, in the order of the declarations; what is not said is not in it."""
+        return labels_in(self)
+
+    @labels.setter
+    def labels(self, labels: Labels) -> None:
+        for name in SHIPPED:
+            setattr(self, name, labels.get(name))
+        # An attribute that is not declared now may be again.
+        unknown = {name: n for name, n in self.further_labels.items() if name not in ATTRIBUTES}
+        further = {name: value for name, value in labels.items() if name not in SHIPPED}
+        self.further_labels = {**unknown, **further}
+
+
+def labels_in(row: Any) -> dict[str, int]:
+    """As `Labelled.labels`, of anything that has the `LABEL_COLUMNS`."""
+    labels = {name: value for name in SHIPPED if (value := getattr(row, name)) is not None}
+    if further := row.further_labels:
+        labels |= {name: further[name] for name in ATTRIBUTES if name in further}
+    return labels
+
+
+def label_value(name: str, of: str = "") -> F | Cast:
+    """A label in a query, null where it is not said; `of` is the relation that leads to its row,
+    such as "annotations__"."""
+    if name in SHIPPED:
+        return F(f"{of}{name}")
+    return Cast(KeyTextTransform(name, f"{of}further_labels"), models.IntegerField())

@@ -1,0 +1,43 @@
+"""Verified model bundles, of which one serves."""
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ModelVersion(models.Model):
+    """A verified model bundle under MODEL_ROOT; at most one version is active."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    bundle = models.CharField(
+        _("bundle"), max_length=100, unique=True, help_text=_("Folder under the model root.")
+    )
+    manifest = models.JSONField(_("manifest"))
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    is_active = models.BooleanField(_("active"), default=False)
+    activated_at = models.DateTimeField(_("activated at"), null=True, blank=True)
+    report = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="How it does on its held-back test split, by `vision.evaluation.report`.",
+    )
+
+    class Meta:
+        verbose_name = _("model version")
+        verbose_name_plural = _("model versions")
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_active"], condition=models.Q(is_active=True), name="one_active_version"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The figures on the held-back test split, as the manifest records them."""
+        metrics: dict[str, Any] = self.manifest.get("metrics", {})
+        return metrics

@@ -103,7 +103,7 @@ def _with_site(
     _, key = AuthToken.objects.create(User.objects.create_user("ann"))
     stack.start_beat()
     stack.start_worker(queues="inference,upkeep")
-    _, url = stack.start_web("--workers=2")
+    _, url = stack.start_web(processes=2)
     with watched() as warm:
         send_many(warm, url, key, photo, count=1)
         wait_until(all_done, "the first photo is done")

@@ -209,8 +209,10 @@ async def large_form(site: Site) -> str:
     kind = f"multipart/form-data; boundary={_BOUNDARY}"
     writer.write(
         _head("POST", "/account/login/", Content_Length=300_000_000, Content_Type=kind)
-        + f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="a"\r\n\r\n'.encode()
+        + f"--{_BOUNDARY}\r\n".encode()
+        + b'Content-Disposition: form-data; name="a"; filename="a"\r\n\r\n'
     )
+    reading = asyncio.create_task(reader.read(100))
     sent = 0
     with contextlib.suppress(OSError):
         while sent < 300_000_000 and not writer.is_closing():
@@ -218,8 +220,8 @@ async def large_form(site: Site) -> str:
             await writer.drain()
             sent += 100_000
     answer = b""
-    with contextlib.suppress(OSError):
-        answer = await asyncio.wait_for(reader.read(100), _PATIENCE)
+    with contextlib.suppress(OSError, TimeoutError):
+        answer = await asyncio.wait_for(reading, _PATIENCE)
     status = answer.split(b" ")[1].decode() if answer else "no answer"
     return f"{sent / 1e6:.0f} MB taken, {status}"
 

@@ -27,4 +27,4 @@ RUN SECRET_KEY=build-only FACEROUTE_DATA_DIR=/tmp/build python manage.py collect
 USER faceroute
 VOLUME /data
 EXPOSE 8000
-CMD ["python", "-m", "gunicorn", "-c", "python:faceroute_site.gunicorn_conf"]
+CMD ["python", "-m", "faceroute_site.web"]

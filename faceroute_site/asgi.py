@@ -2,8 +2,11 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "faceroute_site.settings")
+django.setup()
 
-application = get_asgi_application()
+from .web.application import Application  # noqa: E402  # Django's models must be loaded first
+
+application = Application()

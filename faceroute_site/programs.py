@@ -27,7 +27,7 @@ def queue(data_dir: Path) -> Program:
 
 def site(address: Address) -> list[Program]:
     """The web process, the workers, and the scheduler, which does the upkeep."""
-    web = (*_PYTHON, "gunicorn", "-c", "python:faceroute_site.gunicorn_conf")
+    web = (*_PYTHON, "faceroute_site.web")
     inference = (*_WORKER, "-n", "inference@%h", "-Q", "inference")
     # A process a task: what TensorFlow took for a training is given back at its end.
     alone = ("-c", "1", "--max-tasks-per-child", "1")

@@ -124,6 +124,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "faceroute_site.web.refusals.RefusalMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -164,6 +165,25 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Web server (docs/developer/serving.md) ------------------------------------------------------
+
+# Threads of one web process, each with one connection to the database: for pages, and for
+# uploads and crops. One more connection looks for results on behalf of all who wait.
+WEB_THREADS = env.int("WEB_THREADS", default=8)
+WEB_FILE_THREADS = env.int("WEB_FILE_THREADS", default=2)
+# How many requests of one web process may wait for a result; others are answered at once.
+WAITING_REQUESTS = env.int("WEB_WAITING_REQUESTS", default=500)
+# What is being received lies here, in files without names.
+INCOMING_ROOT = DATA_DIR / "incoming"
+INCOMING_BYTES = env.int("WEB_INCOMING_BYTES", default=4 * 2**30)  # of one web process
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "faceroute_site.web.upload_handler.UnnamedFileUploadHandler",
+]
+# What every page takes, in bytes; those that take files take more, of those who may send any.
+FORM_BYTES = 3 * 2**20
+DATASET_MAX_BYTES = env.int("FACEROUTE_DATASET_MAX_BYTES", default=4 * 2**30)
 
 # --- Queue ------------------------------------------------------------------------------------
 
@@ -272,8 +292,6 @@ REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
     "TOKEN_TTL": timedelta(days=env.int("FACEROUTE_API_KEY_DAYS", default=365)),
 }
-# How many requests of one web process may wait long for a result: the other threads stay free.
-WAITING_REQUESTS = max(1, env.int("WEB_THREADS", default=8) * 3 // 4)
 SPECTACULAR_SETTINGS = {
     "TITLE": "FaceRoute",
     "DESCRIPTION": "Find every face in a photo and estimate age, gender and race.",

@@ -4,9 +4,10 @@ from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpResponse
 
 from vision.errors import PhotoError
-from vision.photos.decoding import crop_face
+from vision.photos.decoders import DecodersUnavailable
 from vision.types import Box
 
+from .decoders import crop_of_face
 from .models import Face, Photo
 
 
@@ -19,9 +20,11 @@ def face_crop_response(photo: Photo, face: Face) -> HttpResponse:
     """The part of a photo around a face. Raises Http404 where the file is gone."""
     box = Box(face.x, face.y, face.width, face.height)
     try:
-        return _jpeg(crop_face(_read(photo.image), box))
+        return _jpeg(crop_of_face(_read(photo.image), box))
     except PhotoError:
         raise Http404 from None
+    except DecodersUnavailable:
+        return HttpResponse(status=503)
 
 
 def _read(file: FieldFile) -> bytes:

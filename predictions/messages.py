@@ -64,6 +64,9 @@ OWN: Templates = {
     ),
     "accepted_size": "what is accepted here, in bytes or in pixels",
     "storage_unavailable": "The photo could not be stored. Please try again in a few minutes.",
+    "decoding_unavailable": (
+        "Photos cannot be opened at the moment. Please try again in a few minutes."
+    ),
     "quota_exceeded": (
         "You have sent %(limit)d photos within an hour, the most one sender may. "
         "Please try again in %(minutes)d minutes."

@@ -15,9 +15,11 @@ from django.utils import timezone
 
 from vision.errors import PhotoTooLarge, VisionError
 from vision.messages import Message
-from vision.photos.decoding import encode_jpeg, make_thumbnail, read_photo
+from vision.photos.decoders import DecodersUnavailable
+from vision.photos.preparing import KeptPhoto
 
 from .access import Owner
+from .decoders import prepare_upload
 from .messages import TEMPLATES
 from .models import Photo, Prediction
 from .notify import nudge
@@ -39,6 +41,12 @@ class StorageUnavailable(UploadRefused):
     """What photos are kept in takes none at the moment: a full disk, a network that is away."""
 
     code = "storage_unavailable"
+
+
+class DecodingUnavailable(UploadRefused):
+    """What opens photos does not answer at the moment."""
+
+    code = "decoding_unavailable"
 
 
 class QuotaExceeded(UploadRefused):
@@ -65,21 +73,18 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
         raise PhotoTooLarge(
             limit=Message("megabytes", {"count": settings.PHOTO_MAX_BYTES // 2**20})
         )
-    read = read_photo(
-        upload.read(), max_bytes=settings.PHOTO_MAX_BYTES, max_pixels=settings.PHOTO_MAX_PIXELS
-    )
-    image = read.image
+    kept = _prepare(upload.read())
     photo = Photo(
         **owner.columns,
-        width=image.width,
-        height=image.height,
+        width=kept.width,
+        height=kept.height,
         name=(upload.name or "")[:255],
-        warnings=list(read.warnings),
+        warnings=list(kept.warnings),
         expires_at=timezone.now() + settings.PHOTO_LIFETIME,
     )
     # The files are written before the transaction, so that the database is never locked while
     # a disk or a network is slow. Killed in between, they are orphans, which upkeep deletes.
-    _store(photo, encode_jpeg(image), make_thumbnail(image))
+    _store(photo, kept.image, kept.thumbnail)
     try:
         with transaction.atomic():
             photo.save(force_insert=True)
@@ -87,6 +92,15 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     except BaseException:
         _remove_files(photo)
         raise
+
+
+def _prepare(data: bytes) -> KeptPhoto:
+    """Raises a `vision.errors.PhotoError` and DecodingUnavailable."""
+    try:
+        return prepare_upload(data)
+    except DecodersUnavailable as error:
+        logger.exception("A photo could not be opened.")
+        raise DecodingUnavailable from error
 
 
 def _store(photo: Photo, image: bytes, thumbnail: bytes) -> None:

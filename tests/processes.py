@@ -156,16 +156,13 @@ class Stack:
     def start_beat(self) -> Process:
         return self.start("beat", *self.celery_command(), "beat", "-l", "INFO")
 
-    def start_web(self, *options: str) -> tuple[Process, str]:
-        """Gunicorn on a free port of the loopback interface, and its URL without a final slash."""
+    def start_web(self, *, processes: int = 1) -> tuple[Process, str]:
+        """The web server on a free port of the loopback interface; its URL has no final slash."""
         port = free_port()
         process = self.start(
             "web",
-            str(_BIN / "gunicorn"),
-            "faceroute_site.wsgi",
-            f"--bind=127.0.0.1:{port}",
-            "--threads=8",
-            *options,
+            *("env", f"PORT={port}", f"WEB_CONCURRENCY={processes}", "HOST=127.0.0.1"),
+            *(sys.executable, "-m", "faceroute_site.web"),
         )
         wait_until(lambda: _answers(port), "the web process answers", process)
         return process, f"http://127.0.0.1:{port}"

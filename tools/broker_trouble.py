@@ -139,7 +139,7 @@ def _site(stack: Stack, proxy: TcpProxy, photo: bytes) -> Site:
     _, key = AuthToken.objects.create(User.objects.create_user("ann"))
     stack.start_beat()
     stack.start_worker(queues="inference")
-    _, url = stack.start_web("--workers=2")
+    _, url = stack.start_web(processes=2)
     return Site(url, key, photo, proxy)
 
 

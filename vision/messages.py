@@ -127,6 +127,20 @@ TEMPLATES: Templates = {
     ),
     "photo_unreadable.file": "The file cannot be opened.",
     "photo_too_large": "The photo is larger than %(limit)s. Please send a smaller version.",
+    "photo_unreadable.decoder": (
+        "The photo could not be opened: it brought down the program that reads photos. "
+        "Please save it in another format and send it again."
+    ),
+    "photo_too_large.elongated": (
+        "The photo is more than %(limit)d times as long as it is wide. Please send a part of it."
+    ),
+    "photo_too_large.memory": (
+        "Opening the photo takes more than %(limit)s of memory. Please send a smaller version."
+    ),
+    "photo_too_large.time": Counted(
+        "Opening the photo takes longer than %(count)d second. Please send a smaller version.",
+        "Opening the photo takes longer than %(count)d seconds. Please send a smaller version.",
+    ),
     # Model bundles
     "model_unusable.name_taken": "There is a model called “%(name)s” already.",
     "model_unusable.backbone": (

@@ -24,6 +24,7 @@ from predictions.access import Owner
 from predictions.images import face_crop_response, photo_response
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
+from predictions.waiting import preferred_wait, waiting_of
 from training.api.pagination import NewestFirst
 from training.api.schema import LOCATION
 from vision.errors import PhotoError
@@ -37,7 +38,6 @@ from .serializers import (
     PredictionSerializer,
     UploadSerializer,
 )
-from .waiting import preferred_wait, wait_until_finished
 
 # Bytes of multipart boundaries and headers around a photo.
 _ENVELOPE = 64 * 1024
@@ -105,12 +105,12 @@ class PredictionViewSet(
     )
     def create(self, request: Request) -> Response:
         """Send one photo. 202 with the waiting prediction, or 201 with the finished one."""
-        sent = accept_photo(self._owner(), _only_file(request))
-        seconds = preferred_wait(request.headers.get("Prefer", ""))
-        if not seconds:
+        waiting = waiting_of(request)
+        if waiting.prediction is None:
+            sent = accept_photo(self._owner(), _only_file(request))
+            waiting.until_finished(sent.pk, preferred_wait(request))
             return self._answer(sent, 202)
-        wait_until_finished(sent, seconds)
-        prediction = self.get_queryset().get(pk=sent.pk)
+        prediction = self.get_queryset().get(pk=waiting.prediction)
         response = self._answer(prediction, 201 if prediction.is_finished else 202)
         response["Preference-Applied"] = "wait"
         return response

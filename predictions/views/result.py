@@ -20,15 +20,20 @@ from predictions.messages import explained
 from predictions.models import Face, Prediction, Status
 from predictions.presentation import face_boxes, face_cards, said_labels
 from predictions.tables import as_csv, columns, rows
+from predictions.waiting import preferred_wait, waiting_of
 
 
 @require_safe
 def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The result page; a fragment of it for htmx while the prediction is not finished."""
-    template = (
-        "predictions/partials/result.html" if is_fragment(request) else "predictions/result.html"
-    )
-    return render(request, template, result_context(own_prediction(request, pk)))
+    found = own_prediction(request, pk)
+    if not is_fragment(request):
+        return render(request, "predictions/result.html", result_context(found))
+    waiting = waiting_of(request)
+    if not found.is_finished and not waiting.is_over:
+        waiting.until_finished(found.pk, preferred_wait(request))
+    context = {**result_context(found), "came_at_once": not waiting.is_over}
+    return render(request, "predictions/partials/result.html", context)
 
 
 @require_safe

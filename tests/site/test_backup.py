@@ -166,7 +166,7 @@ def test_photos_arrive_while_it_is_made_and_each_is_in_it_whole_or_not_at_all(
 ) -> None:
     site, other = new_site(), new_site()
     key, cookie = site.fill()
-    _web, url = site.start_web("--workers=2")
+    _web, url = site.start_web(processes=2)
     sent: list[str] = []
     enough = threading.Event()
 

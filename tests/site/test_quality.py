@@ -54,7 +54,7 @@ def test_nothing_to_complain_about(command: list[str], tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("module", ["faceroute_site.urls", "faceroute_site.wsgi"])
+@pytest.mark.parametrize("module", ["faceroute_site.urls", "faceroute_site.asgi"])
 def test_the_web_side_loads_no_tensorflow(module: str, tmp_path: Path) -> None:
     script = (
         f"import sys, django; django.setup(); import {module}\n"

@@ -13,7 +13,7 @@ def variables(pattern: str, *files: str) -> set[str]:
 
 def test_every_setting_is_in_the_table() -> None:
     read = variables(r'env\.\w+\(\s*"([A-Z][A-Z0-9_]+)"', "faceroute_site/settings.py")
-    read |= variables(r'environ\.get\(\s*"([A-Z][A-Z0-9_]+)"', "faceroute_site/gunicorn_conf.py")
+    read |= variables(r'environ\.get\(\s*"([A-Z][A-Z0-9_]+)"', "faceroute_site/web/__main__.py")
     rows = re.findall(r"^\| (`[A-Z][^|]*) \|", TABLE, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == read
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vision.photos.decoding import read_photo
 
-LIMITS = {"max_bytes": 2**20, "max_pixels": 1_000_000}
+LIMITS: dict[str, Any] = {"max_bytes": 2**20, "max_pixels": 1_000_000}
 UPRIGHT = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]
 
 

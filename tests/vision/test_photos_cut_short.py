@@ -13,7 +13,7 @@ from vision.errors import PhotoError, PhotoUnreadable
 from vision.photos.decoding import CUT_SHORT, decode_upright, read_photo
 from vision.photos.jpeg import Jpeg, missing_share
 
-LIMITS = {"max_bytes": 2**24, "max_pixels": 10_000_000}
+LIMITS: dict[str, Any] = {"max_bytes": 2**24, "max_pixels": 10_000_000}
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 ROWS = 800  # of the pictures: 50 rows of 16 pixels, or 100 of 8
 

@@ -237,6 +237,18 @@ def test_a_heic_is_turned_by_its_own_rotation() -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
 def test_what_is_too_long_for_the_kept_jpeg_is_refused(kind: str) -> None:
-    assert encode_jpeg(read(encoded(Image.new("L", (65_500, 2)), kind)))
-    with pytest.raises(PhotoTooLarge):
-        read(encoded(Image.new("L", (65_501, 2)), kind))
+    limits: dict[str, Any] = {"max_bytes": 2**26, "max_pixels": 50_000_000}
+    longest = read_photo(encoded(Image.new("L", (65_500, 655)), kind), **limits).image
+    assert encode_jpeg(longest)
+    with pytest.raises(PhotoTooLarge, match="65500 pixels a side"):
+        read_photo(encoded(Image.new("L", (65_501, 656)), kind), **limits)
+
+
+@pytest.mark.parametrize("size", [(1, 101), (101, 1), (1, 50_000)])
+def test_what_is_too_thin_to_show_a_face_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(PhotoTooLarge, match="more than 100 times as long as it is wide"):
+        read(encoded(Image.new("L", size), "PNG"))
+
+
+def test_what_is_just_wide_enough_is_read() -> None:
+    assert read(encoded(Image.new("L", (1, 100)), "PNG")).size == (1, 100)

@@ -4,9 +4,10 @@ Only the bytes decide what a file is: names and declared types are never believe
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -24,6 +25,8 @@ CUT_SHORT = "photo_cut_short"
 # At most; a photo of 230 rows lacks as much where it lacks its last row of blocks.
 _MOST_MISSING = 0.07
 _LONGEST_SIDE = 65_500  # a JPEG, as which the photo is kept, holds no more
+_MOST_ELONGATED = 100  # times as long as wide; no face is found in what is thinner still
+_ROWS = 64
 _MOST_RUN_LENGTH_PIXELS = 4_000_000  # Pillow unpacks such bitmaps in Python: 250 ns a pixel
 
 _ORIENTATION = 0x0112
@@ -42,18 +45,26 @@ class ReadPhoto:
     warnings: tuple[str, ...] = ()
 
 
-def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> ReadPhoto:
-    """The upright RGB image in `data`, wholly decoded, transparency laid on white.
+def read_photo(
+    data: bytes,
+    *,
+    max_bytes: int,
+    max_pixels: int,
+    before_decoding: Callable[[int], None] = lambda _pixels: None,
+) -> ReadPhoto:
+    """The upright RGB image in `data`, decoded once and wholly, transparency laid on white.
 
     The first frame or page counts. A JPEG that was cut short is grey where up to 7 % of its rows
-    are missing, and has the warning CUT_SHORT. Raises PhotoTooLarge (bytes or pixels, before
-    anything is decoded), PhotoTypeUnsupported, PhotoUnreadable (broken, or more is missing).
+    are missing, and has the warning CUT_SHORT. `before_decoding` is told the pixels when they are
+    known. Raises PhotoTooLarge (bytes, pixels or shape, before anything is decoded),
+    PhotoTypeUnsupported, PhotoUnreadable (broken, or more is missing).
     """
     if len(data) > max_bytes:
         raise PhotoTooLarge(limit=Message("megabytes", {"count": max_bytes // 2**20}))
     with _pillow_errors():
         opened = open_photo(data)
         _check_size(opened.image, max_pixels)
+        before_decoding(opened.image.width * opened.image.height)
         warnings = _load(opened)
         return ReadPhoto(_as_rgb(_upright(opened.image)), warnings)
 
@@ -82,29 +93,38 @@ def decode_upright(data: bytes, *, least_side: int | None = None) -> tuple[Image
 def encode_jpeg(image: Pillow.Image, *, quality: int = 92) -> bytes:
     """A JPEG of an RGB image with nothing in it but the pixels."""
     data = io.BytesIO()
-    bare = image.copy()
-    bare.info.clear()  # Pillow writes comment, profile and EXIF from here
-    bare.save(data, "JPEG", quality=quality, subsampling="4:4:4")
+    nothing: Any = {"exif": b"", "comment": b"", "icc_profile": None, "xmp": None}
+    image.save(data, "JPEG", quality=quality, subsampling="4:4:4", **nothing)
     return data.getvalue()
 
 
 def make_thumbnail(image: Pillow.Image, side: int = 320) -> bytes:
     """A JPEG of the whole image, at most `side` pixels wide and high, never enlarged."""
-    small = image.copy()
-    small.thumbnail((side, side), Pillow.Resampling.LANCZOS)
+    scale = min(1.0, side / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    small = image.resize(size, Pillow.Resampling.LANCZOS, reducing_gap=2.0)
     return encode_jpeg(small, quality=85)
 
 
-def crop_face(data: bytes, box: Box, *, side: int = 256, margin: float = 0.35) -> bytes:
+def crop_face(
+    data: bytes,
+    box: Box,
+    *,
+    side: int = 256,
+    margin: float = 0.35,
+    before_decoding: Callable[[int], None] = lambda _pixels: None,
+) -> bytes:
     """A JPEG of the square around a face of a kept photo, with `margin` of its size on each side.
 
     At most `side` pixels wide; what lies outside the photo is left out, so that a face at the
-    border gives a smaller square's part. Raises PhotoUnreadable.
+    border gives a smaller square's part. `before_decoding` is told the photo's pixels. Raises
+    PhotoUnreadable.
     """
     half = max(box.width, box.height) * (0.5 + margin)
     x, y = box.x + box.width / 2, box.y + box.height / 2
     with _pillow_errors():
         opened = open_photo(data)
+        before_decoding(opened.image.width * opened.image.height)
         _load(opened)
         image = _as_rgb(_upright(opened.image))
         crop = image.crop(
@@ -125,6 +145,8 @@ def _check_size(image: ImageFile.ImageFile, max_pixels: int) -> None:
         raise PhotoTooLarge(limit=_megapixels(max_pixels))
     if max(image.size) > _LONGEST_SIDE:
         raise PhotoTooLarge(limit=Message("pixels_a_side", {"count": _LONGEST_SIDE}))
+    if max(image.size) > _MOST_ELONGATED * min(image.size):
+        raise PhotoTooLarge("elongated", limit=_MOST_ELONGATED)
 
 
 def _megapixels(count: int) -> Message:
@@ -143,7 +165,9 @@ def _load(opened: OpenedPhoto) -> tuple[str, ...]:
 
 
 def _upright(image: Pillow.Image) -> Pillow.Image:
-    return ImageOps.exif_transpose(image)
+    """The image itself, turned; large photos are not in memory twice."""
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _as_rgb(image: Pillow.Image) -> Pillow.Image:
@@ -151,10 +175,18 @@ def _as_rgb(image: Pillow.Image) -> Pillow.Image:
     if image.mode.startswith("I;16"):
         image = _eight_bits(image)
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Pillow.new("RGBA", image.size, "white")
-        return Pillow.alpha_composite(white, image).convert("RGB")
-    return _in_srgb(image).convert("RGB")
+        return _on_white(image)
+    image = _in_srgb(image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _on_white(image: Pillow.Image) -> Pillow.Image:
+    """A few rows at a time: all at once would need the memory of four photos."""
+    white = Pillow.new("RGB", image.size, "white")
+    for top in range(0, image.height, _ROWS):
+        rows = image.crop((0, top, image.width, min(top + _ROWS, image.height))).convert("RGBA")
+        white.paste(rows, (0, top), rows)
+    return white
 
 
 def _eight_bits(image: Pillow.Image) -> Pillow.Image:

@@ -102,10 +102,10 @@ if (form) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const failed = () => {
+    const failed = (why) => {
       progress.hidden = true;
       send.disabled = false;
-      complain(form.dataset.failed);
+      complain(why || form.dataset.failed);
     };
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
@@ -116,9 +116,11 @@ if (form) {
     request.responseType = "json";
     // The answer says where to look: the result, the history, or here again for the reasons.
     request.addEventListener("load", () =>
-      request.response?.next ? window.location.assign(request.response.next) : failed(),
+      request.response?.next
+        ? window.location.assign(request.response.next)
+        : failed(request.response?.message),
     );
-    request.addEventListener("error", failed);
+    request.addEventListener("error", () => failed());
     progress.hidden = false;
     send.disabled = true;
     complain("");

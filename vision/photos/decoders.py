@@ -1,0 +1,170 @@
+"""Photos of strangers, opened in processes that can be ended: one for each photo.
+
+A small process waits with everything loaded (`decoder_process`) and forks for each photo. What a
+photo takes, memory and time, is limited there and given back with its process; whatever happens
+to it happens to that photo alone.
+"""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
+from vision.messages import Message
+from vision.types import Box
+
+from .preparing import KeptPhoto, Limits
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PATIENCE = 300.0  # seconds a photo may wait for large ones before it, and be opened
+_ERRORS = {
+    each.code: each for each in (PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable)
+}
+_LENGTHS = struct.Struct("!II")  # of a JSON document, and of the bytes after it
+
+
+class DecodersUnavailable(Exception):
+    """No decoder answers. It is not the photo's fault."""
+
+
+@dataclass(frozen=True)
+class _Parent:
+    """The process that forks, and where it takes the sockets of jobs."""
+
+    process: "subprocess.Popen[bytes]"
+    control: socket.socket
+
+    def ask(self, job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        """Raises OSError (TimeoutError where it takes too long) and EOFError."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            ours.settimeout(_PATIENCE)
+            with theirs:
+                socket.send_fds(self.control, [b"j"], [theirs.fileno()])
+            write_frame(ours, job, data)
+            return read_frame(ours)
+
+    def end(self) -> None:
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+
+
+class Decoders:
+    """Opens photos for the threads of this process.
+
+    `lock` is a file that all of a machine's decoders share: large photos are opened one at a time.
+    """
+
+    def __init__(self, lock: Path) -> None:
+        self._lock_file = lock
+        self._starting = threading.Lock()
+        self._parent: _Parent | None = None
+
+    def prepare(self, data: bytes, limits: Limits) -> KeptPhoto:
+        """See `preparing.prepare`; blocks until it is done, or was ended.
+
+        Raises a `PhotoError`, which names the limit where it was one, and DecodersUnavailable.
+        """
+        kept, blob = self._done(data, limits)
+        length = kept.pop("image_bytes")
+        kept["warnings"] = tuple(kept["warnings"])
+        return KeptPhoto(**kept, image=blob[:length], thumbnail=blob[length:])
+
+    def crop_face(self, data: bytes, box: Box, limits: Limits) -> bytes:
+        """See `decoding.crop_face`; blocks and raises as `prepare` does."""
+        return self._done(data, limits, box=asdict(box))[1]
+
+    def _done(self, data: bytes, limits: Limits, **job: Any) -> tuple[dict[str, Any], bytes]:
+        job["limits"] = asdict(limits)
+        for _ in range(2):
+            parent = self._started()
+            try:
+                answer, blob = parent.ask(job, data)
+            except TimeoutError as error:
+                raise DecodersUnavailable from error
+            except (OSError, EOFError):
+                # The process that forks was killed, and with it whatever was at work.
+                self._forget(parent)
+            else:
+                return _unless_refused(answer, limits), blob
+        raise DecodersUnavailable
+
+    def close(self) -> None:
+        """End every decoder; the next photo starts them again."""
+        if self._parent:
+            self._forget(self._parent)
+
+    def _started(self) -> _Parent:
+        with self._starting:
+            if self._parent is None:
+                self._parent = self._start()
+            return self._parent
+
+    def _forget(self, parent: _Parent) -> None:
+        with self._starting:
+            if self._parent is parent:  # else another thread was faster
+                parent.end()
+                self._parent = None
+
+    def _start(self) -> _Parent:
+        ours, theirs = socket.socketpair()
+        program = (sys.executable, "-m", "vision.photos.decoder_process")
+        with theirs:
+            process = subprocess.Popen(
+                [*program, str(theirs.fileno()), str(self._lock_file)],
+                cwd=_ROOT,
+                # A process that forks must have one thread.
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+            )
+        return _Parent(process, ours)
+
+
+def write_frame(peer: socket.socket, document: Any, blob: bytes = b"") -> None:
+    """Send a JSON document, and bytes after it."""
+    text = json.dumps(document).encode()
+    peer.sendall(_LENGTHS.pack(len(text), len(blob)) + text)
+    peer.sendall(blob)
+
+
+def read_frame(peer: socket.socket) -> tuple[Any, bytes]:
+    """What `write_frame` sent. Raises EOFError where it ends too early."""
+    text, blob = _LENGTHS.unpack(_read(peer, _LENGTHS.size))
+    return json.loads(_read(peer, text)), _read(peer, blob)
+
+
+def _read(peer: socket.socket, count: int) -> bytes:
+    data = bytearray(count)
+    view = memoryview(data)
+    while view:
+        received = peer.recv_into(view)
+        if not received:
+            raise EOFError
+        view = view[received:]
+    return bytes(data)
+
+
+def _unless_refused(answer: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """What was done. Raises a `PhotoError` where it was not."""
+    match answer:
+        case {"done": done}:
+            return dict(done)
+        case {"refused": refused}:
+            message = Message.from_json(refused)
+            raise _ERRORS[message.code.partition(".")[0]](message)
+        case {"ended": "memory"}:
+            megabytes = Message("megabytes", {"count": limits.memory // 2**20})
+            raise PhotoTooLarge("memory", limit=megabytes)
+        case {"ended": "time"}:
+            raise PhotoTooLarge("time", count=limits.cpu_seconds)
+        case _:
+            raise PhotoUnreadable("decoder")

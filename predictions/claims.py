@@ -56,14 +56,13 @@ def claim_batch(*, beside_another: bool = False) -> Claim | None:
     down condemns no other: never together with others, and not by a worker that is at work on
     another batch (`beside_another`), for which None is the answer where its turn has come.
     """
-    waiting = waiting_predictions()
-    if not waiting.exists():  # whoever looks in vain must not ask for the write lock
+    if not anything_waits():  # whoever looks in vain must not ask for the write lock
         return None
     claim = uuid.uuid4()
     with transaction.atomic():
-        rows = _lock(waiting.order_by("turn", "created_at"), settings.BATCH_PHOTOS)
+        rows = _lock(waiting_in_turn(), settings.BATCH_PHOTOS)
         chosen = _safe_together(rows, beside_another)
-        waiting.filter(pk__in=chosen).update(
+        waiting_predictions().filter(pk__in=chosen).update(
             status=Status.RUNNING,
             **claimed_by(claim, settings.LEASE),
             attempts=F("attempts") + 1,
@@ -75,6 +74,16 @@ def claim_batch(*, beside_another: bool = False) -> Claim | None:
 def waiting_predictions() -> QuerySet[Prediction]:
     """What no worker has taken yet."""
     return Prediction.objects.filter(status=Status.QUEUED)
+
+
+def waiting_in_turn() -> QuerySet[Prediction]:
+    """What no worker has taken yet, in the order in which it will be."""
+    return waiting_predictions().order_by("turn", "created_at")
+
+
+def anything_waits() -> bool:
+    """Asked in turn: without an order PostgreSQL may read the whole table to find nothing."""
+    return bool(waiting_in_turn().values_list("pk")[:1])
 
 
 def renew(claim: Claim) -> None:
@@ -127,7 +136,7 @@ def release(claim: Claim) -> None:
 def return_expired() -> Returned:
     """Return what lost workers have left behind: to be tried again, alone, or given up."""
     lost = expired(Prediction.objects.filter(status=Status.RUNNING))
-    if not lost.exists():  # nor must whoever looks for them
+    if not lost.order_by("lease_expires_at").values_list("pk")[:1]:  # as `anything_waits` does
         return Returned(0, 0)
     return _return(lost, FailureCode.WORKER_LOST)
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, connection
 
 from training.jobs.pulse import pulse
 
@@ -32,7 +32,6 @@ class Drain:
         self.served = 0
         self._server = server
         self._stopping = stopping
-        self._reader = ThreadPoolExecutor(1, "reader")
         self._held: list[Claim] = []
         self._ahead: Future[Batch | None] | None = None
 
@@ -43,14 +42,16 @@ class Drain:
         Raises a database error where the database stays away; leases then run out.
         """
         # However slow the machine is, claims live for as long as their worker works on them.
-        with pulse(self._renew, settings.LEASE.total_seconds() / 3):
+        renewing = pulse(self._renew, settings.LEASE.total_seconds() / 3)
+        with renewing, ThreadPoolExecutor(1, "reader") as reader:
             try:
-                while not self._stopping.is_set() and self._work_through_one():
+                while not self._stopping.is_set() and self._work_through_one(reader):
                     pass
             finally:
                 self._give_back()
+                reader.submit(connection.close)
 
-    def _work_through_one(self) -> bool:
+    def _work_through_one(self, reader: ThreadPoolExecutor) -> bool:
         """Work through the next batch; whether there was one."""
         with _ends_with_process(LONGEST_BATCH):
             served = self._server.current()
@@ -58,7 +59,7 @@ class Drain:
             if served is None or batch is None:
                 return False
             if not batch.claim.was_cut_off:  # nothing may fall with what felled a worker before
-                self._ahead = self._reader.submit(self._take_beside, served.estimator)
+                self._ahead = reader.submit(self._take, served.estimator, beside_another=True)
             estimate(batch, served)
             self._held.remove(batch.claim)
             self.served += len(batch.claim.predictions)
@@ -67,10 +68,6 @@ class Drain:
     def _next(self, estimator: Estimator) -> Batch | None:
         ahead, self._ahead = self._ahead, None
         return (ahead.result() if ahead else None) or self._take(estimator)
-
-    def _take_beside(self, estimator: Estimator) -> Batch | None:
-        close_old_connections()
-        return self._take(estimator, beside_another=True)
 
     def _take(self, estimator: Estimator, *, beside_another: bool = False) -> Batch | None:
         claim = claim_batch(beside_another=beside_another)

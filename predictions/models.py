@@ -136,6 +136,11 @@ class Prediction(Leased):
                 condition=models.Q(status="queued"),
             ),
             models.Index(
+                fields=["lease_expires_at"],
+                name="prediction_held",
+                condition=models.Q(status="running"),
+            ),
+            models.Index(
                 fields=["owner", "visitor", "turn"],
                 name="prediction_waiting_by_owner",
                 condition=models.Q(status="queued"),

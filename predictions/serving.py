@@ -9,7 +9,7 @@ import threading
 
 from django.db import close_old_connections, connection
 
-from .claims import return_expired, waiting_predictions
+from .claims import anything_waits, return_expired
 from .draining import Drain
 from .inference import DATABASE_AWAY
 from .model_server import ModelServer
@@ -68,5 +68,5 @@ class Serving:
             return
         if returned := sum(return_expired()):
             logger.warning("%d predictions of lost workers were found.", returned)
-        if waiting_predictions().exists():
+        if anything_waits():
             self._drain.run()

@@ -7,14 +7,12 @@ on. A photo that is estimated again comes one turn later, since its sender has a
 """
 
 from .access import Owner
-from .claims import waiting_predictions
+from .claims import waiting_in_turn, waiting_predictions
 
 
 def current_turn() -> int | None:
     """The turn that workers are at; None where nothing waits."""
-    return (
-        waiting_predictions().order_by("turn", "created_at").values_list("turn", flat=True).first()
-    )
+    return waiting_in_turn().values_list("turn", flat=True).first()
 
 
 def turn_of_next(owner: Owner, current: int | None, *, again: bool = False) -> int:

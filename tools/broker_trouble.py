@@ -2,11 +2,11 @@
 
     .venv/bin/python tools/broker_trouble.py --seconds 3 20 60
 
-For each kind of trouble and each length a site of its own is started (Redis behind a proxy, web,
-worker, scheduler). Sixty photos are sent by eight clients as fast as they can while the trouble
-lasts. A row of the table tells when the last photo was claimed and when all were done, from the
-first upload on, the most that a photo was claimed later than its like with a healthy Redis, and
-the longest upload. Nothing is restarted.
+A site is started (Redis behind a proxy, web, worker, scheduler), and nothing of it is restarted.
+For each kind of trouble and each length, sixty photos are sent by eight clients as fast as they can
+while the trouble lasts. A row of the table tells when the last photo was claimed and when all were
+done, from the first upload on, the most that a photo was claimed later than its like with a healthy
+Redis, and the longest upload.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from knox.models import AuthToken  # noqa: E402
 
 from faceroute_site import embedded_redis  # noqa: E402
 from predictions.models import Prediction, Status  # noqa: E402
-from tests.predictions.arrivals import send_many, watched  # noqa: E402
+from tests.predictions.arrivals import Arrivals, send_many, watched  # noqa: E402
 from tests.processes import Stack, free_port, wait_until  # noqa: E402
 from tests.tcp_proxy import TcpProxy, Trouble  # noqa: E402
 
@@ -62,14 +62,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[3, 20, 60])
     parser.add_argument("--trouble", type=Trouble, nargs="+", default=list(Trouble)[1:])
     options = parser.parse_args(arguments)
-    photo = options.photo.read_bytes()
+    with tempfile.TemporaryDirectory(prefix="faceroute-trial-") as folder:
+        data, port = Path(folder), free_port()
+        connection.settings_dict["NAME"] = str(data / "db.sqlite3")
+        with Stack(data, logs=data) as stack, TcpProxy(port) as proxy:
+            stack.start("redis", embedded_redis.executable(), "--port", str(port), "--save", "")
+            stack.environment["REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
+            measure(_site(stack, proxy, options.photo.read_bytes()), options)
+
+
+def measure(site: "Site", options: argparse.Namespace) -> None:
     print("| Redis | for | claimed | last claim | all done | later by | longest upload |")  # noqa: T201
     print("|---|---|---|---|---|---|---|")  # noqa: T201
-    healthy = trial(photo, Trouble.NONE, 0)
+    healthy = site.trial(Trouble.NONE, 0)
     tell("healthy", 0, healthy, healthy)
     for trouble in options.trouble:
         for seconds in options.seconds:
-            tell(trouble, seconds, trial(photo, trouble, seconds), healthy)
+            tell(trouble, seconds, site.trial(trouble, seconds), healthy)
 
 
 def tell(name: str, seconds: float, outcome: Outcome, healthy: Outcome) -> None:
@@ -82,50 +91,56 @@ def tell(name: str, seconds: float, outcome: Outcome, healthy: Outcome) -> None:
     )
 
 
-def trial(photo: bytes, trouble: Trouble, seconds: float) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="faceroute-trial-") as folder:
-        data = Path(folder)
-        connection.close()
-        connection.settings_dict["NAME"] = str(data / "db.sqlite3")
-        with Stack(data, logs=data) as stack:
-            port = free_port()
-            stack.start("redis", embedded_redis.executable(), "--port", str(port), "--save", "")
-            with TcpProxy(port) as proxy:
-                stack.environment["REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
-                return _with_site(stack, proxy, photo, trouble, seconds)
+@dataclass
+class Site:
+    """What photos are sent to, and what its Redis is reached by."""
+
+    url: str
+    key: str
+    photo: bytes
+    proxy: TcpProxy
+
+    def trial(self, trouble: Trouble, seconds: float) -> Outcome:
+        """Send photos while Redis is in trouble; what became of them."""
+        self._send_one()
+        with watched() as arrivals:
+            self.proxy.trouble = trouble
+            began = time.monotonic()
+            self._send(arrivals, PHOTOS)
+            done = self._wait(began, began + seconds)
+        claims = sorted(at - began for at in arrivals.claimed.values())
+        return Outcome(claims, done, max(arrivals.uploads))
+
+    def _send(self, arrivals: Arrivals, count: int) -> None:
+        send_many(arrivals, self.url, self.key, self.photo, count=count, clients=CLIENTS)
+
+    def _send_one(self) -> None:
+        with watched() as before:
+            self._send(before, 1)
+            wait_until(all_done, "a photo is done", seconds=_PATIENCE)
+        Prediction.objects.all().delete()
+
+    def _wait(self, began: float, end: float) -> float | None:
+        """Lets the trouble last until `end`; when all were done, None if they never were."""
+        done: float | None = None
+        while (now := time.monotonic()) < end + _PATIENCE and not (done and now > end):
+            if done is None and all_done():
+                done = now - began
+            if now >= end:
+                self.proxy.trouble = Trouble.NONE
+            time.sleep(0.05)
+        self.proxy.trouble = Trouble.NONE
+        return done
 
 
-def _with_site(
-    stack: Stack, proxy: TcpProxy, photo: bytes, trouble: Trouble, seconds: float
-) -> Outcome:
+def _site(stack: Stack, proxy: TcpProxy, photo: bytes) -> Site:
     stack.manage("migrate", "--verbosity", "0")
     stack.manage("register_starter")
     _, key = AuthToken.objects.create(User.objects.create_user("ann"))
     stack.start_beat()
-    stack.start_worker(queues="inference,upkeep")
+    stack.start_worker(queues="inference")
     _, url = stack.start_web(processes=2)
-    with watched() as warm:
-        send_many(warm, url, key, photo, count=1)
-        wait_until(all_done, "the first photo is done")
-    Prediction.objects.all().delete()
-    with watched() as arrivals:
-        proxy.trouble = trouble
-        began = time.monotonic()
-        send_many(arrivals, url, key, photo, count=PHOTOS, clients=CLIENTS)
-        done = _wait(began, began + seconds, proxy)
-    claims = sorted(at - began for at in arrivals.claimed.values())
-    return Outcome(claims, done, max(arrivals.uploads))
-
-
-def _wait(began: float, end: float, proxy: TcpProxy) -> float | None:
-    """Ends the trouble when its time is up; when all were done, None if they never were."""
-    while time.monotonic() < end + _PATIENCE:
-        if time.monotonic() >= end:
-            proxy.trouble = Trouble.NONE
-        if all_done():
-            return time.monotonic() - began
-        time.sleep(0.05)
-    return None
+    return Site(url, key, photo, proxy)
 
 
 def all_done() -> bool:

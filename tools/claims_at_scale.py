@@ -79,7 +79,7 @@ def measure() -> None:
         Owner(user_id=User.objects.get(username="user0").pk),
         Owner(None, uuid.uuid4()),
     )
-    tell("whether anything waits", lambda: claims.waiting_predictions().exists())
+    tell("whether anything waits", claims.anything_waits)
     tell("whether a lease ran out", claims.return_expired)
     tell(
         "the turn of the next, of who sent all",

@@ -1,7 +1,6 @@
-"""What is declared beside age, gender and race is kept, shown, searched for and corrected."""
+"""What is declared beside age, gender and race is kept, shown, searched for and corrected: glasses,
+estimated of a real photo by a network that was trained for them."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,56 +11,58 @@ from rest_framework.test import APIClient
 
 from predictions.access import Owner
 from predictions.corrections import export_to_folder, labelled_files, review, usable
+from predictions.model_server import Served
 from predictions.models import Correction, Face, Prediction, Review
 from predictions.uploads import accept_photo
-from tests.predictions.fakes import FakeEstimator, face, run_batch, serving
-from vision.attributes import ATTRIBUTES, Attribute
-from vision.types import ClassEstimate, FaceAttributes, PhotoResult
+from tests.factories import ModelVersionFactory
+from tests.predictions.fakes import run_batch
+from tests.training.test_attributes import GLASSES, curated, engine, glasses
+from vision.attributes import ATTRIBUTES
+from vision.detection import load_detector
+from vision.inference.engine import Engine
+from vision.inference.pipeline import Pipeline
 
-pytestmark = pytest.mark.django_db
-
-GLASSES = Attribute(
-    "glasses", "binary", "Glasses", ("without", "with"), ("Without", "With"), is_sensitive=False
-)
+__all__ = ["curated", "engine", "glasses"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("glasses")]
 
 
 @pytest.fixture(autouse=True)
-def glasses(settings: Any) -> Iterator[Attribute]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ATTRIBUTES, GLASSES.name, GLASSES)
-        settings.HEADS = tuple(ATTRIBUTES)
-        yield GLASSES
+def all_heads(settings: Any, glasses: Any) -> None:
+    settings.HEADS = tuple(ATTRIBUTES)
 
 
-class Optician(FakeEstimator):
-    """Sees one face with glasses."""
-
-    @staticmethod
-    def _one(_photo: bytes) -> PhotoResult:
-        seen = face()
-        worn = {"glasses": ClassEstimate({"without": 0.25, "with": 0.75})}
-        attributes = FaceAttributes(seen.attributes.age, {**seen.attributes.classes, **worn})
-        return PhotoResult(640, 480, (replace(seen, attributes=attributes),))
+@pytest.fixture(scope="module")
+def pipeline(engine: Engine) -> Pipeline:
+    return Pipeline(load_detector(), engine)
 
 
 @pytest.fixture
-def prediction(owner: Owner, photo_bytes: bytes) -> Prediction:
+def prediction(owner: Owner, photo_bytes: bytes, pipeline: Pipeline) -> Prediction:
     sent = accept_photo(owner, SimpleUploadedFile("ann.jpg", photo_bytes))
-    run_batch(serving(Optician()))
+    run_batch(Served(ModelVersionFactory.create(), pipeline))
     sent.refresh_from_db()
     return sent
 
 
-WITH = {"label": "with", "probability": 0.75, "probabilities": {"without": 0.25, "with": 0.75}}
+def estimated(prediction: Prediction) -> dict[str, Any]:
+    said: dict[str, Any] = prediction.faces.get().estimates["glasses"]
+    assert set(said["probabilities"]) == set(GLASSES.labels)
+    return said
+
+
+def other_than(label: str) -> str:
+    [other] = set(GLASSES.labels) - {label}
+    return other
 
 
 def test_the_api_has_it_under_attributes_and_finds_it(
     api: APIClient, prediction: Prediction
 ) -> None:
+    said = estimated(prediction)
     [told] = api.get(f"/api/v1/predictions/{prediction.pk}/").json()["faces"]
-    assert told["attributes"] == {"glasses": WITH}
-    assert told["gender"]["label"] == "female"
-    for label, found in (("with", 1), ("without", 0)):
+    assert told["attributes"] == {"glasses": said}
+    assert told["gender"]["label"] in {"male", "female"}
+    for label, found in ((said["label"], 1), (other_than(said["label"]), 0)):
         answer = api.get("/api/v1/predictions/", {"glasses": label}).json()
         assert len(answer["results"]) == found
 
@@ -69,10 +70,13 @@ def test_the_api_has_it_under_attributes_and_finds_it(
 def test_pages_show_it_and_find_it(client: Client, user: User, prediction: Prediction) -> None:
     client.force_login(user)
     page = client.get(f"/predictions/{prediction.pk}/").content.decode()
+    said = estimated(prediction)
     assert "Glasses" in page
-    assert "75" in page
-    assert str(prediction.pk) in client.get("/history/", {"glasses": "with"}).content.decode()
-    assert str(prediction.pk) not in client.get("/history/?glasses=without").content.decode()
+    assert f"{round(100 * said['probability'])} %" in page
+    found = client.get("/history/", {"glasses": said["label"]}).content.decode()
+    assert str(prediction.pk) in found
+    left_out = client.get("/history/", {"glasses": other_than(said["label"])}).content.decode()
+    assert str(prediction.pk) not in left_out
 
 
 def test_its_head_can_be_switched_off(

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from predictions.access import Owner
-from predictions.claims import claim_batch, waiting_predictions
+from predictions.claims import claim_batch, waiting_in_turn, waiting_predictions
 from predictions.models import Photo, Prediction, Status
 from predictions.turns import current_turn, turn_of_next
 from predictions.uploads import accept_photo, rerun
@@ -101,16 +102,16 @@ def test_a_sender_alone_is_served_in_the_order_of_sending(
     assert list(claim.predictions) == sent
 
 
-@pytest.mark.parametrize("asked", ["claim", "current turn", "last of an owner", "anything"])
+@pytest.mark.parametrize("asked", ["claim", "current turn", "last of an owner", "lost"])
 def test_what_waits_is_found_by_an_index_of_nothing_else(owner: Owner, asked: str) -> None:
-    waiting = waiting_predictions()
+    waiting, held = waiting_predictions(), Prediction.objects.filter(status=Status.RUNNING)
     question = {
-        "claim": waiting.order_by("turn", "created_at").values_list("pk", "attempts")[:8],
-        "current turn": waiting.order_by("turn", "created_at").values_list("turn")[:1],
+        "claim": waiting_in_turn().values_list("pk", "attempts")[:8],
+        "current turn": waiting_in_turn().values_list("turn")[:1],
         "last of an owner": waiting.filter(**owner.columns)
         .order_by("-turn")
         .values_list("turn")[:1],
-        "anything": waiting.order_by().values_list("pk")[:1],
+        "lost": held.filter(lease_expires_at__lt=Now()).order_by("lease_expires_at")[:1],
     }[asked]
     done = PhotoFactory.create()
     Prediction.objects.bulk_create(
@@ -120,6 +121,9 @@ def test_what_waits_is_found_by_an_index_of_nothing_else(owner: Owner, asked: st
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     plan = question.explain()
-    assert "prediction_waiting" in plan or "prediction_open" in plan
+    if asked == "lost":  # PostgreSQL may take the index of all open work
+        assert "prediction_held" in plan or "prediction_open" in plan
+        return
+    assert "prediction_waiting" in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan

@@ -14,6 +14,7 @@ from django.utils import translation
 from PIL import Image
 
 from predictions.access import Owner
+from predictions.decoders import decoders
 from tests.factories import UserFactory
 from tests.processes import Stack
 
@@ -76,6 +77,8 @@ def stack(transactional_db: None, settings: Any, tmp_path: Path) -> Iterator[Sta
     """Real processes on this test's own database, files, models and queue; none runs yet."""
     data_dir: Path = site_settings.DATA_DIR
     settings.MEDIA_ROOT = data_dir / "media"
+    # What this process opens photos with works on the same folder.
+    decoders.close()
     with Stack(data_dir, logs=tmp_path, DATABASE_URL=_database_url()) as stack:
         yield stack
     for folder in ("media", "models", "redis", "datasets", "features", "trainings"):

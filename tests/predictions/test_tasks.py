@@ -34,7 +34,7 @@ def test_every_scheduled_task_exists(entry: str) -> None:
 
 def test_estimating_and_training_do_not_wait_for_each_other() -> None:
     assert queue_of(tasks.look.name) == "inference"
-    assert queue_of("training.tasks.run") == "training"
+    assert queue_of("training.tasks.train") == "training"
 
 
 @pytest.mark.processes

@@ -33,8 +33,8 @@ def test_the_schedule_is_kept_without_redis_and_whatever_lies_in_its_old_file(
     scheduler = stack.start_beat()
     wait_until_deleted(scheduler)
     wait_until(lambda: UpkeepTask.objects.count() == 3, "everything was done once", scheduler)
-    [row] = Worker.objects.all()
-    assert row.queues == "upkeep"
+    wait_until(Worker.objects.exists, "it says that it is there", scheduler)
+    assert Worker.objects.get().queues == "upkeep"
     assert "Traceback" not in scheduler.output()
     scheduler.stop()
     assert not Worker.objects.exists()

@@ -182,7 +182,7 @@ def test_a_kill_costs_nothing_but_time(
         "    if progress.phase == '2: 64 px' and progress.done == 3:\n"
         f"        Path({str(tmp_path / 'reached')!r}).touch()\n"
         "        time.sleep(60)\n"
-        f"pretrain(QUICK, data, start=None, cache=Path({str(cache)!r}),\n"
+        f"fit_network(QUICK, data, start=None, cache=Path({str(cache)!r}),\n"
         f"    folder=Path({str(tmp_path / 'run')!r}), on_progress=watch)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as process:

@@ -76,7 +76,7 @@ OWN: Templates = {
     ),
     "nothing_active": "No model version is active.",
     "version_not_loaded": "Model version “%(name)s” cannot be loaded: %(reason)s",
-    "told_by_log": "The worker's log tells why.",
+    "told_by_log": "The worker's log says why.",
     FaceWarningCode.TOO_SMALL: (
         "Too small to tell: the face has too few pixels. A photo taken from nearer may help."
     ),

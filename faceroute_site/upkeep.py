@@ -11,7 +11,7 @@ from typing import Any
 from celery.beat import Scheduler
 from django.db import Error, close_old_connections, connection
 
-from predictions.heartbeats import Heartbeat
+from predictions.heartbeats import UPKEEP, Heartbeat
 from predictions.upkeep import claim_due
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class UpkeepScheduler(Scheduler):
 
     def setup_schedule(self) -> None:
         self._at_work: dict[str, threading.Thread] = {}
-        self._heartbeat = Heartbeat(["upkeep"])
+        self._heartbeat = Heartbeat([UPKEEP])
         self._heartbeat.start()
 
     def tick(self, *_: Any, **__: Any) -> float:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from training.models import ModelVersion
@@ -84,6 +84,12 @@ def waiting_in_turn() -> QuerySet[Prediction]:
 def anything_waits() -> bool:
     """Asked in turn: without an order PostgreSQL may read the whole table to find nothing."""
     return bool(waiting_in_turn().values_list("pk")[:1])
+
+
+def ahead_of(prediction: Prediction) -> QuerySet[Prediction]:
+    """What waits and is taken before a prediction that waits."""
+    same_turn = Q(turn=prediction.turn, created_at__lt=prediction.created_at)
+    return waiting_predictions().filter(Q(turn__lt=prediction.turn) | same_turn)
 
 
 def renew(claim: Claim) -> None:

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 
 from training.jobs.pulse import pulse
 
-from .claims import Claim, claim_batch, release, renew
+from .claims import Claim, claim_batch, release, renew, return_expired
 from .inference import Batch, estimate, read
 from .model_server import Estimator, ModelServer
 
@@ -46,7 +46,7 @@ class Drain:
         with renewing, ThreadPoolExecutor(1, "reader") as reader:
             try:
                 while not self._stopping.is_set() and self._work_through_one(reader):
-                    pass
+                    return_lost()
             finally:
                 self._give_back()
                 reader.submit(connection.close)
@@ -91,6 +91,12 @@ class Drain:
             logger.warning("What was read ahead waits until its lease runs out: %s", error)
         finally:
             self._held.clear()
+
+
+def return_lost() -> None:
+    """Put back what lost workers have left; however long the queue is, somebody waits for that."""
+    if returned := sum(return_expired()):
+        logger.warning("%d predictions of lost workers were found.", returned)
 
 
 @contextmanager

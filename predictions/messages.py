@@ -76,7 +76,7 @@ OWN: Templates = {
     ),
     "nothing_active": "No model version is active.",
     "version_not_loaded": "Model version “%(name)s” cannot be loaded: %(reason)s",
-    "told_by_log": "The worker's log tells why.",
+    "told_by_log": "The worker's log says why.",
     FaceWarningCode.TOO_SMALL: (
         "Too small to tell: the face has too few pixels. A photo taken from nearer may help."
     ),
@@ -115,10 +115,15 @@ def in_words(message: Message) -> str:
     return words_of(message, TEMPLATES, translation)
 
 
+def kind_of(code: str) -> str:
+    """The code of a failure without the word behind its dot, which only tells sentences apart."""
+    return code.partition(".")[0]
+
+
 def explain(code: str, parameters: Mapping[str, Any] | None = None) -> str:
     """The sentence, in the reader's language, for a `Prediction.failure_code` and what is stored
     beside it."""
-    known = code if code in list(FailureCode) else FailureCode.INTERNAL_ERROR
+    known = code if kind_of(code) in list(FailureCode) else FailureCode.INTERNAL_ERROR
     told = parameters or _OF_BEFORE.get(known, {})
     return in_words(Message.from_json({"code": known, "parameters": told}))
 

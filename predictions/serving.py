@@ -9,8 +9,8 @@ import threading
 
 from django.db import close_old_connections, connection
 
-from .claims import anything_waits, return_expired
-from .draining import Drain
+from .claims import anything_waits
+from .draining import Drain, return_lost
 from .inference import DATABASE_AWAY
 from .model_server import ModelServer
 
@@ -66,7 +66,6 @@ class Serving:
         close_old_connections()
         if self._server.current() is None:  # what cannot be served is left to others
             return
-        if returned := sum(return_expired()):
-            logger.warning("%d predictions of lost workers were found.", returned)
+        return_lost()
         if anything_waits():
             self._drain.run()

@@ -1,6 +1,6 @@
 """How photos fare while Redis is in trouble: a trial with the real processes and the starter.
 
-    .venv/bin/python tools/broker_trouble.py --seconds 3 20 60
+    .venv/bin/python tools/broker_trouble.py PHOTO.jpg --seconds 3 20 60
 
 A site is started (Redis behind a proxy, web, worker, scheduler), and nothing of it is restarted.
 For each kind of trouble and each length, sixty photos are sent by eight clients as fast as they can

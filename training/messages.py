@@ -49,25 +49,25 @@ _ENDS: Templates = {
     "model_serves": "It serves from now on.",
     "model_objections": "What spoke against it:",
     "of_another_version": (
-        "How this ended was written down by another version of FaceRoute, which can tell it."
+        "How this ended was recorded by another version of FaceRoute, which can say it."
     ),
 }
 
 _REFUSALS: Templates = {
-    "run_refused": "Another run is going already. Please wait for its end, or cancel it.",
+    "run_refused": "Another run is already under way. Please wait for it to end, or cancel it.",
     "import_refused.path": ("There is no such file or folder in the import folder of this server."),
-    "import_refused.busy": "An import into this dataset is under way already.",
+    "import_refused.busy": "An import into this dataset is already under way.",
     "import_refused.disk": "The disk of this server has too little room for the archive.",
     "too_few_images": "The dataset has fewer than %(least)d images in use.",
     "training_refused.backbone": (
         "No model is active whose backbone could be used. Please choose or activate one."
     ),
     "training_refused.busy": (
-        "A training is going already. Please wait for its end, or cancel it."
+        "A training is already under way. Please wait for it to end, or cancel it."
     ),
     "training_refused.not_resumable": (
-        "There is no training run %(pk)d that could go on; it may be done, or going. One whose "
-        "process was killed counts as going for another minute."
+        "There is no training run %(pk)d that could go on; it may be done, or under way. One "
+        "whose process was killed counts as under way for another minute."
     ),
     "parcel_refused.folder": ("There is a folder “%(name)s” already. Please name another."),
     "parcel_refused.wheels": "The wheels that travel along cannot be had. %(why)s",

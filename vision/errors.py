@@ -44,6 +44,10 @@ class PhotoTooLarge(PhotoError):
     code = "photo_too_large"
 
 
+PHOTO_ERRORS = {each.code: each for each in (PhotoError, *PhotoError.__subclasses__())}
+"""What can be wrong with a photo, by code."""
+
+
 class BundleError(VisionError):
     """A model bundle cannot be used."""
 

@@ -183,7 +183,7 @@ TEMPLATES: Templates = {
         "VGGFace's weights cannot be downloaded or read. Please look at the connection, or "
         "download rcmalli_vggface_tf_notop_vgg16.h5 elsewhere and give the file."
     ),
-    "weights_unavailable.file": "“%(name)s” is no file of Keras weights.",
+    "weights_unavailable.file": "“%(name)s” is not a file of Keras weights.",
     "weights_unavailable.layers": (
         "“%(name)s” lacks the layers %(missing)s. Please use rcmalli_vggface_tf_notop_vgg16.h5."
     ),
@@ -197,7 +197,7 @@ TEMPLATES: Templates = {
         "“%(name)s” is neither a folder, a zip archive nor a CSV file that can be read."
     ),
     "dataset_unreadable.columns": ("“%(name)s” lacks the columns file, age, gender and race."),
-    "dataset_unreadable.csv": "“%(name)s” is no CSV file in UTF-8 that can be read.",
+    "dataset_unreadable.csv": "“%(name)s” is not a readable CSV file in UTF-8.",
     "example_unreadable": (
         "The image %(name)s cannot be read any more. Please import the dataset again."
     ),

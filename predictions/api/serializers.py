@@ -14,6 +14,7 @@ from predictions.messages import (
     WarningCode,
     explained,
     explained_quality,
+    kind_of,
 )
 from predictions.models import Face, Prediction
 from vision.attributes import AGE_BINS, ATTRIBUTES, SHIPPED
@@ -203,7 +204,7 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     def get_failure(self, prediction: Prediction) -> dict[str, str] | None:
         if not prediction.failure_code:
             return None
-        return {"code": prediction.failure_code, "message": prediction.failure}
+        return {"code": kind_of(prediction.failure_code), "message": prediction.failure}
 
 
 class BatchEntrySerializer(serializers.Serializer[Any]):

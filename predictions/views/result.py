@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from predictions import uploads
 from predictions.access import owner_of
 from predictions.api.serializers import PredictionSerializer
+from predictions.claims import ahead_of
 from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
 from predictions.messages import explained
@@ -132,11 +133,7 @@ def result_context(
     faces = list(found.faces.select_related("correction"))
     panels = [correction_panel(face, sent.get(face.index)) for face in faces]
     boxes, radius = face_boxes(found.photo, faces)
-    ahead = 0
-    if found.status == Status.QUEUED:
-        ahead = Prediction.objects.filter(
-            status=Status.QUEUED, created_at__lt=found.created_at
-        ).count()
+    ahead = ahead_of(found).count() if found.status == Status.QUEUED else 0
     return {
         "prediction": found,
         "warnings": explained(found.photo.warnings),

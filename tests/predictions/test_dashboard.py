@@ -46,7 +46,9 @@ def test_staff_sees_only_what_it_may_see(client: Client) -> None:
 
 def test_an_administrator_sees_who_works_and_who_fell_silent(client: Client) -> None:
     client.force_login(User.objects.create_superuser("boss"))
-    assert "No worker is there for photos; they wait." in client.get("/admin/").content.decode()
+    assert (
+        "No worker is running for photos, so they wait." in client.get("/admin/").content.decode()
+    )
 
     now = timezone.now()
     there = {"queues": "inference", "process": 1, "seen_at": now}
@@ -54,7 +56,7 @@ def test_an_administrator_sees_who_works_and_who_fell_silent(client: Client) -> 
     Worker.objects.create(machine="small", problem=Message("nothing_active").as_json(), **there)
     Worker.objects.create(machine="lost", **{**there, "seen_at": now - timedelta(seconds=30)})
     text = client.get("/admin/").content.decode()
-    assert "No worker is there for photos" not in text
+    assert "No worker is running for photos" not in text
     assert "tall · inference · starter · 17 photos a minute" in text
     assert "No model version is active." in text
     assert "lost · inference · <strong>silent since" in text

@@ -211,7 +211,7 @@ def test_a_second_click_waits_for_the_first(client: Client, face: Face, dataset:
         page = client.post(
             "/admin/predictions/correction/add-to/", {"dataset": dataset.pk}, follow=True
         )
-    assert "under way already" in page.content.decode()
+    assert "already under way" in page.content.decode()
     assert ImportRun.objects.count() == 1
 
 

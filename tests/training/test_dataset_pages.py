@@ -175,7 +175,7 @@ def test_a_second_import_into_a_dataset_waits_for_the_first_to_end(
 ) -> None:
     archive = write_zip(tmp_path / "mine.zip", random_files(2)).read_bytes()
     upload(boss, "mine.zip", archive)
-    assert "is under way already" in upload(boss, "mine.zip", archive).content.decode()
+    assert "is already under way" in upload(boss, "mine.zip", archive).content.decode()
     assert ImportRun.objects.count() == 1
 
 

@@ -126,7 +126,7 @@ def test_a_second_training_is_refused_with_a_link_to_the_first(
 ) -> None:
     first = training_run(RunState.RUNNING, dataset=dataset)
     page = office.post(FORM, wanted(dataset)).content.decode()
-    assert "A training is going already. Please wait" in page
+    assert "A training is already under way. Please wait" in page
     assert f'href="{RUNS}{first.pk}/change/"' in page
     assert TrainingRun.objects.count() == 1
 

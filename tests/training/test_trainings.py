@@ -124,7 +124,7 @@ def test_a_second_training_is_refused_while_one_waits_or_runs(
     dataset: Dataset, backbone: ModelVersion
 ) -> None:
     first = create(dataset)
-    with pytest.raises(TrainingRefused, match="going already"):
+    with pytest.raises(TrainingRefused, match="already under way"):
         create(dataset)
     lifecycle.cancel(first)
     assert create(dataset).state == RunState.QUEUED
@@ -147,7 +147,7 @@ def test_two_clicks_at_once_give_one_run_and_one_refusal(
     assert TrainingRun.objects.count() == 1
     assert answers.count("started") == 1
     assert set(answers) - {"started"} == {
-        "A training is going already. Please wait for its end, or cancel it."
+        "A training is already under way. Please wait for it to end, or cancel it."
     }
 
 

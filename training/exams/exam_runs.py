@@ -75,7 +75,7 @@ def examine_now(on_progress: Progress) -> tuple[ExamRun, Examination]:
 def queue_where_due() -> bool:
     """After an upgrade: let whatever is not examined be. Whether there was anything.
 
-    The sweeper tells a worker of it: this is called before there is any.
+    Upkeep tells a worker of it: this is called before there is any.
     """
     if not is_needed():
         return False

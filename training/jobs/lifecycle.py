@@ -135,7 +135,7 @@ def _send(job: Job) -> None:
     try:
         current_app.send_task(TASKS[JobKind(job.kind)], [job.pk], retry=False)
     except (KombuError, RedisError, OSError) as error:
-        logger.warning("Redis does not answer, the job waits for the sweeper: %s", error)
+        logger.warning("Redis does not answer, the job waits for upkeep to send it: %s", error)
 
 
 def take(
@@ -172,7 +172,7 @@ def execute(job: Job, work: Work, on_progress: OnProgress | None = None) -> RunS
     """Do the work of a held job and record how it ended; `work` gives what to say then.
 
     Errors made for people end the job with their message, others with a general one and a
-    traceback in the log; a database that is away raises, and the job is found by the sweeper.
+    traceback in the log; a database that is away raises, and upkeep finds the job.
     """
     reporter = Reporter(job, on_progress)
     state = RunState.DONE

@@ -33,8 +33,8 @@ class Job(Leased):
     """Long work in the background, watched from a page; every kind of it in one table.
 
     The worker that holds a job renews its lease; where that runs out the worker is lost and the job
-    is interrupted. `phase`, `done` and `total` say how far it is. Of the jobs that name
-    one `lock`, one at a time waits or runs.
+    is interrupted. `phase`, `done` and `total` say how far it is. Of the jobs that name one `lock`,
+    one at a time waits or runs.
 
     Beside that every kind has what it needs to know, and leaves empty what others do. An import:
     `path` or `of_corrections`, `detect_faces`. A training: `recipe`, which is kept whole;

@@ -1,4 +1,4 @@
-"""CropChange a face the way UTKFace frames its crops; the networks were trained on nothing else."""
+"""Crop a face the way UTKFace frames its crops; the networks were trained on nothing else."""
 
 from functools import cache
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
+from vision.errors import PhotoTooLarge, PhotoUnreadable
 from vision.messages import Message
 from vision.types import Box
 
@@ -24,9 +24,6 @@ from .preparing import KeptPhoto, Limits
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 300.0  # seconds a photo may wait for large ones before it, and be opened
-_ERRORS = {
-    each.code: each for each in (PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable)
-}
 _LENGTHS = struct.Struct("!II")  # of a JSON document, and of the bytes after it
 
 
@@ -160,7 +157,7 @@ def _unless_refused(answer: dict[str, Any], limits: Limits) -> dict[str, Any]:
             return dict(done)
         case {"refused": refused}:
             message = Message.from_json(refused)
-            raise _ERRORS[message.code.partition(".")[0]](message)
+            raise PHOTO_ERRORS[message.code.partition(".")[0]](message)
         case {"ended": "memory"}:
             megabytes = Message("megabytes", {"count": limits.memory // 2**20})
             raise PhotoTooLarge("memory", limit=megabytes)

@@ -44,7 +44,9 @@ class PhotoTooLarge(PhotoError):
     code = "photo_too_large"
 
 
-PHOTO_ERRORS = {each.code: each for each in (PhotoError, *PhotoError.__subclasses__())}
+PHOTO_ERRORS: dict[str, type[PhotoError]] = {
+    each.code: each for each in (PhotoError, *PhotoError.__subclasses__())
+}
 """What can be wrong with a photo, by code."""
 
 

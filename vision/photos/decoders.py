@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vision.errors import PhotoTooLarge, PhotoUnreadable
+from vision.errors import PHOTO_ERRORS, PhotoTooLarge, PhotoUnreadable
 from vision.messages import Message
 from vision.types import Box
 

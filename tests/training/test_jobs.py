@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -75,6 +76,19 @@ def test_a_command_waits_for_its_turn(dataset: Dataset, monkeypatch: pytest.Monk
     assert (mine.state, other.state) == (RunState.QUEUED, RunState.INTERRUPTED)
     assert len(waits) == 1
     assert told == ["waiting for another job to end"]
+
+
+def test_a_command_does_not_wait_for_what_nobody_begins(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lifecycle.create(ImportRun, dataset=dataset)
+    elsewhere = lifecycle.create(ImportRun, dataset=DatasetFactory.create())
+    assert lifecycle.take(ImportRun, elsewhere.pk)
+    waits: list[float] = []
+    monkeypatch.setattr("training.jobs.lifecycle.time.sleep", waits.append)
+    with pytest.raises(CommandError, match="start the site"):
+        call_command("import_dataset", "tests", name=dataset.name)
+    assert sum(waits) == lifecycle.LEASE.total_seconds()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import translation
 
 from vision.crops import quality
-from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
+from vision.errors import PHOTO_ERRORS, PhotoTooLarge, PhotoTypeUnsupported
 from vision.messages import TEMPLATES as OF_VISION
 from vision.messages import Message, Templates
 from vision.messages import in_words as words_of
@@ -19,18 +19,18 @@ from vision.photos.formats import FORMATS
 
 
 class FailureCode(StrEnum):
-    """Every `Prediction.failure_code`.
+    """What ends a prediction besides what is wrong with its photo.
 
     A missing or broken model is not among them: it is not the photo's fault, so the photo waits.
     """
 
-    PHOTO_UNUSABLE = PhotoError.code
-    PHOTO_TYPE_UNSUPPORTED = PhotoTypeUnsupported.code
-    PHOTO_UNREADABLE = PhotoUnreadable.code
-    PHOTO_TOO_LARGE = PhotoTooLarge.code
     STORAGE_ERROR = "storage_error"
     WORKER_LOST = "worker_lost"
     INTERNAL_ERROR = "internal_error"
+
+
+FAILURE_CODES: list[str] = [*PHOTO_ERRORS, *FailureCode]
+"""Every kind of `Prediction.failure_code`."""
 
 
 class WarningCode(StrEnum):
@@ -105,8 +105,8 @@ TEMPLATES: Templates = {**OF_VISION, **OWN}
 
 # What failed before parameters were stored says as much as is known of it.
 _OF_BEFORE: Mapping[str, Mapping[str, Any]] = {
-    FailureCode.PHOTO_TYPE_UNSUPPORTED: {"formats": [each.name for each in FORMATS.values()]},
-    FailureCode.PHOTO_TOO_LARGE: {"limit": Message("accepted_size").as_json()},
+    PhotoTypeUnsupported.code: {"formats": [each.name for each in FORMATS.values()]},
+    PhotoTooLarge.code: {"limit": Message("accepted_size").as_json()},
 }
 
 
@@ -123,7 +123,7 @@ def kind_of(code: str) -> str:
 def explain(code: str, parameters: Mapping[str, Any] | None = None) -> str:
     """The sentence, in the reader's language, for a `Prediction.failure_code` and what is stored
     beside it."""
-    known = code if kind_of(code) in list(FailureCode) else FailureCode.INTERNAL_ERROR
+    known = code if kind_of(code) in FAILURE_CODES else FailureCode.INTERNAL_ERROR
     told = parameters or _OF_BEFORE.get(known, {})
     return in_words(Message.from_json({"code": known, "parameters": told}))
 

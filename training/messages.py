@@ -55,6 +55,10 @@ _ENDS: Templates = {
 
 _REFUSALS: Templates = {
     "run_refused": "Another run is already under way. Please wait for it to end, or cancel it.",
+    "run_refused.not_begun": (
+        "Another one was asked for before and waits for a worker. Please start the site, whose "
+        "worker does it, or cancel it on its page."
+    ),
     "import_refused.path": ("There is no such file or folder in the import folder of this server."),
     "import_refused.busy": "An import into this dataset is already under way.",
     "import_refused.disk": "The disk of this server has too little room for the archive.",

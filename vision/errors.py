@@ -44,9 +44,8 @@ class PhotoTooLarge(PhotoError):
     code = "photo_too_large"
 
 
-PHOTO_ERRORS: dict[str, type[PhotoError]] = {
-    each.code: each for each in (PhotoError, *PhotoError.__subclasses__())
-}
+_PHOTO_ERRORS: list[type[PhotoError]] = [PhotoError, *PhotoError.__subclasses__()]
+PHOTO_ERRORS = {each.code: each for each in _PHOTO_ERRORS}
 """What can be wrong with a photo, by code."""
 
 

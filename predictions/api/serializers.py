@@ -9,8 +9,8 @@ from rest_framework.fields import SkipField
 from rest_framework.reverse import reverse
 
 from predictions.messages import (
+    FAILURE_CODES,
     FaceWarningCode,
-    FailureCode,
     WarningCode,
     explained,
     explained_quality,
@@ -166,7 +166,7 @@ class PhotoSerializer(serializers.Serializer[Prediction]):
 
 
 class FailureSerializer(serializers.Serializer[Prediction]):
-    code = serializers.ChoiceField(list(FailureCode))
+    code = serializers.ChoiceField(FAILURE_CODES)
     message = serializers.CharField()
 
 

@@ -1,6 +1,6 @@
 """Everything the visitor sent: filtered, in pages, deletable."""
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -147,10 +147,11 @@ def _before(rows: QuerySet[Prediction], cursor: str) -> QuerySet[Prediction]:
     """
     created_at, _separator, pk = cursor.partition("_")
     try:
-        moment = datetime.fromisoformat(created_at)
-    except ValueError:
+        said = datetime.fromisoformat(created_at)
+        moment = said.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: the calendar's ends, in other zones
         return rows
-    if moment.tzinfo is None or not _is_id(pk):
+    if said.tzinfo is None or not _is_id(pk):
         return rows
     earlier = Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=UUID(pk))
     return rows.filter(earlier, created_at__lte=moment)

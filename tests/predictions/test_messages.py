@@ -3,7 +3,7 @@
 import pytest
 from django.utils.translation import override
 
-from predictions.messages import FailureCode, WarningCode, explain, explained
+from predictions.messages import FAILURE_CODES, WarningCode, explain, explained
 from tests.factories import PredictionFactory
 from vision.errors import PhotoError, PhotoTooLarge
 from vision.messages import Message, stored
@@ -13,12 +13,12 @@ from vision.photos.formats import FORMATS
 
 @pytest.mark.parametrize("error", [PhotoError, *PhotoError.__subclasses__()])
 def test_every_error_of_a_photo_is_explained(error: type[PhotoError]) -> None:
-    assert error.code in list(FailureCode)
+    assert error.code in FAILURE_CODES
 
 
 def test_every_code_has_a_sentence_of_its_own() -> None:
-    sentences = {explain(code) for code in FailureCode}
-    assert len(sentences) == len(FailureCode)
+    sentences = {explain(code) for code in FAILURE_CODES}
+    assert len(sentences) == len(FAILURE_CODES)
     assert all(sentence.endswith(".") for sentence in sentences)
 
 

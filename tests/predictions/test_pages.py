@@ -338,6 +338,8 @@ def test_a_page_of_the_history_costs_the_same_queries_however_long_it_is(
         ("status=nonsense", 2),
         ("before=nonsense", 2),
         ("before=2026-01-01T00:00:00_x", 2),
+        (f"before=0001-01-01T00:00:00%2B23:59_{uuid.UUID(int=0)}", 2),
+        (f"before=9999-12-31T23:59:59-23:59_{uuid.UUID(int=0)}", 2),
     ],
 )
 def test_filters_narrow_and_nonsense_does_no_harm(

@@ -197,6 +197,31 @@ def test_wrong_labels_are_found_and_put_right(tmp_path: Path, office: Client, bo
     assert Annotation.objects.get(annotator=boss).labels == {"glasses": 1}
 
 
+def test_what_was_declared_otherwise_once_says_nothing_and_breaks_no_page(office: Client) -> None:
+    """Of glasses there were three labels, and hats were declared too."""
+    sample = SampleFactory.create(further_labels={"glasses": 2, "hat": 1})
+    Content.objects.update(split="train")
+    for nothing in (-1, None):
+        SampleFactory.create(dataset=sample.dataset, further_labels={"glasses": nothing})
+    for label, suggestion in (("glasses", "sun"), ("hat", "with")):
+        LabelIssue.objects.create(sample=sample, label=label, score=0.9, suggestion=suggestion)
+    Annotation.objects.create(sample=sample, further_labels={"glasses": 2}, age=40)
+
+    assert set(sample.labels) == set(SHIPPED)
+    figures = dataset_figures.figures(sample.dataset)
+    assert list(figures.labels_of("glasses")) == [0, 0]
+    gallery = (
+        f"/admin/training/dataset/{sample.dataset_id}/gallery/?show={issue_gallery('glasses')}"
+    )
+    assert "Model: sun" in office.get(gallery).content.decode()
+    office.post(gallery, {"deed": "adopt", "image": [sample.pk]})
+    huge = "9" * 30
+    for path in ("", f"?glasses__exact={huge}", f"?gender__exact={huge}", f"{sample.pk}/change/"):
+        assert office.get(f"/admin/training/sample/{path}").status_code == 200
+    sample.labels = {**sample.labels, "age": 41}
+    assert sample.further_labels == {"hat": 1}
+
+
 def test_the_page_of_an_image_asks_for_it_and_lists_are_narrowed_by_it(
     office: Client, boss: User
 ) -> None:

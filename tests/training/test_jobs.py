@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -77,6 +78,19 @@ def test_a_command_waits_for_its_turn(dataset: Dataset, monkeypatch: pytest.Monk
     assert told == ["waiting for another job to end"]
 
 
+def test_a_command_does_not_wait_for_what_nobody_begins(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lifecycle.create(ImportRun, dataset=dataset)
+    elsewhere = lifecycle.create(ImportRun, dataset=DatasetFactory.create())
+    assert lifecycle.take(ImportRun, elsewhere.pk)
+    waits: list[float] = []
+    monkeypatch.setattr("training.jobs.lifecycle.time.sleep", waits.append)
+    with pytest.raises(CommandError, match="start the site"):
+        call_command("import_dataset", "tests", name=dataset.name)
+    assert sum(waits) == lifecycle.LEASE.total_seconds()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_come_at_once_one_is_refused(dataset: Dataset) -> None:
     outcomes: list[str] = []
@@ -129,7 +143,10 @@ def test_runs_of_before_become_jobs_and_trainings_keep_their_ids() -> None:
     imports = old.get_model("training", "ImportRun").objects
     for state in ("done", "running", "running"):
         imports.create(dataset=dataset, path="/x", state=state)
-    old.get_model("training", "ExamRun").objects.create(state="queued", resumed=1)
+    exams = old.get_model("training", "ExamRun").objects
+    for state in ("done", "interrupted"):
+        exams.create(state=state)
+    exams.create(state="queued", resumed=1)
     MigrationExecutor(connection).migrate(latest)
 
     run = TrainingRun.objects.get()
@@ -138,7 +155,8 @@ def test_runs_of_before_become_jobs_and_trainings_keep_their_ids() -> None:
     assert lifecycle.resume(run)
     states = sorted(ImportRun.objects.values_list("state", flat=True))
     assert states == ["done", "interrupted", "running"]
-    exam = Job.objects.get(kind=JobKind.EXAMINATION)
+    *former, exam = Job.objects.filter(kind=JobKind.EXAMINATION).order_by("pk")
+    assert [one.state for one in former] == ["done", "interrupted"]
     assert (exam.state, exam.resumed, exam.lock) == ("queued", 1, "examination")
     Dataset.objects.get().delete()
-    assert list(Job.objects.all()) == [exam]
+    assert set(Job.objects.all()) == {*former, exam}

@@ -51,6 +51,22 @@ def test_rows_that_cannot_be_used_are_named_and_the_others_read(tmp_path: Path) 
     assert found["../c.jpg"][0] == b""
 
 
+def test_a_part_of_a_label_is_no_label(tmp_path: Path) -> None:
+    rows = b"file,age,gender,race\na.jpg,30,0.9,0\nb.jpg,-0.5,0,0\nc.jpg,30.7,1.0,0\n"
+    write_folder(tmp_path, {"labels.csv": rows})
+    assert read(tmp_path / "labels.csv") == {
+        "a.jpg": (b"", None, "malformed_name"),
+        "b.jpg": (b"", None, "label_out_of_range"),
+        "c.jpg": (b"", utkface_labels(30, 1, 0), ""),
+    }
+
+
+def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"labels.csv": b"file,age,gender,race\na\0.jpg,30,0,0\n"})
+    with pytest.raises(DatasetUnreadable):
+        read(tmp_path / "labels.csv")
+
+
 def test_a_row_without_its_file_is_read_as_an_empty_one(tmp_path: Path) -> None:
     write_folder(tmp_path, {"labels.csv": b"file,age,gender,race\ngone.jpg,30,0,0\n"})
     assert read(tmp_path / "labels.csv") == {"gone.jpg": (b"", utkface_labels(30, 0, 0), "")}

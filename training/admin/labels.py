@@ -39,9 +39,10 @@ def label_filter(attribute: Attribute) -> type[admin.SimpleListFilter]:
             return label_choices(attribute.name)
 
         def queryset(self, _request: HttpRequest, samples: QuerySet[Sample]) -> QuerySet[Sample]:
-            if not (chosen := self.value()) or not chosen.isdecimal():
+            numbers = {str(number): number for number, _ in label_choices(attribute.name)}
+            if (chosen := numbers.get(self.value() or "")) is None:
                 return samples
-            return samples.filter(Exact(label_value(attribute.name), int(chosen)))
+            return samples.filter(Exact(label_value(attribute.name), chosen))
 
     return LabelFilter
 

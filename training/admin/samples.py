@@ -93,7 +93,8 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def issues(self, sample: Any) -> str:
         if sample.its_split == SplitName.TEST:
             return "–"
-        issues = [f"{title(issue.label)}: {issue.in_words}" for issue in sample.label_issues.all()]
+        declared = [issue for issue in sample.label_issues.all() if issue.label in ATTRIBUTES]
+        issues = [f"{title(issue.label)}: {issue.in_words}" for issue in declared]
         return "; ".join(issues) or "–"
 
     @admin.display(description=gettext_lazy("Split"))

@@ -62,10 +62,12 @@ def adopt_estimates(chosen: QuerySet[Sample], annotator: Any, label: str) -> int
     Never that of a test image: a version would be examined on its own estimates.
     """
     issues = LabelIssue.objects.filter(sample__in=chosen, label=label).select_related("sample")
-    adopted = [issue for issue in issues if not is_test(issue.sample)]
-    for issue in adopted:
-        annotate(issue.sample, annotator, {label: issue.value})
-    return len(adopted)
+    adopted = 0
+    for issue in issues:
+        if (value := issue.value) is not None and not is_test(issue.sample):
+            annotate(issue.sample, annotator, {label: value})
+            adopted += 1
+    return adopted
 
 
 def disputed(dataset: Dataset) -> QuerySet[Sample]:

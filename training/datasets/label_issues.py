@@ -34,7 +34,7 @@ from training.models import (
     Sample,
 )
 from training.registry.loading import resolve_bundle
-from vision.attributes import ATTRIBUTES
+from vision.attributes import ATTRIBUTES, OLDEST_AGE
 from vision.bundles.bundle import load_bundle
 from vision.data.utkface import Example
 from vision.messages import Message
@@ -187,7 +187,8 @@ def _age_issues(
     years = _held_out(Ridge(alpha=1000.0), features, ages, groups, "predict")
     issues = age_issue_scores(ages, years)
     for index in np.flatnonzero(issues > _score_at(_NOTABLE_SPREADS)):
-        yield Found(int(index), name, float(issues[index]), str(max(0, round(years[index]))))
+        suggested = min(max(0, round(years[index])), OLDEST_AGE)
+        yield Found(int(index), name, float(issues[index]), str(suggested))
 
 
 def age_issue_scores(ages: NDArray[np.float64], years: NDArray[np.float64]) -> NDArray[np.float64]:

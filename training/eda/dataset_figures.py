@@ -148,7 +148,8 @@ def _labels_by_reason(dataset: Dataset, attribute: Attribute) -> dict[str, Count
         .order_by()
     )
     for reason, label, n in rows:
-        found[reason][label] += n
+        if attribute.holds(label):  # it may have been declared otherwise once
+            found[reason][label] += n
     return dict(found)
 
 

@@ -90,7 +90,7 @@ def resume_lost() -> bool:
     Nobody may know of one that an upgrade queued, so it does not wait for a click. What has lost
     one worker too many would lose the next: that waits for somebody to look.
     """
-    run = ExamRun.objects.order_by("-pk").first()
+    run = ExamRun.objects.order_by("-created_at", "-pk").first()
     if run is None or run.state != RunState.INTERRUPTED or run.resumed >= _MOST_RESUMED:
         return False
     ExamRun.objects.filter(pk=run.pk).update(resumed=F("resumed") + 1)

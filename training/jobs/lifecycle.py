@@ -117,11 +117,20 @@ def create(kind: type[AnyJob], **wanted: Any) -> AnyJob:
 
 def create_in_turn(kind: type[AnyJob], on_progress: OnProgress, **wanted: Any) -> AnyJob:
     """`create`, for a command: waits where another has to end first, be it lost, which shows when
-    it has been silent for a while."""
+    it has been silent for a while.
+
+    Raises RunRefused where the other has not begun after as long: there may be nobody to begin it.
+    """
+    about = {"dataset": wanted["dataset"]} if "dataset" in wanted else {}
+    running = kind._default_manager.filter(state=RunState.RUNNING, **about)
+    idle = 0
     while True:
         try:
             return create(kind, **wanted)
         except RunRefused:
+            idle = 0 if running.exists() else idle + 1
+            if idle > LEASE.total_seconds():
+                raise RunRefused("not_begun") from None
             on_progress("waiting for another job to end", 0, 0)
             time.sleep(1)
 

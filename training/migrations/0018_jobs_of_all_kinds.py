@@ -23,14 +23,17 @@ def move_in(apps: Any, _schema_editor: Any) -> None:
     jobs = apps.get_model("training", "Job").objects
     jobs.update(kind="training", lock="training")
     for name, kind in KINDS.items():
-        taken: set[str] = set()
-        for row in apps.get_model("training", name).objects.order_by("-pk"):
+        rows = list(apps.get_model("training", name).objects.order_by("pk"))
+        locks = [kind if name == "ExamRun" else f"{kind} {row.dataset_id}" for row in rows]
+        # Nothing kept two from starting before: the last one of a lock stays open.
+        open_rows = {
+            lock: row.pk for lock, row in zip(locks, rows, strict=True) if row.state in OPEN
+        }
+        for lock, row in zip(locks, rows, strict=True):
             told = {field: getattr(row, field) for field in (*SHARED, *OWN[name])}
             told |= {"claim": row.holder, "lease_expires_at": row.heartbeat_at}
-            lock = kind if name == "ExamRun" else f"{kind} {row.dataset_id}"
-            if row.state in OPEN and lock in taken:  # nothing kept two from starting before
+            if row.state in OPEN and open_rows[lock] != row.pk:
                 told["state"] = "interrupted"
-            taken |= {lock} if row.state in OPEN else set()
             made = jobs.create(kind=kind, lock=lock, **told)
             jobs.filter(pk=made.pk).update(created_at=row.created_at)
 

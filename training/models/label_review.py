@@ -32,15 +32,20 @@ class LabelIssue(models.Model):
         return f"{self.sample}: {self.label}"
 
     @property
-    def value(self) -> int:
-        """The number that stands for the suggestion."""
-        labels = ATTRIBUTES[self.label].labels
-        return labels.index(self.suggestion) if labels else int(self.suggestion)
+    def value(self) -> int | None:
+        """The number that stands for the suggestion; None where the attribute is not declared any
+        more, or without such a label."""
+        attribute = ATTRIBUTES.get(self.label)
+        if attribute is None or not attribute.labels:
+            return int(self.suggestion) if attribute else None
+        known = self.suggestion in attribute.labels
+        return attribute.labels.index(self.suggestion) if known else None
 
     @property
     def in_words(self) -> str:
-        """The suggestion as people say it."""
-        return value_in_words(self.label, self.value)
+        """The suggestion as people say it; one that is not known stays."""
+        value = self.value
+        return self.suggestion if value is None else value_in_words(self.label, value)
 
 
 class Annotation(Labelled):

@@ -7,9 +7,9 @@ in one JSON column.
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, NullIf
 
 from vision.attributes import ATTRIBUTES, SHIPPED, Labels
 
@@ -44,11 +44,13 @@ class Labelled(models.Model):
 
 
 def labels_in(row: Any) -> dict[str, int]:
-    """As `Labelled.labels`, of anything that has the `LABEL_COLUMNS`."""
+    """As `Labelled.labels`, of anything that has the `LABEL_COLUMNS`. A number that stands for
+    nothing now, because the attribute was declared otherwise once, says nothing."""
     labels = {name: value for name in SHIPPED if (value := getattr(row, name)) is not None}
     if further := row.further_labels:
-        labels |= {name: further[name] for name in ATTRIBUTES if name in further}
-    return labels
+        known = ((name, further.get(name)) for name in ATTRIBUTES)
+        labels |= {name: value for name, value in known if isinstance(value, int)}
+    return {name: value for name, value in labels.items() if ATTRIBUTES[name].holds(value)}
 
 
 def label_value(name: str, of: str = "") -> F | Cast:
@@ -56,4 +58,6 @@ def label_value(name: str, of: str = "") -> F | Cast:
     such as "annotations__"."""
     if name in SHIPPED:
         return F(f"{of}{name}")
-    return Cast(KeyTextTransform(name, f"{of}further_labels"), models.IntegerField())
+    # To SQLite, null within JSON is a text.
+    text = NullIf(KeyTextTransform(name, f"{of}further_labels"), Value("null"))
+    return Cast(text, models.IntegerField())

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import floor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -114,6 +115,8 @@ def _read_table(source: Source, name: str) -> dict[str, dict[str, str]]:
     data = source.read(name)
     if not _header_fits(data):
         raise DatasetUnreadable("columns", name=PurePosixPath(name).name)
+    if b"\0" in data:  # no text, and no name of a file
+        raise DatasetUnreadable("csv", name=PurePosixPath(name).name)
     try:
         rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
         table = [{str(k).strip().lower(): v or "" for k, v in row.items()} for row in rows]
@@ -138,5 +141,11 @@ def _labels_in_row(row: dict[str, str]) -> Labels:
 
 
 def _number(cell: str, attribute: Attribute) -> int:
+    """Years are rounded down. Raises ValueError or OverflowError, also for a part of a label."""
     cell = cell.strip().lower()
-    return attribute.labels.index(cell) if cell in attribute.labels else int(float(cell))
+    if cell in attribute.labels:
+        return attribute.labels.index(cell)
+    number = floor(float(cell))
+    if attribute.labels and number != float(cell):
+        raise ValueError(cell)
+    return number

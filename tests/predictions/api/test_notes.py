@@ -6,7 +6,7 @@ from itertools import takewhile
 from drf_spectacular.generators import SchemaGenerator
 
 from predictions.api.schema import ERROR_CODES as PREDICTION_CODES
-from predictions.messages import FaceWarningCode, FailureCode, WarningCode
+from predictions.messages import FAILURE_CODES, FaceWarningCode, WarningCode
 from tests.processes import ROOT
 from training.api.schema import ERROR_CODES as TRAINING_CODES
 
@@ -45,8 +45,8 @@ def test_code_notes_and_schema_have_the_same_codes_of_errors() -> None:
 
 
 def test_code_notes_and_schema_have_the_same_codes_of_failures() -> None:
-    assert _in_schema("FailureCodeEnum") == set(FailureCode)
-    assert _in_table("The `code` of a prediction's `failure`:\n") == set(FailureCode)
+    assert _in_schema("FailureCodeEnum") == set(FAILURE_CODES)
+    assert _in_table("The `code` of a prediction's `failure`:\n") == set(FAILURE_CODES)
 
 
 def test_code_notes_and_schema_have_the_same_codes_of_warnings() -> None:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.datasets.import_runs import import_now
 from training.eda.dataset_figures import summary
+from training.jobs.lifecycle import RunRefused
 from training.jobs.progress_line import ProgressLine
 from training.models import Dataset, RunState
 
@@ -26,7 +27,10 @@ class Command(BaseCommand):
         dataset = Dataset.objects.filter(name=options["dataset"]).first()
         if dataset is None:
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
-        run = import_now(dataset.name, ProgressLine(options["json"]), of_corrections=True)
+        try:
+            run = import_now(dataset.name, ProgressLine(options["json"]), of_corrections=True)
+        except RunRefused as refused:
+            raise CommandError(str(refused)) from refused
         if run.state != RunState.DONE:
             raise CommandError(run.sentence)
         dataset.refresh_from_db()

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.exams.exam_runs import examine_now, told
 from training.exams.exam_store import facts_of, figures_by_version
+from training.jobs.lifecycle import RunRefused
 from training.jobs.progress_line import ProgressLine
 from training.messages import in_words
 from training.models import RunState
@@ -30,7 +31,10 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         ready_database()
-        run, done = examine_now(ProgressLine(options["json"]))
+        try:
+            run, done = examine_now(ProgressLine(options["json"]))
+        except RunRefused as refused:
+            raise CommandError(str(refused)) from refused
         if run.state != RunState.DONE:
             raise CommandError(run.sentence)
         if done.exam is None:

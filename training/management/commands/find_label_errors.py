@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import OuterRef, Subquery
 
 from training.datasets.label_issues import review_now
+from training.jobs.lifecycle import RunRefused
 from training.jobs.progress_line import ProgressLine
 from training.models import Content, Dataset, LabelIssue, RunState
 from vision.attributes import ATTRIBUTES
@@ -25,7 +26,10 @@ class Command(BaseCommand):
         dataset = Dataset.objects.filter(name=options["dataset"]).first()
         if dataset is None:
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
-        run = review_now(dataset, ProgressLine(options["json"]))
+        try:
+            run = review_now(dataset, ProgressLine(options["json"]))
+        except RunRefused as refused:
+            raise CommandError(str(refused)) from refused
         if run.state != RunState.DONE:
             raise CommandError(run.sentence)
         self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else run.sentence)

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.datasets.import_runs import import_now
 from training.eda.dataset_figures import summary
+from training.jobs.lifecycle import RunRefused
 from training.jobs.progress_line import ProgressLine
 from training.models import RunState
 
@@ -36,12 +37,15 @@ class Command(BaseCommand):
         if not path.exists():
             raise CommandError(f"There is no file or folder at {path}.")
         ready_database()
-        run = import_now(
-            options["name"],
-            ProgressLine(options["json"]),
-            path=str(path.resolve()),
-            detect_faces=options["detect_faces"],
-        )
+        try:
+            run = import_now(
+                options["name"],
+                ProgressLine(options["json"]),
+                path=str(path.resolve()),
+                detect_faces=options["detect_faces"],
+            )
+        except RunRefused as refused:
+            raise CommandError(str(refused)) from refused
         if run.state != RunState.DONE:
             raise CommandError(run.sentence)
         report = summary(run.own_dataset)

@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from predictions.uploads import QuotaExceeded, StorageUnavailable
+from predictions.uploads import DecodingUnavailable, QuotaExceeded, StorageUnavailable
 from training.api import schema
 from training.api.schema import COMMON_CODES, ErrorSerializer, answered
 from vision.errors import PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
@@ -17,8 +17,11 @@ _REFUSALS = (
     PhotoTooLarge,
     QuotaExceeded,
     StorageUnavailable,
+    DecodingUnavailable,
 )
-ERROR_CODES = (*COMMON_CODES, *(refusal.code for refusal in _REFUSALS))
+# What the web server refuses before a call sees it.
+_OF_SERVER = ("request_too_slow", "too_busy")
+ERROR_CODES = (*COMMON_CODES, *_OF_SERVER, *(refusal.code for refusal in _REFUSALS))
 
 
 class PredictionErrorSerializer(ErrorSerializer):

@@ -100,7 +100,7 @@ class PredictionViewSet(
         responses={
             201: PredictionSerializer,
             202: PredictionSerializer,
-            **schema.errors(400, 401, 413, 415, 429, 503),
+            **schema.errors(400, 401, 408, 413, 415, 429, 503),
         },
     )
     def create(self, request: Request) -> Response:
@@ -117,7 +117,10 @@ class PredictionViewSet(
 
     @extend_schema(
         request={"multipart/form-data": BatchUploadSerializer},
-        responses={202: BatchEntrySerializer(many=True), **schema.errors(400, 401, 413, 415)},
+        responses={
+            202: BatchEntrySerializer(many=True),
+            **schema.errors(400, 401, 408, 413, 415, 503),
+        },
     )
     @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None)
     def batch(self, request: Request) -> Response:

@@ -72,7 +72,7 @@ def test_it_goes_on_when_the_database_is_back(
         def away() -> None:
             raise OperationalError("the server closed the connection")
 
-        trouble.setattr(serving, "return_expired", away)
+        trouble.setattr(serving, "return_lost", away)
         send()
         wait_until(lambda: "the server closed" in caplog.text, "the trouble is met")
     wait_until_done()

@@ -46,6 +46,9 @@ class Command(BaseCommand):
             )
         except RunRefused as refused:
             raise CommandError(str(refused)) from refused
+        except KeyboardInterrupt:
+            again = "Interrupted. The same command goes on where it stood."
+            raise CommandError(again, returncode=130) from None
         if run.state != RunState.DONE:
             raise CommandError(run.sentence)
         report = summary(run.own_dataset)

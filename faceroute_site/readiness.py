@@ -18,10 +18,10 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import ResponseError
 
+from predictions.due_times import overdue
 from predictions.heartbeats import SILENCE, UPKEEP, workers_of
 from predictions.messages import in_words
 from predictions.notify import QUEUE
-from predictions.upkeep import overdue
 from training.registry.versions import active_version
 from vision.messages import Message
 

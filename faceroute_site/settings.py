@@ -166,7 +166,7 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Web server (docs/developer/serving.md) ------------------------------------------------------
+# --- Web server (docs/developer/web-server.md) --------------------------------------------------
 
 # Threads of one web process, each with one connection to the database: for pages, and for
 # uploads and crops. One more connection looks for results on behalf of all who wait.

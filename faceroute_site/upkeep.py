@@ -11,8 +11,8 @@ from typing import Any
 from celery.beat import Scheduler
 from django.db import Error, close_old_connections, connection
 
+from predictions.due_times import claim_due
 from predictions.heartbeats import UPKEEP, Heartbeat
-from predictions.upkeep import claim_due
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from . import expiry, model_server
 from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
-from .serving import Serving
+from .worker_loop import WorkerLoop
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 @shared_task
 def look() -> None:
     """Look for photos now. Acknowledged when it is received: one that is lost costs a moment."""
-    _serving().look()
+    _worker_loop().look()
 
 
 @shared_task
@@ -41,7 +41,7 @@ def forget_expired_logins() -> None:
 def begin(**_: Any) -> None:
     """In a new worker process, after the fork: look for photos, if it is there for them."""
     if QUEUE in _queues():
-        _serving().start()
+        _worker_loop().start()
     _heartbeat().start()
 
 
@@ -49,7 +49,7 @@ def begin(**_: Any) -> None:
 def end(**_: Any) -> None:
     """Before a worker process ends by itself: finish what is at hand."""
     if QUEUE in _queues():
-        _serving().stop()
+        _worker_loop().stop()
     _heartbeat().stop()
 
 
@@ -59,8 +59,8 @@ def _queues() -> list[str]:
 
 # One of each in a process, made after the fork.
 @cache
-def _serving() -> Serving:
-    return Serving(model_server.model_server)
+def _worker_loop() -> WorkerLoop:
+    return WorkerLoop(model_server.model_server)
 
 
 @cache
@@ -70,4 +70,4 @@ def _heartbeat() -> Heartbeat:
 
 def _condition() -> Condition:
     server = model_server.model_server
-    return Condition(server.version_name, server.problem, _serving().served)
+    return Condition(server.version_name, server.problem, _worker_loop().served)

@@ -20,7 +20,7 @@ _PAUSE = 0.5  # seconds between two looks
 _PAUSE_IN_TROUBLE = 2.0  # so that a database that is away fills no log
 
 
-class Serving:
+class WorkerLoop:
     """Looks and works in a thread of its own from `start` to `stop`."""
 
     def __init__(self, server: ModelServer) -> None:
@@ -28,7 +28,7 @@ class Serving:
         self._stopping = threading.Event()
         self._look_now = threading.Event()
         self._drain = Drain(server, self._stopping)
-        self._thread = threading.Thread(target=self._run, name="serving", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="worker loop", daemon=True)
 
     @property
     def served(self) -> int:

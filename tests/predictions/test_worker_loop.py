@@ -9,10 +9,10 @@ from django.core.files.base import ContentFile
 from django.db import OperationalError
 from django.utils import timezone
 
-from predictions import serving
+from predictions import worker_loop
 from predictions.model_server import ModelServer
 from predictions.models import Prediction, Status
-from predictions.serving import Serving
+from predictions.worker_loop import WorkerLoop
 from tests.factories import ModelVersionFactory, PhotoFactory, PredictionFactory
 from tests.predictions.fakes import FakeEstimator
 from tests.processes import wait_until
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def looking() -> Iterator[Serving]:
+def loop() -> Iterator[WorkerLoop]:
     ModelVersionFactory.create(is_active=True)
-    looking = Serving(ModelServer(lambda _: FakeEstimator()))
-    looking.start()
-    yield looking
-    looking.stop()
+    loop = WorkerLoop(ModelServer(lambda _: FakeEstimator()))
+    loop.start()
+    yield loop
+    loop.stop()
 
 
 def send(**columns: object) -> Prediction:
@@ -41,38 +41,38 @@ def wait_until_done(seconds: float = 10.0) -> None:
     wait_until(lambda: not rest.exists(), "every photo is done", seconds=seconds)
 
 
-def test_photos_are_found_without_a_message(looking: Serving) -> None:
+def test_photos_are_found_without_a_message(loop: WorkerLoop) -> None:
     send()
     wait_until_done(3.0)
-    assert looking.served == 1
+    assert loop.served == 1
 
 
-def test_a_message_has_it_look_at_once(looking: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_PAUSE", 3600)
+def test_a_message_has_it_look_at_once(loop: WorkerLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_loop, "_PAUSE", 3600)
     send()
     wait_until_done()
     time.sleep(0.5)  # it sleeps for an hour now
     send()
-    looking.look()
+    loop.look()
     wait_until_done()
 
 
-def test_what_a_lost_worker_held_is_found(looking: Serving) -> None:
+def test_what_a_lost_worker_held_is_found(loop: WorkerLoop) -> None:
     past = timezone.now() - timedelta(seconds=1)
     send(status=Status.RUNNING, lease_expires_at=past, attempts=1)
     wait_until_done()
 
 
 def test_it_goes_on_when_the_database_is_back(
-    looking: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    loop: WorkerLoop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(serving, "_PAUSE_IN_TROUBLE", 0.1)
+    monkeypatch.setattr(worker_loop, "_PAUSE_IN_TROUBLE", 0.1)
     with monkeypatch.context() as trouble:
 
         def away() -> None:
             raise OperationalError("the server closed the connection")
 
-        trouble.setattr(serving, "return_lost", away)
+        trouble.setattr(worker_loop, "return_lost", away)
         send()
         wait_until(lambda: "the server closed" in caplog.text, "the trouble is met")
     wait_until_done()

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from predictions.due_times import claim_due, overdue
 from predictions.processes import UpkeepTask
-from predictions.upkeep import claim_due, overdue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

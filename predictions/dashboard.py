@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from training.models import Job, JobKind, RunState
+from training.models import Job, JobKind, JobState
 from training.registry.starter import waiting_starter
 from training.registry.versions import active_version
 from vision.messages import Message
@@ -32,7 +32,7 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "serving": active_version(),
         "newer_starter": waiting_starter(),
-        "open_runs": [_entry(job) for job in _open_jobs()],
+        "open_jobs": [_entry(job) for job in _open_jobs()],
         "waiting": Prediction.objects.filter(status=Status.QUEUED).count(),
         "running": Prediction.objects.filter(status=Status.RUNNING).count(),
         "workers": [(seen, _problem(seen.worker)) for seen in all_seen()],
@@ -42,7 +42,7 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open_jobs() -> QuerySet[Job]:
-    jobs = Job.objects.filter(state__in=[RunState.QUEUED, RunState.RUNNING])
+    jobs = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING])
     return jobs.select_related("dataset").order_by("kind", "-pk")
 
 

@@ -19,7 +19,7 @@ from rest_framework.views import exception_handler
 from predictions.messages import in_words
 from predictions.uploads import QuotaExceeded, UploadRefused
 from training import messages
-from training.jobs.lifecycle import RunRefused
+from training.jobs.lifecycle import JobRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
 from vision.training.recipe import RecipeInvalid
 
@@ -69,7 +69,7 @@ class Conflict(exceptions.APIException):
 
     status_code = status.HTTP_409_CONFLICT
 
-    def __init__(self, error: RunRefused) -> None:
+    def __init__(self, error: JobRefused) -> None:
         super().__init__(messages.in_words(error.message), error.code)
 
 
@@ -111,7 +111,7 @@ def _known(error: Exception) -> Exception:
     match error:
         case PhotoError() | UploadRefused():
             error = _refusal(error)
-        case RunRefused():
+        case JobRefused():
             error = Conflict(error)
         case RecipeInvalid():
             error = RecipeRefused(error)

@@ -13,7 +13,7 @@ from tests.factories import ModelVersionFactory
 from tests.processes import Stack
 from tests.training.reports import HEADS, made_report
 from tests.training.training_runs import age_epochs, training_run
-from training.models import RunState, TrainingRun
+from training.models import JobState, TrainingRun
 
 pytestmark = [
     pytest.mark.browser,
@@ -59,12 +59,12 @@ def test_curves_grow_without_reload_and_keep_zoom_and_open_tables(page: Page) ->
 
 
 def test_cancelling_asks_first(page: Page) -> None:
-    run = training_run(RunState.QUEUED)
+    run = training_run(JobState.QUEUED)
     page.goto(f"/admin/training/trainingrun/{run.pk}/change/")
     page.once("dialog", lambda dialog: dialog.dismiss())
     page.click("#cancel-run")
     run.refresh_from_db()
-    assert run.state == RunState.QUEUED
+    assert run.state == JobState.QUEUED
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("#cancel-run")
     expect(page.locator("#run")).to_contain_text("Cancelled")

@@ -11,7 +11,7 @@ from predictions.corrections import correct
 from predictions.processes import Worker
 from tests.factories import FaceFactory, ModelVersionFactory, PredictionFactory
 from tests.training.training_runs import training_run
-from training.models import RunState
+from training.models import JobState
 from vision.messages import Message
 
 pytestmark = pytest.mark.django_db
@@ -24,14 +24,14 @@ def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
     assert "Nothing is trained" in empty
 
     ModelVersionFactory.create(name="version-7", is_active=True)
-    run = training_run(RunState.RUNNING, done=25, total=100)
-    training_run(RunState.DONE)
+    run = training_run(JobState.RUNNING, done=25, total=100)
+    training_run(JobState.DONE)
     PredictionFactory.create_batch(3)
     correct(FaceFactory.create(), {"age": 30})
     page = client.get("/admin/")
     assert page.context["waiting"] == 3
     assert page.context["to_review"] == 1
-    assert [entry["run"] for entry in page.context["open_runs"]] == [run]
+    assert [entry["run"] for entry in page.context["open_jobs"]] == [run]
     text = page.content.decode()
     assert "version-7" in text
     assert f"/admin/training/trainingrun/{run.pk}/change/" in text

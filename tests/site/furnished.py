@@ -39,9 +39,9 @@ from training.models import (  # noqa: E402
     ExamImage,
     ExamOutcome,
     ImportRun,
+    JobState,
     LabelIssue,
     ModelVersion,
-    RunState,
     TrainingRun,
     Withdrawal,
 )
@@ -111,13 +111,13 @@ def _train(dataset: Dataset, version: ModelVersion, user: User) -> None:
     LabelIssue.objects.create(sample=samples[1], label="age", score=0.25, suggestion="44")
     Annotation.objects.create(sample=samples[1], annotator=user, age=44)
     Withdrawal.objects.create(digest="0" * 64)
-    ImportRun.objects.create(dataset=dataset, path="/tmp/x\\n.zip", state=RunState.DONE)  # noqa: S108
+    ImportRun.objects.create(dataset=dataset, path="/tmp/x\\n.zip", state=JobState.DONE)  # noqa: S108
     TrainingRun.objects.create(
         dataset=dataset,
         recipe={"name": "full", "über": None},
         backbone=version,
         version=version,
-        state=RunState.DONE,
+        state=JobState.DONE,
         requested_by=user,
     )
 

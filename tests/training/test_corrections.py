@@ -16,7 +16,7 @@ from tests.vision.test_near_copies import picture
 from training.datasets import contents, corrections, curations, example_files
 from training.datasets.importing import import_files
 from training.eda import dataset_figures
-from training.models import Content, Dataset, ImportRun, RunState, Sample, Withdrawal
+from training.models import Content, Dataset, ImportRun, JobState, Sample, Withdrawal
 from training.registry.versions import bundle_path, register_bundle
 from vision.bundles.bundle import add_trained_on, load_bundle
 from vision.bundles.trained_on import of_examples
@@ -255,12 +255,12 @@ def test_what_a_run_reads_stays_until_it_ends(
     dataset = archive(tmp_path, random_files(20))
     add(dataset, given(1, "s"))
     digest = dataset.samples.get(name="c1.jpg").digest
-    run = ImportRun.objects.create(dataset=dataset, state=RunState.RUNNING)
+    run = ImportRun.objects.create(dataset=dataset, state=JobState.RUNNING)
     with django_capture_on_commit_callbacks(execute=True):
         corrections.withdraw(["c1.jpg"])
     assert not dataset.samples.filter(name="c1.jpg").exists()
     assert example_files.path_of(digest).exists()
-    ImportRun.objects.filter(pk=run.pk).update(state=RunState.DONE)
+    ImportRun.objects.filter(pk=run.pk).update(state=JobState.DONE)
     assert corrections.forget_withdrawn() == 1
     assert not example_files.path_of(digest).exists()
     assert corrections.forget_withdrawn() == 0

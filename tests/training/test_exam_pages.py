@@ -11,7 +11,7 @@ from tests.factories import ModelVersionFactory, UserFactory
 from tests.training.reports import HEADS, metrics, without_columns
 from tests.training.test_exams import said
 from training.exams.exam_store import keep_outcome
-from training.models import Exam, ExamImage, ExamRun, ModelVersion, RunState
+from training.models import Exam, ExamImage, ExamRun, JobState, ModelVersion
 from training.reports.downloads import card_of
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +92,7 @@ def test_what_is_not_examined_says_so_and_can_be(
     assert not ExamRun.objects.exists()
     response = admin.post(url)
     run = ExamRun.objects.get()
-    assert run.state == RunState.QUEUED
+    assert run.state == JobState.QUEUED
     assert response["Location"] == reverse("admin:training_examrun_change", args=[run.pk])
     assert "Waiting" in admin.get(response["Location"]).content.decode()
     assert admin.get(reverse("admin:training_examrun_changelist")).status_code == 200

@@ -19,7 +19,7 @@ from training.exams.exam_store import figures_of, images_of, outcomes, paired_ou
 from training.exams.freezing import settled_exam
 from training.jobs import lifecycle
 from training.messages import in_words
-from training.models import Dataset, Exam, ExamOutcome, ExamRun, ModelVersion, RunState, TrainingRun
+from training.models import Dataset, Exam, ExamOutcome, ExamRun, JobState, ModelVersion, TrainingRun
 from training.registry.versions import bundle_path, register_bundle
 from training.runs import publishing
 from training.runs.trainings import create_training, execute, take
@@ -60,7 +60,7 @@ def exam(dataset: Dataset) -> Exam:
 def before(dataset: Dataset, small: ModelVersion) -> list[ModelVersion]:
     """A site with two versions and a training, from before there was an exam."""
     second = register_bundle(bundle_path(small), "second")
-    training_run(RunState.DONE, dataset=dataset, version=second)
+    training_run(JobState.DONE, dataset=dataset, version=second)
     return [small, second]
 
 
@@ -70,7 +70,7 @@ def quietly(_phase: str, _done: int, _total: int) -> None:
 
 def trained(dataset: Dataset) -> TrainingRun:
     run = create_training(dataset, quick(epochs=1), backbone=None, activate=False, user=None)
-    assert execute(take(run.pk)) == RunState.DONE
+    assert execute(take(run.pk)) == JobState.DONE
     run.refresh_from_db()
     return run
 
@@ -179,11 +179,11 @@ def test_at_an_upgrade_all_versions_are_scored_in_the_background(
     call_command("register_starter")
     assert "Versions wait to be scored on the exam" in capsys.readouterr().out
     run = ExamRun.objects.get()
-    assert run.state == RunState.QUEUED
+    assert run.state == JobState.QUEUED
     ModelVersion.objects.filter(name__startswith="starter").delete()  # large: 96 pixels
     exam_runs.work(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.sentence) == (RunState.DONE, "2 versions were scored on the exam.")
+    assert (run.state, run.sentence) == (JobState.DONE, "2 versions were scored on the exam.")
     assert all(outcomes(version) for version in before)
     assert not queue_where_due()
     assert ExamRun.objects.count() == 1
@@ -202,7 +202,7 @@ def test_a_broken_version_is_named_and_the_others_are_scored(before: list[ModelV
     run = request_examination(None)
     exam_runs.work(run.pk)
     run.refresh_from_db()
-    assert run.state == RunState.DONE
+    assert run.state == JobState.DONE
     assert run.sentence.startswith("1 version was scored on the exam. “small” could not be: ")
     assert outcomes(before[1])
 
@@ -240,11 +240,11 @@ def test_an_examination_whose_worker_is_lost_is_resumed(before: list[ModelVersio
     lose_workers()
     lifecycle.sweep()
     run.refresh_from_db()
-    assert run.state == RunState.INTERRUPTED
+    assert run.state == JobState.INTERRUPTED
     assert lifecycle.resume(run)
     exam_runs.work(run.pk)
     run.refresh_from_db()
-    assert run.state == RunState.DONE
+    assert run.state == JobState.DONE
     assert all(outcomes(version) for version in before)
 
 
@@ -258,14 +258,14 @@ def test_an_examination_whose_worker_is_lost_goes_on_by_itself_but_not_for_ever(
         lose_workers()
         tasks.sweep()
         run.refresh_from_db()
-    assert run.state == RunState.INTERRUPTED  # the third time it waits for somebody
+    assert run.state == JobState.INTERRUPTED  # the third time it waits for somebody
     tasks.sweep()
     run.refresh_from_db()
-    assert run.state == RunState.INTERRUPTED
+    assert run.state == JobState.INTERRUPTED
     assert lifecycle.resume(run)
     exam_runs.work(run.pk)
     run.refresh_from_db()
-    assert run.state == RunState.DONE
+    assert run.state == JobState.DONE
 
 
 def test_what_somebody_cancelled_does_not_go_on_by_itself(before: list[ModelVersion]) -> None:
@@ -273,7 +273,7 @@ def test_what_somebody_cancelled_does_not_go_on_by_itself(before: list[ModelVers
     lifecycle.cancel(run)
     tasks.sweep()
     run.refresh_from_db()
-    assert run.state == RunState.CANCELLED
+    assert run.state == JobState.CANCELLED
 
 
 def test_images_of_the_exam_that_are_lost_cost_no_training(

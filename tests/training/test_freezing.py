@@ -18,7 +18,7 @@ from training.datasets import contents, curations, example_files, lineage
 from training.datasets.judging import judge
 from training.exams.exam_store import current_exam, images_of
 from training.exams.freezing import settled_exam
-from training.models import Content, Dataset, Exam, RunState, Sample
+from training.models import Content, Dataset, Exam, JobState, Sample
 from training.registry.versions import bundle_path
 from vision.bundles.bundle import add_trained_on
 from vision.bundles.trained_on import of_examples
@@ -98,9 +98,9 @@ def test_the_first_dataset_that_is_trained_on_gives_its_test(dataset: Dataset) -
 
 def test_at_an_upgrade_it_is_the_dataset_of_the_first_training(dataset: Dataset) -> None:
     other = small_dataset("another")
-    training_run(RunState.FAILED, dataset=other)
-    training_run(RunState.DONE, dataset=dataset, version=ModelVersionFactory.create())
-    training_run(RunState.DONE, dataset=other, version=ModelVersionFactory.create())
+    training_run(JobState.FAILED, dataset=other)
+    training_run(JobState.DONE, dataset=dataset, version=ModelVersionFactory.create())
+    training_run(JobState.DONE, dataset=other, version=ModelVersionFactory.create())
     exam = settled_exam(other)
     assert exam
     assert exam.dataset_name == dataset.name

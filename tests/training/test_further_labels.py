@@ -35,9 +35,9 @@ from training.models import (
     Dataset,
     Exam,
     ExamImage,
+    JobState,
     LabelIssue,
     ModelVersion,
-    RunState,
     Sample,
 )
 from training.registry.figures import noise_sentences
@@ -109,7 +109,7 @@ def trained(dataset: Dataset, tmp_path: Path) -> ModelVersion:
     tests = dataset.samples.order_by("pk")[:TESTS].values("digest")
     Content.objects.filter(digest__in=tests).update(split="test")
     run = create_training(dataset, RECIPE, backbone=None, activate=True, user=None)
-    assert execute(take(run.pk)) == RunState.DONE
+    assert execute(take(run.pk)) == JobState.DONE
     run.refresh_from_db()
     assert run.version
     return run.version

@@ -13,8 +13,8 @@ from django.db.migrations.executor import MigrationExecutor
 from tests.factories import DatasetFactory
 from tests.training.training_runs import lose_workers
 from training.jobs import lifecycle
-from training.jobs.lifecycle import RunRefused
-from training.models import Dataset, ImportRun, Job, JobKind, ReviewRun, RunState, TrainingRun
+from training.jobs.lifecycle import JobRefused
+from training.models import Dataset, ImportRun, Job, JobKind, JobState, ReviewRun, TrainingRun
 
 pytestmark = pytest.mark.django_db
 
@@ -31,20 +31,20 @@ def nothing(*_: Any) -> None:
 
 def test_one_job_at_a_time_holds_a_lock(dataset: Dataset) -> None:
     first = lifecycle.create(ImportRun, dataset=dataset)
-    with pytest.raises(RunRefused):
+    with pytest.raises(JobRefused):
         lifecycle.create(ImportRun, dataset=dataset)
     lifecycle.create(ImportRun, dataset=DatasetFactory.create())
     lifecycle.create(ReviewRun, dataset=dataset)
     lifecycle.cancel(first)
     again = lifecycle.create(ImportRun, dataset=dataset)
-    assert ImportRun.objects.filter(dataset=dataset, state=RunState.QUEUED).get() == again
-    with pytest.raises(RunRefused):
+    assert ImportRun.objects.filter(dataset=dataset, state=JobState.QUEUED).get() == again
+    with pytest.raises(JobRefused):
         lifecycle.resume(first)
 
 
 def test_two_trainings_wait_for_each_other_whatever_they_are_about(dataset: Dataset) -> None:
     lifecycle.create(TrainingRun, dataset=dataset)
-    with pytest.raises(RunRefused):
+    with pytest.raises(JobRefused):
         lifecycle.create(TrainingRun, dataset=DatasetFactory.create())
 
 
@@ -73,7 +73,7 @@ def test_a_command_waits_for_its_turn(dataset: Dataset, monkeypatch: pytest.Monk
         ImportRun, lambda phase, *_: told.append(phase), dataset=dataset
     )
     other.refresh_from_db()
-    assert (mine.state, other.state) == (RunState.QUEUED, RunState.INTERRUPTED)
+    assert (mine.state, other.state) == (JobState.QUEUED, JobState.INTERRUPTED)
     assert len(waits) == 1
     assert told == ["waiting for another job to end"]
 
@@ -101,7 +101,7 @@ def test_of_two_who_come_at_once_one_is_refused(dataset: Dataset) -> None:
         try:
             lifecycle.create(ImportRun, dataset=dataset)
             outcomes.append("made")
-        except RunRefused:
+        except JobRefused:
             outcomes.append("refused")
         finally:
             connection.close()

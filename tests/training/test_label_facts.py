@@ -12,7 +12,7 @@ from tests.training.trainable import quick, small_version
 from tests.vision.training_set import make_example
 from training.datasets import example_files
 from training.exams import gate
-from training.models import Dataset, ModelVersion, RunState, TrainingRun
+from training.models import Dataset, JobState, ModelVersion, TrainingRun
 from training.registry.versions import activate_version, active_version, bundle_path
 from training.runs.trainings import create_training, execute, take
 from vision.attributes import Labels
@@ -61,7 +61,7 @@ def trained(dataset: Dataset) -> TrainingRun:
     """A head for the gender that was to serve."""
     recipe = quick(epochs=80, patience=80, learning_rate=0.05)
     run = create_training(dataset, recipe, backbone=None, activate=True, user=None)
-    assert execute(take(run.pk)) == RunState.DONE, run.sentence
+    assert execute(take(run.pk)) == JobState.DONE, run.sentence
     run.refresh_from_db()
     return run
 

@@ -17,7 +17,7 @@ from django.utils.translation import override
 from tests.factories import ModelVersionFactory
 from tests.training.trainable import quick, small_dataset, small_version
 from training.datasets import curations, example_files, former, lineage
-from training.models import Content, Dataset, ModelVersion, RunState, TrainingRun
+from training.models import Content, Dataset, JobState, ModelVersion, TrainingRun
 from training.registry.figures import noise_sentences
 from training.registry.figures import test_sentences as sentences
 from training.registry.versions import bundle_path, trained_on
@@ -81,7 +81,7 @@ def test_a_version_keeps_what_it_and_its_backbone_learnt_from(
     backbone.manifest = add_trained_on(bundle_path(backbone), before)
     backbone.save()
     run = create_training(dataset, quick(epochs=1), backbone=backbone, activate=False, user=None)
-    assert execute(take(run.pk)) == RunState.DONE
+    assert execute(take(run.pk)) == JobState.DONE
     run.refresh_from_db()
     assert run.version
     learnt = trained_on(run.version)
@@ -110,7 +110,7 @@ def test_images_that_the_backbone_has_seen_are_left_out_of_the_test_and_counted(
     backbone.manifest = add_trained_on(bundle_path(backbone), learnt)
     backbone.save()
     run = create_training(dataset, quick(epochs=1), backbone=backbone, activate=False, user=None)
-    assert execute(take(run.pk)) == RunState.DONE
+    assert execute(take(run.pk)) == JobState.DONE
     run.refresh_from_db()
     assert run.version
     assert run.version.report["left_out"] == 1
@@ -174,7 +174,7 @@ def test_what_it_was_trained_on_cannot_be_told_where_the_dataset_has_changed(
 def test_an_unknown_backbone_is_named(dataset: Dataset, tmp_path: Path) -> None:
     backbone = small_version(tmp_path / "small")
     run = create_training(dataset, quick(epochs=1), backbone=backbone, activate=False, user=None)
-    assert execute(take(run.pk)) == RunState.DONE
+    assert execute(take(run.pk)) == JobState.DONE
     run.refresh_from_db()
     assert run.version
     (told,) = sentences(run.version.manifest, run.version.report)
@@ -196,7 +196,7 @@ def test_a_training_begun_before_the_upgrade_goes_on_with_the_same_images(
 
     with pytest.raises(KeyboardInterrupt):
         execute(take(run.pk), stop)
-    assert execute(take(run.pk)) == RunState.DONE
+    assert execute(take(run.pk)) == JobState.DONE
     run.refresh_from_db()
     assert len(run.history["gender"]) == 4
     assert run.version

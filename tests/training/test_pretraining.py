@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.training.trainable import small_dataset, small_version
-from training.models import Dataset, ModelVersion, RunState, TrainingRun
+from training.models import Dataset, JobState, ModelVersion, TrainingRun
 from training.registry.versions import active_version, bundle_path
 from training.runs.trainings import TrainingRefused, create_training, execute, take
 from vision.bundles.bundle import load_bundle
@@ -47,7 +47,7 @@ def create(dataset: Dataset, recipe: NetworkRecipe = TINY, **options: Any) -> Tr
     return create_training(dataset, recipe, **options)
 
 
-def go_on(run: TrainingRun, on_progress: Callable[[str, int, int], None] | None = None) -> RunState:
+def go_on(run: TrainingRun, on_progress: Callable[[str, int, int], None] | None = None) -> JobState:
     try:
         return execute(take(run.pk), on_progress)
     finally:
@@ -57,7 +57,7 @@ def go_on(run: TrainingRun, on_progress: Callable[[str, int, int], None] | None 
 def test_from_scratch_to_a_version_that_serves(dataset: Dataset, settings: Any) -> None:
     run = create(dataset, activate=True, even_if_worse=True)
     assert recorded(run.recipe) == TINY
-    assert go_on(run) == RunState.DONE, run.sentence
+    assert go_on(run) == JobState.DONE, run.sentence
     assert run.version is not None
     assert run.version == active_version()
     manifest = load_bundle(bundle_path(run.version)).manifest
@@ -78,8 +78,8 @@ def test_a_run_that_was_cut_off_goes_on(dataset: Dataset) -> None:
     with pytest.raises(KeyboardInterrupt):
         go_on(run, watch)
     told: list[tuple[str, int]] = []
-    TrainingRun.objects.update(state=RunState.INTERRUPTED)
-    assert go_on(run, lambda phase, done, _total: told.append((phase, done))) == RunState.DONE
+    TrainingRun.objects.update(state=JobState.INTERRUPTED)
+    assert go_on(run, lambda phase, done, _total: told.append((phase, done))) == JobState.DONE
     assert ("1: 48 px", 1) not in told
     assert len(run.history["1: 48 px"]) == 2
 
@@ -87,7 +87,7 @@ def test_a_run_that_was_cut_off_goes_on(dataset: Dataset) -> None:
 def test_it_may_start_from_a_versions_weights(dataset: Dataset, tmp_path: Path) -> None:
     version = small_version(tmp_path / "small")
     run = create(dataset, backbone=version)
-    assert go_on(run) == RunState.DONE, run.sentence
+    assert go_on(run) == JobState.DONE, run.sentence
     assert run.version is not None
     assert run.version.manifest["training"]["trunk"]["version"] == "small"
 
@@ -106,7 +106,7 @@ def test_what_goes_on_from_weights_takes_those_of_the_active_version(
     version = small_version(tmp_path / "small")
     run = create(dataset, further)
     assert run.backbone == version
-    assert go_on(run) == RunState.DONE, run.sentence
+    assert go_on(run) == JobState.DONE, run.sentence
 
 
 def test_too_small_a_disk_is_said_before_anything_starts(dataset: Dataset, settings: Any) -> None:

@@ -15,7 +15,7 @@ from tests.factories import DatasetFactory, ModelVersionFactory, SampleFactory
 from tests.training.examined import examined
 from tests.training.training_runs import age_epochs, gender_epochs, training_run
 from tests.vision.answers import older, two_models
-from training.models import Dataset, ModelVersion, ReviewRun, RunState, TrainingRun
+from training.models import Dataset, JobState, ModelVersion, ReviewRun, TrainingRun
 from training.reports.learning_curves import learning_curves
 from vision.training.head_recipes import FULL
 from vision.training.network_recipes import NETWORK_RECIPES
@@ -124,7 +124,7 @@ def test_a_dataset_without_images_is_refused_with_the_reason(
 def test_a_second_training_is_refused_with_a_link_to_the_first(
     office: Client, dataset: Dataset, backbone: ModelVersion
 ) -> None:
-    first = training_run(RunState.RUNNING, dataset=dataset)
+    first = training_run(JobState.RUNNING, dataset=dataset)
     page = office.post(FORM, wanted(dataset)).content.decode()
     assert "A training is already under way. Please wait" in page
     assert f'href="{RUNS}{first.pk}/change/"' in page
@@ -230,7 +230,7 @@ def test_a_running_training_shows_how_far_it_is(office: Client) -> None:
 def test_a_finished_training_leads_to_its_version(office: Client, backbone: ModelVersion) -> None:
     figures = {"age_mae": 4.2, "age_bias": -0.3, "gender_accuracy": 0.92, "race_accuracy": None}
     made = ModelVersionFactory.create(name="full-1", manifest={"metrics": figures})
-    run = training_run(RunState.DONE, version=made, backbone=backbone, message="The model is made.")
+    run = training_run(JobState.DONE, version=made, backbone=backbone, message="The model is made.")
     page = office.get(f"{RUNS}{run.pk}/change/").content.decode()
     assert f'href="/admin/training/modelversion/{made.pk}/change/">full-1' in page
     assert f'href="/admin/training/modelversion/{backbone.pk}/change/">starter' in page
@@ -245,7 +245,7 @@ def test_a_version_that_waits_is_let_serve_by_one_click(office: Client) -> None:
     serving = examined(OLD, name="old", is_active=True, activated_at=now)
     made = examined(older(OLD, 0.5), name="full-1")
     said = "The model “full-1” is made. It waits for your decision, because: …"
-    run = training_run(RunState.DONE, version=made, backbone=serving, activate=True, message=said)
+    run = training_run(JobState.DONE, version=made, backbone=serving, activate=True, message=said)
     url = f"{RUNS}{run.pk}/change/"
     page = office.get(url).content.decode()
     assert "Done · waits for your decision" in page
@@ -268,15 +268,15 @@ def test_a_version_that_waits_is_let_serve_by_one_click(office: Client) -> None:
 
 
 def test_what_stopped_says_why_and_can_be_resumed(office: Client) -> None:
-    run = training_run(RunState.INTERRUPTED, message="The worker was lost.")
+    run = training_run(JobState.INTERRUPTED, message="The worker was lost.")
     url = f"{RUNS}{run.pk}/change/"
     assert "The worker was lost." in office.get(url).content.decode()
     office.post(url, {"resume": "1"})
     run.refresh_from_db()
-    assert run.state == RunState.QUEUED
+    assert run.state == JobState.QUEUED
     office.post(url, {"cancel": "1"})
     run.refresh_from_db()
-    assert run.state == RunState.CANCELLED
+    assert run.state == JobState.CANCELLED
 
 
 def test_the_page_asks_for_charts_only_when_there_is_more_to_show(office: Client) -> None:
@@ -305,7 +305,7 @@ def test_the_list_compares_runs_at_a_constant_number_of_queries(
 ) -> None:
     for mae in (4.1, 4.2, 4.3, 4.4, 4.5, 4.6):
         version = ModelVersionFactory.create(manifest={"metrics": {"age_mae": mae}})
-        training_run(RunState.DONE, version=version)
+        training_run(JobState.DONE, version=version)
     with django_assert_max_num_queries(12):
         page = office.get(RUNS).content.decode()
     for figure in ("4.1", "4.6", "full"):
@@ -330,7 +330,7 @@ def test_curves_run_on_through_the_phases_that_train_a_head() -> None:
 
 def test_what_a_worker_wrote_of_a_run_is_read_in_the_reader_s_language(office: Client) -> None:
     message = "The worker was lost. Resume the run to go on where it stood."
-    run = training_run(RunState.INTERRUPTED, message=message)
+    run = training_run(JobState.INTERRUPTED, message=message)
     page = office.get(f"{RUNS}{run.pk}/change/", headers={"Accept-Language": "ko"}).content.decode()
     assert "작업자와 연결이 끊겼습니다" in page
     assert message not in page

@@ -11,7 +11,7 @@ from tests.training.training_runs import lose_workers
 from tests.training.utkface import random_files, write_zip
 from training.datasets.import_runs import request_import
 from training.jobs import lifecycle
-from training.models import Job, ModelVersion, RunState, TrainingRun
+from training.models import Job, JobState, ModelVersion, TrainingRun
 from training.registry.versions import bundle_path
 from training.runs.trainings import request_training
 from vision.bundles.bundle import load_bundle
@@ -48,18 +48,18 @@ def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
     first.kill()
     assert epochs(run) < EPOCHS
     before = run.history["gender"]
-    assert run.state == RunState.RUNNING
+    assert run.state == JobState.RUNNING
 
     lose_workers()
     lifecycle.sweep()
     run.refresh_from_db()
-    assert run.state == RunState.INTERRUPTED
+    assert run.state == JobState.INTERRUPTED
     assert [version.name for version in ModelVersion.objects.all()] == ["small"]
 
     second = start_trainer(redis)
     assert lifecycle.resume(run)
     wait_until(lambda: has_ended(run), "the run has ended", second, seconds=120)
-    assert run.state == RunState.DONE
+    assert run.state == JobState.DONE
     assert run.sentence.startswith(f"The model “full-{run.pk}” is made. It serves from now on.")
     assert epochs(run) == EPOCHS
     assert run.history["gender"][: len(before)] == before
@@ -82,7 +82,7 @@ def test_a_run_is_cancelled_between_two_batches(redis: Stack, tmp_path: Path) ->
     wait_until(lambda: epochs(run) >= 2, "it is in the middle", worker, seconds=120)
     lifecycle.cancel(run)
     wait_until(lambda: has_ended(run), "it has stopped", worker, seconds=10)
-    assert run.state == RunState.CANCELLED
+    assert run.state == JobState.CANCELLED
     assert ModelVersion.objects.count() == 1
 
 
@@ -96,7 +96,7 @@ def test_an_import_does_not_wait_behind_a_training(redis: Stack, tmp_path: Path)
     photos = write_zip(settings.IMPORT_ROOT / "new.zip", random_files(3))
     new = request_import("New", photos, detect_faces=False, user=None)
     wait_until(lambda: has_ended(new), "the import has ended", data, seconds=60)
-    assert (new.state, new.own_dataset.samples.count()) == (RunState.DONE, 3)
+    assert (new.state, new.own_dataset.samples.count()) == (JobState.DONE, 3)
     assert not has_ended(run)
     lifecycle.cancel(run)
     wait_until(lambda: has_ended(run), "it has stopped", trainer, seconds=10)

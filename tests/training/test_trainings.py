@@ -18,7 +18,7 @@ from tests.training.training_runs import lose_workers
 from training.datasets import example_files
 from training.datasets.curations import curated
 from training.jobs import lifecycle
-from training.models import Dataset, ModelVersion, RunState, TrainingRun
+from training.models import Dataset, JobState, ModelVersion, TrainingRun
 from training.registry.versions import activate_version, active_version, bundle_path
 from training.runs.trainings import (
     TrainingRefused,
@@ -70,7 +70,7 @@ def create(dataset: Dataset, with_recipe: HeadRecipe | None = None, **options: A
     return create_training(dataset, with_recipe or quick(), **options)
 
 
-def go_on(run: TrainingRun, on_progress: Callable[[str, int, int], None] | None = None) -> RunState:
+def go_on(run: TrainingRun, on_progress: Callable[[str, int, int], None] | None = None) -> JobState:
     """Hold a run and execute it; `run` is as the database has it afterwards."""
     try:
         return execute(take(run.pk), on_progress)
@@ -85,7 +85,7 @@ def test_a_request_waits_with_its_whole_recipe_and_the_active_backbone(
     dataset: Dataset, backbone: ModelVersion
 ) -> None:
     run = request_training(dataset, quick(seed=7), backbone=None, activate=True, user=None)
-    assert (run.state, run.backbone, run.activate) == (RunState.QUEUED, backbone, True)
+    assert (run.state, run.backbone, run.activate) == (JobState.QUEUED, backbone, True)
     assert HeadRecipe.from_json(run.recipe) == quick(seed=7)
 
 
@@ -127,7 +127,7 @@ def test_a_second_training_is_refused_while_one_waits_or_runs(
     with pytest.raises(TrainingRefused, match="already under way"):
         create(dataset)
     lifecycle.cancel(first)
-    assert create(dataset).state == RunState.QUEUED
+    assert create(dataset).state == JobState.QUEUED
 
 
 def test_two_clicks_at_once_give_one_run_and_one_refusal(
@@ -158,7 +158,7 @@ def test_a_run_whose_worker_is_lost_stands_in_nobodys_way(
     lose_workers()
     create(dataset)
     lost.refresh_from_db()
-    assert lost.state == RunState.INTERRUPTED
+    assert lost.state == JobState.INTERRUPTED
 
 
 def test_going_on_is_refused_in_words_while_another_goes(
@@ -168,12 +168,12 @@ def test_going_on_is_refused_in_words_while_another_goes(
     lifecycle.cancel(old)
     old.refresh_from_db()
     create(dataset)
-    with pytest.raises(lifecycle.RunRefused, match="Another run is going"):
+    with pytest.raises(lifecycle.JobRefused, match="Another run is going"):
         lifecycle.resume(old)
-    with pytest.raises(lifecycle.RunRefused, match="Another run is going"):
+    with pytest.raises(lifecycle.JobRefused, match="Another run is going"):
         take(old.pk)
     old.refresh_from_db()
-    assert old.state == RunState.CANCELLED
+    assert old.state == JobState.CANCELLED
 
 
 def test_a_run_that_is_done_or_going_is_not_taken(dataset: Dataset, backbone: ModelVersion) -> None:
@@ -190,7 +190,7 @@ def test_a_training_makes_a_version_that_says_where_it_comes_from(
 ) -> None:
     run = create(dataset, quick(seed=5))
     told: list[str] = []
-    assert go_on(run, lambda phase, _done, _total: told.append(phase)) == RunState.DONE
+    assert go_on(run, lambda phase, _done, _total: told.append(phase)) == JobState.DONE
 
     assert list(dict.fromkeys(told)) == [
         "copies", "features", "gender", "calibration", "labels", "test", "exam",
@@ -260,7 +260,7 @@ def test_what_something_speaks_against_waits_for_a_decision(
     dataset: Dataset, backbone: ModelVersion
 ) -> None:
     run = create(dataset, activate=True)
-    assert go_on(run) == RunState.DONE
+    assert go_on(run) == JobState.DONE
     assert run.version is not None
     assert active_version() == backbone
     assert run.waits_for_decision
@@ -328,14 +328,14 @@ def test_a_cancelled_run_makes_no_version_and_can_go_on(
     dataset: Dataset, backbone: ModelVersion
 ) -> None:
     run = create(dataset, TWO_HEADS)
-    assert go_on(run, at("gender", lambda: lifecycle.cancel(run))) == RunState.CANCELLED
+    assert go_on(run, at("gender", lambda: lifecycle.cancel(run))) == JobState.CANCELLED
     assert run.version is None
     assert epochs(run)["age"] == 3
     assert ModelVersion.objects.count() == 1
 
     assert lifecycle.resume(run)
     told: list[str] = []
-    assert go_on(run, lambda phase, _done, _total: told.append(phase)) == RunState.DONE
+    assert go_on(run, lambda phase, _done, _total: told.append(phase)) == JobState.DONE
     assert epochs(run) == {"age": 3, "gender": 3}
     undisturbed = create(dataset, TWO_HEADS)
     go_on(undisturbed)
@@ -346,8 +346,8 @@ def test_ctrl_c_leaves_a_run_that_can_go_on(dataset: Dataset, backbone: ModelVer
     run = create(dataset, TWO_HEADS)
     with pytest.raises(KeyboardInterrupt):
         go_on(run, at("gender", interrupt))
-    assert run.state == RunState.INTERRUPTED
-    assert go_on(run) == RunState.DONE
+    assert run.state == JobState.INTERRUPTED
+    assert go_on(run) == JobState.DONE
     assert epochs(run) == {"age": 3, "gender": 3}
 
 
@@ -383,11 +383,11 @@ def test_killed_around_any_step_it_ends_with_one_whole_version(
     monkeypatch.setattr(step, real)
     for version in ModelVersion.objects.all():
         load_bundle(bundle_path(version))
-    if run.state == RunState.RUNNING:
+    if run.state == JobState.RUNNING:
         lose_workers()
         lifecycle.sweep()
-        assert go_on(run) == RunState.DONE
-    assert run.state == RunState.DONE
+        assert go_on(run) == JobState.DONE
+    assert run.state == JobState.DONE
     assert set(ModelVersion.objects.values_list("name", flat=True)) == {"small", f"full-{run.pk}"}
     assert active_version() == run.version
     assert epochs(run) == {"gender": 3}
@@ -402,9 +402,9 @@ def test_a_run_taken_from_its_worker_makes_no_second_version(
         lose_workers()
         lifecycle.sweep()
 
-    assert go_on(run, at("test", lose)) == RunState.INTERRUPTED
+    assert go_on(run, at("test", lose)) == JobState.INTERRUPTED
     assert ModelVersion.objects.count() == 1
-    assert go_on(run) == RunState.DONE
+    assert go_on(run) == JobState.DONE
     assert ModelVersion.objects.count() == 2
 
 
@@ -423,7 +423,7 @@ def test_what_runs_that_are_gone_left_behind_is_deleted(
 
 
 def fails_with(run: TrainingRun, words: str) -> None:
-    assert go_on(run) == RunState.FAILED
+    assert go_on(run) == JobState.FAILED
     assert words in run.sentence
     assert run.version is None
     assert ModelVersion.objects.count() == 1
@@ -469,7 +469,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(
     folder.mkdir(parents=True)
     (folder / "gender.unfinished").symlink_to("/dev/full")
     fails_with(run, DISK_FULL)
-    assert go_on(run) == RunState.DONE
+    assert go_on(run) == JobState.DONE
 
 
 @pytest.fixture
@@ -499,11 +499,11 @@ def test_a_disk_that_fills_up_meanwhile_stops_the_run_in_words(
                 pass
 
     run = create(dataset)
-    assert go_on(run, at(phase, fill)) == RunState.FAILED
+    assert go_on(run, at(phase, fill)) == JobState.FAILED
     assert run.sentence == DISK_FULL
     assert ModelVersion.objects.count() == 1
     filler.unlink()
-    assert go_on(run) == RunState.DONE
+    assert go_on(run) == JobState.DONE
     assert epochs(run) == {"gender": 3}
 
 

@@ -20,7 +20,7 @@ from tests.factories import DatasetFactory, ModelVersionFactory, UserFactory
 from tests.training.examined import sat
 from tests.training.reports import HEADS, made_report, metrics, without_columns
 from tests.vision.answers import older, two_models
-from training.models import ModelVersion, RunState, TrainingRun
+from training.models import JobState, ModelVersion, TrainingRun
 from training.registry.figures import DECK_METRICS
 from training.registry.versions import active_version, bundle_path, register_bundle
 from vision.bundles.bundle import WEIGHTS, load_bundle, save_bundle
@@ -325,7 +325,7 @@ def test_the_list_shows_state_figures_and_training(
 ) -> None:
     dataset = DatasetFactory.create(name="Faces")
     run = TrainingRun.objects.create(
-        dataset=dataset, recipe={"name": "full"}, version=version, state=RunState.DONE
+        dataset=dataset, recipe={"name": "full"}, version=version, state=JobState.DONE
     )
     page = admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
     assert "Serves now" in page
@@ -351,7 +351,7 @@ def test_more_versions_ask_the_database_no_more(
                 recipe={"name": "full"},
                 backbone=version,
                 version=ModelVersionFactory.create(),
-                state=RunState.DONE,
+                state=JobState.DONE,
             )
 
     add_versions(1)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from tests.factories import DatasetFactory
 from training.jobs import lifecycle
-from training.models import Job, RunState, TrainingRun
+from training.models import Job, JobState, TrainingRun
 from vision.training.head_recipes import FULL
 
 
@@ -26,7 +26,7 @@ def gender_epochs(count: int) -> list[dict[str, dict[str, float]]]:
     ]
 
 
-def training_run(state: RunState = RunState.RUNNING, **fields: Any) -> TrainingRun:
+def training_run(state: JobState = JobState.RUNNING, **fields: Any) -> TrainingRun:
     """A run of the full recipe that has been at the age head for a while."""
     now = timezone.now()
     wanted: dict[str, Any] = {
@@ -49,6 +49,6 @@ def training_run(state: RunState = RunState.RUNNING, **fields: Any) -> TrainingR
 
 def lose_workers() -> None:
     """Whoever held a job was killed a while ago."""
-    Job.objects.filter(state=RunState.RUNNING).update(
+    Job.objects.filter(state=JobState.RUNNING).update(
         lease_expires_at=timezone.now() - timedelta(seconds=1)
     )

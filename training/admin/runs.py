@@ -20,16 +20,16 @@ from training.jobs import lifecycle
 from vision.attributes import AGE
 
 from ..messages import in_words
-from ..models import ExamRun, ImportRun, Job, ReviewRun, RunState
+from ..models import ExamRun, ImportRun, Job, JobState, ReviewRun
 from .phases import phase_name
 
 _COLOURS = {
-    RunState.QUEUED: "info",
-    RunState.RUNNING: "warning",
-    RunState.DONE: "success",
-    RunState.FAILED: "danger",
-    RunState.CANCELLED: "default",
-    RunState.INTERRUPTED: "danger",
+    JobState.QUEUED: "info",
+    JobState.RUNNING: "warning",
+    JobState.DONE: "success",
+    JobState.FAILED: "danger",
+    JobState.CANCELLED: "default",
+    JobState.INTERRUPTED: "danger",
 }
 
 
@@ -42,7 +42,7 @@ class Fact:
     url: str = ""
 
 
-class RunAdmin(ModelAdmin):  # type: ignore[misc]
+class JobAdmin(ModelAdmin):  # type: ignore[misc]
     """A list of runs, and a page for each that is live without reloading."""
 
     page_template = "admin/training/run.html"
@@ -56,7 +56,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description=gettext_lazy("Progress"))
     def progress(self, run: Job) -> str:
-        return f"{run.percent} %" if run.state == RunState.RUNNING and run.total else "–"
+        return f"{run.percent} %" if run.state == JobState.RUNNING and run.total else "–"
 
     @admin.display(description=gettext_lazy("Took"))
     def took(self, run: Job) -> str:
@@ -107,11 +107,11 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
             "progress_url": url,
             "progress_template": self.progress_template,
             "opts_change_name": f"admin:training_{self.opts.model_name}_change",
-            "phase": phase_name(run.phase) if run.state == RunState.RUNNING else "",
+            "phase": phase_name(run.phase) if run.state == JobState.RUNNING else "",
             "facts": self.facts(run),
             "took": self.took(run),
             "left": _left(run),
-            "can_resume": not run.is_open and run.state != RunState.DONE,
+            "can_resume": not run.is_open and run.state != JobState.DONE,
             # With an id, a button keeps the focus when the page's live part is replaced.
             "cancel_attrs": {
                 "id": "cancel-run",
@@ -135,7 +135,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
         try:
             if lifecycle.resume(run):
                 messages.success(request, _("The run goes on where it stood."))
-        except lifecycle.RunRefused as refused:
+        except lifecycle.JobRefused as refused:
             messages.error(request, in_words(refused.message))
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
@@ -145,7 +145,7 @@ class RunAdmin(ModelAdmin):  # type: ignore[misc]
 def _left(run: Job) -> str:
     """The time the present phase still takes at the pace it had so far, as m:ss."""
     made = run.done - run.done_before
-    if run.state != RunState.RUNNING or not made or not run.phase_started_at:
+    if run.state != JobState.RUNNING or not made or not run.phase_started_at:
         return ""
     spent = (timezone.now() - run.phase_started_at).total_seconds()
     seconds = spent * (run.total - run.done) / made
@@ -153,13 +153,13 @@ def _left(run: Job) -> str:
 
 
 @admin.register(ImportRun)
-class ImportRunAdmin(RunAdmin):
+class ImportRunAdmin(JobAdmin):
     list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
     list_select_related = ("dataset", "requested_by")
 
 
 @admin.register(ReviewRun)
-class ReviewRunAdmin(RunAdmin):
+class ReviewRunAdmin(JobAdmin):
     list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
     list_select_related = ("dataset", "requested_by")
 
@@ -170,6 +170,6 @@ class ReviewRunAdmin(RunAdmin):
 
 
 @admin.register(ExamRun)
-class ExamRunAdmin(RunAdmin):
+class ExamRunAdmin(JobAdmin):
     list_display = ("created_at", "colored_state", "progress", "took", "requested_by")
     list_select_related = ("requested_by",)

@@ -24,10 +24,10 @@ from vision.training.recipe import RecipeInvalid
 
 from ..forms import TrainingForm
 from ..messages import in_words
-from ..models import Job, ModelVersion, RunState, TrainingRun
+from ..models import Job, JobState, ModelVersion, TrainingRun
 from .columns import column
 from .phases import steps
-from .runs import Fact, RunAdmin
+from .runs import Fact, JobAdmin
 
 # What comes before and after what the recipe itself names.
 _FIRST_PHASE, _LAST_PHASES = "copies", ("labels", "test", "exam")
@@ -35,7 +35,7 @@ _SHOWN_LINES = 200
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(RunAdmin):
+class TrainingRunAdmin(JobAdmin):
     page_template = "admin/training/training_run.html"
     growth_template = "admin/training/partials/training_growth.html"
     list_filter = ("state", "dataset")
@@ -132,7 +132,7 @@ class TrainingRunAdmin(RunAdmin):
 
 def _open_training() -> TrainingRun | None:
     """The training that waits or runs; at most one does."""
-    open_states = [RunState.QUEUED, RunState.RUNNING]
+    open_states = [JobState.QUEUED, JobState.RUNNING]
     return TrainingRun.objects.filter(state__in=open_states).first()
 
 

@@ -19,8 +19,8 @@ from training.models import (
     Dataset,
     Job,
     JobKind,
+    JobState,
     ModelVersion,
-    RunState,
     Sample,
     Withdrawal,
 )
@@ -130,7 +130,7 @@ def forget_withdrawn() -> int:
 
 
 def _something_runs() -> bool:
-    return Job.objects.filter(state=RunState.RUNNING).exclude(kind=JobKind.EXAMINATION).exists()
+    return Job.objects.filter(state=JobState.RUNNING).exclude(kind=JobKind.EXAMINATION).exists()
 
 
 def learnt_by(digests: Sequence[str]) -> dict[str, list[str]]:

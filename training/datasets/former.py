@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from training.models import Dataset, ModelVersion, RunState, TrainingRun
+from training.models import Dataset, JobState, ModelVersion, TrainingRun
 from training.registry.versions import bundle_path, trained_on
 from vision.bundles import trained_on as lists
 from vision.bundles.bundle import add_trained_on, read_manifest, read_trained_on
@@ -50,7 +50,7 @@ def tell_versions() -> None:
 
 def keep_begun() -> None:
     """Let the images of trainings that were begun then, and may go on, be learnt from by them."""
-    begun = TrainingRun.objects.filter(former_splits=True).exclude(state=RunState.DONE)
+    begun = TrainingRun.objects.filter(former_splits=True).exclude(state=JobState.DONE)
     for run in begun.select_related("dataset"):
         with suppress(NothingLeft):
             curated(run.own_dataset, run.recipe["curation"])

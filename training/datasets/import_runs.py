@@ -13,9 +13,9 @@ from django.db import transaction
 from django.utils.text import get_valid_filename
 
 from training.jobs import lifecycle
-from training.jobs.lifecycle import OnProgress, Reporter, RunRefused
+from training.jobs.lifecycle import JobRefused, OnProgress, Reporter
 from training.messages import TrainingError
-from training.models import Dataset, ImportRun, RunState
+from training.models import Dataset, ImportRun, JobState
 from vision.messages import Message
 
 from . import corrections, face_search
@@ -57,7 +57,7 @@ def _request(dataset: str, **wanted: Any) -> ImportRun:
         target, _is_new = Dataset.objects.get_or_create(name=dataset)
         try:
             run = lifecycle.create(ImportRun, dataset=target, **wanted)
-        except RunRefused as refused:
+        except JobRefused as refused:
             raise ImportRefused("busy") from refused
         lifecycle.enqueue(run)
     return run
@@ -69,7 +69,7 @@ def import_now(dataset: str, on_progress: OnProgress, **wanted: Any) -> ImportRu
     target, is_new = Dataset.objects.get_or_create(name=dataset)
     run = lifecycle.create_in_turn(ImportRun, on_progress, dataset=target, **wanted)
     run = lifecycle.run_now(run, partial(_import, run), on_progress)
-    if is_new and run.state != RunState.DONE and not target.samples.exists():
+    if is_new and run.state != JobState.DONE and not target.samples.exists():
         target.delete()
     return run
 

@@ -23,14 +23,14 @@ from django.db.models import Value
 from numpy.typing import NDArray
 
 from training.jobs import lifecycle
-from training.jobs.lifecycle import RunRefused
+from training.jobs.lifecycle import JobRefused
 from training.messages import TrainingError
 from training.models import (
     Annotation,
     Dataset,
+    JobState,
     LabelIssue,
     ReviewRun,
-    RunState,
     Sample,
 )
 from training.registry.loading import resolve_bundle
@@ -71,8 +71,8 @@ def request_review(dataset: Dataset, user: Any) -> ReviewRun:
     """Queue a search, or give the one that is under way."""
     try:
         run = lifecycle.create(ReviewRun, dataset=dataset, requested_by=user)
-    except RunRefused:
-        open_states = [RunState.QUEUED, RunState.RUNNING]
+    except JobRefused:
+        open_states = [JobState.QUEUED, JobState.RUNNING]
         return ReviewRun.objects.get(dataset=dataset, state__in=open_states)
     lifecycle.enqueue(run)
     return run

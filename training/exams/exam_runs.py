@@ -8,8 +8,8 @@ from django.db.models import F
 
 from training.datasets.lineage import bring_up_to_date
 from training.jobs import lifecycle
-from training.jobs.lifecycle import Reporter, RunRefused
-from training.models import Exam, ExamRun, RunState
+from training.jobs.lifecycle import JobRefused, Reporter
+from training.models import Exam, ExamRun, JobState
 from vision.messages import Message, several
 
 from .exam_store import current_exam
@@ -53,8 +53,8 @@ def request_examination(user: Any) -> ExamRun:
     """Queue an examination, or give the one that is under way."""
     try:
         run = lifecycle.create(ExamRun, requested_by=user)
-    except RunRefused:
-        return ExamRun.objects.get(state__in=[RunState.QUEUED, RunState.RUNNING])
+    except JobRefused:
+        return ExamRun.objects.get(state__in=[JobState.QUEUED, JobState.RUNNING])
     lifecycle.enqueue(run)
     return run
 
@@ -79,7 +79,7 @@ def queue_where_due() -> bool:
     """
     if not is_needed():
         return False
-    with suppress(RunRefused):  # one is under way already
+    with suppress(JobRefused):  # one is under way already
         lifecycle.create(ExamRun)
     return True
 
@@ -91,7 +91,7 @@ def resume_lost() -> bool:
     one worker too many would lose the next: that waits for somebody to look.
     """
     run = ExamRun.objects.order_by("-created_at", "-pk").first()
-    if run is None or run.state != RunState.INTERRUPTED or run.resumed >= _MOST_RESUMED:
+    if run is None or run.state != JobState.INTERRUPTED or run.resumed >= _MOST_RESUMED:
         return False
     ExamRun.objects.filter(pk=run.pk).update(resumed=F("resumed") + 1)
     return lifecycle.resume(run)

@@ -20,7 +20,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from training.messages import TrainingError
-from training.models import Job, JobKind, RunState
+from training.models import Job, JobKind, JobState
 from training.models.leases import UNCLAIMED, claimed_by, expired, renewed
 from vision.errors import VisionError
 from vision.messages import Message, stored
@@ -41,7 +41,7 @@ TASKS = {
     JobKind.TRAINING: "training.tasks.train",
 }
 # How a job may have ended that can go on.
-RESUMABLE = (RunState.INTERRUPTED, RunState.FAILED, RunState.CANCELLED)
+RESUMABLE = (JobState.INTERRUPTED, JobState.FAILED, JobState.CANCELLED)
 
 # What a job that goes on forgets of its former end.
 _AS_IF_NEW: dict[str, Any] = {
@@ -57,15 +57,15 @@ Work = Callable[["Reporter"], Message]
 OnProgress = Callable[[str, int, int], None]
 
 
-class RunCancelled(Exception):
+class JobCancelled(Exception):
     """Somebody asked for the job to stop."""
 
 
-class RunLost(Exception):
+class JobLost(Exception):
     """The job is no longer ours: it was taken for lost, or deleted."""
 
 
-class RunRefused(TrainingError):
+class JobRefused(TrainingError):
     """The job may not start or go on now."""
 
     code = "run_refused"
@@ -76,13 +76,13 @@ class Reporter:
     and when a phase begins or is through."""
 
     def __init__(self, job: Job, on_progress: Callable[[str, int, int], None] | None = None):
-        self._run = job
+        self._job = job
         self._on_progress = on_progress
         self._written_at = 0.0
         self._phase = ""
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Raises RunCancelled when somebody asked for it, RunLost when the job is not ours."""
+        """Raises JobCancelled when somebody asked for it, JobLost when the job is not ours."""
         if self._on_progress:
             self._on_progress(phase, done, total)
         now = time.monotonic()
@@ -97,40 +97,40 @@ class Reporter:
 
     def write(self, **fields: Any) -> None:
         """Write fields of the job at once. Raises as reporting does."""
-        held = _held(self._run)
+        held = _held(self._job)
         if not held.update(**fields):
-            raise RunLost
+            raise JobLost
         if held.filter(cancel_requested=True).exists():
-            raise RunCancelled
+            raise JobCancelled
 
 
 def create(kind: type[AnyJob], **wanted: Any) -> AnyJob:
-    """A job that waits, which no worker is told of. Raises RunRefused where another that names the
+    """A job that waits, which no worker is told of. Raises JobRefused where another that names the
     same lock waits or runs; the database decides between two who come at once."""
     interrupt_lost()
     try:
         with transaction.atomic():
             return cast(AnyJob, kind._default_manager.create(**wanted))
     except IntegrityError as error:
-        raise RunRefused() from error
+        raise JobRefused() from error
 
 
 def create_in_turn(kind: type[AnyJob], on_progress: OnProgress, **wanted: Any) -> AnyJob:
     """`create`, for a command: waits where another has to end first, be it lost, which shows when
     it has been silent for a while.
 
-    Raises RunRefused where the other has not begun after as long: there may be nobody to begin it.
+    Raises JobRefused where the other has not begun after as long: there may be nobody to begin it.
     """
     about = {"dataset": wanted["dataset"]} if "dataset" in wanted else {}
-    running = kind._default_manager.filter(state=RunState.RUNNING, **about)
+    running = kind._default_manager.filter(state=JobState.RUNNING, **about)
     idle = 0
     while True:
         try:
             return create(kind, **wanted)
-        except RunRefused:
+        except JobRefused:
             idle = 0 if running.exists() else idle + 1
             if idle > LEASE.total_seconds():
-                raise RunRefused("not_begun") from None
+                raise JobRefused("not_begun") from None
             on_progress("waiting for another job to end", 0, 0)
             time.sleep(1)
 
@@ -148,16 +148,16 @@ def _send(job: Job) -> None:
 
 
 def take(
-    kind: type[AnyJob], pk: int, states: Sequence[RunState] = (RunState.QUEUED,)
+    kind: type[AnyJob], pk: int, states: Sequence[JobState] = (JobState.QUEUED,)
 ) -> AnyJob | None:
     """Hold a job that is in one of `states`; None where it is in none of them any more.
 
-    Raises RunRefused where another job has to end first.
+    Raises JobRefused where another job has to end first.
     """
     rows = kind._default_manager.filter(pk=pk, state__in=states)
     taken = _change_state(
         rows,
-        state=RunState.RUNNING,
+        state=JobState.RUNNING,
         started_at=timezone.now(),
         **claimed_by(uuid.uuid4(), LEASE),
         **_AS_IF_NEW,
@@ -168,41 +168,41 @@ def take(
 def run_now(job: AnyJob, work: Work, on_progress: OnProgress | None = None) -> AnyJob:
     """Do a job that waits in this process, for a command; the job as it ended.
 
-    Raises RunRefused where a worker took it before.
+    Raises JobRefused where a worker took it before.
     """
     held = take(type(job), job.pk)
     if held is None:
-        raise RunRefused()
+        raise JobRefused()
     execute(held, work, on_progress)
     return held
 
 
-def execute(job: Job, work: Work, on_progress: OnProgress | None = None) -> RunState:
+def execute(job: Job, work: Work, on_progress: OnProgress | None = None) -> JobState:
     """Do the work of a held job and record how it ended; `work` gives what to say then.
 
     Errors made for people end the job with their message, others with a general one and a
     traceback in the log; a database that is away raises, and upkeep finds the job.
     """
     reporter = Reporter(job, on_progress)
-    state = RunState.DONE
+    state = JobState.DONE
     try:
         with pulse(partial(_beat, job), LEASE.total_seconds() / 6):
             message = work(reporter)
-    except RunLost:
+    except JobLost:
         logger.warning("Job %s was taken from this worker; its work is dropped.", job)
-        return RunState.INTERRUPTED
-    except RunCancelled:
-        state, message = RunState.CANCELLED, Message("cancelled")
+        return JobState.INTERRUPTED
+    except JobCancelled:
+        state, message = JobState.CANCELLED, Message("cancelled")
     except VisionError as error:
-        state, message = RunState.FAILED, error.message
+        state, message = JobState.FAILED, error.message
     except DatabaseError:
         raise
     except KeyboardInterrupt:
-        _finish(job, RunState.INTERRUPTED, Message("interrupted"))
+        _finish(job, JobState.INTERRUPTED, Message("interrupted"))
         raise
     except Exception:
         logger.exception("Job %s failed.", job)
-        state, message = RunState.FAILED, Message("unforeseen")
+        state, message = JobState.FAILED, Message("unforeseen")
     _finish(job, state, message)
     return state
 
@@ -212,11 +212,11 @@ def _beat(job: Job) -> None:
 
 
 def _held(job: Job) -> QuerySet[Job]:
-    rows: QuerySet[Job] = Job.objects.filter(pk=job.pk, claim=job.claim, state=RunState.RUNNING)
+    rows: QuerySet[Job] = Job.objects.filter(pk=job.pk, claim=job.claim, state=JobState.RUNNING)
     return rows
 
 
-def _finish(job: Job, state: RunState, message: Message) -> None:
+def _finish(job: Job, state: JobState, message: Message) -> None:
     _held(job).update(state=state, finished_at=timezone.now(), **UNCLAIMED, **_columns_of(message))
     job.refresh_from_db()
 
@@ -229,29 +229,29 @@ def cancel(job: Job) -> None:
     """Stop a job: at once where it waits, at its next step where it runs."""
     rows = Job.objects.filter(pk=job.pk)
     now = timezone.now()
-    if not rows.filter(state=RunState.QUEUED).update(state=RunState.CANCELLED, finished_at=now):
-        rows.filter(state=RunState.RUNNING).update(cancel_requested=True)
+    if not rows.filter(state=JobState.QUEUED).update(state=JobState.CANCELLED, finished_at=now):
+        rows.filter(state=JobState.RUNNING).update(cancel_requested=True)
 
 
 def resume(job: Job) -> bool:
     """Let an interrupted, failed or cancelled job go on where it stood; False in other states.
 
-    Raises RunRefused where another job has to end first.
+    Raises JobRefused where another job has to end first.
     """
     rows = Job.objects.filter(pk=job.pk, state__in=RESUMABLE)
-    if not _change_state(rows, state=RunState.QUEUED, **_AS_IF_NEW):
+    if not _change_state(rows, state=JobState.QUEUED, **_AS_IF_NEW):
         return False
     enqueue(job)
     return True
 
 
 def _change_state(rows: QuerySet[Any], **fields: Any) -> int:
-    """Raises RunRefused where a constraint on open runs stands against it."""
+    """Raises JobRefused where a constraint on open runs stands against it."""
     try:
         with transaction.atomic():
             return rows.update(**fields)
     except IntegrityError as error:
-        raise RunRefused() from error
+        raise JobRefused() from error
 
 
 def sweep() -> int:
@@ -260,7 +260,7 @@ def sweep() -> int:
     Returns how many were interrupted.
     """
     interrupted = interrupt_lost()
-    waiting = Job.objects.filter(state=RunState.QUEUED, created_at__lt=timezone.now() - LEASE)
+    waiting = Job.objects.filter(state=JobState.QUEUED, created_at__lt=timezone.now() - LEASE)
     for kind in TASKS:
         for job in waiting.filter(kind=kind)[:10]:
             _send(job)
@@ -269,9 +269,9 @@ def sweep() -> int:
 
 def interrupt_lost() -> int:
     """Show the jobs of lost workers as interrupted; how many there were."""
-    lost = expired(Job.objects.filter(state=RunState.RUNNING))
+    lost = expired(Job.objects.filter(state=JobState.RUNNING))
     return lost.update(
-        state=RunState.INTERRUPTED,
+        state=JobState.INTERRUPTED,
         finished_at=timezone.now(),
         **UNCLAIMED,
         **_columns_of(Message("interrupted.worker_lost")),

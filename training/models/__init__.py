@@ -4,7 +4,7 @@ from training.models.contents import Content, SplitName, Withdrawal
 from training.models.curations import Curation
 from training.models.datasets import Dataset, Override, ReasonChoice, Sample
 from training.models.exams import Exam, ExamImage, ExamOutcome
-from training.models.jobs import ExamRun, ImportRun, Job, JobKind, ReviewRun, RunState, TrainingRun
+from training.models.jobs import ExamRun, ImportRun, Job, JobKind, JobState, ReviewRun, TrainingRun
 from training.models.label_review import Annotation, LabelIssue
 from training.models.versions import ModelVersion
 
@@ -20,12 +20,12 @@ __all__ = [
     "ImportRun",
     "Job",
     "JobKind",
+    "JobState",
     "LabelIssue",
     "ModelVersion",
     "Override",
     "ReasonChoice",
     "ReviewRun",
-    "RunState",
     "Sample",
     "SplitName",
     "TrainingRun",

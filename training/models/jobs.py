@@ -13,7 +13,7 @@ from training.models.leases import Leased
 from training.models.versions import ModelVersion
 
 
-class RunState(models.TextChoices):
+class JobState(models.TextChoices):
     QUEUED = "queued", _("Waiting")
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
@@ -49,7 +49,7 @@ class Job(Leased):
         Dataset, models.CASCADE, null=True, related_name="jobs", verbose_name=_("dataset")
     )
     state = models.CharField(
-        _("state"), max_length=12, choices=RunState, default=RunState.QUEUED, db_index=True
+        _("state"), max_length=12, choices=JobState, default=JobState.QUEUED, db_index=True
     )
     phase = models.CharField(_("phase"), max_length=40, blank=True)
     done = models.PositiveIntegerField(default=0)
@@ -107,7 +107,7 @@ class Job(Leased):
         constraints = [
             models.UniqueConstraint(
                 fields=["lock"],
-                condition=models.Q(state__in=[RunState.QUEUED, RunState.RUNNING]),
+                condition=models.Q(state__in=[JobState.QUEUED, JobState.RUNNING]),
                 name="one_open_job_per_lock",
             )
         ]
@@ -138,7 +138,7 @@ class Job(Leased):
     @property
     def is_open(self) -> bool:
         """Whether it waits or runs."""
-        return self.state in {RunState.QUEUED, RunState.RUNNING}
+        return self.state in {JobState.QUEUED, JobState.RUNNING}
 
     @property
     def sentence(self) -> str:
@@ -153,7 +153,7 @@ class Job(Leased):
     @property
     def waits_for_decision(self) -> bool:
         """Whether its version was to serve, and something speaks against that."""
-        made = self.version if self.state == RunState.DONE and self.activate else None
+        made = self.version if self.state == JobState.DONE and self.activate else None
         return made is not None and made.activated_at is None
 
 

@@ -12,8 +12,8 @@ from training.exams import gate
 from training.exams.exam_store import current_exam
 from training.exams.examinations import examine_waiting
 from training.jobs import lifecycle
-from training.jobs.lifecycle import RunRefused
-from training.models import Dataset, ModelVersion, RunState, TrainingRun
+from training.jobs.lifecycle import JobRefused
+from training.models import Dataset, JobState, ModelVersion, TrainingRun
 from training.registry.versions import activate_version, active_version
 from vision.data.selection import NothingLeft
 from vision.diskspace import DiskFull
@@ -25,7 +25,7 @@ from .room import check_room
 from .training_log import Say, TrainingLog, logger
 
 
-class TrainingRefused(RunRefused):
+class TrainingRefused(JobRefused):
     """The training may not start: another is going, or it lacks images, room or a backbone."""
 
     code = "training_refused"
@@ -85,7 +85,7 @@ def create_training(
             even_if_worse=even_if_worse,
             requested_by=user,
         )
-    except RunRefused as refused:
+    except JobRefused as refused:
         raise TrainingRefused("busy") from refused
 
 
@@ -106,10 +106,10 @@ def work(pk: int) -> None:
 def take(pk: int) -> TrainingRun:
     """Hold a run that waits or was cut off, for this process to go on with.
 
-    Raises RunRefused.
+    Raises JobRefused.
     """
     lifecycle.interrupt_lost()
-    run = lifecycle.take(TrainingRun, pk, (RunState.QUEUED, *lifecycle.RESUMABLE))
+    run = lifecycle.take(TrainingRun, pk, (JobState.QUEUED, *lifecycle.RESUMABLE))
     if run is None:
         raise TrainingRefused("not_resumable", pk=pk)
     return run
@@ -119,7 +119,7 @@ def execute(
     run: TrainingRun,
     on_progress: Callable[[str, int, int], None] | None = None,
     say: Say = logger.info,
-) -> RunState:
+) -> JobState:
     """Do the training of a held run and record how it ended; `say` hears the lines of its log."""
     return lifecycle.execute(
         run, lambda reporter: _train(run, TrainingLog(run, reporter, say)), on_progress
@@ -158,7 +158,7 @@ def _root() -> Path:
 
 def _forget_leftovers() -> None:
     """Delete the checkpoints of runs that are done or deleted."""
-    unfinished = TrainingRun.objects.exclude(state=RunState.DONE)
+    unfinished = TrainingRun.objects.exclude(state=JobState.DONE)
     kept = {str(pk) for pk in unfinished.values_list("pk", flat=True)}
     for folder in _root().glob("*"):
         if folder.name.isdecimal() and folder.name not in kept:

@@ -11,7 +11,7 @@ from tests.factories import ModelVersionFactory
 from tests.predictions.conftest import client_of
 from tests.training.trainable import quick, small_dataset, small_version
 from tests.training.training_runs import training_run
-from training.models import Dataset, RunState, TrainingRun
+from training.models import Dataset, JobState, TrainingRun
 from training.runs.trainings import execute, take
 from vision.training.head_recipes import HEAD_RECIPES
 
@@ -112,7 +112,7 @@ def test_any_other_word_for_it_is_refused(
 
 def test_a_run_whose_version_waits_says_so(administrator_api: APIClient, ready: None) -> None:
     version = ModelVersionFactory.create(name="made")
-    run = training_run(RunState.DONE, activate=True, version=version)
+    run = training_run(JobState.DONE, activate=True, version=version)
     assert administrator_api.get(f"{RUNS}{run.pk}/").json()["waits_for_decision"]
 
 
@@ -192,7 +192,7 @@ def test_how_a_run_ended_is_told_in_the_callers_language(
     administrator_api: APIClient, ready: None
 ) -> None:
     run = training_run(
-        RunState.FAILED, message_code="loss_diverged", message_parameters={"head": "age"}
+        JobState.FAILED, message_code="loss_diverged", message_parameters={"head": "age"}
     )
     address = f"{RUNS}{run.pk}/"
     english = administrator_api.get(address).json()["message"]
@@ -228,7 +228,7 @@ def test_runs_come_newest_first_at_a_constant_number_of_queries(
 
 def _ended_run() -> TrainingRun:
     return TrainingRun.objects.create(
-        dataset=Dataset.objects.get(), recipe=quick().as_json(), state=RunState.FAILED
+        dataset=Dataset.objects.get(), recipe=quick().as_json(), state=JobState.FAILED
     )
 
 

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from training.jobs.progress_line import ProgressLine
-from training.models import Dataset, ModelVersion, RunState, TrainingRun
+from training.models import Dataset, JobState, ModelVersion, TrainingRun
 from training.runs.trainings import execute, take
 from vision.errors import VisionError
 
@@ -82,7 +82,7 @@ class TrainingCommand(BaseCommand):
             raise CommandError(f"Interrupted. {again}", returncode=_STOPPED_BY_HAND) from None
         except DatabaseError as error:
             raise CommandError(f"The database does not answer ({error}). {again}") from error
-        if state != RunState.DONE or run.version is None:
+        if state != JobState.DONE or run.version is None:
             raise CommandError(f"{run.sentence} {again}")
         return run.version
 

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.datasets.import_runs import import_now
 from training.eda.dataset_figures import summary
-from training.jobs.lifecycle import RunRefused
+from training.jobs.lifecycle import JobRefused
 from training.jobs.progress_line import ProgressLine
-from training.models import Dataset, RunState
+from training.models import Dataset, JobState
 
 
 class Command(BaseCommand):
@@ -29,9 +29,9 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
         try:
             run = import_now(dataset.name, ProgressLine(options["json"]), of_corrections=True)
-        except RunRefused as refused:
+        except JobRefused as refused:
             raise CommandError(str(refused)) from refused
-        if run.state != RunState.DONE:
+        if run.state != JobState.DONE:
             raise CommandError(run.sentence)
         dataset.refresh_from_db()
         if options["json"]:

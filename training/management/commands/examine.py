@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.exams.exam_runs import examine_now, told
 from training.exams.exam_store import facts_of, figures_by_version
-from training.jobs.lifecycle import RunRefused
+from training.jobs.lifecycle import JobRefused
 from training.jobs.progress_line import ProgressLine
 from training.messages import in_words
-from training.models import RunState
+from training.models import JobState
 
 from ._database import ready_database
 
@@ -33,9 +33,9 @@ class Command(BaseCommand):
         ready_database()
         try:
             run, done = examine_now(ProgressLine(options["json"]))
-        except RunRefused as refused:
+        except JobRefused as refused:
             raise CommandError(str(refused)) from refused
-        if run.state != RunState.DONE:
+        if run.state != JobState.DONE:
             raise CommandError(run.sentence)
         if done.exam is None:
             raise CommandError(in_words(told(done)))

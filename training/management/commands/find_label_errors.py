@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import OuterRef, Subquery
 
 from training.datasets.label_issues import review_now
-from training.jobs.lifecycle import RunRefused
+from training.jobs.lifecycle import JobRefused
 from training.jobs.progress_line import ProgressLine
-from training.models import Content, Dataset, LabelIssue, RunState
+from training.models import Content, Dataset, JobState, LabelIssue
 from vision.attributes import ATTRIBUTES
 
 
@@ -28,9 +28,9 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
         try:
             run = review_now(dataset, ProgressLine(options["json"]))
-        except RunRefused as refused:
+        except JobRefused as refused:
             raise CommandError(str(refused)) from refused
-        if run.state != RunState.DONE:
+        if run.state != JobState.DONE:
             raise CommandError(run.sentence)
         self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else run.sentence)
 

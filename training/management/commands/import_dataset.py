@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.datasets.import_runs import import_now
 from training.eda.dataset_figures import summary
-from training.jobs.lifecycle import RunRefused
+from training.jobs.lifecycle import JobRefused
 from training.jobs.progress_line import ProgressLine
-from training.models import RunState
+from training.models import JobState
 
 from ._database import ready_database
 
@@ -44,12 +44,12 @@ class Command(BaseCommand):
                 path=str(path.resolve()),
                 detect_faces=options["detect_faces"],
             )
-        except RunRefused as refused:
+        except JobRefused as refused:
             raise CommandError(str(refused)) from refused
         except KeyboardInterrupt:
             again = "Interrupted. The same command goes on where it stood."
             raise CommandError(again, returncode=130) from None
-        if run.state != RunState.DONE:
+        if run.state != JobState.DONE:
             raise CommandError(run.sentence)
         report = summary(run.own_dataset)
         if options["json"]:

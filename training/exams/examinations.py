@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef
 
@@ -14,15 +13,12 @@ from training.registry.versions import bundle_path
 from vision.bundles.bundle import load_bundle
 from vision.bundles.trained_on import TrainedOn
 from vision.errors import VisionError
-from vision.evaluation.evaluate import score
+from vision.evaluation.evaluate import Predictor, score
 from vision.evaluation.scores import Scores, collect
 from vision.messages import Message
 from vision.types import FaceAttributes
 
 from .exam_store import images_of, keep_outcome
-
-if TYPE_CHECKING:
-    from vision.inference.engine import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +61,7 @@ def examine(version: ModelVersion, exam: Exam, on_progress: Callable[[int, int],
 
 
 def answers(
-    engine: "Engine",
+    engine: Predictor,
     exam: Exam,
     learnt: TrainedOn | None,
     said: Mapping[str, FaceAttributes],

@@ -30,7 +30,7 @@ from vision.bundles.trained_on import TrainedOn
 from vision.data.selection import CORRECTIONS_SHARE, EXAM, SENDER_SHARE
 from vision.data.utkface import Curated, Example
 from vision.diskspace import full_disk_in_words
-from vision.evaluation.evaluate import score
+from vision.evaluation.evaluate import Predictor, score
 from vision.evaluation.robustness import figure_names
 from vision.evaluation.scores import Scores
 from vision.training.known_recipes import recorded
@@ -40,7 +40,6 @@ from vision.types import FaceAttributes
 from .training_log import TrainingLog
 
 if TYPE_CHECKING:
-    from vision.inference.engine import Engine
     from vision.training.head_training import Fitted
 
 logger = logging.getLogger(__name__)
@@ -204,7 +203,7 @@ def findings_of(
 
 
 def _answers(
-    engine: "Engine",
+    engine: Predictor,
     learnt: TrainedOn | None,
     exam: Exam,
     said: Mapping[str, FaceAttributes],

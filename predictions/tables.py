@@ -11,21 +11,12 @@ from typing import Any
 
 from vision.attributes import ATTRIBUTES, Attribute
 
+from .api.serializers import QualitySerializer
 from .models import Face, Prediction
 
 Cell = str | int | float | bool | datetime | None
 
 _BOX = ("x", "y", "width", "height")
-_QUALITY = (
-    "size",
-    "sharpness",
-    "exposure",
-    "overexposed",
-    "turn",
-    "cut",
-    "reliable",
-    "warnings",
-)
 _AGE = ("years", "low", "high", "coverage")
 
 # A spreadsheet runs a text that begins with one of these as a formula (OWASP, "CSV Injection").
@@ -38,7 +29,7 @@ def columns() -> list[str]:
         *("photo", "id", "status", "model_version", "created_at", "face"),
         *(f"box.{name}" for name in _BOX),
         "detection_confidence",
-        *(f"quality.{name}" for name in _QUALITY),
+        *(f"quality.{name}" for name in QualitySerializer().fields),
         *(name for attribute in ATTRIBUTES.values() for name in _estimate(attribute, None)),
     ]
 
@@ -84,7 +75,7 @@ def _of_face(face: Face) -> dict[str, Cell]:
         "face": face.index + 1,
         **{f"box.{name}": getattr(face, name) for name in _BOX},
         "detection_confidence": face.detection_confidence,
-        **{f"quality.{name}": quality.get(name) for name in _QUALITY},
+        **{f"quality.{name}": quality.get(name) for name in QualitySerializer().fields},
     }
     for attribute in ATTRIBUTES.values():
         row |= _estimate(attribute, face.estimate(attribute.name))

@@ -57,7 +57,7 @@ def test_a_backbone_without_heads_does_not_serve(file: Path) -> None:
 
 def test_a_file_that_is_another_is_said(tmp_path: Path, file: Path) -> None:
     (tmp_path / "damaged.h5").write_bytes(b"damaged")
-    with pytest.raises(CommandError, match="no file of Keras weights"):
+    with pytest.raises(CommandError, match="not a file of Keras weights"):
         call_command("register_vggface", weights=tmp_path / "damaged.h5")
     with h5py.File(tmp_path / "other.h5", "w") as h5:
         h5.attrs["layer_names"] = [b"conv1_1", b"fc6"]

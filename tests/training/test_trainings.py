@@ -168,9 +168,9 @@ def test_going_on_is_refused_in_words_while_another_goes(
     lifecycle.cancel(old)
     old.refresh_from_db()
     create(dataset)
-    with pytest.raises(lifecycle.JobRefused, match="Another run is going"):
+    with pytest.raises(lifecycle.JobRefused, match="Another run is already under way"):
         lifecycle.resume(old)
-    with pytest.raises(lifecycle.JobRefused, match="Another run is going"):
+    with pytest.raises(lifecycle.JobRefused, match="Another run is already under way"):
         take(old.pk)
     old.refresh_from_db()
     assert old.state == JobState.CANCELLED
@@ -178,7 +178,7 @@ def test_going_on_is_refused_in_words_while_another_goes(
 
 def test_a_run_that_is_done_or_going_is_not_taken(dataset: Dataset, backbone: ModelVersion) -> None:
     run = take(create(dataset).pk)
-    with pytest.raises(TrainingRefused, match="may be done, or going"):
+    with pytest.raises(TrainingRefused, match="may be done, or under way"):
         take(run.pk)
 
 

@@ -177,7 +177,8 @@ def test_photos_arrive_while_it_is_made_and_each_is_in_it_whole_or_not_at_all(
     senders = [threading.Thread(target=keep_sending) for _ in range(2)]
     for sender in senders:
         sender.start()
-    wait_until(lambda: len(sent) > 5, "photos arrive")
+    # By then both processes of the web have begun to open photos, which takes a while.
+    wait_until(lambda: len(sent) > 20, "photos arrive")
     before = list(sent)
     report = saved(site, archive)
     after = len(sent)

@@ -234,6 +234,7 @@ def command(archive: Path) -> list[str]:
 
 def environment_of(data_dir: Path) -> dict[str, str]:
     own = {"FACEROUTE_DATA_DIR": str(data_dir), "DATABASE_URL": ""}
+    own |= {"FACEROUTE_LEASE_SECONDS": "5"}  # for so long a killed import counts as under way
     return os.environ | own | {"DJANGO_SETTINGS_MODULE": "faceroute_site.settings"}
 
 

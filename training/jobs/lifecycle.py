@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from celery import current_app
+from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -30,7 +31,7 @@ from .pulse import pulse
 logger = logging.getLogger(__name__)
 
 # How long a worker holds a job without a sign of life.
-LEASE = timedelta(seconds=60)
+LEASE: timedelta = settings.LEASE
 _PROGRESS_SECONDS = 1.0
 
 # The Celery tasks that do them; `CELERY_TASK_ROUTES` says in which queue.

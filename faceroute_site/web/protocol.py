@@ -69,10 +69,10 @@ class Protocol(H11Protocol):
             return
         if self.conn.our_state is h11.IDLE:
             headers = [("content-type", "text/plain"), ("connection", "close")]
-            for event in (
+            events: tuple[h11.Event, ...] = (
                 h11.Response(status_code=408, headers=headers, reason=b"Request Timeout"),
                 h11.Data(data=_TOO_SLOW),
                 h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event) or b"")
+            )
+            self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
         self.transport.close()

@@ -12,12 +12,11 @@ from django.test import Client
 from predictions.models import Face, Prediction, Status
 from predictions.tables import as_csv, columns, rows
 from tests.factories import FaceFactory, FinishedPredictionFactory, PhotoFactory
-from vision.attributes import ATTRIBUTES, Attribute
+from tests.training.test_attributes import GLASSES
+from vision.attributes import ATTRIBUTES
 from vision.types import Quality
 
 pytestmark = pytest.mark.django_db
-
-GLASSES = Attribute("glasses", "binary", "Glasses", ("without", "with"), ("Without", "With"))
 
 
 @pytest.fixture

@@ -125,10 +125,13 @@ def page_seconds(url: str) -> float:
 
 
 def post_photo(connection: Connection, key: str, photo: bytes, **headers: str) -> None:
-    body = photo_form(photo)
+    post_form(connection, key, "/api/v1/predictions/", photo_form(photo), **headers)
+
+
+def post_form(connection: Connection, key: str, path: str, body: bytes, **headers: str) -> None:
     connection.head(
         "POST",
-        "/api/v1/predictions/",
+        path,
         Authorization=f"Bearer {key}",
         Content_Type=MULTIPART_CONTENT,
         Content_Length=len(body),
@@ -324,14 +327,7 @@ def test_a_bomb_and_its_neighbours_in_a_batch_each_have_their_outcome(
     files = [SimpleUploadedFile("photo.jpg", photo) for photo in photos]
     body = encode_multipart(BOUNDARY, {"photo": files})
     caller = connect()
-    caller.head(
-        "POST",
-        "/api/v1/predictions/batch/",
-        Authorization=f"Bearer {key}",
-        Content_Type=MULTIPART_CONTENT,
-        Content_Length=len(body),
-    )
-    caller.send(body)
+    post_form(caller, key, "/api/v1/predictions/batch/", body)
     with ThreadPoolExecutor() as threads:
         pages = [threads.submit(page_seconds, web[1]) for _ in range(10)]
         assert max(page.result() for page in pages) < 1

@@ -2,8 +2,9 @@
 
     .venv/bin/python tools/worker_start.py PHOTO CHECKOUT…
 
-Starts a worker of each checkout in turn, on a site of its own where one photo waits, and looks at it
-from outside until that photo is estimated, and again after eight more (Linux, the embedded set-up).
+Starts a worker of each checkout in turn, on a site of its own where one photo waits, and looks at
+it from outside until that photo is estimated, and again after eight more (Linux, the embedded
+set-up).
 """
 
 import json

@@ -99,7 +99,7 @@ def test_a_broken_version_is_named_and_the_others_are_exported(
     run = ExportRun.objects.get()
     export_runs.work(run.pk)
     run.refresh_from_db()
-    assert run.sentence.startswith("1 version was exported. “broken” could not be: ")
+    assert run.sentence.startswith("1 version was exported. “broken” could not be exported: ")
     assert has_export(former)
 
 
@@ -164,7 +164,7 @@ def test_administrators_take_the_export_away(
 def test_what_is_not_exported_yet_is_not_offered(admin: Client, former: ModelVersion) -> None:
     assert page(former, "export") not in admin.get(page(former, "change")).content.decode()
     told = admin.get(page(former, "export"), follow=True).content.decode()
-    assert "is not exported yet" in told
+    assert "has not been exported yet" in told
 
 
 def test_the_page_of_an_export_tells_how_it_ended(admin: Client, former: ModelVersion) -> None:

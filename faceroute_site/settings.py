@@ -217,7 +217,7 @@ CELERY_TASK_ROUTES = {
     "training.tasks.train": {"queue": "training"},
     "training.*": {"queue": "data"},
 }
-# TensorFlow spreads one batch over all cores by itself.
+# An engine spreads one batch over all cores by itself.
 CELERY_WORKER_CONCURRENCY = env.int("FACEROUTE_WORKER_CONCURRENCY", default=1)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60  # seconds a new process has to start on a busy machine

@@ -117,13 +117,14 @@ def test_the_engine_is_chosen_by_setting_and_machine(
     small: ModelVersion, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.PRECISION = "float32"
-    chosen = {
+    chosen: dict[tuple[str, bool], type] = {
         ("auto", False): OpenVinoEngine,
         ("auto", True): Engine,
         ("openvino", True): OpenVinoEngine,
         ("tensorflow", False): Engine,
     }
-    for (settings.ENGINE, has_gpu), expected in chosen.items():
+    for (engine, has_gpu), expected in chosen.items():
+        settings.ENGINE = engine
         monkeypatch.setattr(loading, "has_gpu", lambda has_gpu=has_gpu: has_gpu)
         loaded = load_engine(bundle_path(small), ("age",))
         assert type(loaded) is expected

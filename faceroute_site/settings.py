@@ -118,6 +118,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "faceroute_site.time_zones.TimeZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -381,5 +382,8 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
     "STYLES": [lambda _request: static("training/admin.css")],
-    "SCRIPTS": [lambda _request: static("training/charts.js")],
+    "SCRIPTS": [
+        lambda _request: static("predictions/time_zone.js"),
+        lambda _request: static("training/charts.js"),
+    ],
 }

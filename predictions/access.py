@@ -12,6 +12,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from . import learning
+from .erasures import Erasure
 from .models import Photo, Prediction
 
 _SESSION_KEY = "visitor"
@@ -64,7 +65,12 @@ def adopt(request: HttpRequest, user: User, **_: object) -> None:
     visitor = request.session.pop(_SESSION_KEY, None) if hasattr(request, "session") else None
     if visitor is None:
         return
+    # What is being deleted stays behind.
+    erased = Erasure.objects.filter(visitor=visitor).order_by("-requested_at").first()
+    later = {"created_at__gt": erased.requested_at} if erased else {}
     with transaction.atomic():
+        corrected = learning.corrected_by(visitor)
         for model in (Photo, Prediction):
-            model._default_manager.filter(visitor=visitor).update(visitor=None, owner_id=user.pk)
-        learning.now_sent_by(user)
+            theirs = model._default_manager.filter(visitor=visitor, **later)
+            theirs.update(visitor=None, owner_id=user.pk)
+        learning.now_sent_by(user, corrected)

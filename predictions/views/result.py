@@ -22,6 +22,7 @@ from predictions.models import Face, Prediction, Status
 from predictions.presentation import face_boxes, face_cards, said_labels
 from predictions.tables import as_csv, columns, rows
 from predictions.waiting import preferred_wait, waiting_of
+from training.long_lists import MOST, count_up_to
 
 
 @require_safe
@@ -133,14 +134,15 @@ def result_context(
     faces = list(found.faces.select_related("correction"))
     panels = [correction_panel(face, sent.get(face.index)) for face in faces]
     boxes, radius = face_boxes(found.photo, faces)
-    ahead = ahead_of(found).count() if found.status == Status.QUEUED else 0
+    ahead = count_up_to(ahead_of(found)) if found.status == Status.QUEUED else 0
     return {
         "prediction": found,
         "warnings": explained(found.photo.warnings),
         "cards": list(zip(face_cards(faces), panels, strict=True)),
         "boxes": boxes,
         "radius": radius,
-        "ahead": ahead,
+        "ahead": min(ahead, MOST),
+        "more_are_ahead": ahead > MOST,
         "failure": found.failure,
     }
 

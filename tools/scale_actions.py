@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 from django.contrib.auth import login
 from django.contrib.auth.models import User
@@ -13,10 +14,9 @@ from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from predictions import claims, expiry, turns
+from predictions import claims, expiry, turns, uploads
 from predictions.access import Owner
 from predictions.models import Photo, Prediction, Status
-from predictions.uploads import deleted_in_slices
 from training.models import ModelVersion
 
 Action = Callable[[], object]
@@ -155,21 +155,22 @@ def _of_admin(staff: Client) -> dict[str, Action]:
 
 
 def _of_workers(owner: Owner) -> dict[str, Action]:
-    expired = Photo.objects.filter(expires_at__lte=timezone.now())
     names = [f"photos/{pk}.jpg" for pk in Photo.objects.values_list("pk", flat=True)[:500]]
     return {
         "look whether anything waits": claims.anything_waits,
         "claim a batch": claims.claim_batch,
         "look for expired leases": claims.return_expired,
         "the turn of the next photo": lambda: turns.turn_of_next(owner, turns.current_turn()),
-        "expire five photos": partial(_first_slice, expired),
+        "expire five photos": _first_slice,
         "sweep 500 files": lambda: list(expiry._without_photo(names)),
         "forget expired log-ins": partial(expiry.forget_expired_logins, timezone.now()),
     }
 
 
-def _first_slice(photos: Any) -> None:
-    list(deleted_in_slices(photos.filter(pk__in=photos.order_by("expires_at")[:5].values("pk"))))
+def _first_slice() -> None:
+    expired = Photo.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")
+    with patch.object(uploads, "_DELETION_BATCH", 5):
+        next(uploads.deleted_in_slices(expired))
 
 
 def _get(client: Client, path: str) -> None:

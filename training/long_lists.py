@@ -13,6 +13,9 @@ from unfold.admin import ModelAdmin
 MOST = 10_000
 """Nobody reads further than so many rows of a list; its filters find the others."""
 
+# What goes along with more rows than these is not looked up before they are deleted.
+_EXAMINED = 1000
+
 
 def count_up_to(rows: QuerySet[Any], most: int = MOST) -> int:
     """How many rows there are; `most` + 1 where there are more than `most`.
@@ -62,7 +65,7 @@ class LongListAdmin(ModelAdmin):  # type: ignore[misc]
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         if request.POST.get("select_across", "0") != "0":
-            first = queryset.values_list("pk", flat=True)[:MOST]
+            first = list(queryset.values_list("pk", flat=True)[:MOST])
             queryset = queryset.filter(pk__in=first)
         return super().response_action(request, queryset)
 
@@ -76,9 +79,10 @@ class LongListAdmin(ModelAdmin):  # type: ignore[misc]
         """Numbers in place of names, and what this person may not delete of it."""
         chosen = list(objs)
         rows = self.model._default_manager.filter(pk__in=[one.pk for one in chosen]).order_by()
-        along = [one for one in self.going_along(rows) if one[:1]]
-        numbers = {_named(one.model): number_in_words(one) for one in along}
-        numbers = {_named(self.model): str(len(chosen)), **numbers}
+        along, numbers = self.going_along(rows), {_named(self.model): str(len(chosen))}
+        if len(chosen) <= _EXAMINED:
+            along = [one for one in along if one[:1]]
+            numbers |= {_named(one.model): number_in_words(one) for one in along}
         lacking = {_named(one.model) for one in along if not self._may_delete(request, one.model)}
         return [str(one) for one in chosen[:1]], numbers, lacking, []
 

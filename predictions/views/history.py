@@ -114,7 +114,7 @@ def history(request: HttpRequest) -> HttpResponse:
 def delete_selected(request: HttpRequest) -> HttpResponse:
     """Delete the predictions that were ticked."""
     chosen = [UUID(pk) for pk in request.POST.getlist("selected") if _is_id(pk)]
-    own = list(owner_of(request).predictions().filter(pk__in=chosen))
+    own = owner_of(request).of_those(chosen)
     for prediction in own:
         uploads.delete_prediction(prediction)
     count = len(own)

@@ -100,7 +100,7 @@ class SampleAdmin(LongListAdmin):
     def split(self, sample: Any) -> str:
         return str(SplitName(sample.its_split).label) if sample.its_split else "–"
 
-    @admin.display(description=gettext_lazy("People say"))
+    @admin.display(description=gettext_lazy("Labels from people"))
     def said(self, sample: Any) -> str:
         return "; ".join(map(str, annotations.said_of(sample, sample.reader))) or "–"
 
@@ -145,7 +145,10 @@ class SampleAdmin(LongListAdmin):
             relabel(sample)
         if disputed := annotate(sample, request.user, said) if said else []:
             names = ", ".join(map(title, disputed))
-            words = _("Others have said something else of: %(labels)s. It stays until you agree.")
+            words = _(
+                "Other people have given another label for: %(labels)s. It stays as it is "
+                "until all agree."
+            )
             messages.warning(request, words % {"labels": names})
 
     @admin.action(description=gettext_lazy("Use these images"), permissions=["change"])
@@ -156,7 +159,7 @@ class SampleAdmin(LongListAdmin):
     def drop(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Override.DROP)
 
-    @admin.action(description=gettext_lazy("Take back what was ruled"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Remove the override"), permissions=["change"])
     def as_cleaned(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Override.NONE)
 
@@ -164,7 +167,7 @@ class SampleAdmin(LongListAdmin):
         count = rule(chosen, override)
         messages.success(
             request,
-            ngettext("%(count)d image was ruled on.", "%(count)d images were ruled on.", count)
+            ngettext("%(count)d override was saved.", "%(count)d overrides were saved.", count)
             % {"count": count},
         )
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0013_reviews_by_one_index'),
+        ('predictions', '0014_reviews_by_one_index'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

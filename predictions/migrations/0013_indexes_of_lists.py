@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('predictions', '0011_held_predictions'),
+        ('predictions', '0012_wording'),
     ]
 
     operations = [

@@ -4,13 +4,13 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0012_indexes_of_lists'),
+        ('predictions', '0013_indexes_of_lists'),
     ]
 
     operations = [
         migrations.AlterField(
             model_name='correction',
             name='review',
-            field=models.CharField(choices=[('pending', 'To be reviewed'), ('accepted', 'Accepted'), ('rejected', 'Rejected')], default='pending', max_length=8, verbose_name='review'),
+            field=models.CharField(choices=[('pending', 'To review'), ('accepted', 'Accepted'), ('rejected', 'Rejected')], default='pending', max_length=8, verbose_name='review'),
         ),
     ]

@@ -330,6 +330,7 @@ LEASE = timedelta(seconds=env.int("FACEROUTE_LEASE_SECONDS", default=60))
 # Done by the scheduler itself (faceroute_site/upkeep.py): no queue is in between.
 CELERY_BEAT_SCHEDULE = {
     "expire": {"task": "predictions.tasks.expire", "schedule": timedelta(hours=1)},
+    "erase": {"task": "predictions.tasks.erase", "schedule": timedelta(seconds=15)},
     "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
     "forget expired log-ins": {
         "task": "predictions.tasks.forget_expired_logins",

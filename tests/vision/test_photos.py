@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, JpegImagePlugin
 
 from tests.vision.pictures import (
     UPRIGHT,
@@ -122,6 +122,28 @@ def test_nothing_but_pixels_is_kept() -> None:
     assert not {"exif", "comment", "icc_profile", "xmp"} & image.info.keys()
     assert b"SpyCam" not in kept
     assert b"secret" not in kept
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "kept"),
+    [
+        ("JPEG", "4:2:0", "4:2:0"),
+        ("JPEG", "4:2:2", "4:4:4"),
+        ("JPEG", "4:4:4", "4:4:4"),
+        ("HEIF", "4:2:0", "4:2:0"),
+        ("HEIF", "4:4:4", "4:4:4"),
+        ("PNG", "", "4:4:4"),
+    ],
+)
+def test_colour_is_kept_as_fine_as_it_was(kind: str, stored: str, kept: str) -> None:
+    options = {"JPEG": {"subsampling": stored}, "HEIF": {"chroma": stored.replace(":", "")}}
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(stored_for(6), kind, exif=exif, **options.get(kind, {}))
+    jpeg = read_photo(data, max_bytes=2**20, max_pixels=2400).as_jpeg()
+    written = Image.open(io.BytesIO(jpeg))
+    assert isinstance(written, JpegImagePlugin.JpegImageFile)
+    assert JpegImagePlugin.get_sampling(written) == {"4:4:4": 0, "4:2:0": 2}[kept]
 
 
 def test_transparency_is_laid_on_white() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageFile, ImageOps
+from PIL import ImageCms, ImageFile, ImageOps, JpegImagePlugin
 
 from vision.errors import PhotoError, PhotoTooLarge, PhotoUnreadable
 from vision.messages import Message
@@ -35,14 +35,26 @@ _SRGB = ImageCms.createProfile("sRGB")
 _LAB = ImageCms.createProfile("LAB")
 # What cameras and instruments measure in, whatever they store it in.
 _DEPTHS = (8, 10, 12, 14, 16)
+# How a JPEG stores colour: for every pixel, or once for each two by two of them.
+_FULL_CHROMA, _QUARTER_CHROMA = "4:4:4", "4:2:0"
+_PILLOW_QUARTER_CHROMA = 2  # what `get_sampling` says of it
 
 
 @dataclass(frozen=True)
 class ReadPhoto:
-    """An upright RGB image, and codes of what its sender should know of the file."""
+    """An upright RGB image, and codes of what its sender should know of the file.
+
+    `chroma`: how finely the file stores colour, "4:2:0" or, where it is finer or not known,
+    "4:4:4".
+    """
 
     image: Pillow.Image
     warnings: tuple[str, ...] = ()
+    chroma: str = _FULL_CHROMA
+
+    def as_jpeg(self) -> bytes:
+        """The photo as it is kept: its pixels and nothing else, its colour as fine as it was."""
+        return encode_jpeg(self.image, chroma=self.chroma)
 
 
 def read_photo(
@@ -65,16 +77,28 @@ def read_photo(
         opened = open_photo(data)
         _check_size(opened.image, max_pixels)
         before_decoding(opened.image.width * opened.image.height)
+        chroma = _chroma(opened.image)
         warnings = _load(opened)
-        return ReadPhoto(_as_rgb(_upright(opened.image)), warnings)
+        return ReadPhoto(_as_rgb(_upright(opened.image)), warnings, chroma)
 
 
 def decode_upright(data: bytes, *, least_side: int | None = None) -> tuple[Image, tuple[int, int]]:
     """The upright pixels of a photo that `read_photo` accepted, and its full (width, height).
 
-    With `least_side`, a JPEG is decoded at the smallest eighth of its size whose shorter side is
-    still at least `least_side` (the decoder skips the rest of the work); others come whole.
-    Returns uint8 (height, width, 3) RGB. Raises PhotoUnreadable.
+    `least_side` and errors as in `upright_image`. Returns uint8 (height, width, 3) RGB.
+    """
+    image, size = upright_image(data, least_side=least_side)
+    return np.asarray(image), size
+
+
+def upright_image(
+    data: bytes, *, least_side: int | None = None
+) -> tuple[Pillow.Image, tuple[int, int]]:
+    """A photo that `read_photo` accepted as an upright RGB image, and its full (width, height).
+
+    With `least_side`, a JPEG is decoded at a half, a quarter or an eighth of its size, the smallest
+    whose shorter side is still at least `least_side` (the decoder skips the rest of the work);
+    others come whole. Raises PhotoUnreadable.
     """
     with _pillow_errors():
         opened = open_photo(data)
@@ -87,14 +111,14 @@ def decode_upright(data: bytes, *, least_side: int | None = None) -> tuple[Image
             share = least_side / min(image.size)
             image.draft("RGB", (round(image.width * share), round(image.height * share)))
         _load(opened)
-        return np.asarray(_as_rgb(_upright(image))), (width, height)
+        return _as_rgb(_upright(image)), (width, height)
 
 
-def encode_jpeg(image: Pillow.Image, *, quality: int = 92) -> bytes:
-    """A JPEG of an RGB image with nothing in it but the pixels."""
+def encode_jpeg(image: Pillow.Image, *, quality: int = 92, chroma: str = _FULL_CHROMA) -> bytes:
+    """A JPEG of an RGB image with nothing in it but the pixels; `chroma` as in `ReadPhoto`."""
     data = io.BytesIO()
     nothing: Any = {"exif": b"", "comment": b"", "icc_profile": None, "xmp": None}
-    image.save(data, "JPEG", quality=quality, subsampling="4:4:4", **nothing)
+    image.save(data, "JPEG", quality=quality, subsampling=chroma, **nothing)
     return data.getvalue()
 
 
@@ -147,6 +171,14 @@ def _check_size(image: ImageFile.ImageFile, max_pixels: int) -> None:
         raise PhotoTooLarge(limit=Message("pixels_a_side", {"count": _LONGEST_SIDE}))
     if max(image.size) > _MOST_ELONGATED * min(image.size):
         raise PhotoTooLarge("elongated", limit=_MOST_ELONGATED)
+
+
+def _chroma(image: ImageFile.ImageFile) -> str:
+    """How finely a file stores colour; JPEG and HEIC say it."""
+    stored = image.info.get("chroma") == 420
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        stored = JpegImagePlugin.get_sampling(image) == _PILLOW_QUARTER_CHROMA
+    return _QUARTER_CHROMA if stored else _FULL_CHROMA
 
 
 def _megapixels(count: int) -> Message:

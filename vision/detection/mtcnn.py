@@ -88,8 +88,13 @@ class Mtcnn:
         for network, side in warm_up:
             network(np.zeros((1, side, side, 3), np.uint8))
 
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        pyramids = [_pyramid(brighten(image, _HIGHLIGHTS)) for image in images]
+    def detect(
+        self, images: Sequence[Image], scales: Sequence[float] | None = None
+    ) -> list[list[Detection]]:
+        pyramids = [
+            _pyramid(brighten(image, _HIGHLIGHTS), scale)
+            for image, scale in zip(images, scales or [1.0] * len(images), strict=True)
+        ]
         proposals = self._propose(pyramids)
         patches = patches_of(pyramids, proposals.owners, frames_of(squared(proposals.boxes)), 24)
         refined, first = self._refine(pyramids, proposals, patches)
@@ -150,14 +155,15 @@ def _turned_patches(pyramids: Sequence[Pyramid], boxes: _Boxes, side: int) -> ND
     return patches
 
 
-def smallest_face(width: int, height: int) -> float:
-    """The side in pixels of the smallest face looked for in a photo of this size."""
-    return max(_SMALLEST_PIXELS, _SMALLEST_SHARE * math.sqrt(width * height))
+def smallest_face(width: int, height: int, scale: float = 1.0) -> float:
+    """The side in pixels of the smallest face looked for in an image of this size, which is
+    `scale` times as large as its photo."""
+    return max(scale * _SMALLEST_PIXELS, _SMALLEST_SHARE * math.sqrt(width * height))
 
 
-def _pyramid(image: Image) -> Pyramid:
+def _pyramid(image: Image, scale: float) -> Pyramid:
     height, width = image.shape[:2]
-    return Pyramid.of(image, _CELL / smallest_face(width, height), _CELL)
+    return Pyramid.of(image, _CELL / smallest_face(width, height, scale), _CELL)
 
 
 def _drawn(sheet: Sheet, levels: Sequence[tuple[int, Level]]) -> Image:

@@ -22,6 +22,7 @@ from tests.vision.pictures import (
     stored_for,
 )
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
+from vision.photos import decoding
 from vision.photos.decoding import (
     crop_face,
     decode_upright,
@@ -135,15 +136,24 @@ def test_nothing_but_pixels_is_kept() -> None:
         ("PNG", "", "4:4:4"),
     ],
 )
-def test_colour_is_kept_as_fine_as_it_was(kind: str, stored: str, kept: str) -> None:
+def test_the_colour_of_a_large_photo_is_kept_as_fine_as_it_was(
+    kind: str, stored: str, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_LEAST_QUARTER_CHROMA_PIXELS", 2400)
+    assert sampling_kept(kind, stored) == kept
+
+
+def test_the_colour_of_a_small_photo_is_kept_as_it_was_decoded() -> None:
+    assert sampling_kept("JPEG", "4:2:0") == "4:4:4"
+
+
+def sampling_kept(kind: str, stored: str) -> str:
+    """How the photo that is kept of a file stores colour."""
     options = {"JPEG": {"subsampling": stored}, "HEIF": {"chroma": stored.replace(":", "")}}
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    data = encoded(stored_for(6), kind, exif=exif, **options.get(kind, {}))
-    jpeg = read_photo(data, max_bytes=2**20, max_pixels=2400).as_jpeg()
-    written = Image.open(io.BytesIO(jpeg))
-    assert isinstance(written, JpegImagePlugin.JpegImageFile)
-    assert JpegImagePlugin.get_sampling(written) == {"4:4:4": 0, "4:2:0": 2}[kept]
+    data = encoded(quarters(), kind, **options.get(kind, {}))
+    kept = Image.open(io.BytesIO(read_photo(data, max_bytes=2**20, max_pixels=2400).as_jpeg()))
+    assert isinstance(kept, JpegImagePlugin.JpegImageFile)
+    return ("4:4:4", "4:2:2", "4:2:0")[JpegImagePlugin.get_sampling(kept)]
 
 
 def test_transparency_is_laid_on_white() -> None:

@@ -15,8 +15,8 @@ class Detector(Protocol):
     ) -> list[list[Detection]]:
         """Every face of every image, uint8 (H, W, 3) RGB of any size; the largest face first.
 
-        `scales`: how large each is compared with its photo, which is 1 at most. However much a
-        photo was reduced, the same faces of it are looked for. Boxes and landmarks are in pixels of
+        `scales`: how large each is compared with its photo, 1 at most; faces are looked for that
+        are small in an image because its photo was reduced. Boxes and landmarks are in pixels of
         the image; boxes are clipped to it.
         """
         ...

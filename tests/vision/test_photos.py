@@ -220,6 +220,20 @@ def test_a_crop_stays_inside_the_photo(box: Box) -> None:
     assert 0 < crop.height <= 40
 
 
+def test_a_large_face_is_cropped_from_a_reduced_photo(photo_bytes: bytes) -> None:
+    with Image.open(io.BytesIO(photo_bytes)) as photo:
+        large = photo.resize((2048, 2048))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(large.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
+    crop = np.asarray(Image.open(io.BytesIO(crop_face(data, Box(700, 250, 400, 400)))))
+    half = 400 * 0.85
+    around = (round(900 - half), round(450 - half), round(900 + half), round(450 + half))
+    expected = np.asarray(large.crop(around).resize((256, 256), Image.Resampling.LANCZOS))
+    assert crop.shape == expected.shape
+    assert np.abs(crop.astype(int) - expected).mean() < 4
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.binary(max_size=200), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF"])

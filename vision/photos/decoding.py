@@ -106,16 +106,22 @@ def upright_image(
     """
     with _pillow_errors():
         opened = open_photo(data)
-        image = opened.image
-        width, height = image.size
-        # A TIFF's size is told as it is upright.
-        if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
-            width, height = height, width
-        if least_side is not None and image.format == "JPEG":
-            share = least_side / min(image.size)
-            image.draft("RGB", (round(image.width * share), round(image.height * share)))
-        _load(opened)
-        return _as_rgb(_upright(image)), (width, height)
+        share = 1.0 if least_side is None else least_side / min(opened.image.size)
+        return _upright_at(opened, share)
+
+
+def _upright_at(opened: OpenedPhoto, share: float) -> tuple[Pillow.Image, tuple[int, int]]:
+    """See `upright_image`; a JPEG is decoded at `share` of its size or somewhat more."""
+    image = opened.image
+    width, height = image.size
+    # A TIFF's size is told as it is upright.
+    if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+        width, height = height, width
+    if share < 1 and image.format == "JPEG":
+        least = max(1, round(image.width * share)), max(1, round(image.height * share))
+        image.draft("RGB", least)
+    _load(opened)
+    return _as_rgb(_upright(image)), (width, height)
 
 
 def encode_jpeg(image: Pillow.Image, *, quality: int = 92, chroma: str = _FULL_CHROMA) -> bytes:
@@ -153,14 +159,14 @@ def crop_face(
     with _pillow_errors():
         opened = open_photo(data)
         before_decoding(opened.image.width * opened.image.height)
-        _load(opened)
-        image = _as_rgb(_upright(opened.image))
+        image, (width, _height) = _upright_at(opened, side / max(side, 2 * half))
+        scale = image.width / width
         crop = image.crop(
             (
-                max(0, round(x - half)),
-                max(0, round(y - half)),
-                min(image.width, round(x + half)),
-                min(image.height, round(y + half)),
+                max(0, round((x - half) * scale)),
+                max(0, round((y - half) * scale)),
+                min(image.width, round((x + half) * scale)),
+                min(image.height, round((y + half) * scale)),
             )
         )
         return make_thumbnail(crop, side)

@@ -89,7 +89,7 @@ CONTENT_SECURITY_POLICY = {
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -320,6 +320,7 @@ PHOTOS_PER_HOUR = env.int("FACEROUTE_PHOTOS_PER_HOUR", default=2000)
 
 # Heads that are left out here are neither computed nor shown: "age,gender" switches race off.
 HEADS = tuple(env.list("FACEROUTE_HEADS", default=list(ATTRIBUTES)))
+ENGINE = env.str("FACEROUTE_ENGINE", default="auto")  # auto, openvino, tensorflow
 PRECISION = env.str("FACEROUTE_PRECISION", default="auto")  # auto, float32, bfloat16, float16
 BATCH_PHOTOS = env.int("FACEROUTE_BATCH_PHOTOS", default=8)
 LEASE = timedelta(seconds=env.int("FACEROUTE_LEASE_SECONDS", default=60))

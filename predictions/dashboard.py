@@ -23,6 +23,7 @@ _PAGES = {
     JobKind.LABEL_ISSUES: "reviewrun",
     JobKind.EXAMINATION: "examrun",
     JobKind.TRAINING: "trainingrun",
+    JobKind.EXPORT: "exportrun",
 }
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from .attributes import ATTRIBUTES, SHIPPED
 
-# What a network can be computed in; "auto" is the fastest that the machine has.
+# What a network can be computed by and in; "auto" is what suits the machine.
+ENGINES: tuple[str, ...] = ("auto", "openvino", "tensorflow")
 PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16", "float16")
 
 Image = NDArray[np.uint8]  # (height, width, 3), RGB, 0-255

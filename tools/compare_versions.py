@@ -28,12 +28,11 @@ sys.path.insert(0, str(ROOT))
 
 from faceroute_site import embedded_redis  # noqa: E402
 from tests.processes import free_port  # noqa: E402
+from tools.driven import Driven  # noqa: E402
 from tools.family import memory, processor_seconds  # noqa: E402
-from vision.benchmark.photos import made_of  # noqa: E402
-from vision.benchmark.timing import Cost, Measure, Timing, alternated, rounded  # noqa: E402
+from tools.photos import add_photo_options, chosen_photos  # noqa: E402
+from vision.benchmark.timing import Cost, Timing, alternated, rounded  # noqa: E402
 
-_KINDS = ("portrait", "group", "medium", "large")
-_LEAST = 1.5  # seconds of a measurement: the kernel counts processors in hundredths
 _PATIENCE = 120.0  # seconds
 
 
@@ -50,53 +49,30 @@ class Version:
             "REDIS_URL": redis,
         }
         self.environment.pop("DATABASE_URL", None)
-        self._log = (data / "log").open("wb")
+        self._log = data / "log"
         self.manage("migrate", "--verbosity", "0")
         self.manage("register_starter")
-        self._driver = self._start_driver()
+        self.driver = Driven(
+            [sys.executable, str(ROOT / "tools" / "version_driver.py")],
+            folder=code,
+            environment=self.environment,
+            log=self._log,
+        )
 
     def manage(self, *arguments: str) -> None:
-        self._start("manage.py", *arguments).wait()
-
-    def ask(self, what: str, **arguments: Any) -> Any:
-        asking, answering = self._driver.stdin, self._driver.stdout
-        if asking is None or answering is None:
-            raise ValueError("The driver was started without pipes.")
-        asking.write(json.dumps({"do": what, **arguments}).encode() + b"\n")
-        asking.flush()
-        answer = answering.readline()
-        if not answer:
-            raise SystemExit(f"{self.name} has ended:\n{Path(self._log.name).read_text()[-4000:]}")
-        return json.loads(answer)
-
-    def cost(self, what: str, **arguments: Any) -> Cost:
-        """What it costs to do something, the processes that it starts for it included."""
-        cpu, wall = processor_seconds(self._driver.pid), time.perf_counter()
-        self.ask(what, **arguments)
-        wall = time.perf_counter() - wall
-        return Cost(wall, processor_seconds(self._driver.pid) - cpu)
-
-    def timed(self, what: str, **arguments: Any) -> Measure:
-        """As `vision.benchmark.timing.timed`, of something that takes `times`."""
-        self.cost(what, times=1, **arguments)
-        times = max(1, round(_LEAST / self.cost(what, times=1, **arguments).wall))
-
-        def measure() -> Cost:
-            wall, cpu = self.cost(what, times=times, **arguments)
-            return Cost(wall / times, cpu / times)
-
-        return measure
+        if self._start("manage.py", *arguments).wait():
+            raise SystemExit(f"{self.name} failed at {arguments[0]}:\n{self._log.read_text()}")
 
     def worker_start(self, photo: Path) -> tuple[Cost, float]:
         """A worker from its start until a photo that waits is done; then the MB it holds."""
-        self.ask("forget")
-        (prediction,) = self.ask("store", photo=str(photo), times=1)
+        self.driver.ask("forget")
+        (prediction,) = self.driver.ask("store", photo=str(photo), times=1)
         wall = time.perf_counter()
-        worker = self._start(*self.ask("worker_command")[1:])
+        worker = self._start(*self.driver.ask("worker_command")[1:])
         try:
-            while self.ask("status", prediction=prediction) != "done":
+            while self.driver.ask("status", prediction=prediction) != "done":
                 if time.perf_counter() - wall > _PATIENCE or worker.poll() is not None:
-                    raise SystemExit(f"No worker of {self.name} works: see {self._log.name}.")
+                    raise SystemExit(f"No worker of {self.name} works: see {self._log}.")
                 time.sleep(0.02)
             cost = Cost(time.perf_counter() - wall, processor_seconds(worker.pid))
             time.sleep(2)
@@ -105,31 +81,16 @@ class Version:
             worker.terminate()
             worker.wait(60)
 
-    def close(self) -> None:
-        self._driver.kill()
-        self._driver.wait()
-        self._log.close()
-
-    def _start_driver(self) -> "subprocess.Popen[bytes]":
-        driver = [sys.executable, str(ROOT / "tools" / "version_driver.py")]
-        return subprocess.Popen(
-            driver,
-            cwd=self.code,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-        )
-
     def _start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=self.code,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-        )
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=self.code,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
 
 
 @dataclass(frozen=True)
@@ -141,10 +102,10 @@ class Compared:
     rounds: int
 
     def costs(self, what: str, **arguments: Any) -> dict[str, Any]:
-        measures = {one.name: one.timed(what, **arguments) for one in self.versions}
+        measures = {one.name: one.driver.timed(what, **arguments) for one in self.versions}
         timings = alternated(measures, self.rounds)
         for one in self.versions:
-            one.ask("forget")
+            one.driver.ask("forget")
         return self._told(timings)
 
     def starts(self, count: int) -> dict[str, Any]:
@@ -204,24 +165,6 @@ def redis_server(folder: Path) -> Iterator[str]:
         server.wait()
 
 
-def photos_in(folder: Path, options: argparse.Namespace) -> dict[str, Path]:
-    """The files that were named, and made ones in place of those that were not."""
-    from skimage import data
-
-    from vision.photos.decoding import encode_jpeg
-
-    named = {kind: getattr(options, kind) for kind in _KINDS}
-    if not all(named.values()):
-        from PIL import Image
-
-        portrait = encode_jpeg(Image.fromarray(data.astronaut()))
-        for kind, made in made_of(portrait).items():
-            if not named[kind]:
-                named[kind] = folder / f"{kind}.jpg"
-                named[kind].write_bytes(made)
-    return {kind: path.resolve() for kind, path in named.items()}
-
-
 def print_table(report: dict[str, Any], names: tuple[str, str]) -> None:
     mine, other = names
     print(f"| | {mine}: wall, processor (ms) | {other} | ratio of wall | ratio of processor |")  # noqa: T201
@@ -248,8 +191,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--starts", type=int, default=3, help="how often workers are started")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    for kind in _KINDS:
-        parser.add_argument(f"--{kind}", type=Path, help="a photo in place of the made one")
+    add_photo_options(parser)
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(
@@ -263,8 +205,8 @@ def main() -> None:
             Version(names[1], code, folder / "other", f"{redis}/1"),
         )
         for version in versions:
-            stack.callback(version.close)
-        compared = Compared(versions, photos_in(folder, options), options.rounds)
+            stack.callback(version.driver.close)
+        compared = Compared(versions, chosen_photos(folder, options), options.rounds)
         report = compare(compared, options.starts)
     if options.json:
         print(json.dumps(report))  # noqa: T201

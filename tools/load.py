@@ -52,6 +52,7 @@ from predictions.uploads import accept_photo  # noqa: E402
 from tests.predictions.arrivals import post_photo  # noqa: E402
 from tests.processes import Process, Stack, wait_until  # noqa: E402
 from tools.family import memory, processor_seconds  # noqa: E402
+from tools.photos import public_portrait  # noqa: E402
 from vision.benchmark.timing import Cost, Timing, alternated, rounded, timed  # noqa: E402
 
 _BATCH = 8
@@ -182,7 +183,7 @@ def _drained(site: Site, count: int) -> Cost:
         cpu = sum(processor_seconds(worker.pid) for worker in site.workers)
     wait_until(_all_done, "all photos are done", seconds=_PATIENCE)
     cpu = sum(processor_seconds(worker.pid) for worker in site.workers) - cpu
-    ends = sorted(Prediction.objects.values_list("finished_at", flat=True))
+    ends = sorted(one.finished_at for one in Prediction.objects.all() if one.finished_at)
     first = _BATCH * len(site.workers)
     wall = (ends[-1] - ends[first - 1]).total_seconds() / (count - first)
     Photo.objects.all().delete()
@@ -262,7 +263,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
-    photo = options.photo.read_bytes() if options.photo else _portrait()
+    photo = options.photo.read_bytes() if options.photo else public_portrait()
     with running_site(photo, options.photos, options.workers) as site:
         report = {}
         for name in options.trials:
@@ -277,14 +278,6 @@ def _print(name: str, figures: dict[str, Any]) -> None:
     print(f"## {name}")  # noqa: T201
     for what, figure in figures.items():
         print(f"- {what}: {figure}", flush=True)  # noqa: T201
-
-
-def _portrait() -> bytes:
-    from skimage import data
-
-    from vision.photos.decoding import encode_jpeg
-
-    return encode_jpeg(Image.fromarray(data.astronaut()))
 
 
 if __name__ == "__main__":

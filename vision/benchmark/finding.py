@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,10 @@ def finding(photos: Mapping[str, bytes], starter: Bundle, rounds: int) -> dict[s
     for name in ("portrait", "medium"):
         with Pillow.open(io.BytesIO(photos[name])) as image:
             pixels = np.asarray(image)
-        measures[f"finding, {name}"] = timed(lambda pixels=pixels: detector.detect([pixels]))
+        measures[f"finding, {name}"] = timed(partial(detector.detect, [pixels]))
     for name, photo in photos.items():
-        measures[f"decoding, {name}"] = timed(lambda photo=photo: pipeline.decode([photo]))
-        measures[f"decoding, finding and framing, {name}"] = timed(
-            lambda photo=photo: pipeline.run([photo])
-        )
+        measures[f"decoding, {name}"] = timed(partial(pipeline.decode, [photo]))
+        measures[f"decoding, finding and framing, {name}"] = timed(partial(pipeline.run, [photo]))
     timings = alternated(measures, rounds)
     return {
         name: {**timing.as_json(), "passes": timing.to(timings[REFERENCE])}

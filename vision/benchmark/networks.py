@@ -32,7 +32,7 @@ def a_pass(starter: Bundle) -> Measure:
 def passes(bundle: Bundle, starter: Bundle, rounds: int) -> dict[str, Any]:
     """A face alone and in batches, in every engine and precision, at the bundle's size and at 224
     pixels: milliseconds, and how many times a pass."""
-    report = {}
+    report: dict[str, Any] = {}
     for size in dict.fromkeys((bundle.manifest["input_size"], LARGE)):
         at_size = bundle if bundle.manifest["input_size"] == size else at(starter, size)
         measures = {REFERENCE: a_pass(starter)}

@@ -1,7 +1,8 @@
 """FaceRoute and DeepFace measured in one run, in turn.
 
     python3 -m venv /somewhere/peers
-    /somewhere/peers/bin/pip install deepface tf-keras mtcnn lz4 'opencv-contrib-python-headless<5'
+    /somewhere/peers/bin/pip install deepface flask tf-keras mtcnn lz4 \\
+        'opencv-contrib-python-headless<5'
     .venv/bin/python tools/compare_peers.py /somewhere/peers/bin/python [--json] [--rounds N]
 
 Age, gender and race of crops of 224 pixels, alone and in batches of eight, by DeepFace's three

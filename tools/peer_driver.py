@@ -27,7 +27,7 @@ _download = weight_utils.download_weights_if_necessary
 
 def _unless_random(file_name: str, *arguments: Any, **options: Any) -> Any:
     """The networks' files are not needed; a detector's may lie in DeepFace's folder."""
-    if file_name.endswith("_model_weights.h5"):
+    if file_name.endswith(".h5"):
         return file_name
     return _download(file_name, *arguments, **options)
 

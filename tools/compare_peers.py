@@ -19,7 +19,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 
 from tools.driven import Driven  # noqa: E402
-from tools.photos import add_photo_options, chosen_photos  # noqa: E402
+from tools.photos import KINDS, add_photo_options, chosen_photos  # noqa: E402
 from training.registry.loading import load_engine  # noqa: E402
 from vision.benchmark.networks import BATCH, LARGE, at, measured  # noqa: E402
 from vision.benchmark.timing import Measure, alternated, rounded, timed  # noqa: E402
@@ -51,26 +52,27 @@ _DETECTORS = ("opencv", "mtcnn", "yunet")
 _LOG = "deepface.log"
 
 
-def crops(peer: Driven, rounds: int) -> dict[str, Any]:
+Sections = Iterator[tuple[str, dict[str, Any]]]
+
+
+def crops(peer: Driven, rounds: int) -> Sections:
     """A crop of 224 pixels, alone and in batches."""
     starter = at(load_bundle(settings.STARTER_BUNDLE), LARGE)
     served, exact = load_engine(starter), OpenVinoEngine(starter, precision="float32")
     engines = {f"FaceRoute, {one.precision}": one for one in (served, exact)}
-    report = {}
     for count, name in ((1, "alone"), (BATCH, f"in batches of {BATCH}")):
         ours = {engine: measured(one, count) for engine, one in engines.items()}
         theirs = {"DeepFace": peer.timed("faces", per=count, count=count)}
-        report[f"crop, {name}"] = _against("DeepFace", theirs | ours, rounds)
-    return report
+        yield f"crop, {name}", _against("DeepFace", theirs | ours, rounds)
 
 
-def whole_photos(peer: Driven, photos: dict[str, Path], rounds: int) -> dict[str, Any]:
+def whole_photos(peer: Driven, photos: dict[str, Path], rounds: int) -> Sections:
     """Photos from the file to the estimates."""
     unusable = {name: peer.ask("usable", detector=name) for name in _DETECTORS}
     engine = load_engine(settings.STARTER_BUNDLE)
     engine.warm_up()
     pipeline = Pipeline(load_detector(), engine)
-    report: dict[str, Any] = {}
+    yield "left out", {name: why for name, why in unusable.items() if why}
     for kind, path in photos.items():
         theirs = {
             f"DeepFace, {name}": peer.timed("photo", path=str(path), detector=name)
@@ -78,8 +80,7 @@ def whole_photos(peer: Driven, photos: dict[str, Path], rounds: int) -> dict[str
             if not why
         }
         ours = {"FaceRoute": timed(_predicting(pipeline, path))}
-        report[f"photo, {kind}"] = _against("FaceRoute", ours | theirs, rounds)
-    return {**report, "left out": {name: why for name, why in unusable.items() if why}}
+        yield f"photo, {kind}", _against("FaceRoute", ours | theirs, rounds)
 
 
 def _predicting(pipeline: Pipeline, path: Path) -> Callable[[], object]:
@@ -107,17 +108,14 @@ def _against(one: str, measures: dict[str, Measure], rounds: int) -> dict[str, A
     return told
 
 
-def print_table(report: dict[str, Any]) -> None:
-    print("| | by the clock (ms) | processor (ms) | DeepFace to FaceRoute |")  # noqa: T201
-    print("|---|---|---|---|")  # noqa: T201
-    for what, costs in report.items():
-        for name, cost in costs.items():
-            if isinstance(cost, str):
-                print(f"| {what}: {name} | | | {cost} |")  # noqa: T201
-                continue
-            told = "" if "ratio" not in cost else _ratios(cost["ratio"])
-            wall, cpu = cost["wall_ms"]["median"], cost["cpu_ms"]["median"]
-            print(f"| {what}: {name} | {wall:.0f} | {cpu:.0f} | {told} |")  # noqa: T201
+def print_rows(what: str, costs: dict[str, Any]) -> None:
+    for name, cost in costs.items():
+        if isinstance(cost, str):
+            print(f"| {what}: {name} | | | {cost} |", flush=True)  # noqa: T201
+            continue
+        told = _ratios(cost["ratio"]) if "ratio" in cost else ""
+        wall, cpu = cost["wall_ms"]["median"], cost["cpu_ms"]["median"]
+        print(f"| {what}: {name} | {wall:.0f} | {cpu:.0f} | {told} |", flush=True)  # noqa: T201
 
 
 def _ratios(ratio: dict[str, dict[str, float]]) -> str:
@@ -133,6 +131,7 @@ def main() -> None:
     parser.add_argument("python", type=Path, help="of the environment that has DeepFace")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of photos")
     add_photo_options(parser)
     options = parser.parse_args()
     folder = Path(_scratch.name)
@@ -144,14 +143,19 @@ def main() -> None:
             log=folder / _LOG,
         )
         stack.callback(peer.close)
-        about = {"DeepFace": peer.ask("version")}
-        report = rounded(crops(peer, options.rounds))
-        report |= rounded(whole_photos(peer, chosen_photos(folder, options), options.rounds))
+        report = {"DeepFace": peer.ask("version")}
+        if not options.json:
+            print(f"DeepFace {report['DeepFace']}\n")  # noqa: T201
+            print("| | by the clock (ms) | processor (ms) | DeepFace to FaceRoute |")  # noqa: T201
+            print("|---|---|---|---|")  # noqa: T201
+        photos = {kind: chosen_photos(folder, options)[kind] for kind in options.kinds}
+        sections = crops(peer, options.rounds), whole_photos(peer, photos, options.rounds)
+        for name, costs in chain(*sections):
+            report[name] = rounded(costs)
+            if not options.json:
+                print_rows(name, report[name])
     if options.json:
-        print(json.dumps({**about, **report}))  # noqa: T201
-    else:
-        print(f"DeepFace {about['DeepFace']}")  # noqa: T201
-        print_table(report)
+        print(json.dumps(report))  # noqa: T201
 
 
 if __name__ == "__main__":

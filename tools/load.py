@@ -245,7 +245,7 @@ def running_site(photo: bytes, photos: int, workers: int) -> Iterator[Site]:
         _, key = AuthToken.objects.create(user)
         started = [stack.start_worker("-n", f"{n}@%h") for n in range(workers)]
         stack.start_beat()
-        web, url = stack.start_web()
+        web, url = stack.start_web(processes=2)
         served = ModelServer(load_pipeline).current()
         if served is None:
             raise RuntimeError("No model serves.")

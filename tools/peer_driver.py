@@ -69,8 +69,9 @@ def usable(detector: str) -> str:
     """Why a detector cannot be used here; empty where it can."""
     try:
         modeling.build_model(task="face_detector", model_name=detector)
-    except Exception as error:
-        return str(error).strip().splitlines()[0]
+    except Exception as error:  # a detector that is not installed, or not downloaded
+        said = str(error).strip().splitlines()[0]
+        return "its weights are not here" if "download" in said else said
     return ""
 
 

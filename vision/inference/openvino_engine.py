@@ -1,7 +1,6 @@
 """The engine on OpenVINO: what serves on a CPU, without TensorFlow."""
 
 from collections.abc import Collection
-from typing import ClassVar
 
 import numpy as np
 import openvino as ov
@@ -21,7 +20,7 @@ class OpenVinoEngine(BaseEngine):
     """As `vision.inference.engine.Engine`; the same to 1e-4 in float32."""
 
     # Any size up to the last runs as it is; more at once are no faster and take more memory.
-    batch_sizes: ClassVar = (1, 2, 4, 8)
+    batch_sizes = (1, 2, 4, 8)
 
     def __init__(
         self,

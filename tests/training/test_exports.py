@@ -126,7 +126,7 @@ def test_the_engine_is_chosen_by_setting_and_machine(
     for (settings.ENGINE, has_gpu), expected in chosen.items():
         monkeypatch.setattr(loading, "has_gpu", lambda has_gpu=has_gpu: has_gpu)
         loaded = load_engine(bundle_path(small), ("age",))
-        assert type(loaded) is expected
+        assert isinstance(loaded, expected)
         assert (loaded.precision, [spec.name for spec in loaded.specs]) == ("float32", ["age"])
 
 

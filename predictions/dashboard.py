@@ -25,6 +25,7 @@ _PAGES = {
     JobKind.LABEL_ISSUES: "reviewrun",
     JobKind.EXAMINATION: "examrun",
     JobKind.TRAINING: "trainingrun",
+    JobKind.EXPORT: "exportrun",
 }
 
 

@@ -261,7 +261,7 @@ def processes_of(data_dir: Path) -> list[int]:
 
 def maps_tensorflow(pid: int) -> bool:
     """Whether a running process has TensorFlow's libraries loaded (Linux)."""
-    return "tensorflow" in Path(f"/proc/{pid}/maps").read_text()
+    return "libtensorflow" in Path(f"/proc/{pid}/maps").read_text()
 
 
 def _answers(port: int) -> bool:

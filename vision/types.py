@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from .attributes import ATTRIBUTES
 
-# What a network can be computed in; "auto" is the fastest that the machine has.
+# What a network can be computed by and in; "auto" is what suits the machine.
+ENGINES: tuple[str, ...] = ("auto", "openvino", "tensorflow")
 PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16", "float16")
 
 Image = NDArray[np.uint8]  # (height, width, 3), RGB, 0-255
@@ -109,8 +110,8 @@ class FaceAttributes:
 class Quality:
     """What a photo can tell of a face. `vision.crops.quality` measures it.
 
-    `size`: the width of the face, as wide as its box if it stood upright, in pixels of the photo as
-    it was decoded. `sharpness`: how much a slight blur takes of its slopes, 0 to 1. `exposure`: the
+    `size`: the width of the face, as wide as its box if it stood upright, in pixels of the photo.
+    `sharpness`: how much a slight blur takes of its slopes, 0 to 1. `exposure`: the
     luminance of its brightest hundredth, 0 to 1. `overexposed`: the share of it that is nothing but
     white. `turn`: by how many degrees the head is turned to either side, roughly. `cut`: whether
     the photo's border cuts the face. `warnings`: codes of `vision.crops.quality`.

@@ -21,7 +21,7 @@ from predictions.models import Status
 from training.registry.loading import load_engine, resolve_bundle
 from vision.attributes import labelled
 from vision.errors import BundleError, PhotoError, PhotoUnreadable
-from vision.photos.decoding import encode_jpeg, read_photo
+from vision.photos.decoding import read_photo
 from vision.types import PhotoResult
 
 _BATCH = 8
@@ -125,7 +125,7 @@ def _read(path: Path) -> _Photo | PhotoError:
         return PhotoUnreadable("file")
     except PhotoError as error:
         return error
-    return _Photo(encode_jpeg(read.image), read.warnings)
+    return _Photo(read.as_jpeg(), read.warnings)
 
 
 def _entry(

@@ -118,6 +118,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "faceroute_site.time_zones.TimeZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -217,7 +218,7 @@ CELERY_TASK_ROUTES = {
     "training.tasks.train": {"queue": "training"},
     "training.*": {"queue": "data"},
 }
-# TensorFlow spreads one batch over all cores by itself.
+# An engine spreads one batch over all cores by itself.
 CELERY_WORKER_CONCURRENCY = env.int("FACEROUTE_WORKER_CONCURRENCY", default=1)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60  # seconds a new process has to start on a busy machine
@@ -330,6 +331,7 @@ LEASE = timedelta(seconds=env.int("FACEROUTE_LEASE_SECONDS", default=60))
 # Done by the scheduler itself (faceroute_site/upkeep.py): no queue is in between.
 CELERY_BEAT_SCHEDULE = {
     "expire": {"task": "predictions.tasks.expire", "schedule": timedelta(hours=1)},
+    "erase": {"task": "predictions.tasks.erase", "schedule": timedelta(seconds=15)},
     "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
     "forget expired log-ins": {
         "task": "predictions.tasks.forget_expired_logins",
@@ -382,5 +384,8 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
     "STYLES": [lambda _request: static("training/admin.css")],
-    "SCRIPTS": [lambda _request: static("training/charts.js")],
+    "SCRIPTS": [
+        lambda _request: static("predictions/time_zone.js"),
+        lambda _request: static("training/charts.js"),
+    ],
 }

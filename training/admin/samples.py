@@ -10,7 +10,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from training.attribute_names import title
@@ -18,6 +17,7 @@ from training.datasets import annotations, example_files
 from training.datasets.annotations import annotate
 from training.datasets.contents import of_sample
 from training.datasets.overrides import relabel, rule
+from training.long_lists import LongListAdmin
 from vision.attributes import AGE, ATTRIBUTES, labelled
 from vision.data.inspection import as_thumbnail
 from vision.errors import PhotoError
@@ -42,7 +42,7 @@ class LabelIssueFilter(admin.SimpleListFilter):
 
 
 @admin.register(Sample)
-class SampleAdmin(ModelAdmin):  # type: ignore[misc]
+class SampleAdmin(LongListAdmin):
     """What an administrator rules here has the last word over what cleaning found.
 
     Whoever labels a test image sees no estimate of it: there are label issues of other images
@@ -54,7 +54,6 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter_submit = True
     list_per_page = 50
     list_select_related = ("dataset",)
-    show_full_result_count = False
     search_fields = ("name", "digest")
     search_help_text = gettext_lazy("File name or SHA-256")
     readonly_fields = ("large_picture", "dataset", "name", "split", "said", "issues", "found")
@@ -101,7 +100,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def split(self, sample: Any) -> str:
         return str(SplitName(sample.its_split).label) if sample.its_split else "–"
 
-    @admin.display(description=gettext_lazy("People say"))
+    @admin.display(description=gettext_lazy("Labels from people"))
     def said(self, sample: Any) -> str:
         return "; ".join(map(str, annotations.said_of(sample, sample.reader))) or "–"
 
@@ -146,7 +145,10 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
             relabel(sample)
         if disputed := annotate(sample, request.user, said) if said else []:
             names = ", ".join(map(title, disputed))
-            words = _("Others have said something else of: %(labels)s. It stays until you agree.")
+            words = _(
+                "Other people have given another label for: %(labels)s. It stays as it is "
+                "until all agree."
+            )
             messages.warning(request, words % {"labels": names})
 
     @admin.action(description=gettext_lazy("Use these images"), permissions=["change"])
@@ -157,7 +159,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def drop(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Override.DROP)
 
-    @admin.action(description=gettext_lazy("Take back what was ruled"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Remove the override"), permissions=["change"])
     def as_cleaned(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Override.NONE)
 
@@ -165,7 +167,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         count = rule(chosen, override)
         messages.success(
             request,
-            ngettext("%(count)d image was ruled on.", "%(count)d images were ruled on.", count)
+            ngettext("%(count)d override was saved.", "%(count)d overrides were saved.", count)
             % {"count": count},
         )
 

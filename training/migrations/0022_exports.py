@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('training', '0019_former_runs'),
+        ('training', '0021_previous_version'),
     ]
 
     operations = [

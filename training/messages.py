@@ -37,6 +37,10 @@ _ENDS: Templates = {
     "interrupted.worker_lost": "The worker was lost. Resume the run to go on where it stood.",
     "unforeseen": "Something went wrong that FaceRoute did not foresee; the log tells more.",
     "imported": "%(changed)d files are new or changed; the dataset holds %(total)d now.",
+    "imported.put_back": Counted(
+        "The file of %(count)d image was missing and is back.",
+        "The files of %(count)d images were missing and are back.",
+    ),
     "label_issues": "%(count)d of %(total)d labels look wrong; please look at them.",
     "no_exam": "There is no exam yet. The first training freezes the test images of its dataset.",
     "examined": Counted(
@@ -53,6 +57,47 @@ _ENDS: Templates = {
     ),
 }
 
+# Of the files of an import, by reason; those of one reason are told with a few of them.
+_NOT_USED: Templates = {
+    "not_used.not_found": Counted(
+        "%(count)d file that the label file names is not there: %(examples)s.",
+        "%(count)d files that the label file names are not there, such as %(examples)s.",
+    ),
+    "not_used.ambiguous_row": Counted(
+        "%(count)d row may mean several files, or contradicts another row: %(examples)s.",
+        "%(count)d rows may mean several files, or contradict other rows, such as %(examples)s.",
+    ),
+    "not_used.label_not_known": Counted(
+        "%(count)d label is not known here: %(examples)s.",
+        "%(count)d labels are not known here, such as %(examples)s.",
+    ),
+    "not_used.label_out_of_range": Counted(
+        "%(count)d label is out of range: %(examples)s.",
+        "%(count)d labels are out of range, such as %(examples)s.",
+    ),
+    "not_used.malformed_name": Counted(
+        "%(count)d image has no label in its name or its row: %(examples)s.",
+        "%(count)d images have no labels in their names or rows, such as %(examples)s.",
+    ),
+    "not_used.unreadable": Counted(
+        "%(count)d file is no image that can be read: %(examples)s.",
+        "%(count)d files are no images that can be read, such as %(examples)s.",
+    ),
+    "not_used.unsafe_name": Counted(
+        "%(count)d path leads out of its folder and was not read: %(examples)s.",
+        "%(count)d paths lead out of their folder and were not read, such as %(examples)s.",
+    ),
+    "not_used.unlisted": Counted(
+        "%(count)d image is not in the label file: %(examples)s.",
+        "%(count)d images are not in the label file, such as %(examples)s.",
+    ),
+    "nothing_usable": "Nothing of “%(name)s” could be used, and nothing was kept of it.",
+    "nothing_usable.no_image": (
+        "There is no image in it. Images are called .jpg, .jpeg or .png, or a label file names "
+        "them."
+    ),
+}
+
 _REFUSALS: Templates = {
     "run_refused": "Another run is already under way. Please wait for it to end, or cancel it.",
     "run_refused.not_begun": (
@@ -60,6 +105,9 @@ _REFUSALS: Templates = {
         "worker does it, or cancel it on its page."
     ),
     "import_refused.path": ("There is no such file or folder in the import folder of this server."),
+    "import_refused.name": (
+        "A dataset’s name is one line of at most %(longest)d characters, and not empty."
+    ),
     "import_refused.busy": "An import into this dataset is already under way.",
     "import_refused.disk": "The disk of this server has too little room for the archive.",
     "too_few_images": "The dataset has fewer than %(least)d images in use.",
@@ -143,7 +191,7 @@ _GATE: Templates = {
     ),
 }
 
-OWN: Templates = {**_WORDS, **_ENDS, **_REFUSALS, **_GATE}
+OWN: Templates = {**_WORDS, **_ENDS, **_NOT_USED, **_REFUSALS, **_GATE}
 TEMPLATES: Templates = {**OF_VISION, **OWN}
 """Every code that training, or what it uses, says something with."""
 

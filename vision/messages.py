@@ -189,15 +189,31 @@ TEMPLATES: Templates = {
     ),
     # Datasets
     "malformed_name": "The name “%(name)s” is not [age]_[gender]_[race]_[timestamp].",
-    "malformed_name.row": "The row has no usable labels.",
+    "malformed_name.row": "The row says nothing of: %(missing)s.",
+    "label_not_known": "“%(word)s” in the column %(column)s is no label that is known here.",
     "label_out_of_range": "The labels %(labels)s are outside their range.",
+    "label_out_of_range.cell": "“%(word)s” in the column %(column)s is outside its range.",
     "unsafe_name": "The name “%(name)s” points out of its archive.",
-    "unsafe_name.folder": "The name “%(name)s” points out of its folder.",
     "dataset_unreadable": (
-        "“%(name)s” is neither a folder, a zip archive nor a CSV file that can be read."
+        "“%(name)s” is neither a folder, a zip archive nor a label file that can be read."
     ),
-    "dataset_unreadable.columns": ("“%(name)s” lacks the columns file, age, gender and race."),
-    "dataset_unreadable.csv": "“%(name)s” is not a readable CSV file in UTF-8.",
+    "dataset_unreadable.columns": (
+        "“%(name)s” has no column for: %(missing)s. Its first line has to name a column for the "
+        "file, the age, the gender and the race."
+    ),
+    "dataset_unreadable.text": (
+        "“%(name)s” is damaged or is no text: it cannot be read in UTF-8, UTF-16 or a code page "
+        "of Windows. Please save it again as CSV in UTF-8."
+    ),
+    "dataset_unreadable.csv": (
+        "“%(name)s” cannot be read as a table: a quotation mark is not closed, or a cell is far "
+        "too long. Please save it again as CSV."
+    ),
+    "dataset_unreadable.empty": "“%(name)s” is empty, or larger than a label file may be (500 MB).",
+    "dataset_unreadable.numbers": (
+        "The column %(column)s of “%(name)s” counts from 1, and FaceRoute from 0 as UTKFace does: "
+        "%(labels)s. Please write the labels’ names instead of numbers."
+    ),
     "example_unreadable": (
         "The image %(name)s cannot be read any more. Please import the dataset again."
     ),

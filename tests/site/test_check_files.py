@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
 
 from predictions.models import Photo
@@ -142,10 +142,10 @@ def test_nothing_is_repaired_where_storage_or_database_may_be_others(
 def test_a_storage_that_does_not_answer_is_no_empty_one(
     site: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(_folder: str) -> None:
+    def away(_storage: FileSystemStorage, _folder: str) -> None:
         raise ConnectionError("the bucket is away")
 
-    monkeypatch.setattr(type(default_storage), "listdir", lambda _self, path: away(path))
+    monkeypatch.setattr(FileSystemStorage, "listdir", away)
     before = everything()
     for options in ([], ["--repair"]):
         with pytest.raises(CommandError, match="photos are kept in does not answer"):

@@ -14,6 +14,7 @@ from django.test import Client
 from tests.factories import DatasetFactory
 from tests.training.utkface import random_files, write_zip
 from training.datasets import deletion, example_files
+from training.datasets.face_search import look_for_faces
 from training.datasets.import_runs import import_now
 from training.datasets.importing import bring_in
 from training.models import Dataset, ImportRun, JobState, Sample
@@ -55,6 +56,18 @@ def test_an_import_puts_back_what_is_missing_and_says_so(archive: Path) -> None:
     assert not missing()
     assert example_files.path_of(digests[7]).read_bytes() in FILES.values()
     assert "missing" not in import_("UTKFace", archive).sentence
+
+
+def test_an_image_whose_file_is_missing_is_searched_for_faces_when_it_is_back(
+    tmp_path: Path, photo_bytes: bytes
+) -> None:
+    archive = write_zip(tmp_path / "one.zip", {"30_1_0_1.jpg": photo_bytes})
+    import_("UTKFace", archive)
+    example_files.path_of(Sample.objects.get().digest).unlink()
+    assert look_for_faces(Dataset.objects.get(), lambda *_: None) == 0
+    assert Sample.objects.get().face_confidence is None
+    import_now("UTKFace", lambda *_: None, path=str(archive), detect_faces=True)
+    assert (Sample.objects.get().face_confidence or 0) > 0.9
 
 
 def test_a_dataset_deleted_while_another_is_imported_takes_nothing_from_it(archive: Path) -> None:

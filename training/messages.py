@@ -33,13 +33,13 @@ _WORDS: Templates = {
 
 _ENDS: Templates = {
     "cancelled": "Cancelled on request. What was done is kept.",
-    "interrupted": "Interrupted. Resume the run to go on.",
-    "interrupted.worker_lost": "The worker was lost. Resume the run to go on where it stood.",
-    "unforeseen": "Something went wrong that FaceRoute did not foresee; the log tells more.",
+    "interrupted": "Interrupted. Resume the run to continue.",
+    "interrupted.worker_lost": "The worker was lost. Resume the run to continue where it stopped.",
+    "unforeseen": "An unexpected error occurred; the log has the details.",
     "imported": "%(changed)d files are new or changed; the dataset holds %(total)d now.",
     "imported.put_back": Counted(
-        "The file of %(count)d image was missing and is back.",
-        "The files of %(count)d images were missing and are back.",
+        "%(count)d missing image file was restored.",
+        "%(count)d missing image files were restored.",
     ),
     "label_issues": "%(count)d of %(total)d labels look wrong; please look at them.",
     "no_exam": "There is no exam yet. The first training freezes the test images of its dataset.",
@@ -47,29 +47,29 @@ _ENDS: Templates = {
         "%(count)d version was scored on the exam.",
         "%(count)d versions were scored on the exam.",
     ),
-    "not_examined": "“%(name)s” could not be: %(reason)s",
-    "model_made": "The model “%(name)s” is made.",
+    "not_examined": "“%(name)s” could not be examined: %(reason)s",
+    "model_made": "The model “%(name)s” is ready.",
     "model_waits": "It waits for your decision, because:",
-    "model_serves": "It serves from now on.",
-    "model_objections": "What spoke against it:",
+    "model_serves": "It is now active.",
+    "model_objections": "Reasons against it:",
     "of_another_version": (
-        "How this ended was recorded by another version of FaceRoute, which can say it."
+        "How this ended was recorded by another version of FaceRoute, which can show it."
     ),
 }
 
 # Of the files of an import, by reason; those of one reason are told with a few of them.
 _NOT_USED: Templates = {
     "not_used.not_found": Counted(
-        "%(count)d file that the label file names is not there: %(examples)s.",
-        "%(count)d files that the label file names are not there, such as %(examples)s.",
+        "%(count)d file named in the label file was not found: %(examples)s.",
+        "%(count)d files named in the label file were not found, such as %(examples)s.",
     ),
     "not_used.ambiguous_row": Counted(
-        "%(count)d row may mean several files, or contradicts another row: %(examples)s.",
-        "%(count)d rows may mean several files, or contradict other rows, such as %(examples)s.",
+        "%(count)d row matches several files or contradicts another row: %(examples)s.",
+        "%(count)d rows match several files or contradict other rows, such as %(examples)s.",
     ),
     "not_used.label_not_known": Counted(
-        "%(count)d label is not known here: %(examples)s.",
-        "%(count)d labels are not known here, such as %(examples)s.",
+        "%(count)d label is not recognized: %(examples)s.",
+        "%(count)d labels are not recognized, such as %(examples)s.",
     ),
     "not_used.label_out_of_range": Counted(
         "%(count)d label is out of range: %(examples)s.",
@@ -80,46 +80,46 @@ _NOT_USED: Templates = {
         "%(count)d images have no labels in their names or rows, such as %(examples)s.",
     ),
     "not_used.unreadable": Counted(
-        "%(count)d file is no image that can be read: %(examples)s.",
-        "%(count)d files are no images that can be read, such as %(examples)s.",
+        "%(count)d file is not a readable image: %(examples)s.",
+        "%(count)d files are not readable images, such as %(examples)s.",
     ),
     "not_used.unsafe_name": Counted(
-        "%(count)d path leads out of its folder and was not read: %(examples)s.",
-        "%(count)d paths lead out of their folder and were not read, such as %(examples)s.",
+        "%(count)d path leads outside its folder and was not read: %(examples)s.",
+        "%(count)d paths lead outside their folder and were not read, such as %(examples)s.",
     ),
     "not_used.unlisted": Counted(
-        "%(count)d image is not in the label file: %(examples)s.",
-        "%(count)d images are not in the label file, such as %(examples)s.",
+        "%(count)d image is not listed in the label file: %(examples)s.",
+        "%(count)d images are not listed in the label file, such as %(examples)s.",
     ),
-    "nothing_usable": "Nothing of “%(name)s” could be used, and nothing was kept of it.",
+    "nothing_usable": "Nothing in “%(name)s” could be used, and nothing was kept.",
     "nothing_usable.no_image": (
-        "There is no image in it. Images are called .jpg, .jpeg or .png, or a label file names "
-        "them."
+        "It contains no images. Image files end in .jpg, .jpeg or .png, or are named in a label "
+        "file."
     ),
 }
 
 _REFUSALS: Templates = {
-    "run_refused": "Another run is already under way. Please wait for it to end, or cancel it.",
+    "run_refused": "Another run is already in progress. Please wait for it to end, or cancel it.",
     "run_refused.not_begun": (
-        "Another one was asked for before and waits for a worker. Please start the site, whose "
-        "worker does it, or cancel it on its page."
+        "Another one was requested earlier and is waiting for a worker. Please start the site, "
+        "whose worker will run it, or cancel it on its page."
     ),
     "import_refused.path": ("There is no such file or folder in the import folder of this server."),
     "import_refused.name": (
-        "A dataset’s name is one line of at most %(longest)d characters, and not empty."
+        "A dataset’s name must be a single line of 1 to %(longest)d characters."
     ),
-    "import_refused.busy": "An import into this dataset is already under way.",
-    "import_refused.disk": "The disk of this server has too little room for the archive.",
+    "import_refused.busy": "An import into this dataset is already running.",
+    "import_refused.disk": "The disk of this server has too little space for the archive.",
     "too_few_images": "The dataset has fewer than %(least)d images in use.",
     "training_refused.backbone": (
         "No model is active whose backbone could be used. Please choose or activate one."
     ),
     "training_refused.busy": (
-        "A training is already under way. Please wait for it to end, or cancel it."
+        "A training is already in progress. Please wait for it to end, or cancel it."
     ),
     "training_refused.not_resumable": (
-        "There is no training run %(pk)d that could go on; it may be done, or under way. One "
-        "whose process was killed counts as under way for another minute."
+        "There is no training run %(pk)d that could be resumed; it may be done, or in progress. "
+        "One whose process was killed counts as in progress for another minute."
     ),
     "parcel_refused.folder": ("There is a folder “%(name)s” already. Please name another."),
     "parcel_refused.wheels": "The wheels that travel along cannot be had. %(why)s",

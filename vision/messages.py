@@ -148,7 +148,7 @@ TEMPLATES: Templates = {
     ),
     "model_missing.folder": "There is no model in the folder “%(name)s”.",
     "model_missing.named": "There is neither a model version nor a folder called “%(name)s”.",
-    "model_missing.files": "The files of the model “%(name)s” are not there any more.",
+    "model_missing.files": "The files of the model “%(name)s” are missing.",
     "model_corrupt.manifest": "The manifest of the model “%(name)s” is damaged.",
     "model_corrupt.manifest_kind": "The model's manifest is damaged.",
     "model_corrupt.manifest_lacks": "The model's manifest lacks what it needs to be loaded.",
@@ -160,7 +160,7 @@ TEMPLATES: Templates = {
     "model_corrupt.trained_on": (
         "The list of what the model “%(name)s” was trained on is damaged."
     ),
-    "model_corrupt.starter_report": "The starter model has lost its report.",
+    "model_corrupt.starter_report": "The report of the starter model is missing or damaged.",
     "model_incompatible.format": (
         "The model is stored in format %(found)s; this FaceRoute reads %(known)s. "
         "Please export it again, or upgrade."
@@ -189,30 +189,28 @@ TEMPLATES: Templates = {
     ),
     # Datasets
     "malformed_name": "The name “%(name)s” is not [age]_[gender]_[race]_[timestamp].",
-    "malformed_name.row": "The row says nothing of: %(missing)s.",
-    "label_not_known": "“%(word)s” in the column %(column)s is no label that is known here.",
+    "malformed_name.row": "The row has no value for: %(missing)s.",
+    "label_not_known": "“%(word)s” in the column %(column)s is not a known label.",
     "label_out_of_range": "The labels %(labels)s are outside their range.",
-    "label_out_of_range.cell": "“%(word)s” in the column %(column)s is outside its range.",
+    "label_out_of_range.cell": "“%(word)s” in the column %(column)s is out of range.",
     "unsafe_name": "The name “%(name)s” points out of its archive.",
-    "dataset_unreadable": (
-        "“%(name)s” is neither a folder, a zip archive nor a label file that can be read."
-    ),
+    "dataset_unreadable": "“%(name)s” is not a readable folder, zip archive or label file.",
     "dataset_unreadable.columns": (
-        "“%(name)s” has no column for: %(missing)s. Its first line has to name a column for the "
-        "file, the age, the gender and the race."
+        "“%(name)s” has no column for: %(missing)s. The first line must name columns for the "
+        "file, age, gender and race."
     ),
     "dataset_unreadable.text": (
-        "“%(name)s” is damaged or is no text: it cannot be read in UTF-8, UTF-16 or a code page "
-        "of Windows. Please save it again as CSV in UTF-8."
+        "“%(name)s” is damaged or not a text file: it cannot be read as UTF-8, UTF-16 or a Windows "
+        "code page. Please save it again as CSV in UTF-8."
     ),
     "dataset_unreadable.csv": (
-        "“%(name)s” cannot be read as a table: a quotation mark is not closed, or a cell is far "
-        "too long. Please save it again as CSV."
+        "“%(name)s” cannot be read as a table: a quotation mark is not closed, or a cell is too "
+        "long. Please save it again as CSV."
     ),
-    "dataset_unreadable.empty": "“%(name)s” is empty, or larger than a label file may be (500 MB).",
+    "dataset_unreadable.empty": "“%(name)s” is empty, or larger than 500 MB.",
     "dataset_unreadable.numbers": (
-        "The column %(column)s of “%(name)s” counts from 1, and FaceRoute from 0 as UTKFace does: "
-        "%(labels)s. Please write the labels’ names instead of numbers."
+        "The column %(column)s of “%(name)s” counts from 1; FaceRoute, like UTKFace, counts from "
+        "0: %(labels)s. Please write the names of the labels instead of numbers."
     ),
     "example_unreadable": (
         "The image %(name)s cannot be read any more. Please import the dataset again."

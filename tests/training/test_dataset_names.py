@@ -34,7 +34,7 @@ def test_what_is_no_name_is_refused_in_form_command_and_model(
 ) -> None:
     page = admin_client.post("/admin/training/dataset/import/", {"name": name, "path": "in"})
     assert page.status_code == 200
-    with pytest.raises(CommandError, match="one line of at most 100 characters"):
+    with pytest.raises(CommandError, match="a single line of 1 to 100 characters"):
         call_command("import_dataset", settings.IMPORT_ROOT / "in", "--name", name)
     with pytest.raises(ImportRefused):
         request_import(name, Path("in"), detect_faces=False, user=None)

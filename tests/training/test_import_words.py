@@ -87,10 +87,10 @@ def test_people_are_told_in_sentences_again_whenever_they_import(odd: Path) -> N
         said = run_command(odd)
         assert said.startswith(words)
         assert (
-            "2 files that the label file names are not there, such as gone.jpg, gone2.jpg." in said
+            "2 files named in the label file were not found, such as gone.jpg, gone2.jpg." in said
         )
-        assert "1 label is not known here: race: Mixed." in said
-        assert "3 images are not in the label file, such as more.jpg" in said
+        assert "1 label is not recognized: race: Mixed." in said
+        assert "3 images are not listed in the label file, such as more.jpg" in said
 
 
 def test_the_runs_page_tells_it_in_english_and_korean(
@@ -100,7 +100,7 @@ def test_the_runs_page_tells_it_in_english_and_korean(
     import_runs.work(run.pk)
     url = f"/admin/training/importrun/{run.pk}/change/"
     assert (
-        "2 files that the label file names are not there" in admin_client.get(url).content.decode()
+        "2 files named in the label file were not found" in admin_client.get(url).content.decode()
     )
     korean = admin_client.get(url, headers={"Accept-Language": "ko"}).content.decode()
     assert "라벨 파일에 적힌 파일 2개가 없습니다(예: gone.jpg, gone2.jpg)." in korean
@@ -122,7 +122,7 @@ def test_an_archive_without_a_usable_image_fails_and_leaves_nothing(
     files: dict[str, bytes], tmp_path: Path, settings: Any
 ) -> None:
     archive = write_zip(tmp_path / "holidays.zip", files)
-    with pytest.raises(CommandError, match=r"Nothing of “holidays.zip”|“labels.csv”"):
+    with pytest.raises(CommandError, match=r"Nothing in “holidays.zip”|“labels.csv”"):
         run_command(archive)
     assert not Dataset.objects.exists()
     assert not Sample.objects.exists()
@@ -139,7 +139,7 @@ def test_an_import_that_failed_stays_with_its_reason_and_cannot_be_resumed(
     assert (run.state, run.dataset) == ("failed", None)
     url = f"/admin/training/importrun/{run.pk}/change/"
     page = admin_client.get(url).content.decode()
-    assert "Nothing of “a.zip” could be used, and nothing was kept of it." in page
+    assert "Nothing in “a.zip” could be used, and nothing was kept." in page
     assert "1 image has no label in its name or its row: a.jpg." in page
     assert 'name="resume"' not in page
     admin_client.post(url, {"resume": "1"})
@@ -190,7 +190,7 @@ def test_a_label_file_without_its_images_takes_none_away(tmp_path: Path) -> None
     folder = {"a.jpg": jpeg(1), "b.jpg": jpeg(2), "labels.csv": rows}
     import_files(dataset, write_folder(tmp_path / "in", folder), lambda *_: None)
     before = list(dataset.samples.order_by("pk").values())
-    with pytest.raises(NothingUsable, match="2 files that the label file names are not there"):
+    with pytest.raises(NothingUsable, match="2 files named in the label file were not found"):
         import_files(dataset, write_folder(tmp_path / "x", {"labels.csv": rows}), lambda *_: None)
     (tmp_path / "in" / "b.jpg").unlink()
     import_files(dataset, tmp_path / "in", lambda *_: None)

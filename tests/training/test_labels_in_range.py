@@ -111,7 +111,7 @@ def test_figures_and_pages_survive_what_is_in_the_database(
 def test_an_upgrade_sets_them_aside_under_their_own_reason(
     without_constraints: None, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    migration = importlib.import_module("training.migrations.0021_labels_that_are_none")
+    migration = importlib.import_module("training.migrations.0022_labels_that_are_none")
     monkeypatch.setattr(migration, "BATCH", 2)
     dataset, other = DatasetFactory.create(), DatasetFactory.create()
     good = SampleFactory.create(dataset=dataset)

@@ -52,10 +52,10 @@ def test_an_import_puts_back_what_is_missing_and_says_so(archive: Path) -> None:
     example_files.path_of(digests[7]).write_bytes(b"cut short")
     run = import_("UTKFace", archive)
     assert run.sentence.startswith("0 files are new or changed; the dataset holds 450 now.")
-    assert "The files of 8 images were missing and are back." in run.sentence
+    assert "8 missing image files were restored." in run.sentence
     assert not missing()
     assert example_files.path_of(digests[7]).read_bytes() in FILES.values()
-    assert "missing" not in import_("UTKFace", archive).sentence
+    assert "restored" not in import_("UTKFace", archive).sentence
 
 
 def test_an_image_whose_file_is_missing_is_searched_for_faces_when_it_is_back(
@@ -119,7 +119,7 @@ def test_a_dataset_that_is_being_imported_into_cannot_be_deleted(
     run = ImportRun.objects.create(dataset=dataset, path=str(archive))
     delete = f"/admin/training/dataset/{dataset.pk}/delete/"
     page = admin_client.get(delete).content.decode()
-    assert "import of “UTKFace”, which is under way: please wait for it, or cancel it" in page
+    assert "import of “UTKFace” is in progress: please wait for it to finish, or cancel it" in page
     admin_client.post(delete, {"post": "yes"})
     action = {"action": "delete_selected", "_selected_action": [dataset.pk], "post": "yes"}
     admin_client.post("/admin/training/dataset/", action)

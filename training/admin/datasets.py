@@ -147,7 +147,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": dataset,
-            "title": _("%(name)s in charts") % {"name": dataset.name},
+            "title": _("Charts of %(name)s") % {"name": dataset.name},
             "dataset": dataset,
             "train_url": _train_url(dataset.pk),
             "sections": dataset_charts.sections(dataset),
@@ -205,7 +205,9 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 def _still_open(job: Job) -> str:
-    words = _("%(what)s of “%(dataset)s”, which is under way: please wait for it, or cancel it")
+    words = _(
+        "%(what)s of “%(dataset)s” is in progress: please wait for it to finish, or cancel it"
+    )
     return words % {"what": job.get_kind_display(), "dataset": job.dataset}
 
 

@@ -25,7 +25,7 @@ def dataset_name(name: str) -> str:
     # Control characters, line and paragraph separators, halves of characters.
     broken = any(unicodedata.category(one) in {"Cc", "Zl", "Zp", "Cs"} for one in name)
     if broken or not 0 < len(name) <= LONGEST_NAME:
-        words = _("A dataset’s name is one line of at most %(longest)d characters, and not empty.")
+        words = _("A dataset’s name must be a single line of 1 to %(longest)d characters.")
         raise ValidationError(words, params={"longest": LONGEST_NAME})
     return name
 
@@ -33,7 +33,7 @@ def dataset_name(name: str) -> str:
 def validate_name(name: str) -> None:
     """Raises ValidationError for what no dataset may be called."""
     if dataset_name(name) != name:
-        raise ValidationError(_("A dataset’s name neither begins nor ends with a blank."))
+        raise ValidationError(_("A dataset’s name must not begin or end with a space."))
 
 
 class Dataset(models.Model):
@@ -72,9 +72,9 @@ class ReasonChoice(models.TextChoices):
     NONE = "", _("Used")
     UNSAFE_NAME = Reason.UNSAFE_NAME, _("Path out of the archive")
     MALFORMED_NAME = Reason.MALFORMED_NAME, _("Malformed name")
-    LABEL_NOT_KNOWN = Reason.LABEL_NOT_KNOWN, _("Label not known")
+    LABEL_NOT_KNOWN = Reason.LABEL_NOT_KNOWN, _("Unknown label")
     LABEL_OUT_OF_RANGE = Reason.LABEL_OUT_OF_RANGE, _("Label out of range")
-    AMBIGUOUS_ROW = Reason.AMBIGUOUS_ROW, _("Row and file not matched one to one")
+    AMBIGUOUS_ROW = Reason.AMBIGUOUS_ROW, _("Ambiguous row")
     NOT_FOUND = Reason.NOT_FOUND, _("File not found")
     UNREADABLE = Reason.UNREADABLE, _("Unreadable image")
     NO_FACE = Reason.NO_FACE, _("No face found")
@@ -89,7 +89,7 @@ class ReasonChoice(models.TextChoices):
 class Override(models.TextChoices):
     """What an administrator decided about an image, whatever the cleaning says."""
 
-    NONE = "", _("As cleaned")
+    NONE = "", _("none")
     KEEP = "keep", _("Use it")
     DROP = "drop", _("Do not use it")
 
@@ -122,7 +122,7 @@ class Sample(Labelled):
         help_text=_("Overrules what cleaning found."),
     )
     reason = models.CharField(
-        _("reason"), max_length=24, blank=True, choices=ReasonChoice, editable=False
+        _("status"), max_length=24, blank=True, choices=ReasonChoice, editable=False
     )
     group = models.BigIntegerField(default=0, editable=False)
     bucket = models.PositiveSmallIntegerField(default=0, editable=False)

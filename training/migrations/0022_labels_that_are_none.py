@@ -40,6 +40,6 @@ def _empty(rows):
 class Migration(migrations.Migration):
     atomic = False  # each batch is; a million rows are not held at once
 
-    dependencies = [("training", "0019_former_runs")]
+    dependencies = [("training", "0021_previous_version")]
 
     operations = [migrations.RunPython(set_aside, migrations.RunPython.noop, elidable=True)]

@@ -37,8 +37,8 @@ def stored(name: str) -> Path:
 
 def photo() -> Photo:
     made: Photo = PhotoFactory.create()
-    stored(made.image.name)
-    stored(made.thumbnail.name)
+    stored(str(made.image))
+    stored(str(made.thumbnail))
     return made
 
 
@@ -55,7 +55,7 @@ def site() -> dict[str, str]:
     photo()
     lost_photo, lost_image = photo(), image(b"2")
     image(b"1")
-    default_storage.delete(lost_photo.thumbnail.name)
+    default_storage.delete(str(lost_photo.thumbnail))
     path = example_files.path_of(lost_image.digest)
     path.unlink()
     stray = f"photos/{uuid.uuid4()}.jpg"
@@ -66,7 +66,7 @@ def site() -> dict[str, str]:
     [orphan] = [file for file in root.glob("??/*") if file.read_bytes() == b"3"]
     return {
         "stray": stray,
-        "thumbnail": lost_photo.thumbnail.name,
+        "thumbnail": str(lost_photo.thumbnail),
         "image": str(path.relative_to(root)),
         "orphan": str(orphan.relative_to(root)),
     }

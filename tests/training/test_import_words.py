@@ -150,13 +150,34 @@ def test_an_import_that_failed_stays_with_its_reason_and_cannot_be_resumed(
 
 def test_a_failed_import_takes_nothing_from_what_was_there(tmp_path: Path, settings: Any) -> None:
     run_command(write_folder(tmp_path / "good", random_files(5)))
+    run_command(write_folder(tmp_path / "good", {"holiday.jpg": jpeg(1)} | random_files(5)))
     before = set(Sample.objects.values_list("name", "digest"))
-    for files in USELESS:
+    broken = dict.fromkeys(random_files(5), b"no image")
+    for files in [*USELESS, broken]:
         with pytest.raises(CommandError):
             run_command(write_zip(tmp_path / "bad.zip", files))
     assert set(Sample.objects.values_list("name", "digest")) == before
     assert len(list(settings.DATASET_ROOT.glob("??/*"))) == 5
-    assert Job.objects.filter(dataset__name="Odd").count() == 1 + len(USELESS)
+    assert Job.objects.filter(dataset__name="Odd").count() == 3 + len(USELESS)
+
+
+def test_an_import_that_was_cut_off_and_fails_when_it_goes_on_leaves_nothing(
+    tmp_path: Path, settings: Any
+) -> None:
+    folder = write_folder(tmp_path / "in", {f"holiday{n}.jpg": jpeg(n) for n in range(250)})
+
+    def cut_off(_phase: str, done: int, _total: int) -> None:
+        if done == 200:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_runs.import_now("New", cut_off, path=str(folder))
+    assert Sample.objects.count() == 200
+    run = import_runs.import_now("New", lambda *_: None, path=str(folder))
+    assert "250 images have no labels" in run.sentence
+    assert not Sample.objects.exists()
+    assert not Dataset.objects.exists()
+    assert not list(settings.DATASET_ROOT.glob("??/*"))
 
 
 def test_images_that_somebody_labelled_by_hand_are_no_reason_to_fail(

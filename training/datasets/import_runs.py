@@ -11,12 +11,13 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Q
 from django.utils.text import get_valid_filename
 
 from training.jobs import lifecycle
 from training.jobs.lifecycle import JobRefused, OnProgress, Reporter
 from training.messages import TrainingError
-from training.models import Dataset, ImportRun, Job
+from training.models import Dataset, ImportRun, Job, JobKind
 from training.models.datasets import LONGEST_NAME, dataset_name
 from vision.data.label_tables import SUFFIXES
 from vision.errors import VisionError
@@ -149,12 +150,13 @@ def _import(run: ImportRun, reporter: Reporter) -> Message:
 
 
 def _forget_if_empty(run: ImportRun) -> None:
-    """Delete the dataset of an import that has failed, where nothing else ever came into it. The
-    import stays, without it."""
+    """Delete the dataset of an import that failed, where nothing ever came into it. Its imports,
+    none of which did anything, stay without it."""
     dataset = run.own_dataset
-    others = Job.objects.filter(dataset=dataset).exclude(pk=run.pk)
-    if dataset.samples.exists() or others.exists():
+    jobs = Job.objects.filter(dataset=dataset)
+    failed = Q(kind=JobKind.IMPORT, state__in=lifecycle.RESUMABLE) | Q(pk=run.pk)
+    if dataset.samples.exists() or jobs.exclude(failed).exists():
         return
     with transaction.atomic():
-        Job.objects.filter(pk=run.pk).update(dataset=None)
+        jobs.update(dataset=None)
         dataset.delete()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from django.db import transaction
+from django.db.models import Max, Q
 
 from training.models import Dataset, Override, Sample
 from training.models.labels import LABEL_COLUMNS
@@ -61,11 +62,12 @@ def import_files(dataset: Dataset, path: Path, on_progress: Progress) -> Tally:
     vision.errors.VisionError where the path as a whole cannot be read, or nothing of it can be
     used, and whatever `on_progress` raises.
     """
+    newest = dataset.samples.aggregate(newest=Max("pk"))["newest"] or 0
     with LabelledFiles(path) as labelled:
-        tally, useless = _bring_in(dataset, labelled, on_progress, lambda files: files)
+        tally = _bring_in(dataset, labelled, on_progress, lambda files: files)
         tally.add_unlisted(labelled.unlisted)
     if not tally.usable:
-        _forget(dataset, useless)
+        _forget(dataset, newest)
         raise tally.as_error(path.name)
     _settle(dataset, on_progress)
     return tally
@@ -77,7 +79,7 @@ def bring_in(dataset: Dataset, labelled: Labelled, on_progress: Progress, hold: 
     `hold` is asked within the transaction that writes rows which of its files may have one; what
     it gives has to stand until that ends.
     """
-    tally, _useless = _bring_in(dataset, labelled, on_progress, hold)
+    tally = _bring_in(dataset, labelled, on_progress, hold)
     _settle(dataset, on_progress)
     return tally
 
@@ -87,32 +89,28 @@ def _settle(dataset: Dataset, on_progress: Progress) -> None:
     draw_all(dataset, on_progress)
 
 
-def _bring_in(
-    dataset: Dataset, labelled: Labelled, on_progress: Progress, hold: Hold
-) -> tuple[Tally, list[str]]:
-    """What became of the files, and the names of all where none is usable."""
-    tally, useless, done, total = Tally(), list[str](), 0, len(labelled)
+def _bring_in(dataset: Dataset, labelled: Labelled, on_progress: Progress, hold: Hold) -> Tally:
+    tally, done, total = Tally(), 0, len(labelled)
     on_progress("files", 0, total)
     for batch in _batches(labelled):
         _import_batch(dataset, batch, hold, tally)
-        useless = [] if tally.usable else [*useless, *map(_name_of, batch)]
         done += len(batch)
         on_progress("files", done, total)
-    return tally, useless
+    return tally
 
 
-def _forget(dataset: Dataset, useless: Sequence[str]) -> None:
-    """Delete the rows of files of which none can be used, unless somebody has worked on them."""
-    digests: set[str] = set()
-    for start in range(0, len(useless), _BATCH):
-        rows = dataset.samples.filter(
-            name__in=useless[start : start + _BATCH],
-            reason__in=AT_FIRST_SIGHT,
-            override=Override.NONE,
-            annotations=None,
-        )
-        digests |= set(rows.values_list("digest", flat=True))
-        rows.delete()
+def _forget(dataset: Dataset, newest: int) -> None:
+    """Delete what an import has added of which nothing is usable: the rows after a key.
+
+    Where nothing in the dataset is usable, and nobody has worked on it, all are of such an import,
+    one that was cut off and went on, for example.
+    """
+    useless = Q(reason__in=AT_FIRST_SIGHT, override=Override.NONE, annotations=None)
+    added = dataset.samples.all()
+    if dataset.samples.exclude(useless).exists():
+        added = added.filter(pk__gt=newest)
+    digests = set(added.order_by().values_list("digest", flat=True))
+    added.delete()
     example_files.forget(digests - {""}, besides=dataset)
 
 
@@ -191,11 +189,11 @@ def _add_rows(
 
 
 def _is_known(sample: Sample, known: Mapping[str, Sample]) -> bool:
-    """Whether a file is still as unreadable as when it was last looked at."""
+    """Whether a file is unreadable, and its row says so already, or has what is better."""
     before = known.get(sample.name)
-    if before is None or before.digest or sample.digest:
+    if before is None or sample.digest:
         return False
-    return before.found == sample.found
+    return bool(before.digest) or before.found == sample.found
 
 
 def _name_of(file: LabelledFile) -> str:

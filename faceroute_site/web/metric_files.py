@@ -56,7 +56,9 @@ def count_in_them() -> None:
         return
     from prometheus_client import values
 
-    values.ValueClass = values.MultiProcessValue(lambda: place)
+    values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]
+        lambda: place
+    )
 
 
 def _take_place(folder: Path) -> int:

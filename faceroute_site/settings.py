@@ -303,6 +303,8 @@ PHOTO_MAX_PIXELS = env.count("FACEROUTE_PHOTO_MAX_PIXELS", 50_000_000)
 PHOTOS_PER_UPLOAD = env.count("FACEROUTE_PHOTOS_PER_UPLOAD", 50)
 # Somewhat too many get an answer that says so; far too many are not even read.
 DATA_UPLOAD_MAX_NUMBER_FILES = 2 * PHOTOS_PER_UPLOAD
+# What all photos together may take, in bytes; 0: as much as there is room for.
+MEDIA_BYTES = env.size("FACEROUTE_MEDIA_BYTES", 0)
 PHOTO_LIFETIME = env.days("FACEROUTE_PHOTO_DAYS", 30)
 # An anonymous browser sees its photos for as long as they are kept.
 SESSION_COOKIE_AGE = int(PHOTO_LIFETIME.total_seconds())

@@ -18,6 +18,7 @@ from vision.messages import Message
 from vision.photos.decoders import DecodersUnavailable
 from vision.photos.preparing import KeptPhoto
 
+from . import room
 from .access import Owner
 from .decoders import prepare_upload
 from .messages import TEMPLATES
@@ -41,6 +42,12 @@ class StorageUnavailable(UploadRefused):
     """What photos are kept in takes none at the moment: a full disk, a network that is away."""
 
     code = "storage_unavailable"
+
+
+class PhotosFull(UploadRefused):
+    """The photos that are kept take all the room that they may (FACEROUTE_MEDIA_BYTES)."""
+
+    code = "photos_full"
 
 
 class DecodingUnavailable(UploadRefused):
@@ -69,6 +76,8 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     Raises a `vision.errors.PhotoError` for bytes that are no usable photo, and `UploadRefused`.
     """
     _check_quota(owner)
+    if room.kept().is_all_that_may_be:
+        raise PhotosFull
     if (upload.size or 0) > settings.PHOTO_MAX_BYTES:
         raise PhotoTooLarge(
             limit=Message("megabytes", {"count": settings.PHOTO_MAX_BYTES // 2**20})
@@ -79,6 +88,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
         width=kept.width,
         height=kept.height,
         name=(upload.name or "")[:255],
+        bytes=len(kept.image) + len(kept.thumbnail),
         warnings=list(kept.warnings),
         expires_at=timezone.now() + settings.PHOTO_LIFETIME,
     )
@@ -88,6 +98,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     try:
         with transaction.atomic():
             photo.save(force_insert=True)
+            transaction.on_commit(partial(room.add, photo.bytes))
             return _queue(photo)
     except BaseException:
         _remove_files(photo)

@@ -137,6 +137,16 @@ class Environment:
                 )
         return origins
 
+    def path(self, name: str) -> str:
+        """The path of a URL, with a slash at its beginning and none at its end; empty for `/`."""
+        path = self.text(name).strip().strip("/")
+        if path and not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*", path, re.ASCII):
+            raise SettingInvalid(
+                f"{name} is {path!r}; it has to be a path of letters, digits and . _ ~ - alone, "
+                "for example /faces."
+            )
+        return f"/{path}" if path else ""
+
     def broker(self, name: str) -> str:
         """The URL of a Redis; empty where none is named."""
         url = self.text(name).strip()

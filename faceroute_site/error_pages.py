@@ -53,7 +53,7 @@ def _unavailable(request: HttpRequest) -> HttpResponse:
 
 
 def _is_program(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+    return request.path_info.startswith("/api/")
 
 
 def _json(status: int, code: str, message: str) -> HttpResponse:

@@ -82,4 +82,4 @@ async def _announce(address: Address) -> None:
         await asyncio.sleep(0.2)
     if not await get_user_model().objects.filter(is_superuser=True).aexists():
         say(_ME, "There is no administrator yet; `make admin` creates one.")
-    say(_ME, f"Ready at {address.url} (Ctrl-C stops it)")
+    say(_ME, f"Ready at {address.url}{settings.BASE_PATH} (Ctrl-C stops it)")

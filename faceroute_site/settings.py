@@ -62,7 +62,6 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ("/admin/",),
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
@@ -107,7 +106,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "faceroute_site.content_security.ContentSecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -161,6 +160,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.count("PORT", 8000, most=65_535)
 WEB_CONCURRENCY = env.count("WEB_CONCURRENCY", 2)  # processes
+# Where the site is a part of another, below https://example.org/faces/.
+BASE_PATH = env.path("FACEROUTE_BASE_PATH")
+FORCE_SCRIPT_NAME = BASE_PATH or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{BASE_PATH}/"
 # Threads of one web process, each with one connection to the database: for pages, and for
 # uploads and crops. One more connection looks for results on behalf of all who wait.
 WEB_THREADS = env.count("WEB_THREADS", 8)
@@ -220,7 +223,7 @@ CELERY_BEAT_SCHEDULER = "faceroute_site.upkeep:UpkeepScheduler"
 
 # --- Files ------------------------------------------------------------------------------------
 
-STATIC_URL = "static/"
+STATIC_URL = f"{BASE_PATH}/static/"
 STATIC_ROOT = env.folder("FACEROUTE_STATIC_DIR", BASE_DIR / "staticfiles")
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
@@ -266,6 +269,8 @@ LOGOUT_REDIRECT_URL = reverse_lazy("upload")
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# Who has logged in, or tried to, from which address, is kept for as long.
+LOGIN_RECORD_LIFETIME = timedelta(days=30)
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
@@ -290,6 +295,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Find every face in a photo and estimate age, gender and race.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVERS": [{"url": BASE_PATH}] if BASE_PATH else [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -367,6 +373,7 @@ UNFOLD = {
     "SITE_TITLE": "FaceRoute",
     "SITE_HEADER": "FaceRoute",
     "SITE_SYMBOL": "face",
+    "SITE_URL": reverse_lazy("upload"),
     "SITE_FAVICONS": [
         {
             "rel": "icon",

@@ -61,6 +61,9 @@ def test_sizes_may_have_units(value: str, bytes_: int) -> None:
         (lambda env: env.hosts("NAME", []), "faces.example.org:8000"),
         (lambda env: env.origins("NAME"), "faces.example.org"),
         (lambda env: env.origins("NAME"), "https://faces.example.org/"),
+        (lambda env: env.path("NAME"), "https://example.org/faces"),
+        (lambda env: env.path("NAME"), "/fa ces"),
+        (lambda env: env.path("NAME"), "/a//b"),
         (lambda env: env.broker("NAME"), "foo"),
         (lambda env: env.broker("NAME"), "amqp://host"),
         (lambda env: env.database("NAME", Path()), "foo"),
@@ -85,6 +88,8 @@ def test_what_can_be_is_read(tmp_path: Path) -> None:
     assert of("debug").choice("NAME", "INFO", ("DEBUG", "INFO")) == "DEBUG"
     assert of("Yes").flag("NAME", default=False) is True
     assert of("b, a").words("NAME", [], ("a", "b")) == ["b", "a"]
+    assert of("/faces/").path("NAME") == of("faces").path("NAME") == "/faces"
+    assert of("/").path("NAME") == of("").path("NAME") == ""
     assert of("7").days("NAME", 1) == timedelta(days=7)
     assert of("faces.example.org,.example.org,*,[::1]").hosts("NAME", []) == [
         "faces.example.org",

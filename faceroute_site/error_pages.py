@@ -1,5 +1,6 @@
 """Answers to what no view handles: JSON for programs, a page for people."""
 
+import sqlite3
 import sys
 
 from django.db import InterfaceError, OperationalError
@@ -35,8 +36,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _passes(error: BaseException | None) -> bool:
-    away = isinstance(error, (OperationalError, InterfaceError, DiskFull))
-    return away or (isinstance(error, OSError) and is_full(error))
+    match error:
+        case OperationalError():
+            # SQLite says so of statements, too, that are wrong whatever happens.
+            code = getattr(error.__cause__, "sqlite_errorcode", None)
+            return code != sqlite3.SQLITE_ERROR
+        case OSError():
+            return is_full(error)
+        case _:
+            return isinstance(error, (InterfaceError, DiskFull))
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:

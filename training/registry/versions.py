@@ -1,6 +1,6 @@
 """Which model versions there are and which one serves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,11 @@ def activate_version(version: ModelVersion) -> None:
         raise BundleError("backbone", name=version.name)
     with transaction.atomic():
         # Locking every version, always in one order, makes simultaneous activations queue up.
-        list(ModelVersion.objects.select_for_update().order_by("pk").values_list("pk"))
+        rows = ModelVersion.objects.select_for_update().order_by("pk")
+        previous = dict(rows.values_list("pk", "previous"))
+        served = ModelVersion.objects.filter(is_active=True).values_list("pk", flat=True).first()
+        if served and version.pk not in _way_back(served, previous):
+            ModelVersion.objects.filter(pk=version.pk).update(previous=served)
         ModelVersion.objects.filter(is_active=True).update(is_active=False)
         ModelVersion.objects.filter(pk=version.pk).update(
             is_active=True, activated_at=timezone.now()
@@ -97,10 +101,19 @@ def activate_version(version: ModelVersion) -> None:
     version.refresh_from_db()
 
 
+def _way_back(served: int, previous: Mapping[int, int | None]) -> Iterator[int]:
+    """The version that serves, the one that it took over from, and so on.
+
+    Activating one of these is going back: it keeps its own previous version, so that going back
+    twice leads two versions back, not to and fro.
+    """
+    step: int | None = served
+    while step is not None:
+        yield step
+        step = previous[step]
+
+
 def previous_version() -> ModelVersion | None:
-    """The version that served before the present one, if any: what to go back to."""
-    return (
-        ModelVersion.objects.filter(is_active=False, activated_at__isnull=False)
-        .order_by("-activated_at")
-        .first()
-    )
+    """The version that the present one took over from, if any: what to go back to."""
+    active = ModelVersion.objects.filter(is_active=True).select_related("previous").first()
+    return active.previous if active else None

@@ -10,7 +10,7 @@ from django.urls import reverse
 _FURTHER = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 
 
-class ContentSecurityMiddleware(CSPMiddleware):  # type: ignore[misc]
+class ContentSecurityMiddleware(CSPMiddleware):
     """CONTENT_SECURITY_POLICY for every page, widened where administrators are."""
 
     def get_policy_parts(

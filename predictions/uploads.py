@@ -83,12 +83,13 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
             limit=Message("megabytes", {"count": settings.PHOTO_MAX_BYTES // 2**20})
         )
     kept = _prepare(upload.read())
+    size = len(kept.image) + len(kept.thumbnail)
     photo = Photo(
         **owner.columns,
         width=kept.width,
         height=kept.height,
         name=(upload.name or "")[:255],
-        bytes=len(kept.image) + len(kept.thumbnail),
+        bytes=size,
         warnings=list(kept.warnings),
         expires_at=timezone.now() + settings.PHOTO_LIFETIME,
     )
@@ -98,7 +99,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     try:
         with transaction.atomic():
             photo.save(force_insert=True)
-            transaction.on_commit(partial(room.add, photo.bytes))
+            transaction.on_commit(partial(room.add, size))
             return _queue(photo)
     except BaseException:
         _remove_files(photo)

@@ -33,7 +33,7 @@ def upload(photo: bytes) -> SimpleUploadedFile:
 
 
 def stored_bytes(photo: Photo) -> int:
-    return default_storage.size(photo.image.name) + default_storage.size(photo.thumbnail.name)
+    return sum(default_storage.size(str(file)) for file in (photo.image, photo.thumbnail))
 
 
 def test_a_photo_knows_what_it_takes(owner: Owner, photo_bytes: bytes) -> None:

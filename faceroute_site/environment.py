@@ -28,7 +28,7 @@ _UNITS = {"": 1, "b": 1} | {
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-z]*)", re.ASCII)
 _MOST_DAYS = 36_500  # a century, which calendars can still add to a date
 _DATABASES = {"sqlite", "postgres", "postgresql", "psql", "pgsql"}
-_BROKERS = {"redis", "rediss", "redis+socket", "unix"}
+_BROKERS = {"redis", "rediss", "redis+socket"}
 # Read from the environment by others than the settings: by the tests.
 _READ_ELSEWHERE = {"FACEROUTE_UTKFACE"}
 
@@ -150,12 +150,19 @@ class Environment:
     def broker(self, name: str) -> str:
         """The URL of a Redis; empty where none is named."""
         url = self.text(name).strip()
-        if url and urlsplit(url).scheme not in _BROKERS:
+        if url and not _is_url(url, _BROKERS):
             raise SettingInvalid(
-                f"{name} is no URL of a Redis; it has to begin with redis://, rediss:// or "
-                "redis+socket://."
+                f"{name} is no URL of a Redis, which begins with redis://, rediss:// or "
+                "redis+socket://: redis://host:6379/0."
             )
         return url
+
+    def endpoint(self, name: str) -> str | None:
+        """The URL of a service that is spoken to over HTTP, if one is named."""
+        url = self.text(name).strip()
+        if url and not _is_url(url, {"http", "https"}):
+            raise SettingInvalid(f"{name} is no URL that begins with https:// or http://.")
+        return url or None
 
     def database(self, name: str, own: Path) -> dict[str, Any]:
         """Django's settings of a database; SQLite in the file `own` where no URL is named."""
@@ -174,6 +181,15 @@ class Environment:
         """Variables with the site's prefix that nothing reads; the most similar that is read."""
         own = {name for name in self._variables if name.startswith(PREFIX)}
         return {name: _similar(name, self._read) for name in own - self._read - _READ_ELSEWHERE}
+
+
+def _is_url(text: str, schemes: Collection[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.netloc or parts.path)
 
 
 def _bytes(number: str, unit: str) -> int:

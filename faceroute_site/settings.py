@@ -237,7 +237,7 @@ STORAGES = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
-            "endpoint_url": env.text("FACEROUTE_S3_ENDPOINT") or None,
+            "endpoint_url": env.endpoint("FACEROUTE_S3_ENDPOINT"),
             "default_acl": "private",
         },
     }

@@ -66,6 +66,9 @@ def test_sizes_may_have_units(value: str, bytes_: int) -> None:
         (lambda env: env.path("NAME"), "/a//b"),
         (lambda env: env.broker("NAME"), "foo"),
         (lambda env: env.broker("NAME"), "amqp://host"),
+        (lambda env: env.broker("NAME"), "redis://host:port/0"),
+        (lambda env: env.broker("NAME"), "redis://"),
+        (lambda env: env.endpoint("NAME"), "minio:9000"),
         (lambda env: env.database("NAME", Path()), "foo"),
         (lambda env: env.database("NAME", Path()), "mysql://host/name"),
         (lambda env: env.database("NAME", Path()), "postgres://host"),
@@ -90,6 +93,10 @@ def test_what_can_be_is_read(tmp_path: Path) -> None:
     assert of("b, a").words("NAME", [], ("a", "b")) == ["b", "a"]
     assert of("/faces/").path("NAME") == of("faces").path("NAME") == "/faces"
     assert of("/").path("NAME") == of("").path("NAME") == ""
+    for url in ("redis://host:6379/0", "rediss://:secret@host", "redis+socket:///run/a%23b.sock"):
+        assert of(url).broker("NAME") == url
+    assert of("http://minio:9000").endpoint("NAME") == "http://minio:9000"
+    assert of("").endpoint("NAME") is None
     assert of("7").days("NAME", 1) == timedelta(days=7)
     assert of("faces.example.org,.example.org,*,[::1]").hosts("NAME", []) == [
         "faces.example.org",

@@ -1,6 +1,7 @@
 """The site below a path of another one: every address that it gives lies there too."""
 
 import re
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
@@ -16,12 +17,15 @@ BASE = "/faces"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, str]]:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, static_files: str, migrated: Path
+) -> Iterator[tuple[Stack, str]]:
     folder = tmp_path_factory.mktemp("below")
     account = {"DJANGO_SUPERUSER_PASSWORD": "boss-boss-1", "FACEROUTE_BASE_PATH": BASE}
+    account["FACEROUTE_STATIC_DIR"] = static_files
+    (folder / "data").mkdir()
+    shutil.copy(migrated, folder / "data")
     with Stack(folder / "data", logs=folder, **account) as stack:
-        stack.manage("migrate", "--verbosity", "0")
-        stack.manage("collectstatic", "--noinput", "--verbosity", "0")
         stack.manage("createsuperuser", "--noinput", "--username=boss", "--email=b@example.org")
         yield stack, stack.start_web()[1]
 
@@ -67,6 +71,6 @@ def test_an_administrator_logs_in_and_stays_below(site: tuple[Stack, str]) -> No
 
 
 def test_the_api_tells_where_it_is(site: tuple[Stack, str]) -> None:
-    stack, _url = site
-    schema = stack.manage("spectacular", "--format", "openapi-json")
-    assert f'"url": "{BASE}"' in schema
+    _stack, url = site
+    with urllib.request.urlopen(f"{url}{BASE}/api/v1/schema/?format=json") as schema:
+        assert f'"url":"{BASE}"' in schema.read().decode().replace(": ", ":")

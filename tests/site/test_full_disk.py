@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -85,14 +86,12 @@ class Browser:
 
 
 def test_full_disks_are_said_in_words_and_end_nothing(
-    small_disks: Path, photo_bytes: bytes
+    small_disks: Path, photo_bytes: bytes, static_files: str, migrated: Path
 ) -> None:
     data, tmp = small_disks / "data", small_disks / "tmp"
-    static = small_disks / "static"
-    environment = {"FACEROUTE_STATIC_DIR": str(static), "TMPDIR": str(tmp)}
+    environment = {"FACEROUTE_STATIC_DIR": static_files, "TMPDIR": str(tmp)}
+    shutil.copy(migrated, data)
     with Stack(data, logs=small_disks, **environment) as stack:
-        stack.manage("migrate", "--verbosity", "0")
-        stack.manage("collectstatic", "--noinput", "--verbosity", "0")
         web, url = stack.start_web()
         [process, *_] = serving = children(web.pid)
         browser = Browser(url)

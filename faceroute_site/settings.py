@@ -12,7 +12,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from vision.attributes import ATTRIBUTES
-from vision.types import PRECISIONS
+from vision.types import ENGINES, PRECISIONS
 
 from . import data_folder, embedded_redis
 from .environment import Environment
@@ -80,7 +80,7 @@ CONTENT_SECURITY_POLICY = {
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "faceroute_site.content_security.ContentSecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "faceroute_site.time_zones.TimeZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -213,7 +214,7 @@ CELERY_TASK_ROUTES = {
     "training.tasks.train": {"queue": "training"},
     "training.*": {"queue": "data"},
 }
-# TensorFlow spreads one batch over all cores by itself.
+# An engine spreads one batch over all cores by itself.
 CELERY_WORKER_CONCURRENCY = env.count("FACEROUTE_WORKER_CONCURRENCY", 1)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60  # seconds a new process has to start on a busy machine
@@ -321,6 +322,7 @@ PHOTOS_PER_HOUR = env.count("FACEROUTE_PHOTOS_PER_HOUR", 2000)
 
 # Heads that are left out here are neither computed nor shown: "age,gender" switches race off.
 HEADS = tuple(env.words("FACEROUTE_HEADS", list(ATTRIBUTES), choices=ATTRIBUTES))
+ENGINE = env.choice("FACEROUTE_ENGINE", "auto", ENGINES)
 PRECISION = env.choice("FACEROUTE_PRECISION", "auto", PRECISIONS)
 BATCH_PHOTOS = env.count("FACEROUTE_BATCH_PHOTOS", 8)
 LEASE = timedelta(seconds=env.count("FACEROUTE_LEASE_SECONDS", 60, most=86_400))
@@ -330,6 +332,7 @@ LEASE = timedelta(seconds=env.count("FACEROUTE_LEASE_SECONDS", 60, most=86_400))
 # Done by the scheduler itself (faceroute_site/upkeep.py): no queue is in between.
 CELERY_BEAT_SCHEDULE = {
     "expire": {"task": "predictions.tasks.expire", "schedule": timedelta(hours=1)},
+    "erase": {"task": "predictions.tasks.erase", "schedule": timedelta(seconds=15)},
     "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
     "forget expired log-ins": {
         "task": "predictions.tasks.forget_expired_logins",
@@ -384,7 +387,10 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
     "STYLES": [lambda _request: static("training/admin.css")],
-    "SCRIPTS": [lambda _request: static("training/charts.js")],
+    "SCRIPTS": [
+        lambda _request: static("predictions/time_zone.js"),
+        lambda _request: static("training/charts.js"),
+    ],
 }
 
 # --- The end --------------------------------------------------------------------------------------

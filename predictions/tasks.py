@@ -8,7 +8,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.utils import timezone
 
-from . import expiry, model_server, room
+from . import deletion, expiry, model_server, room
 from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
 from .worker_loop import WorkerLoop
@@ -33,6 +33,12 @@ def expire() -> None:
     room.forget()
     if room.kept().is_nearly_all:
         logger.warning("%s (FACEROUTE_MEDIA_BYTES).", room.kept())
+
+
+@shared_task
+def erase() -> None:
+    """Go on with the deletions that take longer than a request."""
+    deletion.go_on()
 
 
 @shared_task

@@ -15,7 +15,7 @@ from faceroute_site.readiness import readiness
 from predictions import room, tasks
 from predictions.access import Owner
 from predictions.models import Photo
-from predictions.uploads import PhotosFull, accept_photo, delete_photos
+from predictions.uploads import PhotosFull, accept_photo
 from tests.factories import PhotoFactory
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +65,7 @@ def test_where_all_room_is_taken_no_more_are_accepted_until_some_go(
     assert "so no more are taken" in readiness()["room"]
     assert client.get("/readyz").json()["status"] != "ok"
 
-    delete_photos(Photo.objects.all())
+    Photo.objects.all().delete()
     room.forget()
     accept_photo(owner, upload(photo_bytes))
 

@@ -47,8 +47,9 @@ class _Count:
     def now(self) -> Kept:
         with self._lock:
             if time.monotonic() - self._counted_at > _FRESH:
-                sums = Photo.objects.aggregate(Count("pk"), Sum("bytes"))
-                self._kept = Kept(sums["pk__count"], sums["bytes__sum"] or 0)
+                # Read from the index of `bytes` alone.
+                sums = Photo.objects.aggregate(photos=Count("*"), size=Sum("bytes"))
+                self._kept = Kept(sums["photos"], sums["size"] or 0)
                 self._counted_at = time.monotonic()
             return self._kept
 

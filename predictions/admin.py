@@ -226,7 +226,7 @@ class CorrectionAdmin(LongListAdmin):
     )
     def download(self, _request: HttpRequest) -> FileResponse:
         """Every accepted correction that can be learnt from, as a zip that imports as a dataset."""
-        archive = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
+        archive = tempfile.TemporaryFile(dir=settings.DATA_DIR)  # noqa: SIM115  # the response closes it
         corrections.export_to_zip(archive)
         archive.seek(0)
         return FileResponse(archive, as_attachment=True, filename="corrections.zip")

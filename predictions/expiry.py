@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import PurePosixPath
 from uuid import UUID
 
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
 from django.core.files.storage import Storage
 from django.core.management import call_command
 from knox.models import AuthToken
@@ -59,9 +61,12 @@ def _places() -> list[tuple[Storage, str]]:
 
 
 def forget_expired_logins(now: datetime) -> None:
-    """Delete the sessions and the API keys whose time is up."""
+    """Delete the sessions, the API keys and the records of log-ins whose time is up."""
     call_command("clearsessions")
     AuthToken.objects.filter(expiry__lt=now).delete()
+    for records in (AccessLog, AccessAttempt, AccessFailureLog):
+        too_old = now - settings.LOGIN_RECORD_LIFETIME
+        records.objects.filter(attempt_time__lt=too_old).delete()
 
 
 def _files(storage: Storage, folder: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.utils import timezone
 
-from . import deletion, expiry, model_server
+from . import deletion, expiry, model_server, room
 from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
 from .worker_loop import WorkerLoop
@@ -29,6 +29,10 @@ def expire() -> None:
     photos, orphans = expiry.expire_photos(now), expiry.sweep_orphans(now)
     logger.info("Deleted %d expired photos and %d orphaned files.", photos, orphans)
     forget_long_gone()
+    room.measure()
+    room.forget()
+    if room.kept().is_nearly_all:
+        logger.warning("%s (FACEROUTE_MEDIA_BYTES).", room.kept())
 
 
 @shared_task

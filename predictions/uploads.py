@@ -19,6 +19,7 @@ from vision.messages import Message
 from vision.photos.decoders import DecodersUnavailable
 from vision.photos.preparing import KeptPhoto
 
+from . import room
 from .access import Owner
 from .decoders import prepare_upload
 from .messages import TEMPLATES
@@ -42,6 +43,12 @@ class StorageUnavailable(UploadRefused):
     """What photos are kept in takes none at the moment: a full disk, a network that is away."""
 
     code = "storage_unavailable"
+
+
+class PhotosFull(UploadRefused):
+    """The photos that are kept take all the room that they may (FACEROUTE_MEDIA_BYTES)."""
+
+    code = "photos_full"
 
 
 class DecodingUnavailable(UploadRefused):
@@ -70,16 +77,20 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     Raises a `vision.errors.PhotoError` for bytes that are no usable photo, and `UploadRefused`.
     """
     _check_quota(owner)
+    if room.kept().is_all_that_may_be:
+        raise PhotosFull
     if (upload.size or 0) > settings.PHOTO_MAX_BYTES:
         raise PhotoTooLarge(
             limit=Message("megabytes", {"count": settings.PHOTO_MAX_BYTES // 2**20})
         )
     kept = _prepare(upload.read())
+    size = len(kept.image) + len(kept.thumbnail)
     photo = Photo(
         **owner.columns,
         width=kept.width,
         height=kept.height,
         name=(upload.name or "")[:255],
+        bytes=size,
         warnings=list(kept.warnings),
         expires_at=timezone.now() + settings.PHOTO_LIFETIME,
     )
@@ -89,6 +100,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     try:
         with transaction.atomic():
             photo.save(force_insert=True)
+            transaction.on_commit(partial(room.add, size))
             return _queue(photo)
     except BaseException:
         _remove_files(photo)

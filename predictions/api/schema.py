@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from predictions.uploads import DecodingUnavailable, QuotaExceeded, StorageUnavailable
+from predictions.uploads import DecodingUnavailable, PhotosFull, QuotaExceeded, StorageUnavailable
 from training.api import schema
 from training.api.schema import COMMON_CODES, ErrorSerializer, answered
 from vision.errors import PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
@@ -17,10 +17,11 @@ _REFUSALS = (
     PhotoTooLarge,
     QuotaExceeded,
     StorageUnavailable,
+    PhotosFull,
     DecodingUnavailable,
 )
 # What the web server refuses before a call sees it.
-_OF_SERVER = ("request_too_slow", "too_busy")
+_OF_SERVER = ("request_too_slow", "too_busy", "unavailable")
 ERROR_CODES = (*COMMON_CODES, *_OF_SERVER, *(refusal.code for refusal in _REFUSALS))
 
 

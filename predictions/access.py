@@ -11,10 +11,9 @@ from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from . import learning
+from . import learning, visitors
 from .models import Photo, Prediction
-
-_SESSION_KEY = "visitor"
+from .visitors import Visitor
 
 
 @dataclass(frozen=True)
@@ -44,27 +43,49 @@ class Owner:
         return found.defer("model_version__manifest", "model_version__report")
 
 
-def owner_of(request: HttpRequest, *, create: bool = False) -> Owner:
+def owner_of(request: HttpRequest, *, sends: bool = False) -> Owner:
     """The owner a request acts for.
 
-    An anonymous browser gets its random id, kept in its session, when it first sends a photo
-    (`create`); before that it owns nothing and no session is opened for it.
+    An anonymous browser that has no id yet gets one where it `sends` photos; before it was shown
+    the form it owns nothing.
     """
     if request.user.is_authenticated:
         return Owner(user_id=request.user.pk)
-    if create and _SESSION_KEY not in request.session:
-        request.session[_SESSION_KEY] = str(uuid.uuid4())
-    visitor = request.session.get(_SESSION_KEY)
-    return Owner(visitor=uuid.UUID(visitor)) if visitor else Owner()
+    return Owner(visitor=visitors.sender_of(request) if sends else visitors.visitor_of(request))
+
+
+def hold(owner: Owner) -> Owner:
+    """Whom rows that this transaction writes belong to, which nobody changes until it ends.
+
+    That is the owner itself, or the account that a browser has logged in to while a photo of it
+    was on its way. Nobody, where the account was deleted.
+    """
+    if owner.visitor is not None:
+        visitor, _new = Visitor.objects.select_for_update().get_or_create(pk=owner.visitor)
+        if not visitor.is_adopted:
+            return owner
+        owner = Owner(user_id=visitor.account_id)
+    accounts = User.objects.select_for_update(no_key=True).filter(pk=owner.user_id or 0)
+    return owner if accounts.values_list("pk").first() else Owner()
 
 
 @receiver(user_logged_in)
 def adopt(request: HttpRequest, user: User, **_: object) -> None:
-    """Move what an anonymous browser sent to the account that it logs in to or signs up for."""
-    visitor = request.session.pop(_SESSION_KEY, None) if hasattr(request, "session") else None
-    if visitor is None:
+    """Move what an anonymous browser sent to the account that it logs in to or signs up for.
+
+    What is still on its way follows by itself (see `hold`).
+    """
+    key = visitors.visitor_of(request)
+    if key is None:
         return
+    if hasattr(request, "session"):
+        request.session.pop(visitors.COOKIE, None)
     with transaction.atomic():
+        visitor, _new = Visitor.objects.select_for_update().get_or_create(pk=key)
+        if visitor.is_adopted:
+            return
+        visitor.is_adopted, visitor.account = True, user
+        visitor.save()
         for model in (Photo, Prediction):
-            model._default_manager.filter(visitor=visitor).update(visitor=None, owner_id=user.pk)
+            model._default_manager.filter(visitor=key).update(visitor=None, owner_id=user.pk)
         learning.now_sent_by(user)

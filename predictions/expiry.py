@@ -7,12 +7,14 @@ from itertools import islice
 from pathlib import PurePosixPath
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.storage import Storage
 from django.core.management import call_command
 from knox.models import AuthToken
 
 from .models import Photo
 from .uploads import delete_photos
+from .visitors import Visitor
 
 # An upload writes its files a moment before its row; nothing takes an hour to do so.
 _SETTLED = timedelta(hours=1)
@@ -42,8 +44,10 @@ def sweep_orphans(now: datetime) -> int:
 
 
 def forget_expired_logins(now: datetime) -> None:
-    """Delete the sessions and the API keys whose time is up."""
+    """Delete the sessions and the API keys whose time is up, and what is known of browsers whose
+    cookie has run out."""
     call_command("clearsessions")
+    Visitor.objects.filter(changed_at__lt=now - settings.PHOTO_LIFETIME).delete()
     AuthToken.objects.filter(expiry__lt=now).delete()
 
 

@@ -67,6 +67,7 @@ OWN: Templates = {
     "decoding_unavailable": (
         "Photos cannot be opened at the moment. Please try again in a few minutes."
     ),
+    "account_gone": "This account was deleted meanwhile, so nothing was kept.",
     "quota_exceeded": (
         "You have sent %(limit)d photos within an hour, the most one sender may. "
         "Please try again in %(minutes)d minutes."

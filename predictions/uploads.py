@@ -3,8 +3,11 @@
 import logging
 from datetime import timedelta
 from functools import partial
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -18,7 +21,7 @@ from vision.messages import Message
 from vision.photos.decoders import DecodersUnavailable
 from vision.photos.preparing import KeptPhoto
 
-from .access import Owner
+from .access import Owner, hold
 from .decoders import prepare_upload
 from .messages import TEMPLATES
 from .models import Photo, Prediction
@@ -49,6 +52,12 @@ class DecodingUnavailable(UploadRefused):
     code = "decoding_unavailable"
 
 
+class AccountGone(UploadRefused):
+    """The account that sends was deleted meanwhile."""
+
+    code = "account_gone"
+
+
 class QuotaExceeded(UploadRefused):
     """The owner has sent as many photos in an hour as one owner may.
 
@@ -75,7 +84,6 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
         )
     kept = _prepare(upload.read())
     photo = Photo(
-        **owner.columns,
         width=kept.width,
         height=kept.height,
         name=(upload.name or "")[:255],
@@ -87,11 +95,20 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     _store(photo, kept.image, kept.thumbnail)
     try:
         with transaction.atomic():
+            photo.owner_id, photo.visitor = _held(owner)
             photo.save(force_insert=True)
             return _queue(photo)
     except BaseException:
         _remove_files(photo)
         raise
+
+
+def _held(owner: Owner) -> tuple[int | None, UUID | None]:
+    """Raises AccountGone."""
+    held = hold(owner)
+    if held.is_nobody:
+        raise AccountGone
+    return held.user_id, held.visitor
 
 
 def _prepare(data: bytes) -> KeptPhoto:
@@ -120,21 +137,49 @@ def rerun(prediction: Prediction) -> Prediction:
 
 
 def delete_prediction(prediction: Prediction) -> None:
-    """Delete a prediction with its faces, and its photo once no other prediction shows it."""
+    """Delete a prediction with its faces, and its photo once no other prediction shows it.
+
+    Nothing happens where it is deleted already.
+    """
     with transaction.atomic():
-        photo = Photo.objects.select_for_update().get(pk=prediction.photo_id)
-        prediction.delete()
-        if not photo.predictions.exists():
-            photo.delete()
+        _lock(Photo.objects.filter(pk=prediction.photo_id))
+        Prediction.objects.filter(pk=prediction.pk).delete()
 
 
 def delete_photos(photos: QuerySet[Photo]) -> int:
     """Delete photos with their predictions and files, in small transactions; returns how many."""
     deleted = 0
     while batch := list(photos.values_list("pk", flat=True)[:_DELETION_BATCH]):
-        Photo.objects.filter(pk__in=batch).delete()
+        with transaction.atomic():
+            chosen = Photo.objects.filter(pk__in=batch)
+            _lock(chosen)
+            chosen.delete()
         deleted += len(batch)
     return deleted
+
+
+def delete_account(account: User) -> None:
+    """Delete an account with everything that is its own; nothing where it is deleted already.
+
+    What is sent meanwhile is deleted too, or refused.
+    """
+    delete_photos(Owner(user_id=account.pk).photos())
+    with transaction.atomic():
+        accounts = User.objects.filter(pk=account.pk)
+        list(accounts.select_for_update().values_list("pk"))
+        delete_photos(Owner(user_id=account.pk).photos())
+        accounts.delete()
+
+
+def _lock(photos: QuerySet[Photo]) -> None:
+    """Keep photos and their predictions as they are until the transaction ends.
+
+    In one order, so that two deletions wait for each other; and so that no worker adds faces to a
+    prediction while it is being deleted.
+    """
+    keys = list(photos.select_for_update().order_by("pk").values_list("pk", flat=True))
+    predictions = Prediction.objects.select_for_update(of=("self",)).filter(photo__in=keys)
+    list(predictions.order_by("pk").values_list("pk"))
 
 
 def _queue(photo: Photo, *, again: bool = False) -> Prediction:
@@ -153,6 +198,18 @@ def _check_quota(owner: Owner) -> None:
     filling = recent.values_list("created_at", flat=True)[settings.PHOTOS_PER_HOUR - 1 :][:1]
     for oldest in filling:
         raise QuotaExceeded(max(1, round((oldest - since).total_seconds())))
+
+
+@receiver(post_delete, sender=Prediction)
+def _remove_with_last(instance: Prediction, origin: Any, **_: object) -> None:
+    """However predictions are deleted (a page, the admin), a photo that none is left of goes too:
+    nobody could see or delete it."""
+    deleted = origin.model if isinstance(origin, QuerySet) else type(origin)
+    if deleted is not Prediction:  # the photo goes anyway
+        return
+    photo = Photo.objects.select_for_update().filter(pk=instance.photo_id).first()
+    if photo and not photo.predictions.exists():
+        photo.delete()
 
 
 @receiver(post_delete, sender=Photo)

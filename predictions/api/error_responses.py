@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from predictions.messages import in_words
-from predictions.uploads import QuotaExceeded, UploadRefused
+from predictions.uploads import AccountGone, QuotaExceeded, UploadRefused
 from training import messages
 from training.jobs.lifecycle import JobRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
@@ -102,6 +102,8 @@ def _refusal(error: PhotoError | UploadRefused) -> exceptions.APIException:
             return PhotoRefused(error)
         case QuotaExceeded():
             return QuotaUsedUp(error)
+        case AccountGone():
+            return exceptions.AuthenticationFailed(in_words(error.message), error.code)
         case _:
             return StorageAway(in_words(error.message), error.code)
 

@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from predictions.uploads import DecodingUnavailable, QuotaExceeded, StorageUnavailable
+from predictions.uploads import AccountGone, DecodingUnavailable, QuotaExceeded, StorageUnavailable
 from training.api import schema
 from training.api.schema import COMMON_CODES, ErrorSerializer, answered
 from vision.errors import PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
@@ -15,6 +15,7 @@ _REFUSALS = (
     PhotoTypeUnsupported,
     PhotoUnreadable,
     PhotoTooLarge,
+    AccountGone,
     QuotaExceeded,
     StorageUnavailable,
     DecodingUnavailable,

@@ -13,6 +13,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 from knox.models import AuthToken
 
+from predictions import uploads
+
 _MOST_KEYS = 20
 
 
@@ -64,8 +66,8 @@ def delete_account(request: HttpRequest) -> HttpResponse:
     """Ask, then delete the account with every photo and key."""
     if request.method != "POST":
         return render(request, "accounts/delete_account.html")
-    account = User.objects.filter(username=request.user.get_username())
+    account = User.objects.get(username=request.user.get_username())
     logout(request)
-    account.delete()
+    uploads.delete_account(account)
     messages.success(request, _("Your account and all your photos were deleted."))
     return redirect("upload")

@@ -13,6 +13,7 @@ from predictions.access import owner_of
 from predictions.messages import in_words
 from predictions.models import Prediction
 from predictions.uploads import UploadRefused, accept_photo
+from predictions.visitors import introduce
 from vision.errors import PhotoError
 from vision.photos.formats import ACCEPT, FORMAT_NAMES
 
@@ -21,6 +22,8 @@ from vision.photos.formats import ACCEPT, FORMAT_NAMES
 def upload(request: HttpRequest) -> HttpResponse:
     """The upload page; a post leads to the result, or to the history for several photos."""
     if request.method != "POST":
+        if not request.user.is_authenticated:
+            introduce(request)
         limits = {
             "megabytes": settings.PHOTO_MAX_BYTES // 2**20,
             "megapixels": settings.PHOTO_MAX_PIXELS // 1_000_000,
@@ -52,7 +55,7 @@ def _send(request: HttpRequest) -> str:
 
 def _accept_each(request: HttpRequest, files: "list[UploadedFile[bytes]]") -> list[Prediction]:
     """Every photo has its own outcome; a refused one does not hold up the others."""
-    owner = owner_of(request, create=bool(files))
+    owner = owner_of(request, sends=bool(files))
     accepted = []
     for file in files[: settings.PHOTOS_PER_UPLOAD]:
         try:

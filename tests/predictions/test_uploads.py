@@ -17,6 +17,7 @@ from predictions.access import Owner
 from predictions.expiry import expire_photos
 from predictions.models import Photo, Prediction, Status
 from predictions.uploads import (
+    AccountGone,
     QuotaExceeded,
     accept_photo,
     delete_prediction,
@@ -124,7 +125,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(owner: Owner, settin
 def test_a_photo_whose_row_cannot_be_written_leaves_no_file(owner: Owner) -> None:
     gone = Owner(user_id=owner.user_id)
     User.objects.all().delete()
-    with pytest.raises(Exception, match="FOREIGN KEY"):
+    with pytest.raises(AccountGone):
         accept_photo(gone, upload(jpeg()))
     assert kept_files() == []
 

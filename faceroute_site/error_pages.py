@@ -5,6 +5,10 @@ from collections.abc import Callable
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE, get_token
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import defaults
 
@@ -43,6 +47,38 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if _is_program(request):
         return _json(500, "internal_error", _("Something went wrong on our side."))
     return defaults.server_error(request)
+
+
+def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answers a form whose token is not the browser's: nothing was done, and how to go on.
+
+    A script is told the token that works, so that sending once more is all there is to do.
+    """
+    if reason == REASON_NO_CSRF_COOKIE:
+        message = _("Your browser did not send our cookie. Please allow cookies for this site.")
+    else:
+        message = _(
+            "Somebody has logged in or out in this browser since the page was opened, or it has "
+            "been open for long. Nothing was changed."
+        )
+    if _is_program(request) or _is_script(request):
+        told = _("%(what)s Please send it once more.") % {"what": message}
+        document = {"code": "form_expired", "message": told, "token": get_token(request)}
+        return JsonResponse(document, status=403)
+    context = {"message": message, "back": _page_before(request)}
+    return render(request, "form_expired.html", context, status=403)
+
+
+def _page_before(request: HttpRequest) -> str:
+    """The page of this site that a form was sent from."""
+    page = request.headers.get("Referer", "")
+    secure = request.is_secure()
+    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=secure)
+    return page if page and ours else reverse("upload")
+
+
+def _is_script(request: HttpRequest) -> bool:
+    return "HX-Request" in request.headers or request.headers.get("Accept") == "application/json"
 
 
 def _is_program(request: HttpRequest) -> bool:

@@ -131,7 +131,7 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
     def sent_by(self, correction: Correction) -> str:
         return corrections.sender_of(correction.face.prediction.photo)[:8]
 
-    @admin.display(description=gettext_lazy("Deleted on"))
+    @admin.display(description=gettext_lazy("Will be deleted on"))
     def expires(self, correction: Correction) -> Any:
         return correction.face.prediction.photo.expires_at.date()
 
@@ -195,8 +195,8 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
         messages.success(request, words % {"count": count})
         if incomplete:
             words = ngettext(
-                "%(count)d of them leaves out a label and will not be learnt from.",
-                "%(count)d of them leave out a label and will not be learnt from.",
+                "%(count)d of them lacks a label and will not be used for training.",
+                "%(count)d of them lack a label and will not be used for training.",
                 incomplete,
             )
             messages.warning(request, words % {"count": incomplete})
@@ -210,7 +210,7 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
         messages.success(request, words % {"count": count})
 
     @action(  # type: ignore[untyped-decorator]
-        description=gettext_lazy("Download what is accepted"),
+        description=gettext_lazy("Download accepted corrections"),
         url_path="download",
         icon="download",
         permissions=["view"],

@@ -18,12 +18,12 @@ class CorrectionForm(forms.Form):
 
     consent = forms.BooleanField(
         label=gettext_lazy(
-            "I agree, and so does the person shown, that this face is used to train later "
+            "I agree, and so does the person shown, to the use of this face for training later "
             "versions of the model."
         ),
         error_messages={
             "required": gettext_lazy(
-                "Nothing was kept: without your consent a correction cannot be used."
+                "Nothing was saved: without your consent a correction cannot be used."
             )
         },
     )
@@ -60,7 +60,7 @@ def _field(attribute: Attribute) -> forms.Field:
         return forms.IntegerField(label=words, required=False, min_value=0, max_value=OLDEST_AGE)
     return forms.TypedChoiceField(
         label=title(attribute.name),
-        choices=[("", _("– not said –")), *label_choices(attribute.name)],
+        choices=[("", _("Not stated")), *label_choices(attribute.name)],
         required=False,
         coerce=int,
         empty_value=None,

@@ -57,10 +57,10 @@ class FaceWarningCode(StrEnum):
 OWN: Templates = {
     FailureCode.STORAGE_ERROR: "The stored photo could not be read. Please send it again.",
     FailureCode.WORKER_LOST: (
-        "Working on this photo was cut off twice, so we stopped trying. You may run it again."
+        "Processing this photo was interrupted twice, so we stopped trying. You can run it again."
     ),
     FailureCode.INTERNAL_ERROR: (
-        "Something went wrong on our side twice, so we stopped trying. You may run it again."
+        "Something went wrong on our side twice, so we stopped trying. You can run it again."
     ),
     "accepted_size": "what is accepted here, in bytes or in pixels",
     "storage_unavailable": "The photo could not be stored. Please try again in a few minutes.",
@@ -90,15 +90,15 @@ OWN: Templates = {
     FaceWarningCode.TOO_BRIGHT: (
         "Too bright to tell: most of the face is white. A photo with less light may help."
     ),
-    FaceWarningCode.SMALL: "The face is small, so the estimates are less sure.",
-    FaceWarningCode.BLURRED: "The face is blurred, so the estimates are less sure.",
-    FaceWarningCode.DARK: "The face is very dark, so the estimates are less sure.",
+    FaceWarningCode.SMALL: "The face is small, so the estimates are less certain.",
+    FaceWarningCode.BLURRED: "The face is blurred, so the estimates are less certain.",
+    FaceWarningCode.DARK: "The face is very dark, so the estimates are less certain.",
     FaceWarningCode.OVEREXPOSED: (
-        "A part of the face is overexposed, so the estimates are less sure."
+        "A part of the face is overexposed, so the estimates are less certain."
     ),
-    FaceWarningCode.TURNED: "The head is turned to the side, so the estimates are less sure.",
+    FaceWarningCode.TURNED: "The head is turned to the side, so the estimates are less certain.",
     FaceWarningCode.CUT: (
-        "The photo shows only a part of the face, so the estimates are less sure."
+        "The photo shows only a part of the face, so the estimates are less certain."
     ),
 }
 TEMPLATES: Templates = {**OF_VISION, **OWN}

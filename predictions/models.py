@@ -65,7 +65,7 @@ class Photo(models.Model):
 
 
 class Status(models.TextChoices):
-    QUEUED = "queued", _("Waiting")
+    QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
@@ -240,7 +240,7 @@ class Face(models.Model):
 class Review(models.TextChoices):
     """What administrators made of a correction."""
 
-    PENDING = "pending", _("To be reviewed")
+    PENDING = "pending", _("To review")
     ACCEPTED = "accepted", _("Accepted")
     REJECTED = "rejected", _("Rejected")
 

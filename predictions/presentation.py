@@ -70,7 +70,7 @@ class FaceCard:
             parts.append(_("about %(years)d") % {"years": round(self.age["years"])})
         parts += [one.label for one in self.estimates]
         if self.face.is_withheld:
-            return _("cannot be told from this photo")
+            return _("cannot be estimated from this photo")
         return ", ".join(parts)
 
 

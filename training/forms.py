@@ -59,7 +59,7 @@ class ImportForm(forms.Form):
         label=gettext_lazy("Look for faces"),
         required=False,
         help_text=gettext_lazy(
-            "Sets images aside on which no face is found. Takes some 30 ms an image."
+            "Excludes images in which no face is found. Takes about 30 ms per image."
         ),
         widget=UnfoldBooleanSwitchWidget,
     )
@@ -76,7 +76,7 @@ class ImportForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if bool(cleaned.get("upload")) == bool(cleaned.get("path")):
             raise forms.ValidationError(
-                _("Please upload a zip or choose something from the import folder, one of the two.")
+                _("Please either upload a zip or choose something from the import folder.")
             )
         return cleaned
 
@@ -149,11 +149,11 @@ class TrainingForm(forms.Form):
         label=gettext_lazy("Backbone"),
         queryset=ModelVersion.objects.all(),
         required=False,
-        empty_label=gettext_lazy("As the recipe has it"),
+        empty_label=gettext_lazy("The recipe’s default"),
         help_text=gettext_lazy(
             "The version whose network the heads are trained on, or whose weights the training "
-            "of a whole network begins with. As the recipe has it: the active version, or random "
-            "weights where it starts from scratch."
+            "of a whole network begins with. The recipe’s default is the active version, or "
+            "random weights where the recipe starts from scratch."
         ),
         widget=UnfoldAdminSelectWidget,
     )
@@ -180,7 +180,7 @@ class TrainingForm(forms.Form):
         label=gettext_lazy("Train the backbone too"),
         required=False,
         choices=[
-            ("", gettext_lazy("As the recipe has it")),
+            ("", gettext_lazy("The recipe’s default")),
             ("none", gettext_lazy("No, the heads alone")),
             ("block5", gettext_lazy("Its last block, after the heads")),
         ],
@@ -194,7 +194,7 @@ class TrainingForm(forms.Form):
         label=gettext_lazy("Activate the new version when it is done"),
         required=False,
         help_text=gettext_lazy(
-            "Unless something speaks against it: then it waits for your word, with its report."
+            "Unless there are reasons against it: then it waits for your decision, with its report."
         ),
         widget=UnfoldBooleanSwitchWidget,
     )
@@ -203,7 +203,7 @@ class TrainingForm(forms.Form):
         super().__init__(*arguments, **options)
         self.fields["dataset"].initial = Dataset.objects.first()
         limits = {
-            "epochs": _("At most so many; a head stops when it no longer gets better."),
+            "epochs": _("Maximum; a head stops earlier when it no longer improves."),
             "learning_rate": _("How large the first steps are; they grow smaller."),
             "seed": _("The same seed, data and recipe give the same model."),
         }
@@ -242,4 +242,4 @@ def _own(field: str) -> str:
     own = {name: f"{getattr(one, field):g}" for name, one in known if hasattr(one, field)}
     alike = len(set(own.values())) == 1
     values = own[FULL.name] if alike else ", ".join(f"{own[name]} ({name})" for name in own)
-    return _("Empty: the recipe’s own, %(values)s.") % {"values": values}
+    return _("Leave empty for the recipe’s own: %(values)s.") % {"values": values}

@@ -33,9 +33,9 @@ _WORDS: Templates = {
 
 _ENDS: Templates = {
     "cancelled": "Cancelled on request. What was done is kept.",
-    "interrupted": "Interrupted. Resume the run to go on.",
-    "interrupted.worker_lost": "The worker was lost. Resume the run to go on where it stood.",
-    "unforeseen": "Something went wrong that FaceRoute did not foresee; the log tells more.",
+    "interrupted": "Interrupted. Resume the run to continue.",
+    "interrupted.worker_lost": "The worker was lost. Resume the run to continue where it stopped.",
+    "unforeseen": "An unexpected error occurred; the log has the details.",
     "imported": "%(changed)d files are new or changed; the dataset holds %(total)d now.",
     "label_issues": "%(count)d of %(total)d labels look wrong; please look at them.",
     "no_exam": "There is no exam yet. The first training freezes the test images of its dataset.",
@@ -43,35 +43,35 @@ _ENDS: Templates = {
         "%(count)d version was scored on the exam.",
         "%(count)d versions were scored on the exam.",
     ),
-    "not_examined": "“%(name)s” could not be: %(reason)s",
-    "model_made": "The model “%(name)s” is made.",
+    "not_examined": "“%(name)s” could not be examined: %(reason)s",
+    "model_made": "The model “%(name)s” is ready.",
     "model_waits": "It waits for your decision, because:",
-    "model_serves": "It serves from now on.",
-    "model_objections": "What spoke against it:",
+    "model_serves": "It is now active.",
+    "model_objections": "Reasons against it:",
     "of_another_version": (
-        "How this ended was recorded by another version of FaceRoute, which can say it."
+        "How this ended was recorded by another version of FaceRoute, which can show it."
     ),
 }
 
 _REFUSALS: Templates = {
-    "run_refused": "Another run is already under way. Please wait for it to end, or cancel it.",
+    "run_refused": "Another run is already in progress. Please wait for it to end, or cancel it.",
     "run_refused.not_begun": (
-        "Another one was asked for before and waits for a worker. Please start the site, whose "
-        "worker does it, or cancel it on its page."
+        "Another one was requested earlier and is waiting for a worker. Please start the site, "
+        "whose worker will run it, or cancel it on its page."
     ),
     "import_refused.path": ("There is no such file or folder in the import folder of this server."),
-    "import_refused.busy": "An import into this dataset is already under way.",
-    "import_refused.disk": "The disk of this server has too little room for the archive.",
+    "import_refused.busy": "An import into this dataset is already running.",
+    "import_refused.disk": "The disk of this server has too little space for the archive.",
     "too_few_images": "The dataset has fewer than %(least)d images in use.",
     "training_refused.backbone": (
         "No model is active whose backbone could be used. Please choose or activate one."
     ),
     "training_refused.busy": (
-        "A training is already under way. Please wait for it to end, or cancel it."
+        "A training is already in progress. Please wait for it to end, or cancel it."
     ),
     "training_refused.not_resumable": (
-        "There is no training run %(pk)d that could go on; it may be done, or under way. One "
-        "whose process was killed counts as under way for another minute."
+        "There is no training run %(pk)d that could be resumed; it may be done, or in progress. "
+        "One whose process was killed counts as in progress for another minute."
     ),
     "parcel_refused.folder": ("There is a folder “%(name)s” already. Please name another."),
     "parcel_refused.wheels": "The wheels that travel along cannot be had. %(why)s",

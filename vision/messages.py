@@ -148,7 +148,7 @@ TEMPLATES: Templates = {
     ),
     "model_missing.folder": "There is no model in the folder “%(name)s”.",
     "model_missing.named": "There is neither a model version nor a folder called “%(name)s”.",
-    "model_missing.files": "The files of the model “%(name)s” are not there any more.",
+    "model_missing.files": "The files of the model “%(name)s” are missing.",
     "model_corrupt.manifest": "The manifest of the model “%(name)s” is damaged.",
     "model_corrupt.manifest_kind": "The model's manifest is damaged.",
     "model_corrupt.manifest_lacks": "The model's manifest lacks what it needs to be loaded.",
@@ -160,7 +160,7 @@ TEMPLATES: Templates = {
     "model_corrupt.trained_on": (
         "The list of what the model “%(name)s” was trained on is damaged."
     ),
-    "model_corrupt.starter_report": "The starter model has lost its report.",
+    "model_corrupt.starter_report": "The report of the starter model is missing or damaged.",
     "model_incompatible.format": (
         "The model is stored in format %(found)s; this FaceRoute reads %(known)s. "
         "Please export it again, or upgrade."

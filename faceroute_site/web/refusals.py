@@ -49,15 +49,14 @@ def too_large(most_bytes: int) -> Refusal:
 
 def too_slow() -> Refusal:
     sentence = gettext_noop(
-        "What you sent arrived too slowly, so we stopped listening. Please try again over a "
-        "better connection."
+        "Your upload arrived too slowly and was stopped. Please try again over a better connection."
     )
     return Refusal(408, "request_too_slow", sentence)
 
 
 def no_room() -> Refusal:
     sentence = gettext_noop(
-        "Too much is being sent to this site at the moment. Please try again in a minute."
+        "This site is receiving too many uploads at the moment. Please try again in a minute."
     )
     return Refusal(503, "too_busy", sentence, retry_after=60)
 

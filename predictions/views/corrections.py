@@ -30,7 +30,7 @@ def correct(request: HttpRequest, pk: UUID, index: int) -> HttpResponse:
             corrections.correct(face, form.labels)
         except Face.DoesNotExist:  # deleted in another tab, in this very moment
             raise Http404 from None
-        return _answer(request, found, face, _("Thank you. Your correction was kept."))
+        return _answer(request, found, face, _("Thank you. Your correction was saved."))
     if is_fragment(request):
         return _panel(request, found, correction_panel(face, form))
     return render(request, "predictions/result.html", result_context(found, {index: form}))
@@ -42,7 +42,7 @@ def take_back(request: HttpRequest, pk: UUID, index: int) -> HttpResponse:
     found = own_prediction(request, pk)
     face = get_object_or_404(found.faces, index=index)
     corrections.take_back(face)
-    return _answer(request, found, face, _("Your correction was taken back."))
+    return _answer(request, found, face, _("Your correction was withdrawn."))
 
 
 def _answer(request: HttpRequest, found: Prediction, face: Face, words: str) -> HttpResponse:

@@ -68,7 +68,7 @@ def _accept_each(request: HttpRequest, files: "list[UploadedFile[bytes]]") -> li
     if len(files) > settings.PHOTOS_PER_UPLOAD:
         messages.warning(
             request,
-            _("Only the first %(limit)d photos were taken. Please send the others separately.")
+            _("Only the first %(limit)d photos were accepted. Please send the others separately.")
             % {"limit": settings.PHOTOS_PER_UPLOAD},
         )
     return accepted

@@ -88,6 +88,6 @@ def test_an_image_is_left_out_in_the_gallery_on_a_phone(page: Page) -> None:
     expect(page.locator(".fr-tile")).to_have_count(1)
     expect(page.locator(".fr-tile img")).to_be_visible()
     page.locator(".fr-tile input").check()
-    page.get_by_role("button", name="As cleaned").click()
+    page.get_by_role("button", name="Remove the override").click()
     expect(page.locator("body")).to_contain_text("1 image was changed.")
     expect(page.locator(".fr-tile")).to_have_count(0)

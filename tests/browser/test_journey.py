@@ -118,8 +118,8 @@ def test_a_face_is_corrected_in_place_and_the_correction_taken_back(
     page.click("button:has-text('Send the correction')")
     expect(page.locator(".correction [role=status]")).to_contain_text("Thank you")
     expect(page.locator(".correction")).to_contain_text("30 years, Female")
-    page.click("text=Change it or take it back")
-    page.click("button:has-text('Take the correction back')")
+    page.click("text=Change or withdraw it")
+    page.click("button:has-text('Withdraw the correction')")
     expect(page.locator(".correction")).to_contain_text("Not right? Correct it")
     assert page.url == address
 

@@ -81,7 +81,7 @@ def test_the_owner_corrects_a_face_and_sees_what_was_said(browser: Client, face:
     assert correction.review == Review.PENDING
     page = page_of(browser, face)
     assert "30 years, Female, White" in page
-    assert "Take the correction back" in page
+    assert "Withdraw the correction" in page
 
 
 def test_nothing_is_preselected_of_what_the_model_believes(browser: Client, face: Face) -> None:
@@ -143,7 +143,7 @@ def test_with_script_the_panel_alone_comes_back(browser: Client, face: Face) -> 
     fragment = browser.post(address(face), ALL_SAID, headers={"HX-Request": "true"})
     text = fragment.content.decode()
     assert text.lstrip().startswith('<section class="correction" id="correction-1"')
-    assert "Your correction was kept" in text
+    assert "Your correction was saved" in text
     assert "30 years, Female, White" in text
 
 
@@ -211,7 +211,7 @@ def test_accepting_and_rejecting_moves_corrections_out_of_what_waits(
         sent = {"action": verb, "_selected_action": [correction.pk]}
         page = office.post(f"{url}?review=all", sent, follow=True).content.decode()
         assert f"1 correction was {verb}ed" in page
-        assert ("leaves out a label" in page) == (verdict == Review.ACCEPTED)
+        assert ("lacks a label" in page) == (verdict == Review.ACCEPTED)
         correction.refresh_from_db()
         assert correction.review == verdict
         assert correction.reviewed_by == User.objects.get(username="boss")
@@ -362,6 +362,6 @@ def test_what_was_said_of_a_face_before_it_was_withheld_can_be_taken_back(
     correct(face, {"age": 30, "gender": 1, "race": 0})
     withhold(face)
     page = browser.get(f"/predictions/{face.prediction_id}/").content.decode()
-    assert "Change it or take it back" in page
+    assert "Change or withdraw it" in page
     browser.post(f"/predictions/{face.prediction_id}/faces/0/correction/take-back/")
     assert not Correction.objects.exists()

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db
 def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
     client.force_login(User.objects.create_superuser("boss"))
     empty = client.get("/admin/").content.decode()
-    assert "No model serves" in empty
-    assert "Nothing is trained" in empty
+    assert "No model is active" in empty
+    assert "No training, import or search" in empty
 
     ModelVersionFactory.create(name="version-7", is_active=True)
     run = training_run(JobState.RUNNING, done=25, total=100)
@@ -47,7 +47,8 @@ def test_staff_sees_only_what_it_may_see(client: Client) -> None:
 def test_an_administrator_sees_who_works_and_who_fell_silent(client: Client) -> None:
     client.force_login(User.objects.create_superuser("boss"))
     assert (
-        "No worker is running for photos, so they wait." in client.get("/admin/").content.decode()
+        "No worker is processing photos, so they are waiting."
+        in client.get("/admin/").content.decode()
     )
 
     now = timezone.now()
@@ -56,7 +57,7 @@ def test_an_administrator_sees_who_works_and_who_fell_silent(client: Client) -> 
     Worker.objects.create(machine="small", problem=Message("nothing_active").as_json(), **there)
     Worker.objects.create(machine="lost", **{**there, "seen_at": now - timedelta(seconds=30)})
     text = client.get("/admin/").content.decode()
-    assert "No worker is running for photos" not in text
+    assert "No worker is processing photos" not in text
     assert "tall · inference · starter · 17 photos a minute" in text
     assert "No model version is active." in text
     assert "lost · inference · <strong>silent since" in text

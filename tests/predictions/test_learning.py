@@ -65,7 +65,8 @@ def test_one_click_or_command_brings_what_is_accepted(
         client = Client()
         client.force_login(User.objects.create_superuser("boss"))
         assert (
-            "Add what is accepted" in client.get("/admin/predictions/correction/").content.decode()
+            "Add accepted corrections"
+            in client.get("/admin/predictions/correction/").content.decode()
         )
         answer = client.post("/admin/predictions/correction/add-to/", {"dataset": dataset.pk})
         run = ImportRun.objects.get()
@@ -200,7 +201,7 @@ def test_who_may_not_change_datasets_adds_nothing(
     clerk.user_permissions.set(Permission.objects.filter(codename__in=rights))
     client.force_login(clerk)
     url = "/admin/predictions/correction/"
-    assert "Add what is accepted" not in client.get(url).content.decode()
+    assert "Add accepted corrections" not in client.get(url).content.decode()
     assert client.post(f"{url}add-to/", {"dataset": dataset.pk}).status_code == 403
     assert not ImportRun.objects.exists()
 
@@ -211,7 +212,7 @@ def test_a_second_click_waits_for_the_first(client: Client, face: Face, dataset:
         page = client.post(
             "/admin/predictions/correction/add-to/", {"dataset": dataset.pk}, follow=True
         )
-    assert "already under way" in page.content.decode()
+    assert "already running" in page.content.decode()
     assert ImportRun.objects.count() == 1
 
 

@@ -78,7 +78,7 @@ def test_a_result_says_what_the_photo_cannot_tell(browser: Client, prediction: P
     assert "Too small to tell" in page
     assert "years" not in page.split('class="face"')[1]
     assert "Correct it" not in page
-    assert "cannot be told from this photo" in browser.get("/history/").content.decode()
+    assert "cannot be estimated from this photo" in browser.get("/history/").content.decode()
 
 
 def test_a_face_whose_heads_are_switched_off_is_not_called_untellable(
@@ -90,7 +90,7 @@ def test_a_face_whose_heads_are_switched_off_is_not_called_untellable(
     face.estimates |= {"gender": None, "race": None}
     face.save()
     settings.HEADS = ("gender",)
-    assert "cannot be told from this photo" not in browser.get("/history/").content.decode()
+    assert "cannot be estimated from this photo" not in browser.get("/history/").content.decode()
 
 
 def test_a_face_of_before_is_shown_without_its_quality(
@@ -181,7 +181,7 @@ def test_a_result_shows_box_range_chart_and_probabilities(
     assert '<rect x="181" y="62" width="86" height="110"' in page
     assert "About 34 years" in page
     assert "likely 27 to 42" in page
-    assert "80 % of such ranges" in page
+    assert "right in 80 of 100 cases" in page
     assert "<title>30-39: 60 %</title>" in page
     assert '<rect width="97"' in page
     assert "uncertain" not in page
@@ -216,7 +216,7 @@ def test_no_face_is_a_result(browser: Client, prediction: Prediction) -> None:
 def test_a_failure_says_why_and_offers_another_try(browser: Client, prediction: Prediction) -> None:
     Prediction.objects.update(status=Status.FAILED, failure_code="worker_lost")
     page = browser.get(f"/predictions/{prediction.pk}/").content.decode()
-    assert "cut off twice" in page
+    assert "interrupted twice" in page
     assert "Run again" in page
     response = browser.post(f"/predictions/{prediction.pk}/rerun/")
     assert response.status_code == 302
@@ -410,7 +410,7 @@ def test_account_pages_ask_to_log_in(client: Client, path: str) -> None:
 
 
 def test_the_about_page_shows_the_models_figures_beside_the_decks(client: Client) -> None:
-    assert "No model serves" in client.get("/about/").content.decode()
+    assert "No model is active" in client.get("/about/").content.decode()
     metrics = {"age_mae": 4.321, "n": 1178}
     ModelVersionFactory.create(name="v7", is_active=True, manifest={"metrics": metrics})
     page = client.get("/about/").content.decode()
@@ -431,4 +431,4 @@ def test_pages_allow_no_script_but_their_own(client: Client) -> None:
 def test_an_unknown_address_is_a_friendly_404(client: Client) -> None:
     response = client.get("/nowhere/")
     assert response.status_code == 404
-    assert "There is nothing here" in response.content.decode()
+    assert "Page not found" in response.content.decode()

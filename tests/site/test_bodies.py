@@ -94,9 +94,9 @@ def test_refusals_are_said_as_a_page_and_as_json(client: Client, db: None) -> No
     told: dict[str, Any] = {refusals.KEY: refusals.no_room()}
     page = client.get("/about/", headers={"Accept-Language": "ko"}, **told)
     assert page.status_code == 503
-    assert "너무 많은 내용" in page.content.decode()
+    assert "업로드가 너무 많" in page.content.decode()
     call = client.post("/api/v1/predictions/", **told)
     assert (call.status_code, call["Retry-After"]) == (503, "60")
     assert call.json()["code"] == "too_busy"
     script = client.post("/", headers={"Accept": "application/json"}, **told)
-    assert script.json()["message"].startswith("Too much is being sent")
+    assert "is receiving too many uploads" in script.json()["message"]

@@ -185,7 +185,7 @@ def test_what_ran_before_there_were_codes_keeps_its_text() -> None:
     run = TrainingRun(message="The model “full-3” is made. It serves from now on.")
     with translation.override("ko"):
         assert run.sentence == "The model “full-3” is made. It serves from now on."
-    translated = TrainingRun(message="Interrupted. Resume the run to go on.")
+    translated = TrainingRun(message="Interrupted. Resume the run to continue.")
     with translation.override("ko"):
         assert re.search("[가-힣]", translated.sentence)
     assert TrainingRun().sentence == ""

@@ -150,7 +150,7 @@ def test_a_link_in_the_import_folder_is_followed(
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({}, "Please upload a zip or choose something"),
+        ({}, "Please either upload a zip or choose something"),
         ({"path": "../secrets"}, "not one of the available choices"),
         ({"name": ""}, "This field is required"),
     ],
@@ -175,7 +175,7 @@ def test_a_second_import_into_a_dataset_waits_for_the_first_to_end(
 ) -> None:
     archive = write_zip(tmp_path / "mine.zip", random_files(2)).read_bytes()
     upload(boss, "mine.zip", archive)
-    assert "is already under way" in upload(boss, "mine.zip", archive).content.decode()
+    assert "is already running" in upload(boss, "mine.zip", archive).content.decode()
     assert ImportRun.objects.count() == 1
 
 
@@ -183,7 +183,7 @@ def test_a_full_disk_refuses_the_upload(
     boss: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_runs, "_SPARE_BYTES", 2**62)
-    assert "too little room" in upload(boss, "mine.zip", b"PK").content.decode()
+    assert "too little space" in upload(boss, "mine.zip", b"PK").content.decode()
 
 
 def test_an_upload_that_is_no_zip_fails_with_words(boss: Client) -> None:
@@ -281,7 +281,7 @@ def test_doubtful_labels_are_taken_over_or_confirmed(boss: Client, dataset: Data
     assert page.index(f'value="{first.pk}"') < page.index(f'value="{second.pk}"')
     gallery(boss, dataset, "doubtful-age", deed="adopt", image=[first.pk])
     page = gallery(boss, dataset, "doubtful-age", deed="confirm", image=[second.pk])
-    assert "There is nothing to look at here." in page
+    assert "There are no images here." in page
     first.refresh_from_db()
     assert first.age == 61
 
@@ -320,7 +320,7 @@ def test_bulk_actions_rule_on_the_chosen_images(boss: Client, dataset: Dataset) 
     keys = list(dataset.samples.filter(reason="").values_list("pk", flat=True)[:3])
     data = {"action": "drop", "_selected_action": keys}
     page = boss.post("/admin/training/sample/", data, follow=True).content.decode()
-    assert "3 images were ruled on." in page
+    assert "3 overrides were saved." in page
     assert set(dataset.samples.filter(reason="excluded").values_list("pk", flat=True)) == set(keys)
 
 

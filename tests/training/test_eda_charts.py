@@ -105,7 +105,7 @@ def test_boxes_hold_the_percentiles(dataset: Dataset) -> None:
     dataset.samples.all().delete()
     for age in range(1, 101):
         SampleFactory.create(dataset=dataset, age=age)
-    [section] = [s for s in dataset_charts.sections(dataset) if s.title == "Who is in it"]
+    [section] = [s for s in dataset_charts.sections(dataset) if s.title == "Who is in the dataset"]
     [chart] = [chart for chart in section.charts if chart.key == "age-by-group"]
     assert chart.rows == (("White", "male", 5, 25, 50, 75, 95),)
 

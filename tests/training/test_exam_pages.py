@@ -66,14 +66,14 @@ def test_a_version_is_shown_beside_the_one_that_serves_on_the_images_neither_has
     text = page(admin, versions[1], name)
     assert "5 test images of “five faces”, frozen on" in text
     assert "2 versions have been scored on them" in text
-    assert "“new” has learnt from 1 of them or a near copy: it does not count." in text
-    table = text.split("The exam that all versions sit")[1]
+    assert "“new” was trained on 1 of them or on a near copy: it does not count." in text
+    table = text.split("The exam that all versions take")[1]
     row = table.split("Age, mean absolute error")[1].split("</tr>")[0]
     assert row.count("<td>2.000</td>") == row.count("<td>1.000</td>") == 1
     assert "<td>7.500</td>" in row  # on its own test
     assert "<td>4</td><td>4</td><td>1000</td>" in table
-    assert "not examined" not in text
-    assert "Examine what is not" not in text
+    assert "not been examined" not in text
+    assert "Examine the remaining" not in text
 
 
 def test_what_is_not_examined_says_so_and_can_be(
@@ -81,12 +81,12 @@ def test_what_is_not_examined_says_so_and_can_be(
 ) -> None:
     bare = ModelVersionFactory.create(name="bare", manifest={"heads": HEADS})
     text = page(admin, bare, "activate")
-    assert "“bare” is not examined yet." in text
-    assert "Examine what is not examined yet" in text
+    assert "“bare” has not been examined yet." in text
+    assert "Examine the remaining versions" in text
     korean = page(admin, bare, **{"Accept-Language": "ko"})
     assert "“bare”은(는) 아직 시험을 치르지 않았습니다." in korean
     listed = admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
-    assert "Some versions are not examined yet" in listed
+    assert "Some versions have not been examined yet" in listed
     url = reverse("admin:training_modelversion_examine", args=[bare.pk])
     assert admin.get(url).status_code == 302
     assert not ExamRun.objects.exists()
@@ -94,7 +94,7 @@ def test_what_is_not_examined_says_so_and_can_be(
     run = ExamRun.objects.get()
     assert run.state == JobState.QUEUED
     assert response["Location"] == reverse("admin:training_examrun_change", args=[run.pk])
-    assert "Waiting" in admin.get(response["Location"]).content.decode()
+    assert "Queued" in admin.get(response["Location"]).content.decode()
     assert admin.get(reverse("admin:training_examrun_changelist")).status_code == 200
     assert "Examination" in admin.get("/admin/").content.decode()
 
@@ -114,7 +114,7 @@ def test_who_may_only_look_starts_no_examination(
 def test_without_an_exam_the_page_says_when_there_will_be_one(admin: Client) -> None:
     bare = ModelVersionFactory.create(name="bare", manifest={"heads": HEADS})
     assert "There is no exam yet." in page(admin, bare)
-    assert "Examine what is not" not in page(admin, bare)
+    assert "Examine the remaining" not in page(admin, bare)
 
 
 def test_a_card_that_is_taken_away_has_the_exam_once(

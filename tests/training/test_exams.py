@@ -1,4 +1,4 @@
-"""The exam that all versions sit: frozen, and its outcomes kept image by image."""
+"""The exam that all versions take: frozen, and its outcomes kept image by image."""
 
 from pathlib import Path
 from typing import Any

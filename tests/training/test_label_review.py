@@ -89,7 +89,7 @@ def test_the_models_estimate_never_becomes_the_label_of_a_test_image(
     gallery(office, dataset, issue_gallery("gender"), deed="adopt", image=[sample.pk])
     sample.refresh_from_db()
     assert sample.gender == 0
-    assert "Take the model" not in gallery(office, dataset, "to-check")
+    assert "Use the model" not in gallery(office, dataset, "to-check")
     url = f"/admin/training/dataset/{dataset.pk}/gallery/?show=to-check"
     assert office.post(url, {"deed": "adopt", "image": [sample.pk]}).status_code == 404
 
@@ -187,7 +187,7 @@ def test_the_page_of_an_image_keeps_who_says_what(
     assert gallery(office, dataset, issue_gallery("gender")).count('name="image"') == 0
     fields = {"age": 45, "gender": 0, "race": 0, "override": ""}
     page = office.post(url, {**fields, "_continue": "1"}, follow=True).content.decode()
-    assert "Others have said something else of: Age" in page
+    assert "Other people have given another label for: Age" in page
     assert "second: 41" in page
     sample.refresh_from_db()
     assert sample.age == 41

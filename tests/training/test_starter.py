@@ -189,7 +189,7 @@ def test_one_that_breaks_after_it_was_registered_does_not_take_over(
 def test_administrators_are_told_of_it_until_it_has_served(
     starters: dict[int, Path], admin: Client, tmp_path: Path, page: str
 ) -> None:
-    told = "A newer starter is here: starter-7"
+    told = "A newer starter model is available: starter-7"
     save_bundle(tmp_path / "own", {**read_manifest(starters[6]), "name": "own"}, {"a": np.zeros(3)})
     own = upgrade_from(tmp_path / "own")
     assert told not in admin.get(reverse(page)).content.decode()

@@ -126,7 +126,7 @@ def test_a_second_training_is_refused_with_a_link_to_the_first(
 ) -> None:
     first = training_run(JobState.RUNNING, dataset=dataset)
     page = office.post(FORM, wanted(dataset)).content.decode()
-    assert "A training is already under way. Please wait" in page
+    assert "A training is already in progress. Please wait" in page
     assert f'href="{RUNS}{first.pk}/change/"' in page
     assert TrainingRun.objects.count() == 1
 
@@ -165,7 +165,7 @@ def test_a_search_for_label_errors_starts_once_and_is_shown(
     first, second = office.post(url), office.post(url)
     assert first["Location"] == second["Location"]
     page = office.get(first["Location"]).content.decode()
-    assert "Waiting" in page
+    assert "Queued" in page
     assert "Where the model disagrees" in page
     assert "faces" in office.get("/admin/training/reviewrun/").content.decode()
 
@@ -264,7 +264,7 @@ def test_a_version_that_waits_is_let_serve_by_one_click(office: Client) -> None:
     other = Client()
     other.force_login(watching)
     assert "it is worse, by" in other.get(url).content.decode()
-    assert "all the same" not in other.get(url).content.decode()
+    assert "anyway" not in other.get(url).content.decode()
 
 
 def test_what_stopped_says_why_and_can_be_resumed(office: Client) -> None:
@@ -329,7 +329,7 @@ def test_curves_run_on_through_the_phases_that_train_a_head() -> None:
 
 
 def test_what_a_worker_wrote_of_a_run_is_read_in_the_reader_s_language(office: Client) -> None:
-    message = "The worker was lost. Resume the run to go on where it stood."
+    message = "The worker was lost. Resume the run to continue where it stopped."
     run = training_run(JobState.INTERRUPTED, message=message)
     page = office.get(f"{RUNS}{run.pk}/change/", headers={"Accept-Language": "ko"}).content.decode()
     assert "작업자와 연결이 끊겼습니다" in page

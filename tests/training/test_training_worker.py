@@ -60,7 +60,7 @@ def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
     assert lifecycle.resume(run)
     wait_until(lambda: has_ended(run), "the run has ended", second, seconds=120)
     assert run.state == JobState.DONE
-    assert run.sentence.startswith(f"The model “full-{run.pk}” is made. It serves from now on.")
+    assert run.sentence.startswith(f"The model “full-{run.pk}” is ready. It is now active.")
     assert epochs(run) == EPOCHS
     assert run.history["gender"][: len(before)] == before
     # An epoch that ended just before the kill is told by the second worker, without its time.

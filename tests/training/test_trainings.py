@@ -124,7 +124,7 @@ def test_a_second_training_is_refused_while_one_waits_or_runs(
     dataset: Dataset, backbone: ModelVersion
 ) -> None:
     first = create(dataset)
-    with pytest.raises(TrainingRefused, match="already under way"):
+    with pytest.raises(TrainingRefused, match="already in progress"):
         create(dataset)
     lifecycle.cancel(first)
     assert create(dataset).state == JobState.QUEUED
@@ -147,7 +147,7 @@ def test_two_clicks_at_once_give_one_run_and_one_refusal(
     assert TrainingRun.objects.count() == 1
     assert answers.count("started") == 1
     assert set(answers) - {"started"} == {
-        "A training is already under way. Please wait for it to end, or cancel it."
+        "A training is already in progress. Please wait for it to end, or cancel it."
     }
 
 
@@ -168,9 +168,9 @@ def test_going_on_is_refused_in_words_while_another_goes(
     lifecycle.cancel(old)
     old.refresh_from_db()
     create(dataset)
-    with pytest.raises(lifecycle.JobRefused, match="Another run is already under way"):
+    with pytest.raises(lifecycle.JobRefused, match="Another run is already in progress"):
         lifecycle.resume(old)
-    with pytest.raises(lifecycle.JobRefused, match="Another run is already under way"):
+    with pytest.raises(lifecycle.JobRefused, match="Another run is already in progress"):
         take(old.pk)
     old.refresh_from_db()
     assert old.state == JobState.CANCELLED
@@ -178,7 +178,7 @@ def test_going_on_is_refused_in_words_while_another_goes(
 
 def test_a_run_that_is_done_or_going_is_not_taken(dataset: Dataset, backbone: ModelVersion) -> None:
     run = take(create(dataset).pk)
-    with pytest.raises(TrainingRefused, match="may be done, or under way"):
+    with pytest.raises(TrainingRefused, match="may be done, or in progress"):
         take(run.pk)
 
 
@@ -278,7 +278,7 @@ def test_who_says_so_beforehand_lets_it_serve_even_so(
     go_on(run)
     assert active_version() == run.version
     assert not run.waits_for_decision
-    assert "It serves from now on. What spoke against it: Its own test has" in run.sentence
+    assert "It is now active. Reasons against it: Its own test has" in run.sentence
 
 
 def test_a_name_that_is_taken_gets_a_number(dataset: Dataset, backbone: ModelVersion) -> None:

@@ -109,7 +109,7 @@ def test_a_version_is_shown_beside_the_deck_and_the_one_that_serves(
     page = without_columns(admin.get(url("change", version)).content.decode())
     for figure in DECK_METRICS.values():
         assert f"<td>{figure:.3f}</td>" in page
-    assert "Serves now: serving-1" in page
+    assert "In use: serving-1" in page
     assert "<td>1.000</td>" in page
     assert "Measured on 800 images" in page
     assert "Ages 21 to 60" in page
@@ -185,7 +185,7 @@ def test_a_bias_has_its_sign(admin: Client, version: ModelVersion, serving: Mode
 
 def test_what_edits_do_is_told_where_it_was_measured(admin: Client, version: ModelVersion) -> None:
     page = without_columns(admin.get(url("change", version)).content.decode())
-    assert "where 77 of the images are edited" in page
+    assert "when 77 images are edited" in page
     row = page.split("Sharpened mildly")[1].split("</tr>")[0]
     figures = ["+2.000", "+1.500", "-0.010", "–"]
     assert re.findall(r"<td>(.*?)</td>", row) == figures
@@ -230,7 +230,7 @@ def test_asking_activates_nothing_and_a_post_does(admin: Client, version: ModelV
     assert "Activate full-7?" in page
     assert active_version() is None
     response = admin.post(url("activate", version), follow=True)
-    assert "full-7 serves from now on." in response.content.decode()
+    assert "full-7 is now active." in response.content.decode()
     assert active_version() == version
     assert "Activated." in admin.get(url("history", version)).content.decode()
 
@@ -257,7 +257,7 @@ def test_versions_that_were_examined_are_shown_image_by_image(
     assert "it is shown to be no worse" in page
     sat(version, older(new, 1.0))
     page = without_columns(admin.get(url("activate", version)).content.decode())
-    assert "What speaks against it" in page
+    assert "Reasons against activation" in page
     assert "it is worse, by" in page
 
 
@@ -266,7 +266,7 @@ def test_going_back_asks_about_the_version_before(
 ) -> None:
     go_back = reverse("admin:training_modelversion_go_back")
     nothing = admin.get(go_back, follow=True)
-    assert "nothing to go back to" in nothing.content.decode()
+    assert "no earlier version to go back to" in nothing.content.decode()
     admin.post(url("activate", version))
     assert (
         f'href="{url("activate", serving)}"' in admin.get(url("change", version)).content.decode()
@@ -307,7 +307,7 @@ def test_the_bundle_that_is_taken_away_is_the_bundle(
 def test_a_bundle_that_is_gone_is_told_in_words(admin: Client, version: ModelVersion) -> None:
     (bundle_path(version) / WEIGHTS).unlink()
     page = admin.get(url("bundle", version), follow=True).content.decode()
-    assert "are not there any more" in page
+    assert "are missing" in page
 
 
 def test_the_card_of_a_bundle_that_has_one_is_that_card(
@@ -328,7 +328,7 @@ def test_the_list_shows_state_figures_and_training(
         dataset=dataset, recipe={"name": "full"}, version=version, state=JobState.DONE
     )
     page = admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
-    assert "Serves now" in page
+    assert "In use" in page
     assert "3.000" in page
     assert "full · Faces" in page
     assert f"trainingrun/{run.pk}/change/" in page

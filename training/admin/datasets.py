@@ -146,7 +146,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": dataset,
-            "title": _("%(name)s in charts") % {"name": dataset.name},
+            "title": _("Charts of %(name)s") % {"name": dataset.name},
             "dataset": dataset,
             "train_url": _train_url(dataset.pk),
             "sections": dataset_charts.sections(dataset),

@@ -81,7 +81,7 @@ def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
         "links": _links(reasons, others, show),
         "previous": _url(show, page.number - 1) if page.number > 1 else "",
         "next": _url(show, page.number + 1) if page.has_next else "",
-        "title": _("%(name)s, image by image") % {"name": dataset.name},
+        "title": _("Images of %(name)s") % {"name": dataset.name},
     }
 
 
@@ -94,18 +94,19 @@ def _lead(show: str) -> str:
         )
     if show == TO_CHECK:
         return _(
-            "Test images, in no order: those that the model doubts among as many that it does "
-            "not. Which is which and what it estimates is not shown, because versions are examined "
-            "on what you decide. Open an image by its name to change its labels."
+            "Test images in random order: half of them have labels that the model doubts, half "
+            "do not. Which is which, and what the model estimates, is hidden, because versions "
+            "are examined on what you decide. Open an image by its name to change its labels."
         )
     if show == DISPUTED:
         return _(
-            "Images of which people say different things. A label stays as it was until all say "
-            "the same: open the image by its name, or leave it out."
+            "Images that people label differently. A label stays as it was until all agree: open "
+            "the image by its name, or exclude it."
         )
     return _(
-        "What is behind this reason. Images in one frame show one picture; tick images to overrule "
-        "the cleaning. What has no labels can be used once it has: open it by its name."
+        "The images excluded for this reason. Images in one frame show the same picture; select "
+        "images to override the cleaning. To use an image that has no labels, open it by its "
+        "name and enter them."
     )
 
 
@@ -114,7 +115,7 @@ def _links(reasons: dict[str, int], others: dict[str, int], show: str) -> list[d
     names = {
         **{issue_gallery(name): issues % {"attribute": title(name)} for name in ATTRIBUTES},
         TO_CHECK: _("Test images to check"),
-        DISPUTED: _("In dispute"),
+        DISPUTED: _("Disputed"),
     }
     entries = [
         (reason, str(ReasonChoice(reason).label), count) for reason, count in reasons.items()

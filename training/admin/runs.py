@@ -59,7 +59,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
     def progress(self, run: Job) -> str:
         return f"{run.percent} %" if run.state == JobState.RUNNING and run.total else "–"
 
-    @admin.display(description=gettext_lazy("Took"))
+    @admin.display(description=gettext_lazy("Duration"))
     def took(self, run: Job) -> str:
         if not run.started_at:
             return "–"
@@ -135,7 +135,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
     def _resume(self, request: HttpRequest, run: Job) -> None:
         try:
             if lifecycle.resume(run):
-                messages.success(request, _("The run goes on where it stood."))
+                messages.success(request, _("The run continues where it stopped."))
         except lifecycle.JobRefused as refused:
             messages.error(request, in_words(refused.message))
 

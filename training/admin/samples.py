@@ -101,7 +101,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def split(self, sample: Any) -> str:
         return str(SplitName(sample.its_split).label) if sample.its_split else "–"
 
-    @admin.display(description=gettext_lazy("People say"))
+    @admin.display(description=gettext_lazy("Labels from people"))
     def said(self, sample: Any) -> str:
         return "; ".join(map(str, annotations.said_of(sample, sample.reader))) or "–"
 
@@ -146,7 +146,10 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
             relabel(sample)
         if disputed := annotate(sample, request.user, said) if said else []:
             names = ", ".join(map(title, disputed))
-            words = _("Others have said something else of: %(labels)s. It stays until you agree.")
+            words = _(
+                "Other people have given another label for: %(labels)s. It stays as it is "
+                "until all agree."
+            )
             messages.warning(request, words % {"labels": names})
 
     @admin.action(description=gettext_lazy("Use these images"), permissions=["change"])
@@ -157,7 +160,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     def drop(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Override.DROP)
 
-    @admin.action(description=gettext_lazy("Take back what was ruled"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Remove the override"), permissions=["change"])
     def as_cleaned(self, request: HttpRequest, chosen: QuerySet[Sample]) -> None:
         self._rule(request, chosen, Override.NONE)
 
@@ -165,7 +168,7 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
         count = rule(chosen, override)
         messages.success(
             request,
-            ngettext("%(count)d image was ruled on.", "%(count)d images were ruled on.", count)
+            ngettext("%(count)d override was saved.", "%(count)d overrides were saved.", count)
             % {"count": count},
         )
 

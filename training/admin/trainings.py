@@ -121,12 +121,12 @@ class TrainingRunAdmin(JobAdmin):
         if run.backbone:
             facts.append(Fact(_("Backbone"), run.backbone.name, _version_url(run.backbone_id)))
         if run.activate:
-            serves = _("serves from then on, unless something speaks against it")
-            even_so = _("serves from then on, whatever speaks against it")
+            serves = _("is activated, unless there are reasons against it")
+            even_so = _("is activated, whatever the reasons against it")
             facts.append(Fact(_("When done"), even_so if run.even_if_worse else serves))
         if run.version:
-            facts.append(Fact(_("Made"), run.version.name, _version_url(run.version_id)))
-            facts.append(Fact(_("On its test images"), _figures_in_words(run.version)))
+            facts.append(Fact(_("New version"), run.version.name, _version_url(run.version_id)))
+            facts.append(Fact(_("Figures on its test images"), _figures_in_words(run.version)))
         return facts
 
 

@@ -57,7 +57,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
 
     @display(description=gettext_lazy("State"), label={"serves": "success", "ready": "default"})  # type: ignore[untyped-decorator]
     def state(self, version: ModelVersion) -> tuple[str, str]:
-        return ("serves", _("Serves now")) if version.is_active else ("ready", _("Ready"))
+        return ("serves", _("In use")) if version.is_active else ("ready", _("Ready"))
 
     def get_list_display(self, _request: HttpRequest) -> list[Any]:
         figures = [column(*one, cell=_figure) for one in short_metric_names().items()]
@@ -107,7 +107,10 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
                 format_html(
                     '<a class="underline" href="{}">{}</a>',
                     reverse("admin:training_modelversion_change", args=[starter.pk]),
-                    _("A newer starter is here: %(name)s. Compare the two, then activate it.")
+                    _(
+                        "A newer starter model is available: %(name)s. Compare the two, then "
+                        "activate it."
+                    )
                     % {"name": starter.name},
                 ),
             )
@@ -115,8 +118,9 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             messages.info(
                 request,
                 _(
-                    "Some versions are not examined yet, so that they cannot be compared. A worker "
-                    "does it after an upgrade; the page of any version has a button for it."
+                    "Some versions have not been examined yet, so they cannot be compared. A "
+                    "worker examines them after an upgrade; the page of any version has a button "
+                    "for it."
                 ),
             )
         page: HttpResponse = super().changelist_view(request, extra_context)
@@ -174,7 +178,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             )
         else:
             self.log_change(request, version, ACTIVATED)
-            messages.success(request, _("%(name)s serves from now on.") % {"name": version.name})
+            messages.success(request, _("%(name)s is now active.") % {"name": version.name})
         return redirect("admin:training_modelversion_change", version.pk)
 
     def examine(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -188,7 +192,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         return redirect("admin:training_examrun_change", run.pk)
 
     @action(
-        description=gettext_lazy("Go back to the version that served before"),
+        description=gettext_lazy("Go back to the previous version"),
         url_path="go-back",
         icon="undo",
         permissions=["change"],
@@ -196,9 +200,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     def go_back(self, request: HttpRequest) -> HttpResponse:
         previous = previous_version()
         if previous is None:
-            messages.error(
-                request, _("No other model has served before; there is nothing to go back to.")
-            )
+            messages.error(request, _("There is no earlier version to go back to."))
             return redirect("admin:training_modelversion_changelist")
         return redirect("admin:training_modelversion_activate", previous.pk)
 

@@ -23,7 +23,7 @@ class WithdrawalAdmin(ModelAdmin):  # type: ignore[misc]
     def content(self, withdrawal: Withdrawal) -> str:
         return str(withdrawal)
 
-    @admin.display(description=gettext_lazy("Versions that learnt from it"))
+    @admin.display(description=gettext_lazy("Versions trained on it"))
     def versions(self, withdrawal: Any) -> str:
         return ", ".join(withdrawal.learnt_by) or "–"
 

@@ -34,7 +34,7 @@ class NewestFirst(CursorPagination):
                 return cursor
             moment = datetime.fromisoformat(cursor.position).astimezone(UTC)
         except (NotFound, ValueError, OverflowError):
-            message = _("This is not a cursor. Please follow “next” and “previous”.")
+            message = _("This cursor is not valid. Please follow the links “next” and “previous”.")
             raise ValidationError({"cursor": [message]}) from None
         return cursor._replace(position=str(moment))
 

@@ -31,8 +31,8 @@ def sections(dataset: Dataset) -> list[Section]:
     classic, full = known["classic"], known["full"]
     funnels = funnel_charts.charts(figures, copies.waiting(dataset), classic, full)
     return [
-        Section(_("From files to examples"), funnels),
-        Section(_("Who is in it"), _label_charts(figures)),
+        Section(_("From files to training images"), funnels),
+        Section(_("Who is in the dataset"), _label_charts(figures)),
         Section(_("Balance"), _balance_charts(figures, classic, full)),
         Section(_("What the images are like"), _image_charts(figures)),
     ]
@@ -84,7 +84,7 @@ def _label_charts(figures: Figures) -> list[Chart]:
         *(_labels(figures, one.name) for one in labelled()),
         bars(
             "race-gender", _("Race and gender"),
-            _("How the two gender labels share each race label."),
+            _("The share of each gender label within each race label."),
             _races(),
             {
                 name: _ints(cube[:, gender].sum(axis=-1))
@@ -139,11 +139,11 @@ def _balance_charts(figures: Figures, classic: Curation, full: Curation) -> list
     highest = max(map(_highest, (before, after)))
     return [
         _age_cats(
-            "before", _("age_cat by race, before"),
+            "before", _("Age group by race, before balancing"),
             _("The three races of the classic selection before undersampling."), before, highest,
         ),
         _age_cats(
-            "after", _("age_cat by race, after"),
+            "after", _("Age group by race, after balancing"),
             _("The same after undersampling: every race has as many images as the smallest."),
             after, highest,
         ),
@@ -205,11 +205,14 @@ def _corrections(figures: Figures, classic: Curation, full: Curation) -> Iterato
     if not found["files"]:
         return
     learnt = found["learnt"]
-    columns = {_("Senders"): "senders", _("The most of one"): "most_of_one"}
+    columns = {_("Senders"): "senders", _("Most from one sender"): "most_of_one"}
     chart = bars(
         "corrections",
         _("Corrections"),
-        _("%(files)d corrections of %(senders)d senders; what of them trains. None is examined on.")
+        _(
+            "%(files)d corrections from %(senders)d senders, and how many are used for training. "
+            "None is used for testing."
+        )
         % found,
         list(learnt),
         {_("Images"): [chosen["images"] for chosen in learnt.values()]},
@@ -278,7 +281,7 @@ def _image_charts(figures: Figures) -> list[Chart]:
         ),
         "sharpness": (
             _("Blur"),
-            _("Variance of the Laplacian, in bins that grow: the lower, the more blurred."),
+            _("Variance of the Laplacian, in bins of growing width: the lower, the more blurred."),
         ),
     }
     charts = [

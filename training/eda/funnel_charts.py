@@ -1,6 +1,6 @@
 """The charts of the funnel: what is left after each step of a policy, and why the rest is not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -34,8 +34,8 @@ def step_names() -> dict[str, str]:
         "consistent": _("Without contradictions"),
         "distinct": _("Without copies"),
         "races": _("Of the selection's races"),
-        "corrections": _("Corrections within bounds"),
-        "balanced": _("Races of one size"),
+        "corrections": _("Corrections within limits"),
+        "balanced": _("Balanced by race"),
     }
 
 
@@ -77,14 +77,14 @@ def _names(steps: list[dict[str, Any]]) -> list[str]:
 
 def _with_reasons(chart: Chart, steps: list[dict[str, Any]]) -> Chart:
     rows = ((*row, _taken(step["reasons"])) for row, step in zip(chart.rows, steps, strict=True))
-    return replace(chart, columns=(*chart.columns, _("Set aside in this step")), rows=tuple(rows))
+    return replace(chart, columns=(*chart.columns, _("Excluded in this step")), rows=tuple(rows))
 
 
 def _differences(steps: list[dict[str, Any]]) -> Iterator[str]:
     """A sentence for every step of the deck: how far ours is from it, and why."""
     ours = {step["step"]: step["count"] for step in steps}
     known = [step for step in DECK_FUNNEL if step in ours]
-    yield _("Files: %(difference)s than in the deck; that is the archive, not the cleaning.") % {
+    yield _("Files: %(difference)s than in the deck; the archives differ, not the cleaning.") % {
         "difference": _more_or_fewer(ours["files"] - DECK_FUNNEL["files"])
     }
     for before, step in pairwise(known):
@@ -150,9 +150,9 @@ def _reason_name(reason: str) -> str:
 def _corrections_left_out() -> dict[str, str]:
     """Why corrections do not train, by the reasons of `vision.data.selection`."""
     return {
-        "held_back": _("corrections that show a held-back picture"),
-        "sender_bound": _("corrections beyond what one sender may give"),
-        "joint_bound": _("corrections beyond what all senders together may give"),
+        "held_back": _("corrections that show a held-out picture"),
+        "sender_bound": _("corrections beyond the limit for one sender"),
+        "joint_bound": _("corrections beyond the limit for all senders together"),
     }
 
 
@@ -161,12 +161,8 @@ def _reasons(figures: Figures, waiting: int) -> Chart:
     ordered = sorted(aside, key=lambda reason: -aside[reason])
     chart = bars(
         "reasons",
-        _("Why images are set aside"),
-        _("%(groups)d groups of identical files, %(conflicts)d of them with differing labels.")
-        % {
-            "groups": figures.copies["identical_groups"],
-            "conflicts": figures.copies["conflicting_groups"],
-        },
+        _("Why images are excluded"),
+        _copies(figures.copies),
         [str(ReasonChoice(reason).label) for reason in ordered],
         {_("Files"): [aside[reason] for reason in ordered]},
         axes=Axes(x=_("Reason"), y=_("Files")),
@@ -174,6 +170,14 @@ def _reasons(figures: Figures, waiting: int) -> Chart:
     )
     notes = (*_waiting(waiting), *noise_sentences(figures.label_noise))
     return replace(chart, notes=notes)
+
+
+def _copies(copies: Mapping[str, int]) -> str:
+    return ngettext(
+        "%(groups)d group of identical files, %(conflicts)d of them with differing labels.",
+        "%(groups)d groups of identical files, %(conflicts)d of them with differing labels.",
+        copies["identical_groups"],
+    ) % {"groups": copies["identical_groups"], "conflicts": copies["conflicting_groups"]}
 
 
 def _waiting(count: int) -> Iterator[str]:

@@ -48,11 +48,11 @@ def sentences(version: ModelVersion, serving: ModelVersion | None) -> Iterator[s
     for one in _both(version, serving):
         found = figures_of(one)
         if found is None:
-            yield _("“%(name)s” is not examined yet.") % {"name": one.name}
+            yield _("“%(name)s” has not been examined yet.") % {"name": one.name}
         elif unasked := facts["images"] - found["n"]:
             yield ngettext(
-                "“%(name)s” has learnt from %(count)d of them or a near copy: it does not count.",
-                "“%(name)s” has learnt from %(count)d of them or near copies: they do not count.",
+                "“%(name)s” was trained on %(count)d of them or on a near copy: it does not count.",
+                "“%(name)s” was trained on %(count)d of them or on near copies: they do not count.",
                 unasked,
             ) % {"name": one.name, "count": unasked}
 
@@ -66,7 +66,7 @@ def table(version: ModelVersion, serving: ModelVersion | None) -> Comparison | N
     columns: dict[str, Facts] = {version.name: found}
     if serving and serving.pk != version.pk and (pair := paired_outcomes(version, serving)):
         new, old = ({"n": len(scores), **figures(scores)} for scores in pair)
-        columns = {version.name: new, _("Serves now: %(name)s") % {"name": serving.name}: old}
+        columns = {version.name: new, _("In use: %(name)s") % {"name": serving.name}: old}
     columns[_("On its own test")] = metrics_of(version)
     names = metric_names() | {"age_interval_coverage": _("Age, share inside the interval")}
     counts = (_("Images"), *(str(column.get("n", "–")) for column in columns.values()))

@@ -55,7 +55,7 @@ class ReasonChoice(models.TextChoices):
 class Override(models.TextChoices):
     """What an administrator decided about an image, whatever the cleaning says."""
 
-    NONE = "", _("As cleaned")
+    NONE = "", _("none")
     KEEP = "keep", _("Use it")
     DROP = "drop", _("Do not use it")
 
@@ -88,7 +88,7 @@ class Sample(Labelled):
         help_text=_("Overrules what cleaning found."),
     )
     reason = models.CharField(
-        _("reason"), max_length=24, blank=True, choices=ReasonChoice, editable=False
+        _("status"), max_length=24, blank=True, choices=ReasonChoice, editable=False
     )
     group = models.BigIntegerField(default=0, editable=False)
     bucket = models.PositiveSmallIntegerField(default=0, editable=False)

@@ -14,7 +14,7 @@ from training.models.versions import ModelVersion
 
 
 class JobState(models.TextChoices):
-    QUEUED = "queued", _("Waiting")
+    QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
@@ -86,7 +86,7 @@ class Job(Leased):
     backbone = models.ForeignKey(ModelVersion, models.PROTECT, null=True, related_name="+")
     activate = models.BooleanField(_("activate when done"), default=False)
     even_if_worse = models.BooleanField(
-        _("whatever speaks against it"),
+        _("whatever the reasons against it"),
         default=False,
         help_text=_("Whether what the gate warns of is activated too."),
     )

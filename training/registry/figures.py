@@ -66,7 +66,7 @@ def comparison(version: ModelVersion, serving: ModelVersion | None) -> Compariso
     whole = protocols.get("all_ages") or metrics_of(version)
     columns: dict[str, Mapping[str, Any]] = {version.name: whole}
     if serving and serving.pk != version.pk:
-        columns[_("Serves now: %(name)s") % {"name": serving.name}] = metrics_of(serving)
+        columns[_("In use: %(name)s") % {"name": serving.name}] = metrics_of(serving)
     columns[_("Baseline")] = DECK_METRICS
     if intervals := whole.get("intervals"):
         columns[_("Likely range (95%)")] = intervals
@@ -163,8 +163,10 @@ def test_sentences(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> It
     yield from _correction_sentences(manifest.get("data", {}).get("corrections", {}))
     if count := report.get("left_out"):
         yield ngettext(
-            "%(count)d test image was left out, because it has learnt from it or a near copy.",
-            "%(count)d test images were left out, because it has learnt from them or near copies.",
+            "%(count)d test image was left out, because the model was trained on it or on a near "
+            "copy.",
+            "%(count)d test images were left out, because the model was trained on them or on "
+            "near copies.",
             count,
         ) % {"count": count}
     yield from noise_sentences(report.get("label_noise", {}))
@@ -173,10 +175,10 @@ def test_sentences(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> It
 def _correction_sentences(corrections: Mapping[str, int]) -> Iterator[str]:
     if count := corrections.get("count"):
         yield ngettext(
-            "%(count)d of the images that it learnt from was a sender's correction; it was tested "
-            "on none.",
-            "%(count)d of the images that it learnt from were corrections, of %(senders)d senders; "
-            "it was tested on none.",
+            "%(count)d of the images that it was trained on was a correction; it was tested on "
+            "none.",
+            "%(count)d of the images that it was trained on were corrections, from %(senders)d "
+            "senders; it was tested on none.",
             count,
         ) % {"count": count, "senders": corrections["senders"]}
 
@@ -185,8 +187,8 @@ def withdrawn_sentences(count: int) -> Iterator[str]:
     """That a version has learnt from corrections that were withdrawn since, if it has."""
     if count:
         yield ngettext(
-            "%(count)d correction that it learnt from was withdrawn since.",
-            "%(count)d corrections that it learnt from were withdrawn since.",
+            "%(count)d correction that it was trained on has been withdrawn since.",
+            "%(count)d corrections that it was trained on have been withdrawn since.",
             count,
         ) % {"count": count}
 

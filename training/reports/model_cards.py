@@ -58,7 +58,7 @@ def model_card(manifest: Facts, report: Facts) -> str:
             "What it is": _what_it_is(manifest),
             "What it was trained on": _facts(manifest.get("data", {})),
             "How it was trained": _training(manifest),
-            "How well it does": _figures(manifest, report),
+            "Performance": _figures(manifest, report),
             "For whom": _by_group(report),
             "What an editor does to a photo": _edits(report),
             "Whether it keeps its word": _honesty(report),
@@ -231,8 +231,8 @@ def _edits(report: Facts) -> str:
     if table is None:
         return ""
     return (
-        f"By how much figures move where {report['edits']['n']} of the images are edited before "
-        "they are read: ages in years, accuracies in shares of 1. A model that reads texture as "
+        f"How much the figures change when {report['edits']['n']} images are edited before they "
+        "are read: ages in years, accuracies as shares of 1. A model that reads texture as "
         "age takes sharpened faces for older and blurred ones for younger.\n\n"
         + _table([table.columns, *table.rows])
     )

@@ -22,7 +22,7 @@ def sections(report: Report) -> list[Section]:
     found = [
         Section(_("Age"), _age_charts(report)),
         Section(capfirst(labelled_in_words(_("and"))), _class_charts(report)),
-        Section(_("For whom it does well"), _group_charts(report)),
+        Section(_("Performance by group"), _group_charts(report)),
     ]
     return [section for section in found if section.charts]
 
@@ -102,7 +102,10 @@ def _errors(
     return bars(
         key,
         title,
-        _("Bias is the mean of estimated minus labelled: above zero, people are taken for older."),
+        _(
+            "Bias is the mean of estimated minus labelled: above zero, people are estimated as "
+            "older than they are labelled."
+        ),
         [group_name(group) for group in groups],
         {_("Mean absolute error"): mae, _("Bias"): bias},
         axes=axes,
@@ -116,9 +119,9 @@ def _rounded(value: float | None) -> float | None:
 def _interval(interval: Mapping[str, Any]) -> Chart:
     return _held(
         "interval",
-        _("What the age interval holds"),
+        _("Coverage of the age interval"),
         _(
-            "It promises %(promised).0f %% of the labelled ages and holds %(held).1f %%; on "
+            "It should hold %(promised).0f %% of the labelled ages and holds %(held).1f %%; on "
             "average it is %(width).1f years wide."
         )
         % {
@@ -135,10 +138,10 @@ def _interval(interval: Mapping[str, Any]) -> Chart:
 def _interval_by_estimate(interval: Mapping[str, Any]) -> Chart:
     return _held(
         "interval-estimated",
-        _("What the age interval holds, by estimated age"),
+        _("Coverage of the age interval, by estimated age"),
         _(
-            "Whatever age a face is estimated to have, its interval should hold what it promises; "
-            "it is measured for the estimates of each decade on its own."
+            "Whatever the estimated age, the interval should hold its target share of labelled "
+            "ages; it is measured separately for the estimates of each decade."
         ),
         interval["by_estimated_decade"],
         interval["promised"],
@@ -161,8 +164,8 @@ def _held(
         sentence,
         [decade["age"] for decade in decades],
         {
-            _("Held"): [decade["coverage"] for decade in decades],
-            _("Promised"): [promised] * len(decades),
+            _("Measured"): [decade["coverage"] for decade in decades],
+            _("Target"): [promised] * len(decades),
         },
         axes=Axes(x=ages, y=_("Share of images"), x_type="category"),
     )
@@ -205,7 +208,7 @@ def _confusion(key: str, title: str, confusion: Mapping[str, Any]) -> Chart:
     return heat_map(
         f"confusion-{key}",
         title,
-        _("Of the images with each label, how many were given which; shares are of the row."),
+        _("How many images of each label were estimated as which; shares are by row."),
         x=names,
         y=names,
         values=shares,
@@ -262,8 +265,9 @@ def _by_group(figure: str, title: str, groups: Sequence[Mapping[str, Any]]) -> C
         f"groups-{figure.replace('_', '-')}",
         title,
         _(
-            "The number of images stands in brackets. The stronger the colour, the worse; groups "
-            "with fewer than %(least)d images have none, for their figures are mostly chance."
+            "The number of images is in brackets. The stronger the colour, the worse the figure; "
+            "groups with fewer than %(least)d images are not coloured, because their figures are "
+            "mostly chance."
         )
         % {"least": ENOUGH},
         x=AGE_BINS,

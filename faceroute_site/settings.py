@@ -120,6 +120,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "faceroute_site.slashes.SlashMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -316,7 +317,7 @@ PHOTOS_PER_UPLOAD = env.int("FACEROUTE_PHOTOS_PER_UPLOAD", default=50)
 DATA_UPLOAD_MAX_NUMBER_FILES = 2 * PHOTOS_PER_UPLOAD
 PHOTO_LIFETIME = timedelta(days=env.int("FACEROUTE_PHOTO_DAYS", default=30))
 SESSION_COOKIE_AGE = int(PHOTO_LIFETIME.total_seconds())
-# How many photos one account or one browser may send in an hour.
+# How many photos one account, or one address that is not logged in, may send in an hour.
 PHOTOS_PER_HOUR = env.int("FACEROUTE_PHOTOS_PER_HOUR", default=2000)
 
 # --- Vision -----------------------------------------------------------------------------------

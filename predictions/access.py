@@ -1,9 +1,10 @@
 """Whose photos a request may see: the account's, or the anonymous browser's, and nobody else's."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
@@ -18,10 +19,14 @@ from .visitors import Visitor
 
 @dataclass(frozen=True)
 class Owner:
-    """An account or an anonymous browser; with neither, the owner of nothing."""
+    """An account or an anonymous browser; with neither, the owner of nothing.
+
+    `address`: where a browser asks from, as far as that is known.
+    """
 
     user_id: int | None = None
     visitor: uuid.UUID | None = None
+    address: str = field(default="", compare=False)
 
     @property
     def is_nobody(self) -> bool:
@@ -51,7 +56,8 @@ def owner_of(request: HttpRequest, *, sends: bool = False) -> Owner:
     """
     if request.user.is_authenticated:
         return Owner(user_id=request.user.pk)
-    return Owner(visitor=visitors.sender_of(request) if sends else visitors.visitor_of(request))
+    visitor = visitors.sender_of(request) if sends else visitors.visitor_of(request)
+    return Owner(visitor=visitor, address=request.META.get("REMOTE_ADDR", ""))
 
 
 def hold(owner: Owner) -> Owner:
@@ -86,6 +92,6 @@ def adopt(request: HttpRequest, user: User, **_: object) -> None:
             return
         visitor.is_adopted, visitor.account = True, user
         visitor.save()
-        for model in (Photo, Prediction):
+        for model in (Photo, Prediction, apps.get_model("predictions", "Receipt")):
             model._default_manager.filter(visitor=key).update(visitor=None, owner_id=user.pk)
         learning.now_sent_by(user)

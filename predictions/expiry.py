@@ -12,6 +12,7 @@ from django.core.files.storage import Storage
 from django.core.management import call_command
 from knox.models import AuthToken
 
+from . import receipts
 from .models import Photo
 from .uploads import delete_photos
 from .visitors import Visitor
@@ -47,6 +48,7 @@ def forget_expired_logins(now: datetime) -> None:
     """Delete the sessions and the API keys whose time is up, and what is known of browsers whose
     cookie has run out."""
     call_command("clearsessions")
+    receipts.forget(now)
     Visitor.objects.filter(changed_at__lt=now - settings.PHOTO_LIFETIME).delete()
     AuthToken.objects.filter(expiry__lt=now).delete()
 

@@ -1,10 +1,9 @@
 """The life of a photo: accepted, estimated again, deleted."""
 
+import hashlib
 import logging
-from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -21,6 +20,7 @@ from vision.messages import Message
 from vision.photos.decoders import DecodersUnavailable
 from vision.photos.preparing import KeptPhoto
 
+from . import quota, receipts
 from .access import Owner, hold
 from .decoders import prepare_upload
 from .messages import TEMPLATES
@@ -30,7 +30,6 @@ from .turns import current_turn, turn_of_next
 
 logger = logging.getLogger(__name__)
 
-_QUOTA_WINDOW = timedelta(hours=1)
 _DELETION_BATCH = 500
 
 
@@ -58,6 +57,18 @@ class AccountGone(UploadRefused):
     code = "account_gone"
 
 
+class KeyReused(UploadRefused):
+    """A key that was given to another photo before."""
+
+    code = "idempotency_key_reused"
+
+
+class AlreadyDeleted(UploadRefused):
+    """A photo that is sent once more was taken before and deleted since."""
+
+    code = "already_deleted"
+
+
 class QuotaExceeded(UploadRefused):
     """The owner has sent as many photos in an hour as one owner may.
 
@@ -71,18 +82,25 @@ class QuotaExceeded(UploadRefused):
         super().__init__(limit=settings.PHOTOS_PER_HOUR, minutes=-(-retry_after // 60))
 
 
-def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
+def accept_photo(owner: Owner, upload: "UploadedFile[bytes]", key: str = "") -> Prediction:
     """Keep an uploaded photo, private to its owner, and queue its first prediction.
 
     What is kept is the photo re-encoded upright, without metadata; the upload itself is not.
-    Raises a `vision.errors.PhotoError` for bytes that are no usable photo, and `UploadRefused`.
+    `key`: names this sending; where the owner has sent the photo under it before, the prediction
+    made then is returned and nothing is kept. Raises a `vision.errors.PhotoError` for bytes that
+    are no usable photo, and `UploadRefused`.
     """
-    _check_quota(owner)
     if (upload.size or 0) > settings.PHOTO_MAX_BYTES:
         raise PhotoTooLarge(
             limit=Message("megabytes", {"count": settings.PHOTO_MAX_BYTES // 2**20})
         )
-    kept = _prepare(upload.read())
+    data = upload.read()
+    digest = hashlib.sha256(data).hexdigest() if key else ""
+    if before := _given_before(owner, key, digest):
+        return before
+    if seconds := quota.seconds_to_wait(owner):  # again below, where nobody comes in between
+        raise QuotaExceeded(seconds)
+    kept = _prepare(data)
     photo = Photo(
         width=kept.width,
         height=kept.height,
@@ -95,20 +113,52 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     _store(photo, kept.image, kept.thumbnail)
     try:
         with transaction.atomic():
-            photo.owner_id, photo.visitor = _held(owner)
-            photo.save(force_insert=True)
-            return _queue(photo)
+            made = _keep(photo, owner, key, digest)
     except BaseException:
         _remove_files(photo)
         raise
+    if made.photo_id != photo.pk:
+        _remove_files(photo)
+    return made
 
 
-def _held(owner: Owner) -> tuple[int | None, UUID | None]:
+def _keep(photo: Photo, owner: Owner, key: str, digest: str) -> Prediction:
+    """Write a photo and queue its prediction, or find what was given for the key meanwhile."""
+    held = _held(owner)
+    if before := _given_before(held, key, digest):
+        return before
+    _take(owner if held.visitor else held)
+    photo.owner_id, photo.visitor = held.user_id, held.visitor
+    photo.save(force_insert=True)
+    made = _queue(photo)
+    receipts.hand_over(held, key, digest, made)
+    return made
+
+
+def _given_before(owner: Owner, key: str, digest: str) -> Prediction | None:
+    """Raises KeyReused and AlreadyDeleted."""
+    receipt = receipts.receipt_of(owner, key)
+    if receipt is None:
+        return None
+    if receipt.digest != digest:
+        raise KeyReused
+    if receipt.prediction is None:
+        raise AlreadyDeleted
+    return receipt.prediction
+
+
+def _take(owner: Owner) -> None:
+    """Raises QuotaExceeded."""
+    if seconds := quota.take(owner):
+        raise QuotaExceeded(seconds)
+
+
+def _held(owner: Owner) -> Owner:
     """Raises AccountGone."""
     held = hold(owner)
     if held.is_nobody:
         raise AccountGone
-    return held.user_id, held.visitor
+    return held
 
 
 def _prepare(data: bytes) -> KeptPhoto:
@@ -130,10 +180,18 @@ def _store(photo: Photo, image: bytes, thumbnail: bytes) -> None:
         raise StorageUnavailable from error
 
 
-def rerun(prediction: Prediction) -> Prediction:
-    """Queue a new prediction of the same photo, by the version that is active when it runs."""
+def rerun(prediction: Prediction, by: Owner | None = None) -> Prediction:
+    """Queue a new prediction of the same photo, by the version that is active when it runs.
+
+    `by`: its owner, with the address that it asks from. Raises QuotaExceeded and AccountGone, and
+    Photo.DoesNotExist where it was deleted meanwhile.
+    """
+    owner = by or Owner(prediction.owner_id, prediction.visitor)
     with transaction.atomic():
-        return _queue(Photo.objects.select_for_update().get(pk=prediction.photo_id), again=True)
+        held = _held(owner)
+        photo = Photo.objects.select_for_update().get(pk=prediction.photo_id)
+        _take(owner if held.visitor else held)
+        return _queue(photo, again=True)
 
 
 def delete_prediction(prediction: Prediction) -> None:
@@ -189,15 +247,6 @@ def _queue(photo: Photo, *, again: bool = False) -> Prediction:
     if current is None:  # whoever works, or was told already, goes on until nothing waits
         transaction.on_commit(nudge)
     return prediction
-
-
-def _check_quota(owner: Owner) -> None:
-    since = timezone.now() - _QUOTA_WINDOW
-    recent = owner.photos().filter(created_at__gt=since).order_by("-created_at")
-    # The photo that fills the quota, counted from the newest: the next may come an hour after it.
-    filling = recent.values_list("created_at", flat=True)[settings.PHOTOS_PER_HOUR - 1 :][:1]
-    for oldest in filling:
-        raise QuotaExceeded(max(1, round((oldest - since).total_seconds())))
 
 
 @receiver(post_delete, sender=Prediction)

@@ -6,7 +6,15 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from predictions.uploads import AccountGone, DecodingUnavailable, QuotaExceeded, StorageUnavailable
+from predictions.receipts import LONGEST_KEY
+from predictions.uploads import (
+    AccountGone,
+    AlreadyDeleted,
+    DecodingUnavailable,
+    KeyReused,
+    QuotaExceeded,
+    StorageUnavailable,
+)
 from training.api import schema
 from training.api.schema import COMMON_CODES, ErrorSerializer, answered
 from vision.errors import PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
@@ -16,6 +24,8 @@ _REFUSALS = (
     PhotoUnreadable,
     PhotoTooLarge,
     AccountGone,
+    KeyReused,
+    AlreadyDeleted,
     QuotaExceeded,
     StorageUnavailable,
     DecodingUnavailable,
@@ -41,6 +51,12 @@ PREFER = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     description="`wait=N`: hold the answer until the prediction is finished, or N seconds (≤ 60).",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "maxLength": LONGEST_KEY},
+    OpenApiParameter.HEADER,
+    description="Names this sending: sent again within a day, it gives the same prediction.",
 )
 PREFERENCE_APPLIED = answered("Preference-Applied", "`wait`, where it was waited.", 201, 202)
 RETRY_AFTER = answered("Retry-After", "Seconds until the next photo is taken.", 429)

@@ -132,3 +132,20 @@ def check_allowed_hosts(**_: Any) -> Iterable[CheckMessage]:
             hint="Set ALLOWED_HOSTS to the site's name, for example faces.example.org.",
             id="faceroute.W002",
         )
+
+
+@register(Tags.security)
+def check_trusted_proxies(**_: Any) -> Iterable[CheckMessage]:
+    if settings.TRUSTED_PROXIES < 0:
+        yield Error(
+            "FACEROUTE_TRUSTED_PROXIES is below 0.",
+            hint="Set it to the number of proxies between the site and its visitors.",
+            id="faceroute.E008",
+        )
+    if settings.HTTPS and not settings.TRUSTED_PROXIES:
+        yield Error(
+            "FACEROUTE_HTTPS is on, but FACEROUTE_TRUSTED_PROXIES is 0: nobody could say that a "
+            "request came by HTTPS, and every page would lead to itself.",
+            hint="Set FACEROUTE_TRUSTED_PROXIES to the number of proxies, mostly 1.",
+            id="faceroute.E009",
+        )

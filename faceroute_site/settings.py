@@ -58,8 +58,10 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Behind HTTPS (every public installation) set FACEROUTE_HTTPS=true; the embedded set-up speaks
 # plain HTTP on the loopback interface, where secure cookies would lock everybody out.
 HTTPS = env.bool("FACEROUTE_HTTPS", default=False)
+# How many proxies of ours stand in front; HTTPS takes at least one, since we speak none.
+TRUSTED_PROXIES = int(env.str("FACEROUTE_TRUSTED_PROXIES", default="") or HTTPS)
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -113,6 +115,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "faceroute_site.health.ProbeMiddleware",
+    "faceroute_site.proxies.ProxyMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -130,6 +133,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "faceroute_site.web.refusals.RefusalMiddleware",
     "faceroute_site.error_pages.GoneMiddleware",
+    "faceroute_site.login_pace.LoginPaceMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]

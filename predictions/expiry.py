@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from uuid import UUID
 
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.core.files.storage import Storage
 from django.core.management import call_command
@@ -20,6 +21,7 @@ from .visitors import Visitor
 # An upload writes its files a moment before its row; nothing takes an hour to do so.
 _SETTLED = timedelta(hours=1)
 _CHUNK = 500
+_LOGINS_KEPT = timedelta(days=30)
 
 
 def expire_photos(now: datetime) -> int:
@@ -45,10 +47,12 @@ def sweep_orphans(now: datetime) -> int:
 
 
 def forget_expired_logins(now: datetime) -> None:
-    """Delete the sessions and the API keys whose time is up, and what is known of browsers whose
-    cookie has run out."""
+    """Delete the sessions and the API keys whose time is up, what is known of browsers whose cookie
+    has run out, and who logged in from where more than 30 days ago."""
     call_command("clearsessions")
     receipts.forget(now)
+    for log in (AccessAttempt, AccessFailureLog, AccessLog):
+        log.objects.filter(attempt_time__lt=now - _LOGINS_KEPT).delete()
     Visitor.objects.filter(changed_at__lt=now - settings.PHOTO_LIFETIME).delete()
     AuthToken.objects.filter(expiry__lt=now).delete()
 

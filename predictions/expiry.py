@@ -15,7 +15,7 @@ from knox.models import AuthToken
 
 from . import receipts
 from .models import Photo
-from .uploads import delete_photos
+from .uploads import deleted_in_slices
 from .visitors import Visitor
 
 # An upload writes its files a moment before its row; nothing takes an hour to do so.
@@ -26,7 +26,8 @@ _LOGINS_KEPT = timedelta(days=30)
 
 def expire_photos(now: datetime) -> int:
     """Delete every photo whose time is up, with its predictions; returns how many."""
-    return delete_photos(Photo.objects.filter(expires_at__lte=now))
+    expired = Photo.objects.filter(expires_at__lte=now).order_by("expires_at")
+    return sum(deleted_in_slices(expired))
 
 
 def sweep_orphans(now: datetime) -> int:

@@ -2,11 +2,11 @@
 
 import hashlib
 import logging
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -204,29 +204,28 @@ def delete_prediction(prediction: Prediction) -> None:
         Prediction.objects.filter(pk=prediction.pk).delete()
 
 
-def delete_photos(photos: QuerySet[Photo]) -> int:
-    """Delete photos with their predictions and files, in small transactions; returns how many."""
-    deleted = 0
+def delete_predictions(predictions: Iterable[Prediction]) -> None:
+    """Delete predictions as `delete_prediction` does, in small transactions."""
+    keys = [one.pk for one in predictions]
+    for start in range(0, len(keys), _DELETION_BATCH):
+        with transaction.atomic():
+            chosen = Prediction.objects.filter(pk__in=keys[start : start + _DELETION_BATCH])
+            _lock(Photo.objects.filter(pk__in=chosen.values("photo")))
+            chosen.delete()
+
+
+def deleted_in_slices(photos: QuerySet[Photo]) -> Iterator[int]:
+    """Delete photos with their predictions and files, a small transaction for each number that is
+    told: of the photos that went with it.
+
+    `photos`: in an order that an index has, or each slice looks through all.
+    """
     while batch := list(photos.values_list("pk", flat=True)[:_DELETION_BATCH]):
         with transaction.atomic():
             chosen = Photo.objects.filter(pk__in=batch)
             _lock(chosen)
             chosen.delete()
-        deleted += len(batch)
-    return deleted
-
-
-def delete_account(account: User) -> None:
-    """Delete an account with everything that is its own; nothing where it is deleted already.
-
-    What is sent meanwhile is deleted too, or refused.
-    """
-    delete_photos(Owner(user_id=account.pk).photos())
-    with transaction.atomic():
-        accounts = User.objects.filter(pk=account.pk)
-        list(accounts.select_for_update().values_list("pk"))
-        delete_photos(Owner(user_id=account.pk).photos())
-        accounts.delete()
+        yield len(batch)
 
 
 def _lock(photos: QuerySet[Photo]) -> None:

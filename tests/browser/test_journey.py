@@ -3,8 +3,10 @@
 import io
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image
@@ -202,3 +204,21 @@ def sign_up_in_another_tab(page: Page, name: str) -> None:
         form={**sent, "csrfmiddlewaretoken": token},
         headers={"Referer": page.url},
     )
+
+
+def test_dates_are_in_the_browsers_time_zone(page: Page, photos: dict[str, Path]) -> None:
+    browser = page.context.browser
+    assert browser is not None
+    page.goto("/")
+    context = browser.new_context(base_url=page.url, timezone_id="Asia/Seoul", locale="en-US")
+    other = context.new_page()
+    send(other, photos["cat.png"])
+    other.wait_for_url(re.compile("/predictions/"))
+    other.goto("/history/")
+    shown = datetime.strptime(
+        other.locator("time").inner_text().replace(".", ""), "%m/%d/%Y %I:%M %p"
+    )
+    assert abs(shown - datetime.now(ZoneInfo("Asia/Seoul")).replace(tzinfo=None)) < timedelta(
+        minutes=10
+    )
+    context.close()

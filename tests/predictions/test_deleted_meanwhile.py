@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from predictions import decoders, uploads
 from predictions.access import Owner
+from predictions.deletion import erase
 from predictions.models import Face, Photo, Prediction
 from predictions.views import result
 from tests.factories import FaceFactory, PhotoFactory, PredictionFactory
@@ -118,7 +119,7 @@ def test_an_account_deleted_while_its_photos_arrive(
     prepare = decoders.prepare_upload
 
     def delete_meanwhile(data: bytes) -> Any:
-        uploads.delete_account(User(pk=user.pk))
+        erase([Owner(user_id=user.pk)], close_accounts=True)
         return prepare(data)
 
     monkeypatch.setattr(uploads, "prepare_upload", delete_meanwhile)
@@ -137,7 +138,7 @@ def test_an_account_deleted_while_a_program_sends(
     prepare = decoders.prepare_upload
 
     def delete_meanwhile(data: bytes) -> Any:
-        uploads.delete_account(User(pk=user.pk))
+        erase([Owner(user_id=user.pk)], close_accounts=True)
         return prepare(data)
 
     monkeypatch.setattr(uploads, "prepare_upload", delete_meanwhile)
@@ -157,6 +158,14 @@ def test_uploads_and_the_end_of_their_account_at_once(user: User, photo_bytes: b
             return "refused"
         return "taken"
 
-    said = at_once(send, send, send, lambda: uploads.delete_account(user))
+    said = at_once(send, send, send, lambda: erase([Owner(user_id=user.pk)], close_accounts=True))
     assert set(said[:3]) <= {"refused", "taken"}
+    assert not Photo.objects.exists()
+
+
+def test_an_account_deleted_four_times_at_once(user: User, prediction: Prediction) -> None:
+    browsers = [browser_of(user) for _ in range(AT_ONCE)]
+    answers = at_once(*(lambda one=one: one.post("/account/delete/") for one in browsers))
+    assert {answer.status_code for answer in answers} == {302}
+    assert not User.objects.exists()
     assert not Photo.objects.exists()

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from predictions import quota
 from predictions.access import Owner
+from predictions.deletion import erase
 from predictions.models import Photo, Prediction
 from predictions.quota import Sender, Sending
-from predictions.uploads import QuotaExceeded, accept_photo, delete_photos, rerun
+from predictions.uploads import QuotaExceeded, accept_photo, rerun
 from tests.predictions.conftest import client_of
 from tests.predictions.test_deleted_meanwhile import at_once
 
@@ -70,7 +71,7 @@ def test_estimating_again_counts_and_deleting_gives_nothing_back(
     answer = client_of(user).post(f"/api/v1/predictions/{first.pk}/rerun/")
     assert (answer.status_code, answer.json()["code"]) == (429, "quota_exceeded")
     assert Prediction.objects.count() == LIMIT
-    delete_photos(owner.photos())
+    erase([owner])
     with pytest.raises(QuotaExceeded):
         accept_photo(owner, photo(photo_bytes))
 

@@ -13,6 +13,7 @@ from django.test import Client
 
 from predictions import decoders, uploads, visitors
 from predictions.access import Owner
+from predictions.deletion import erase
 from predictions.expiry import forget_expired_logins
 from predictions.models import Photo, Prediction
 from predictions.visitors import Visitor
@@ -145,7 +146,7 @@ def test_late_photos_of_an_account_that_is_gone_are_refused(
     client.get("/")
     late = another_tab(client)
     log_in(client, ann)
-    uploads.delete_account(ann)
+    erase([Owner(user_id=ann.pk)], close_accounts=True)
     page = late.get(send(late, photo_bytes).url).content.decode()
     assert "This account was deleted meanwhile" in page
     assert not Photo.objects.exists()

@@ -2,11 +2,13 @@
 
 import shutil
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from django.apps import apps
 from django.db import connection
 
 from training.models import ModelVersion
@@ -84,15 +86,35 @@ def test_a_version_whose_bundle_broke_never_takes_over(bundle: Path) -> None:
     assert active_version() == first
 
 
-def test_what_to_go_back_to_is_the_version_that_served_before(bundle: Path) -> None:
+def test_going_back_twice_leads_two_versions_back(bundle: Path) -> None:
     assert previous_version() is None
-    first = register_bundle(bundle, "first", activate=True)
+    good = register_bundle(bundle, "good", activate=True)
     assert previous_version() is None
-    second = register_bundle(bundle, "second", activate=True)
+    bad = register_bundle(bundle, "bad", activate=True)
+    worse = register_bundle(bundle, "worse", activate=True)
     register_bundle(bundle, "never-served")
-    assert previous_version() == first
-    activate_version(first)
-    assert previous_version() == second
+    for expected in (bad, good):
+        assert previous_version() == expected
+        activate_version(expected)
+    assert previous_version() is None
+    # Forwards again: what is left is what to go back to, however it came to serve before.
+    activate_version(worse)
+    assert previous_version() == good
+    activate_version(worse)
+    assert previous_version() == good
+
+
+def test_an_upgrade_links_versions_in_the_order_in_which_they_served(bundle: Path) -> None:
+    versions = [register_bundle(bundle, name, activate=True) for name in "abc"]
+    register_bundle(bundle, "never-served")
+    activate_version(versions[1])
+    ModelVersion.objects.update(previous=None)
+    import_module("training.migrations.0021_previous_version").link(apps, None)
+    names = []
+    while previous := previous_version():
+        names.append(previous.name)
+        activate_version(previous)
+    assert names == ["c", "a"]
 
 
 @pytest.mark.django_db(transaction=True)

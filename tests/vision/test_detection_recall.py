@@ -66,6 +66,7 @@ def test_faces_of_a_dark_photo_are_found_as_well(detector: Detector, brightness:
     cells = measure(
         detector, CROPS * 2, pictures=1, on_progress=lambda _: None, brightness=brightness
     )
+    assert {cell.size for cell in cells} == set(SIZES)
     assert all(cell.found == cell.upright == 12 for cell in cells if cell.size >= 40)
     assert not any(cell.extra for cell in cells)
 

@@ -17,6 +17,15 @@ class ModelVersion(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     is_active = models.BooleanField(_("active"), default=False)
     activated_at = models.DateTimeField(_("activated at"), null=True, blank=True)
+    previous = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("previous version"),
+        help_text="What served when this version took over: where going back leads.",
+    )
     report = models.JSONField(
         default=dict,
         editable=False,

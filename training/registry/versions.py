@@ -1,6 +1,7 @@
 """Which model versions there are and which one serves."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from django.utils.text import slugify
 
 from training.models import ModelVersion
 from vision.bundles.bundle import copy_bundle, load_bundle, read_manifest, read_trained_on
+from vision.bundles.export import is_exported, write_export
 from vision.bundles.trained_on import TrainedOn
 from vision.errors import BundleError
+
+logger = logging.getLogger(__name__)
 
 # What the administration's log says where a person let a version serve.
 ACTIVATED = "Activated."
@@ -57,7 +61,7 @@ def check_name_is_free(name: str) -> None:
 def register_bundle(
     folder: Path, name: str, *, report: Mapping[str, Any] | None = None, activate: bool = False
 ) -> ModelVersion:
-    """Verify a bundle, copy it under the model root and make a version of it.
+    """Verify a bundle, copy it under the model root, export it and make a version of it.
 
     `report` is what `vision.evaluation.report` says of it, where it was asked. Raises a
     `vision.errors.BundleError` for a bundle that cannot be used or a name in use.
@@ -71,12 +75,35 @@ def register_bundle(
             raise BundleError("name_taken", name=name)
     else:
         manifest = copy_bundle(folder, target)
+    export_if_possible(target)
     version = ModelVersion.objects.create(
         name=name, bundle=target.name, manifest=manifest, report=dict(report or {})
     )
     if activate:
         activate_version(version)
     return version
+
+
+def lacks_export(folder: Path) -> bool:
+    """Whether the bundle in a folder estimates something and is not exported."""
+    try:
+        manifest = read_manifest(folder)
+    except BundleError:
+        return False
+    return bool(manifest["heads"]) and not is_exported(folder, manifest)
+
+
+def export_if_possible(folder: Path) -> None:
+    """Export the bundle in a folder where it estimates something and that is not done yet.
+
+    A version is of use without its export too, so what stands against it is only logged.
+    """
+    if not lacks_export(folder):
+        return
+    try:
+        write_export(folder, load_bundle(folder))
+    except (BundleError, OSError) as error:
+        logger.warning("“%s” is not exported: %s", folder.name, error)
 
 
 def activate_version(version: ModelVersion) -> None:
@@ -89,7 +116,11 @@ def activate_version(version: ModelVersion) -> None:
         raise BundleError("backbone", name=version.name)
     with transaction.atomic():
         # Locking every version, always in one order, makes simultaneous activations queue up.
-        list(ModelVersion.objects.select_for_update().order_by("pk").values_list("pk"))
+        rows = ModelVersion.objects.select_for_update().order_by("pk")
+        previous = dict(rows.values_list("pk", "previous"))
+        served = ModelVersion.objects.filter(is_active=True).values_list("pk", flat=True).first()
+        if served and version.pk not in _way_back(served, previous):
+            ModelVersion.objects.filter(pk=version.pk).update(previous=served)
         ModelVersion.objects.filter(is_active=True).update(is_active=False)
         ModelVersion.objects.filter(pk=version.pk).update(
             is_active=True, activated_at=timezone.now()
@@ -97,10 +128,19 @@ def activate_version(version: ModelVersion) -> None:
     version.refresh_from_db()
 
 
+def _way_back(served: int, previous: Mapping[int, int | None]) -> Iterator[int]:
+    """The version that serves, the one that it took over from, and so on.
+
+    Activating one of these is going back: it keeps its own previous version, so that going back
+    twice leads two versions back, not to and fro.
+    """
+    step: int | None = served
+    while step is not None:
+        yield step
+        step = previous[step]
+
+
 def previous_version() -> ModelVersion | None:
-    """The version that served before the present one, if any: what to go back to."""
-    return (
-        ModelVersion.objects.filter(is_active=False, activated_at__isnull=False)
-        .order_by("-activated_at")
-        .first()
-    )
+    """The version that the present one took over from, if any: what to go back to."""
+    active = ModelVersion.objects.filter(is_active=True).select_related("previous").first()
+    return active.previous if active else None

@@ -12,7 +12,7 @@ def delete_photos_of_nobody(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("predictions", "0012_wording"),
+        ("predictions", "0015_erasure"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

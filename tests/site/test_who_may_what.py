@@ -26,7 +26,7 @@ from tests.factories import (
 )
 from tests.predictions.conftest import client_of
 from tests.site.addresses import Address, addresses
-from training.models import ExamRun, ImportRun, ReviewRun, TrainingRun, Withdrawal
+from training.models import ExamRun, ExportRun, ImportRun, ReviewRun, TrainingRun, Withdrawal
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +104,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "admin:training_importrun_progress": (VIEWERS, VIEWERS),
     "admin:training_reviewrun_progress": (VIEWERS, VIEWERS),
     "admin:training_examrun_progress": (VIEWERS, VIEWERS),
+    "admin:training_exportrun_progress": (VIEWERS, VIEWERS),
+    "admin:training_modelversion_export": (VIEWERS, VIEWERS),
     "admin:training_modelversion_activate": (ADMINISTRATORS, ADMINISTRATORS),
     "admin:training_modelversion_examine": (VIEWERS, ADMINISTRATORS),
     "admin:training_modelversion_go_back": (ADMINISTRATORS, ADMINISTRATORS),
@@ -130,6 +132,7 @@ ROWS = {
     "training_importrun": "change delete",
     "training_reviewrun": "change delete",
     "training_examrun": "change delete",
+    "training_exportrun": "change delete",
     "training_trainingrun": "change delete",
     "training_modelversion": "change",
     "training_withdrawal": "",
@@ -183,6 +186,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "training_importrun": ImportRun.objects.create(dataset=sample.dataset),
         "training_reviewrun": ReviewRun.objects.create(dataset=sample.dataset),
         "training_examrun": ExamRun.objects.create(),
+        "training_exportrun": ExportRun.objects.create(),
         "training_trainingrun": TrainingRun.objects.create(
             dataset=sample.dataset, recipe={"name": "full"}
         ),

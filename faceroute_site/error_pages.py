@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 _RETRY_AFTER = 60  # seconds
 
 
-
 class GoneMiddleware:
     """Answers 404 where a view finds gone what it has just found: somebody else has deleted it."""
 
@@ -83,6 +82,8 @@ def _unavailable(request: HttpRequest) -> HttpResponse:
         response = render(request, "503.html", {"message": message}, status=503)
     response["Retry-After"] = str(_RETRY_AFTER)
     return response
+
+
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answers a form whose token is not the browser's: nothing was done, and how to go on.
 

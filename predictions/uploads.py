@@ -139,7 +139,7 @@ def _keep(photo: Photo, owner: Owner, key: str, digest: str) -> Prediction:
     _take(owner if held.visitor else held)
     photo.owner_id, photo.visitor = held.user_id, held.visitor
     photo.save(force_insert=True)
-    transaction.on_commit(partial(room.add, photo.bytes))
+    transaction.on_commit(partial(room.add, photo.bytes or 0))
     made = _queue(photo)
     receipts.hand_over(held, key, digest, made)
     return made

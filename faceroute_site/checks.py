@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from vision.attributes import ATTRIBUTES
-from vision.types import PRECISIONS
+from vision.types import ENGINES, PRECISIONS
 
 from .backup.restoring import is_cut_off
 from .embedded_redis import RedisMissing, executable
@@ -53,6 +53,16 @@ def check_precision(**_: Any) -> Iterable[CheckMessage]:
             f"FACEROUTE_PRECISION is {settings.PRECISION!r}, which is unknown.",
             hint=f"Choose one of: {', '.join(PRECISIONS)}.",
             id="faceroute.E002",
+        )
+
+
+@register()
+def check_engine(**_: Any) -> Iterable[CheckMessage]:
+    if settings.ENGINE not in ENGINES:
+        yield Error(
+            f"FACEROUTE_ENGINE is {settings.ENGINE!r}, which is unknown.",
+            hint=f"Choose one of: {', '.join(ENGINES)}.",
+            id="faceroute.E008",
         )
 
 

@@ -89,7 +89,7 @@ CONTENT_SECURITY_POLICY = {
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -118,6 +118,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "faceroute_site.time_zones.TimeZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -217,7 +218,7 @@ CELERY_TASK_ROUTES = {
     "training.tasks.train": {"queue": "training"},
     "training.*": {"queue": "data"},
 }
-# TensorFlow spreads one batch over all cores by itself.
+# An engine spreads one batch over all cores by itself.
 CELERY_WORKER_CONCURRENCY = env.int("FACEROUTE_WORKER_CONCURRENCY", default=1)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60  # seconds a new process has to start on a busy machine
@@ -320,6 +321,7 @@ PHOTOS_PER_HOUR = env.int("FACEROUTE_PHOTOS_PER_HOUR", default=2000)
 
 # Heads that are left out here are neither computed nor shown: "age,gender" switches race off.
 HEADS = tuple(env.list("FACEROUTE_HEADS", default=list(ATTRIBUTES)))
+ENGINE = env.str("FACEROUTE_ENGINE", default="auto")  # auto, openvino, tensorflow
 PRECISION = env.str("FACEROUTE_PRECISION", default="auto")  # auto, float32, bfloat16, float16
 BATCH_PHOTOS = env.int("FACEROUTE_BATCH_PHOTOS", default=8)
 LEASE = timedelta(seconds=env.int("FACEROUTE_LEASE_SECONDS", default=60))
@@ -329,6 +331,7 @@ LEASE = timedelta(seconds=env.int("FACEROUTE_LEASE_SECONDS", default=60))
 # Done by the scheduler itself (faceroute_site/upkeep.py): no queue is in between.
 CELERY_BEAT_SCHEDULE = {
     "expire": {"task": "predictions.tasks.expire", "schedule": timedelta(hours=1)},
+    "erase": {"task": "predictions.tasks.erase", "schedule": timedelta(seconds=15)},
     "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
     "forget expired log-ins": {
         "task": "predictions.tasks.forget_expired_logins",
@@ -381,5 +384,8 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
     "STYLES": [lambda _request: static("training/admin.css")],
-    "SCRIPTS": [lambda _request: static("training/charts.js")],
+    "SCRIPTS": [
+        lambda _request: static("predictions/time_zone.js"),
+        lambda _request: static("training/charts.js"),
+    ],
 }

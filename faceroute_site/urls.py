@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+admin.autodiscover()  # here, since only the web shows the administration
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("faceroute_site.api_urls")),

@@ -1,6 +1,7 @@
 """Whose photos a request may see: the account's, or the anonymous browser's, and nobody else's."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from . import learning
+from .erasures import Erasure
 from .models import Photo, Prediction
 
 _SESSION_KEY = "visitor"
@@ -30,18 +32,30 @@ class Owner:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """The columns that mark a row as this owner's, for `create` and `filter` alike."""
+        """The columns that mark a row as this owner's."""
         return {"owner_id": self.user_id, "visitor": self.visitor}
 
+    @property
+    def _column(self) -> dict[str, Any]:
+        """The one of the columns that is not null, to filter by: asked for the other too, SQLite
+        may take its index, in which all rows of accounts are those without a visitor."""
+        return {name: value for name, value in self.columns.items() if value is not None}
+
     def photos(self) -> QuerySet[Photo]:
-        return Photo.objects.none() if self.is_nobody else Photo.objects.filter(**self.columns)
+        return Photo.objects.none() if self.is_nobody else Photo.objects.filter(**self._column)
 
     def predictions(self) -> QuerySet[Prediction]:
         if self.is_nobody:
             return Prediction.objects.none()
-        found = Prediction.objects.filter(**self.columns)
+        found = Prediction.objects.filter(**self._column)
         # Of the version only its name is shown, and the rest of it is long.
         return found.defer("model_version__manifest", "model_version__report")
+
+    def of_those(self, keys: Collection[uuid.UUID]) -> list[Prediction]:
+        """The owner's among some predictions. Found by their keys alone: asked for the owner too,
+        SQLite may read all that the owner has."""
+        found = Prediction.objects.filter(pk__in=keys)
+        return [one for one in found if Owner(one.owner_id, one.visitor) == self]
 
 
 def owner_of(request: HttpRequest, *, create: bool = False) -> Owner:
@@ -64,7 +78,12 @@ def adopt(request: HttpRequest, user: User, **_: object) -> None:
     visitor = request.session.pop(_SESSION_KEY, None) if hasattr(request, "session") else None
     if visitor is None:
         return
+    # What is being deleted stays behind.
+    erased = Erasure.objects.filter(visitor=visitor).order_by("-requested_at").first()
+    later = {"created_at__gt": erased.requested_at} if erased else {}
     with transaction.atomic():
+        corrected = learning.corrected_by(visitor)
         for model in (Photo, Prediction):
-            model._default_manager.filter(visitor=visitor).update(visitor=None, owner_id=user.pk)
-        learning.now_sent_by(user)
+            theirs = model._default_manager.filter(visitor=visitor, **later)
+            theirs.update(visitor=None, owner_id=user.pk)
+        learning.now_sent_by(user, corrected)

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from knox.models import AuthToken
 
 from .models import Photo
-from .uploads import delete_photos
+from .uploads import deleted_in_slices
 
 # An upload writes its files a moment before its row; nothing takes an hour to do so.
 _SETTLED = timedelta(hours=1)
@@ -21,7 +21,8 @@ _CHUNK = 500
 
 def expire_photos(now: datetime) -> int:
     """Delete every photo whose time is up, with its predictions; returns how many."""
-    return delete_photos(Photo.objects.filter(expires_at__lte=now))
+    expired = Photo.objects.filter(expires_at__lte=now).order_by("expires_at")
+    return sum(deleted_in_slices(expired))
 
 
 def sweep_orphans(now: datetime) -> int:

@@ -100,7 +100,7 @@ class ModelServer:
 
 
 def load_pipeline(version: ModelVersion) -> Estimator:
-    """The detector and the version's network, warmed up. Imports TensorFlow.
+    """The detector and the version's network, warmed up.
 
     Raises a `vision.errors.BundleError` for a bundle that is missing, corrupt or incompatible.
     """

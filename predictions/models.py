@@ -13,7 +13,7 @@ from training.models import ModelVersion
 from training.models.leases import Leased
 from vision.crops.quality import WITHHELD
 
-from . import processes  # noqa: F401  # Django finds its tables here
+from . import erasures, processes  # noqa: F401  # Django finds their tables here
 from .messages import explain
 
 
@@ -124,6 +124,18 @@ class Prediction(Leased):
             models.Index(fields=["owner", "-created_at", "-id"], name="prediction_by_owner"),
             models.Index(fields=["visitor", "-created_at", "-id"], name="prediction_by_visitor"),
             models.Index(fields=["-created_at", "-id"], name="prediction_by_age"),
+            # What is rare among an owner's many, or among all, is not found by reading them all.
+            models.Index(
+                fields=["owner", "status", "-created_at", "-id"], name="prediction_by_owner_status"
+            ),
+            models.Index(
+                fields=["owner", "model_version", "-created_at", "-id"],
+                name="prediction_by_owner_model",
+            ),
+            models.Index(fields=["status", "-created_at", "-id"], name="prediction_by_status"),
+            models.Index(
+                fields=["model_version", "-created_at", "-id"], name="prediction_by_model"
+            ),
             # Open work is a sliver of the table; whoever looks for it looks at nothing else.
             models.Index(
                 fields=["status", "created_at"],
@@ -259,9 +271,7 @@ class Correction(models.Model):
     former_gender = models.PositiveSmallIntegerField(null=True, editable=False, db_column="gender")
     former_race = models.PositiveSmallIntegerField(null=True, editable=False, db_column="race")
     consented_at = models.DateTimeField(_("consented at"))
-    review = models.CharField(
-        _("review"), max_length=8, choices=Review, default=Review.PENDING, db_index=True
-    )
+    review = models.CharField(_("review"), max_length=8, choices=Review, default=Review.PENDING)
     reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
     )
@@ -278,6 +288,10 @@ class Correction(models.Model):
         verbose_name = _("correction")
         verbose_name_plural = _("corrections")
         ordering = ["-consented_at", "-pk"]
+        indexes = [
+            models.Index(fields=["-consented_at", "-id"], name="correction_by_age"),
+            models.Index(fields=["review", "-consented_at", "-id"], name="correction_by_review"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.face}: {self.get_review_display()}"

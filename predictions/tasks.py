@@ -8,7 +8,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.utils import timezone
 
-from . import expiry, model_server
+from . import deletion, expiry, model_server
 from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
 from .worker_loop import WorkerLoop
@@ -29,6 +29,12 @@ def expire() -> None:
     photos, orphans = expiry.expire_photos(now), expiry.sweep_orphans(now)
     logger.info("Deleted %d expired photos and %d orphaned files.", photos, orphans)
     forget_long_gone()
+
+
+@shared_task
+def erase() -> None:
+    """Go on with the deletions that take longer than a request."""
+    deletion.go_on()
 
 
 @shared_task

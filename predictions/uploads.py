@@ -1,6 +1,7 @@
 """The life of a photo: accepted, estimated again, deleted."""
 
 import logging
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 
@@ -128,13 +129,27 @@ def delete_prediction(prediction: Prediction) -> None:
             photo.delete()
 
 
-def delete_photos(photos: QuerySet[Photo]) -> int:
-    """Delete photos with their predictions and files, in small transactions; returns how many."""
-    deleted = 0
+def delete_predictions(predictions: Iterable[Prediction]) -> None:
+    """Delete predictions as `delete_prediction` does, in small transactions."""
+    keys = [one.pk for one in predictions]
+    for start in range(0, len(keys), _DELETION_BATCH):
+        with transaction.atomic():
+            chosen = Prediction.objects.filter(pk__in=keys[start : start + _DELETION_BATCH])
+            of_them = Photo.objects.filter(predictions__in=chosen).order_by("pk")
+            shown = list(of_them.select_for_update(of=("self",)).values_list("pk", flat=True))
+            chosen.delete()
+            Photo.objects.filter(pk__in=shown, predictions=None).delete()
+
+
+def deleted_in_slices(photos: QuerySet[Photo]) -> Iterator[int]:
+    """Delete photos with their predictions and files, a small transaction for each number that is
+    told: of the photos that went with it.
+
+    `photos`: in an order that an index has, or each slice looks through all.
+    """
     while batch := list(photos.values_list("pk", flat=True)[:_DELETION_BATCH]):
         Photo.objects.filter(pk__in=batch).delete()
-        deleted += len(batch)
-    return deleted
+        yield len(batch)
 
 
 def _queue(photo: Photo, *, again: bool = False) -> Prediction:

@@ -20,9 +20,11 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
+from vision.bundles.bundle import load_bundle  # noqa: E402
 from vision.crops.alignment import align_face  # noqa: E402
 from vision.detection import Detector, load_detector  # noqa: E402
-from vision.inference.engine import Engine  # noqa: E402
+from vision.inference.base import BaseEngine  # noqa: E402
+from vision.inference.openvino_engine import OpenVinoEngine  # noqa: E402
 from vision.inference.sizes import decode_photo, shown_faces  # noqa: E402
 from vision.photos.decoding import make_thumbnail, read_photo  # noqa: E402
 
@@ -46,7 +48,7 @@ class Costs:
         return done
 
 
-def measure(costs: Costs, file: bytes, detector: Detector, engine: Engine) -> None:
+def measure(costs: Costs, file: bytes, detector: Detector, engine: BaseEngine) -> None:
     """One round of a photo."""
     read = costs.of("read", lambda: read_photo(file, max_bytes=2**26, max_pixels=50_000_000))
     kept = costs.of("encode", read.as_jpeg)
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--bundle", type=Path, default=ROOT / "weights" / "starter")
     options = parser.parse_args()
-    detector, engine = load_detector(), Engine.load(options.bundle)
+    detector, engine = load_detector(), OpenVinoEngine(load_bundle(options.bundle))
     engine.warm_up()
     costs = {photo: Costs() for photo in options.photos}
     for _ in range(options.rounds):

@@ -44,6 +44,8 @@ _ENDS: Templates = {
         "%(count)d versions were scored on the exam.",
     ),
     "not_examined": "“%(name)s” could not be examined: %(reason)s",
+    "exported": Counted("%(count)d version was exported.", "%(count)d versions were exported."),
+    "not_exported": "“%(name)s” could not be exported: %(reason)s",
     "model_made": "The model “%(name)s” is ready.",
     "model_waits": "It waits for your decision, because:",
     "model_serves": "It is now active.",

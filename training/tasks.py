@@ -10,8 +10,8 @@ from celery import shared_task
 from training.datasets import corrections, import_runs, label_issues
 from training.exams import exam_runs
 from training.jobs import lifecycle
-from training.models import JobKind
-from training.runs import trainings
+from training.models import ExamRun, ExportRun, JobKind
+from training.runs import export_runs, trainings
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +40,22 @@ def train(pk: int) -> None:
     trainings.work(pk)
 
 
+@shared_task(name=lifecycle.TASKS[JobKind.EXPORT])
+def export(pk: int) -> None:
+    """Export versions after an upgrade."""
+    export_runs.work(pk)
+
+
 @shared_task(name="training.tasks.sweep")
 def sweep() -> None:
     """Show the jobs of lost workers as interrupted, and wake workers for those that wait.
 
-    A lost examination goes on by itself. What withdrawn corrections left while a job was going is
-    deleted too.
+    What an upgrade asked for goes on by itself. What withdrawn corrections left while a job was
+    going is deleted too.
     """
     corrections.forget_withdrawn()
     if interrupted := lifecycle.sweep():
         logger.warning("%d jobs have lost their worker.", interrupted)
-    if exam_runs.resume_lost():
-        logger.warning("The examination that lost its worker goes on.")
+    for kind in (ExamRun, ExportRun):
+        if lifecycle.resume_lost(kind):
+            logger.warning("The %s that lost its worker goes on.", kind._meta.verbose_name)

@@ -148,6 +148,7 @@ TEMPLATES: Templates = {
     ),
     "model_missing.folder": "There is no model in the folder “%(name)s”.",
     "model_missing.named": "There is neither a model version nor a folder called “%(name)s”.",
+    "model_missing.export": "The model “%(name)s” has not been exported yet.",
     "model_missing.files": "The files of the model “%(name)s” are missing.",
     "model_corrupt.manifest": "The manifest of the model “%(name)s” is damaged.",
     "model_corrupt.manifest_kind": "The model's manifest is damaged.",

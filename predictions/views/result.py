@@ -22,6 +22,9 @@ from predictions.models import Face, Prediction, Status
 from predictions.presentation import face_boxes, face_cards, said_labels
 from predictions.tables import as_csv, columns, rows
 from predictions.waiting import preferred_wait, waiting_of
+from training.long_lists import count_up_to
+
+_PLACES = 1000  # in the queue; whoever is behind so many need not know exactly
 
 
 @require_safe
@@ -133,14 +136,15 @@ def result_context(
     faces = list(found.faces.select_related("correction"))
     panels = [correction_panel(face, sent.get(face.index)) for face in faces]
     boxes, radius = face_boxes(found.photo, faces)
-    ahead = ahead_of(found).count() if found.status == Status.QUEUED else 0
+    ahead = count_up_to(ahead_of(found), _PLACES) if found.status == Status.QUEUED else 0
     return {
         "prediction": found,
         "warnings": explained(found.photo.warnings),
         "cards": list(zip(face_cards(faces), panels, strict=True)),
         "boxes": boxes,
         "radius": radius,
-        "ahead": ahead,
+        "ahead": min(ahead, _PLACES),
+        "more_are_ahead": ahead > _PLACES,
         "failure": found.failure,
     }
 

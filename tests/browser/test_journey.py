@@ -3,8 +3,10 @@
 import io
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image
@@ -151,3 +153,21 @@ def test_korean_is_one_press_away(page: Page) -> None:
     page.click("button[lang=ko]")
     expect(page.locator("html")).to_have_attribute("lang", "ko")
     expect(page.locator("label", has_text="사진 선택")).to_be_visible()
+
+
+def test_dates_are_in_the_browsers_time_zone(page: Page, photos: dict[str, Path]) -> None:
+    browser = page.context.browser
+    assert browser is not None
+    page.goto("/")
+    context = browser.new_context(base_url=page.url, timezone_id="Asia/Seoul", locale="en-US")
+    other = context.new_page()
+    send(other, photos["cat.png"])
+    other.wait_for_url(re.compile("/predictions/"))
+    other.goto("/history/")
+    shown = datetime.strptime(
+        other.locator("time").inner_text().replace(".", ""), "%m/%d/%Y %I:%M %p"
+    )
+    assert abs(shown - datetime.now(ZoneInfo("Asia/Seoul")).replace(tzinfo=None)) < timedelta(
+        minutes=10
+    )
+    context.close()

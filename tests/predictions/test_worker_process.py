@@ -208,7 +208,7 @@ def test_twenty_senders_at_once_never_meet_a_locked_database(site: Stack, owner:
     assert "locked" not in worker.output()
 
 
-def test_only_the_process_that_estimates_loads_tensorflow(
+def test_no_process_of_a_site_on_a_cpu_loads_tensorflow(
     site: Stack, owner: Owner, small_portrait: bytes
 ) -> None:
     beat = site.start_beat()
@@ -217,11 +217,20 @@ def test_only_the_process_that_estimates_loads_tensorflow(
     worker = site.start_worker()
     send(owner, small_portrait)
     wait_for_all(worker)
+    every = [pid for one in (beat, web, trainer, worker) for pid in (one.pid, *children(one.pid))]
+    assert not any(maps_tensorflow(pid) for pid in every)
+
+
+def test_only_the_process_that_estimates_loads_tensorflow_where_that_is_chosen(
+    site: Stack, owner: Owner, small_portrait: bytes
+) -> None:
+    site.environment.update(FACEROUTE_ENGINE="tensorflow")
+    worker = site.start_worker()
+    send(owner, small_portrait)
+    wait_for_all(worker)
     [child] = children(worker.pid)
     assert maps_tensorflow(child)
-    others = [beat, web, trainer]
-    without = [worker.pid, *(pid for one in others for pid in (one.pid, *children(one.pid)))]
-    assert not any(maps_tensorflow(pid) for pid in without)
+    assert not maps_tensorflow(worker.pid)
 
 
 def test_workers_say_what_they_serve_until_they_stop(site: Stack) -> None:

@@ -35,6 +35,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = stack.start("postgres", *_as_it_allows([postgres, "-D", data, *options]))
         wait_until(lambda: "ready to accept" in server.output(), "PostgreSQL accepts", server)
         yield f"postgres://{_USER}@127.0.0.1:{port}"
+        server.stop()  # killed, it would leave its shared memory behind
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -16,6 +16,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+import faceroute_site.urls  # noqa: F401, which discovers the administration
 from tests.factories import DatasetFactory, ModelVersionFactory, UserFactory
 from tests.training.examined import sat
 from tests.training.reports import HEADS, made_report, metrics, without_columns

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from vision.bundles.bundle import Bundle, load_bundle
@@ -20,6 +21,11 @@ def small_backbone() -> Bundle:
     bundle = load_bundle(STARTER)
     manifest = {key: value for key, value in bundle.manifest.items() if key != "reading"}
     return Bundle({**manifest, "input_size": SIZE}, bundle.tensors)
+
+
+def random_crops(count: int, size: int = SIZE) -> NDArray[np.uint8]:
+    """Crops (count, size, size, 3) of noise, the same every time."""
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
 
 
 def make_example(folder: Path, number: int, *, lopsided: bool = False) -> Example:

@@ -21,6 +21,7 @@ _NAMES = {
     "calibration": gettext_lazy("Calibration"),
     "test": gettext_lazy("Test"),
     "exam": gettext_lazy("Exam"),
+    "export": gettext_lazy("Export"),
 }
 
 

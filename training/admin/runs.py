@@ -20,7 +20,7 @@ from training.jobs import lifecycle
 from vision.attributes import AGE
 
 from ..messages import in_words
-from ..models import ExamRun, ImportRun, Job, JobState, ReviewRun
+from ..models import ExamRun, ExportRun, ImportRun, Job, JobState, ReviewRun
 from .phases import phase_name
 
 _COLOURS = {
@@ -169,7 +169,9 @@ class ReviewRunAdmin(JobAdmin):
         return [Fact(_("Found"), _("Where the model disagrees"), gallery)]
 
 
-@admin.register(ExamRun)
-class ExamRunAdmin(JobAdmin):
+@admin.register(ExamRun, ExportRun)
+class VersionsRunAdmin(JobAdmin):
+    """Work that goes through all versions."""
+
     list_display = ("created_at", "colored_state", "progress", "took", "requested_by")
     list_select_related = ("requested_by",)

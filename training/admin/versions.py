@@ -1,7 +1,7 @@
 """The model versions: how well each does and for whom, taken away, let serve and taken back."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.contrib import admin, messages
@@ -86,6 +86,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             "examine/": (self.examine, "examine"),
             "charts/<slug:key>.csv": (self.chart_csv, "chart_csv"),
             "bundle.zip": (self.bundle, "bundle"),
+            "onnx.zip": (self.export, "export"),
             "model-card.md": (self.card, "card"),
         }
         urls: list[URLPattern] = super().get_urls()
@@ -146,6 +147,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             "manifest": json.dumps(_without_history(version.manifest), indent=2),
             "previous": previous_version() if version.is_active else None,
             "may_change": self.has_change_permission(request, version),
+            "has_export": downloads.has_export(version),
         }
         return self._page(request, "admin/training/version.html", version, **context)
 
@@ -213,16 +215,29 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
                     return _named(table, f"{version.bundle}-{key}.csv")
         raise Http404
 
-    def bundle(self, request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpResponse:
+    def bundle(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """The bundle as a zip, sent while it is made."""
+        return self._zipped(request, pk, downloads.zipped_bundle, "")
+
+    def export(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """The export as a zip, sent while it is made."""
+        return self._zipped(request, pk, downloads.zipped_export, "-onnx")
+
+    def _zipped(
+        self,
+        request: HttpRequest,
+        pk: int,
+        chunks_of: Callable[[ModelVersion], Iterator[bytes]],
+        suffix: str,
+    ) -> HttpResponseBase:
         version = self._version(request, pk)
         try:
-            chunks = downloads.zipped_bundle(version)
+            chunks = chunks_of(version)
         except BundleError as error:
             messages.error(request, in_words(error.message))
             return redirect("admin:training_modelversion_change", version.pk)
         response = StreamingHttpResponse(chunks, content_type="application/zip")
-        return _named(response, f"{version.bundle}.zip")
+        return _named(response, f"{version.bundle}{suffix}.zip")
 
     def card(self, request: HttpRequest, pk: int) -> HttpResponse:
         version = self._version(request, pk)

@@ -4,8 +4,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F
-
 from training.datasets.lineage import bring_up_to_date
 from training.jobs import lifecycle
 from training.jobs.lifecycle import JobRefused, Reporter
@@ -15,8 +13,6 @@ from vision.messages import Message, several
 from .exam_store import current_exam
 from .examinations import Progress, examine_waiting, waiting
 from .freezing import is_due, settled_exam
-
-_MOST_RESUMED = 2
 
 
 @dataclass(frozen=True)
@@ -82,19 +78,6 @@ def queue_where_due() -> bool:
     with suppress(JobRefused):  # one is under way already
         lifecycle.create(ExamRun)
     return True
-
-
-def resume_lost() -> bool:
-    """Let the last examination go on where its worker was lost; whether it does.
-
-    Nobody may know of one that an upgrade queued, so it does not wait for a click. What has lost
-    one worker too many would lose the next: that waits for somebody to look.
-    """
-    run = ExamRun.objects.order_by("-created_at", "-pk").first()
-    if run is None or run.state != JobState.INTERRUPTED or run.resumed >= _MOST_RESUMED:
-        return False
-    ExamRun.objects.filter(pk=run.pk).update(resumed=F("resumed") + 1)
-    return lifecycle.resume(run)
 
 
 def work(pk: int) -> None:

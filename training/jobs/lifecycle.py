@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 # How long a worker holds a job without a sign of life.
 LEASE: timedelta = settings.LEASE
 _PROGRESS_SECONDS = 1.0
+_MOST_RESUMED = 2
 
 # The Celery tasks that do them; `CELERY_TASK_ROUTES` says in which queue.
 TASKS = {
@@ -40,6 +41,7 @@ TASKS = {
     JobKind.LABEL_ISSUES: "training.tasks.find_label_issues",
     JobKind.EXAMINATION: "training.tasks.examine",
     JobKind.TRAINING: "training.tasks.train",
+    JobKind.EXPORT: "training.tasks.export",
 }
 # How a job may have ended that can go on.
 RESUMABLE = (JobState.INTERRUPTED, JobState.FAILED, JobState.CANCELLED)
@@ -244,6 +246,19 @@ def resume(job: Job) -> bool:
         return False
     enqueue(job)
     return True
+
+
+def resume_lost(kind: type[Job]) -> bool:
+    """Let the last job of a kind go on where its worker was lost; whether it does.
+
+    For what an upgrade queues, of which nobody may know: it does not wait for a click. What has
+    lost one worker too many would lose the next: that waits for somebody to look.
+    """
+    job = kind._default_manager.order_by("-created_at", "-pk").first()
+    if job is None or job.state != JobState.INTERRUPTED or job.resumed >= _MOST_RESUMED:
+        return False
+    Job.objects.filter(pk=job.pk).update(resumed=F("resumed") + 1)
+    return resume(job)
 
 
 def _change_state(rows: QuerySet[Any], **fields: Any) -> int:

@@ -4,7 +4,16 @@ from training.models.contents import Content, SplitName, Withdrawal
 from training.models.curations import Curation
 from training.models.datasets import Dataset, Override, ReasonChoice, Sample
 from training.models.exams import Exam, ExamImage, ExamOutcome
-from training.models.jobs import ExamRun, ImportRun, Job, JobKind, JobState, ReviewRun, TrainingRun
+from training.models.jobs import (
+    ExamRun,
+    ExportRun,
+    ImportRun,
+    Job,
+    JobKind,
+    JobState,
+    ReviewRun,
+    TrainingRun,
+)
 from training.models.label_review import Annotation, LabelIssue
 from training.models.versions import ModelVersion
 
@@ -17,6 +26,7 @@ __all__ = [
     "ExamImage",
     "ExamOutcome",
     "ExamRun",
+    "ExportRun",
     "ImportRun",
     "Job",
     "JobKind",

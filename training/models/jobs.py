@@ -27,6 +27,7 @@ class JobKind(models.TextChoices):
     LABEL_ISSUES = "label_issues", _("search for label errors")
     EXAMINATION = "examination", _("examination")
     TRAINING = "training", _("training run")
+    EXPORT = "export", _("export")
 
 
 class Job(Leased):
@@ -217,3 +218,14 @@ class TrainingRun(Job):
         proxy = True
         verbose_name = _("training run")
         verbose_name_plural = _("training runs")
+
+
+class ExportRun(Job):
+    """One export of all versions that have none yet."""
+
+    objects: ClassVar[JobManager[Self]] = JobManager(JobKind.EXPORT)
+
+    class Meta:
+        proxy = True
+        verbose_name = _("export")
+        verbose_name_plural = _("exports")

@@ -9,13 +9,15 @@ from django.db import DatabaseError
 
 from training.models import ModelVersion
 from vision.attributes import ATTRIBUTES
+from vision.backbone.precision import has_gpu
 from vision.bundles.bundle import Bundle, load_bundle
+from vision.bundles.export import read_export
 from vision.errors import BundleMissing
 
 from .versions import active_version, bundle_path
 
 if TYPE_CHECKING:
-    from vision.inference.engine import Engine
+    from vision.inference.base import BaseEngine
 
 
 def resolve_bundle(model: str | None = None) -> Path:
@@ -43,13 +45,27 @@ def _serving_bundle() -> Path:
     return bundle_path(version) if version else starter
 
 
-def load_engine(bundle: Bundle | Path, heads: Collection[str] = ATTRIBUTES) -> "Engine":
+def load_engine(bundle: Bundle | Path, heads: Collection[str] = ATTRIBUTES) -> "BaseEngine":
     """The network of a bundle, or of the folder of one, with those of its heads that are wanted.
 
-    It computes in the precision that the settings name, whether it serves or is examined. Imports
-    TensorFlow. Raises `vision.errors.BundleError`'s kinds.
+    It is computed by the engine and in the precision that the settings name, whether it serves or
+    is examined. Imports TensorFlow only where that is the engine. Raises
+    `vision.errors.BundleError`'s kinds.
     """
-    from vision.inference.engine import Engine
-
     loaded = load_bundle(bundle) if isinstance(bundle, Path) else bundle
-    return Engine(loaded, heads=heads, precision=settings.PRECISION)
+    if _engine() == "tensorflow":
+        from vision.inference.engine import Engine
+
+        return Engine(loaded, heads=heads, precision=settings.PRECISION)
+    from vision.inference.openvino_engine import OpenVinoEngine
+
+    graph = read_export(bundle, loaded.manifest) if isinstance(bundle, Path) else None
+    return OpenVinoEngine(loaded, heads=heads, precision=settings.PRECISION, graph=graph)
+
+
+def _engine() -> str:
+    """The engine of the settings: TensorFlow on a GPU, else OpenVINO, where they leave it open."""
+    if settings.ENGINE != "auto":
+        engine: str = settings.ENGINE
+        return engine
+    return "tensorflow" if has_gpu() else "openvino"

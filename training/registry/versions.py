@@ -1,5 +1,6 @@
 """Which model versions there are and which one serves."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path
@@ -13,8 +14,11 @@ from django.utils.text import slugify
 
 from training.models import ModelVersion
 from vision.bundles.bundle import copy_bundle, load_bundle, read_manifest, read_trained_on
+from vision.bundles.export import is_exported, write_export
 from vision.bundles.trained_on import TrainedOn
 from vision.errors import BundleError
+
+logger = logging.getLogger(__name__)
 
 # What the administration's log says where a person let a version serve.
 ACTIVATED = "Activated."
@@ -57,7 +61,7 @@ def check_name_is_free(name: str) -> None:
 def register_bundle(
     folder: Path, name: str, *, report: Mapping[str, Any] | None = None, activate: bool = False
 ) -> ModelVersion:
-    """Verify a bundle, copy it under the model root and make a version of it.
+    """Verify a bundle, copy it under the model root, export it and make a version of it.
 
     `report` is what `vision.evaluation.report` says of it, where it was asked. Raises a
     `vision.errors.BundleError` for a bundle that cannot be used or a name in use.
@@ -71,12 +75,35 @@ def register_bundle(
             raise BundleError("name_taken", name=name)
     else:
         manifest = copy_bundle(folder, target)
+    export_if_possible(target)
     version = ModelVersion.objects.create(
         name=name, bundle=target.name, manifest=manifest, report=dict(report or {})
     )
     if activate:
         activate_version(version)
     return version
+
+
+def lacks_export(folder: Path) -> bool:
+    """Whether the bundle in a folder estimates something and is not exported."""
+    try:
+        manifest = read_manifest(folder)
+    except BundleError:
+        return False
+    return bool(manifest["heads"]) and not is_exported(folder, manifest)
+
+
+def export_if_possible(folder: Path) -> None:
+    """Export the bundle in a folder where it estimates something and that is not done yet.
+
+    A version is of use without its export too, so what stands against it is only logged.
+    """
+    if not lacks_export(folder):
+        return
+    try:
+        write_export(folder, load_bundle(folder))
+    except (BundleError, OSError) as error:
+        logger.warning("“%s” is not exported: %s", folder.name, error)
 
 
 def activate_version(version: ModelVersion) -> None:

@@ -1,4 +1,4 @@
-"""A version to take away: its bundle as a zip, made while it is sent, and its model card."""
+"""A version to take away: its bundle or its export, zipped while it is sent, and its model card."""
 
 import io
 import zipfile
@@ -9,6 +9,7 @@ from training.exams.exam_store import current_exam, facts_of, figures_of
 from training.models import ModelVersion
 from training.registry.versions import bundle_path
 from vision.bundles.bundle import MANIFEST, WEIGHTS
+from vision.bundles.export import ABOUT, GRAPH, is_exported
 from vision.errors import BundleMissing
 
 from .model_cards import exam_section, model_card, with_exam
@@ -43,6 +44,18 @@ def zipped_bundle(version: ModelVersion) -> Iterator[bytes]:
     if not all(file.is_file() for file in files):
         raise BundleMissing("files", name=version.name)
     return _zip(version.bundle, files, card_of(version))
+
+
+def has_export(version: ModelVersion) -> bool:
+    return is_exported(bundle_path(version), version.manifest)
+
+
+def zipped_export(version: ModelVersion) -> Iterator[bytes]:
+    """As `zipped_bundle`, of the version's export. Raises BundleMissing where it has none."""
+    if not has_export(version):
+        raise BundleMissing("export", name=version.name)
+    folder = bundle_path(version)
+    return _zip(f"{version.bundle}-onnx", [folder / ABOUT, folder / GRAPH], card_of(version))
 
 
 def _zip(folder: str, files: list[Path], card: str) -> Iterator[bytes]:

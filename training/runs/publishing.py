@@ -23,7 +23,12 @@ from training.exams.freezing import settled_exam
 from training.exams.label_facts import label_facts
 from training.models import Dataset, Exam, ModelVersion, TrainingRun
 from training.registry.loading import load_engine
-from training.registry.versions import bundle_path, free_name, register_bundle
+from training.registry.versions import (
+    bundle_path,
+    export_if_possible,
+    free_name,
+    register_bundle,
+)
 from training.reports.model_cards import model_card
 from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.bundles.trained_on import TrainedOn
@@ -281,6 +286,7 @@ def saved(bundle: Bundle, report: dict[str, Any]) -> Path:
             documents=card,
             trained_on=bundle.trained_on,
         )
+    export_if_possible(folder)  # here, since a registration holds a transaction open
     return folder
 
 

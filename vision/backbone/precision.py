@@ -6,6 +6,8 @@ from pathlib import Path
 
 from vision.types import PRECISIONS
 
+_GPU_DEVICES = ("nvidia[0-9]*", "dxg")  # on Linux; on Linux within Windows
+
 
 def choose_precision(wanted: str = "auto") -> str:
     """The precision to compute the backbone in: the one wanted, or the fastest the machine has.
@@ -13,8 +15,7 @@ def choose_precision(wanted: str = "auto") -> str:
     bfloat16 on a CPU with AVX512-BF16 or AMX and on a GPU that has it, float16 on an older GPU
     with tensor cores, float32 elsewhere. Raises ValueError for an unknown name.
     """
-    if wanted not in PRECISIONS:
-        raise ValueError(f"The precision must be one of {', '.join(PRECISIONS)}, not {wanted!r}.")
+    check_precision(wanted)
     if wanted != "auto":
         return wanted
     import keras
@@ -22,6 +23,12 @@ def choose_precision(wanted: str = "auto") -> str:
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_precision()
     return "bfloat16" if on_accelerator() else "float32"
+
+
+def check_precision(wanted: str) -> None:
+    """Raises ValueError for what is no precision, nor "auto"."""
+    if wanted not in PRECISIONS:
+        raise ValueError(f"The precision must be one of {', '.join(PRECISIONS)}, not {wanted!r}.")
 
 
 @contextmanager
@@ -54,6 +61,15 @@ def _cpu_has_bfloat16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow has a GPU. Imports it only where the machine has such a device at all."""
+    if not any(list(Path("/dev").glob(name)) for name in _GPU_DEVICES):
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def on_accelerator() -> bool:

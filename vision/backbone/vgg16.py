@@ -1,4 +1,7 @@
-"""The backbone all heads share: keras-vggface's VGG16 up to `pool5`."""
+"""The backbone all heads share: keras-vggface's VGG16 up to `pool5`.
+
+What builds it imports Keras; its names and shapes do not.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,17 +13,20 @@ from numpy.typing import NDArray
 
 from vision.errors import BundleIncompatible
 
-from .keras_vggface import VGGFace, utils
-
-CONVOLUTIONS: tuple[str, ...] = tuple(
-    f"conv{block}_{number}"
-    for block, count in enumerate((2, 2, 3, 3, 3), start=1)
-    for number in range(1, count + 1)
+# Of each block, how many convolutions of 3 x 3 it has, and their channels.
+_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+BLOCKS: tuple[dict[str, int], ...] = tuple(
+    {f"conv{block}_{number}": channels for number in range(1, count + 1)}
+    for block, (count, channels) in enumerate(_BLOCKS, start=1)
 )
+"""The convolutions of each block, in their order, with their channels; a pooling ends a block."""
+CONVOLUTIONS: tuple[str, ...] = tuple(name for block in BLOCKS for name in block)
 BACKBONE_TENSORS: tuple[str, ...] = tuple(
     f"{name}/{part}" for name in CONVOLUTIONS for part in ("kernel", "bias")
 )
 SMALLEST_INPUT = 48  # keras-vggface's own limit
+MEAN_RGB: tuple[float, float, float] = (129.1863, 104.7624, 93.5940)
+"""VGGFace's mean, by which `preprocess` darkens crops."""
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -33,6 +39,8 @@ def build_backbone(input_size: int, weights: str | Path | Tensors | None = None)
     Computes in the Keras dtype policy in force. Raises BundleIncompatible where tensors do not
     fit, and what Keras raises where a download or a file fails.
     """
+    from .keras_vggface import VGGFace
+
     named = weights if weights == "vggface" else None
     backbone = VGGFace(
         model="vgg16", include_top=False, input_shape=(input_size, input_size, 3), weights=named
@@ -83,5 +91,7 @@ def set_layer(layer: Any, name: str, tensors: Tensors) -> None:
 
 def preprocess(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     """RGB uint8 (N, S, S, 3) → float32 BGR less VGGFace's mean, by keras-vggface's version 1."""
+    from .keras_vggface import utils
+
     prepared: NDArray[np.float32] = utils.preprocess_input(crops.astype(np.float32), version=1)
     return prepared

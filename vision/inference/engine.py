@@ -1,7 +1,7 @@
-"""The model in memory: loaded once, then batches of face crops in, estimates out."""
+"""The engine on TensorFlow: for GPUs, for training, and the reference for every other."""
 
+import logging
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,104 +10,51 @@ from numpy.typing import NDArray
 from vision.attributes import ATTRIBUTES
 from vision.backbone.precision import choose_precision, computing_in
 from vision.backbone.vgg16 import build_backbone, preprocess, set_layer
-from vision.bundles.bundle import Bundle, load_bundle
-from vision.crops.reading import Reading
-from vision.errors import BundleIncompatible
-from vision.heads.specs import HeadSpec, build_head, needs_mirror, parse_heads, read_estimates
-from vision.types import FaceAttributes
+from vision.bundles.bundle import Bundle
+from vision.heads.specs import HeadSpec, build_head
 
-# A graph is traced once for each of these sizes; a smaller batch is padded up to the next.
-_BATCH_SIZES: tuple[int, ...] = (1, 2, 4, 8, 16)
+from .base import BaseEngine, Outputs
+
+logger = logging.getLogger(__name__)
 
 
-class Engine:
+class Engine(BaseEngine):
     """One model bundle, ready to predict. Not for use by several threads at once."""
+
+    # A graph is traced once for each of these; a smaller batch is padded up to the next.
+    batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16)
 
     def __init__(
         self, bundle: Bundle, *, heads: Collection[str] = ATTRIBUTES, precision: str = "auto"
     ) -> None:
-        self.manifest = bundle.manifest
-        self.input_size: int = bundle.manifest["input_size"]
-        self._reading = Reading.of(bundle.manifest)
+        """Raises BundleIncompatible; ValueError for the precision."""
+        super().__init__(bundle, heads=heads)
         self.precision = choose_precision(precision)
-        self.specs: list[HeadSpec] = parse_heads(bundle.manifest, heads)
-        if not self.specs:
-            raise BundleIncompatible("heads_off")
         self._forward = _compile(build_model(bundle, self.specs, self.precision))
+        self._out_of_memory = _out_of_memory()
 
-    @classmethod
-    def load(
-        cls, folder: Path, *, heads: Collection[str] = ATTRIBUTES, precision: str = "auto"
-    ) -> "Engine":
-        """Load and verify the bundle in `folder`.
+    def _run(self, crops: NDArray[np.uint8]) -> Outputs:
+        size = next(size for size in self.batch_sizes if size >= len(crops))
+        try:
+            return self._run_padded(crops, size)
+        except self._out_of_memory:
+            if size == 1:
+                raise
+        self._take_at_most(size // 2)
+        return self._in_batches(crops)
 
-        Raises BundleMissing, BundleCorrupt, BundleIncompatible; ValueError for the precision.
-        """
-        return cls(load_bundle(folder), heads=heads, precision=precision)
+    def _take_at_most(self, size: int) -> None:
+        """From now on, since whoever shares the device's memory will not give it back soon."""
+        logger.warning(
+            "The device's memory does not suffice for %d faces at once; the network takes %d at "
+            "most from now on.",
+            2 * size,
+            size,
+        )
+        self.batch_sizes = tuple(each for each in self.batch_sizes if each <= size)
 
-    def warm_up(self) -> None:
-        """Trace and run every batch size once, so that the first photo does not pay for it."""
-        for size in _BATCH_SIZES:
-            self.predict(np.zeros((size, self.input_size, self.input_size, 3), np.uint8))
-
-    def outputs(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Every head's raw outputs, float32 (N, units), for crops uint8 (N, S, S, 3) RGB.
-
-        S is `input_size`; N may be any number. They are read as the bundle says (`Reading`). Heads
-        with test-time augmentation have it (`specs.needs_mirror`). Raises ValueError for another
-        shape or dtype.
-        """
-        crops = self._read(crops)
-        outputs = self._in_batches(crops)
-        twice = {spec.name: needs_mirror(spec, outputs[spec.name]) for spec in self.specs}
-        again = np.logical_or.reduce(list(twice.values()))
-        if again.any():
-            mirrored = self._in_batches(crops[again, :, ::-1])
-            for name, chosen in twice.items():
-                both = outputs[name][chosen], mirrored[name][chosen[again]]
-                outputs[name][chosen] = np.mean(both, axis=0)
-        return outputs
-
-    def plain_outputs(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """As `outputs`, without test-time augmentation."""
-        return self._in_batches(self._read(crops))
-
-    def _read(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        expected = (self.input_size, self.input_size, 3)
-        if crops.ndim != 4 or crops.shape[1:] != expected or crops.dtype != np.uint8:
-            raise ValueError(f"Crops must be uint8 (N, {self.input_size}, {self.input_size}, 3).")
-        return self._reading.read_all(crops)
-
-    def _in_batches(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        largest = _BATCH_SIZES[-1]
-        parts = [self._run(crops[i : i + largest]) for i in range(0, len(crops), largest)]
-        return {
-            spec.name: np.concatenate(
-                [part[spec.name] for part in parts]
-                or [np.empty((0, int(spec.layers[-1]["dense"])), np.float32)]
-            )
-            for spec in self.specs
-        }
-
-    def predict(
-        self, crops: NDArray[np.uint8], widening: NDArray[np.float64] | None = None
-    ) -> list[FaceAttributes]:
-        """What the heads say of each crop, uint8 (N, S, S, 3) RGB, aligned to the template.
-
-        `widening` (N,): factors by which ages are less sure than of such crops as calibrated them.
-        """
-        outputs = self.outputs(crops)
-        columns = {
-            spec.name: read_estimates(spec, outputs[spec.name], widening) for spec in self.specs
-        }
-        rows: list[dict[str, Any]] = [
-            {name: column[i] for name, column in columns.items()} for i in range(len(crops))
-        ]
-        return [FaceAttributes.of(row) for row in rows]
-
-    def _run(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    def _run_padded(self, crops: NDArray[np.uint8], size: int) -> Outputs:
         count = len(crops)
-        size = next(size for size in _BATCH_SIZES if size >= count)
         padded = np.pad(crops, ((0, size - count), (0, 0), (0, 0), (0, 0)))
         results = self._forward(preprocess(padded))
         return {name: np.asarray(result)[:count] for name, result in results.items()}
@@ -144,3 +91,14 @@ def _compile(model: Any) -> Any:
     import tensorflow as tf
 
     return tf.function(lambda crops: model(crops, training=False), reduce_retracing=False)
+
+
+def _out_of_memory() -> tuple[type[Exception], ...]:
+    """What TensorFlow raises where a device's memory does not suffice."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return ()
+    import tensorflow as tf
+
+    return (tf.errors.ResourceExhaustedError,)

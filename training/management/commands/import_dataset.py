@@ -9,11 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.datasets.import_runs import import_now
 from training.eda.dataset_figures import summary
-from training.jobs.lifecycle import JobRefused
 from training.jobs.progress_line import ProgressLine
-from training.models import JobState
 
 from ._database import ready_database
+from ._jobs import refusals_told, require_done
 
 
 class Command(BaseCommand):
@@ -38,19 +37,17 @@ class Command(BaseCommand):
             raise CommandError(f"There is no file or folder at {path}.")
         ready_database()
         try:
-            run = import_now(
-                options["name"],
-                ProgressLine(options["json"]),
-                path=str(path.resolve()),
-                detect_faces=options["detect_faces"],
-            )
-        except JobRefused as refused:
-            raise CommandError(str(refused)) from refused
+            with refusals_told():
+                run = import_now(
+                    options["name"],
+                    ProgressLine(options["json"]),
+                    path=str(path.resolve()),
+                    detect_faces=options["detect_faces"],
+                )
         except KeyboardInterrupt:
             again = "Interrupted. The same command goes on where it stood."
             raise CommandError(again, returncode=130) from None
-        if run.state != JobState.DONE:
-            raise CommandError(run.sentence)
+        require_done(run)
         report = summary(run.own_dataset)
         if options["json"]:
             self.stdout.write(json.dumps(report))

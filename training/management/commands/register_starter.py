@@ -4,16 +4,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.exams.exam_runs import queue_where_due
+from training.exams import exam_runs
 from training.registry.starter import register_starter
+from training.runs import export_runs
 from vision.errors import BundleError
 
 
 class Command(BaseCommand):
     help = (
         "Register the starter model. It serves where no other model does, or where an older "
-        "starter does that nobody has chosen. Versions without a score on the exam get one in the "
-        "background."
+        "starter does that nobody has chosen. Versions without a score on the exam, or without an "
+        "export, get one in the background."
     )
 
     def handle(self, **_options: Any) -> None:
@@ -23,5 +24,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The starter model cannot be registered, nothing has changed. {error}"
             ) from error
-        if queue_where_due():
+        if export_runs.queue_where_due():
+            self.stdout.write("Versions wait to be exported; a worker does it.")
+        if exam_runs.queue_where_due():
             self.stdout.write("Versions wait to be scored on the exam; a worker does it.")

@@ -1,0 +1,68 @@
+"""How fast each engine is, in one run: docs/experiments/engine.md.
+
+    .venv/bin/python tools/engines.py [ROUNDS]
+
+Milliseconds a face of the shipped model at 96 pixels, and of VGGFace's network with the heads of
+the student deck at 224 (random weights, which take as long), alone and in batches of 8. Engines
+take turns, so that what else the machine does meets all alike; of the rounds the fastest counts.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from vision.backbone.vgg16 import backbone_tensors, build_backbone  # noqa: E402
+from vision.bundles.bundle import Bundle, load_bundle  # noqa: E402
+from vision.heads.specs import build_head, classic_heads, head_tensors  # noqa: E402
+from vision.inference.engine import Engine  # noqa: E402
+from vision.inference.openvino_engine import OpenVinoEngine  # noqa: E402
+
+_ENGINES: dict[str, Callable[..., Any]] = {"TensorFlow": Engine, "OpenVINO": OpenVinoEngine}
+_PRECISIONS = ("float32", "bfloat16")
+
+
+def random_deck(size: int = 224) -> Bundle:
+    backbone = build_backbone(size)
+    tensors: dict[str, NDArray[Any]] = dict(backbone_tensors(backbone))
+    for spec in classic_heads():
+        tensors |= head_tensors(build_head(backbone.output, spec), spec)
+    heads = {spec.name: spec.as_json() for spec in classic_heads()}
+    manifest = {"name": "deck", "architecture": "vgg16", "input_size": size, "heads": heads}
+    return Bundle(manifest, tensors)
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    for bundle in (load_bundle(ROOT / "weights" / "starter"), random_deck()):
+        size = bundle.manifest["input_size"]
+        engines = {
+            (name, precision): make(bundle, precision=precision)
+            for precision in _PRECISIONS
+            for name, make in _ENGINES.items()
+        }
+        for count in (1, 8):
+            crops = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
+            best = dict.fromkeys(engines, float("inf"))
+            for number in range(rounds + 1):
+                for key, engine in engines.items():
+                    started = time.perf_counter()
+                    engine._run(crops)
+                    if number:  # the first one is not at full speed
+                        best[key] = min(best[key], time.perf_counter() - started)
+            for (name, precision), seconds in best.items():
+                told = f"{size} px, {count} at once, {name}, {precision}"
+                sys.stdout.write(f"{told}: {1000 * seconds / count:.1f} ms a face\n")
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -60,8 +60,7 @@ class PredictionAdmin(LongListAdmin):
         return rows.defer("model_version__manifest", "model_version__report")
 
     def going_along(self, rows: QuerySet[Any]) -> list[QuerySet[Any]]:
-        faces = Face.objects.filter(prediction__in=rows).order_by()
-        return [faces, Correction.objects.filter(face__prediction__in=rows).order_by()]
+        return [Face.objects.filter(prediction__in=rows).order_by()]
 
     def delete_model(self, _request: HttpRequest, obj: Prediction) -> None:
         delete_prediction(obj)

@@ -28,20 +28,36 @@ def expire_photos(now: datetime) -> int:
 
 
 def sweep_orphans(now: datetime) -> int:
-    """Delete stored files that belong to no photo and are older than an hour; returns how many.
+    """Delete the files of `orphans`; returns how many."""
+    deleted = 0
+    for storage, path in orphans(now):
+        storage.delete(path)
+        deleted += 1
+    return deleted
+
+
+def orphans(now: datetime) -> Iterator[tuple[Storage, str]]:
+    """Stored files that belong to no photo and are older than an hour, each with where it lies.
 
     They are what a process leaves that is killed between writing a file and its row, or between
     deleting a row and its files. Files with names that are not a photo's are let alone.
     """
-    deleted = 0
-    for field in (Photo.image.field, Photo.thumbnail.field):
-        storage: Storage = field.storage
-        folder = str(field.upload_to).split("/")[0]
+    for storage, folder in _places():
         for path in _without_photo(_files(storage, folder)):
             if storage.get_modified_time(path) < now - _SETTLED:
-                storage.delete(path)
-                deleted += 1
-    return deleted
+                yield storage, path
+
+
+def stored_files() -> Iterator[str]:
+    """The paths of all files that are where those of photos lie."""
+    for storage, folder in _places():
+        yield from _files(storage, folder)
+
+
+def _places() -> list[tuple[Storage, str]]:
+    """The storage and the top folder of each kind of file that a photo has."""
+    fields = (Photo.image.field, Photo.thumbnail.field)
+    return [(field.storage, str(field.upload_to).split("/")[0]) for field in fields]
 
 
 def forget_expired_logins(now: datetime) -> None:

@@ -1,9 +1,12 @@
 """Answers to what no view handles: JSON for programs, a page for people."""
 
 import logging
+import sqlite3
+import sys
 from collections.abc import Callable
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE, get_token
 from django.shortcuts import render
@@ -12,7 +15,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import defaults
 
+from vision.diskspace import DiskFull, is_full
+
 logger = logging.getLogger(__name__)
+
+_RETRY_AFTER = 60  # seconds
 
 
 class GoneMiddleware:
@@ -47,9 +54,37 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """What went wrong here; 503 where it is a disk or a database that may be back any moment."""
+    if _passes(sys.exc_info()[1]):
+        return _unavailable(request)
     if _is_program(request):
         return _json(500, "internal_error", _("Something went wrong on our side."))
     return defaults.server_error(request)
+
+
+def _passes(error: BaseException | None) -> bool:
+    match error:
+        case OperationalError():
+            # SQLite says so of statements, too, that are wrong whatever happens.
+            code = getattr(error.__cause__, "sqlite_errorcode", None)
+            return code != sqlite3.SQLITE_ERROR
+        case OSError():
+            return is_full(error)
+        case _:
+            return isinstance(error, (InterfaceError, DiskFull))
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    message = _(
+        "The site cannot do this at the moment: a disk is full, or the database does not answer. "
+        "Please try again in a few minutes."
+    )
+    if _is_program(request):
+        response = _json(503, "unavailable", message)
+    else:
+        response = render(request, "503.html", {"message": message}, status=503)
+    response["Retry-After"] = str(_RETRY_AFTER)
+    return response
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -85,7 +120,7 @@ def _is_script(request: HttpRequest) -> bool:
 
 
 def _is_program(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+    return request.path_info.startswith("/api/")
 
 
 def _json(status: int, code: str, message: str) -> HttpResponse:

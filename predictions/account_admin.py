@@ -16,7 +16,7 @@ from training.long_lists import LongListAdmin
 
 from .access import Owner
 from .deletion import erase
-from .models import Correction, Photo, Prediction
+from .models import Photo, Prediction
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -33,8 +33,7 @@ class AccountAdmin(UserAdmin, LongListAdmin):  # type: ignore[misc, type-arg]
     def going_along(self, rows: QuerySet[Any]) -> list[QuerySet[Any]]:
         photos = Photo.objects.filter(owner__in=rows).order_by()
         predictions = Prediction.objects.filter(owner__in=rows).order_by()
-        corrections = Correction.objects.filter(face__prediction__owner__in=rows).order_by()
-        return [photos, predictions, corrections]
+        return [photos, predictions]
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         self._erase(request, [obj])

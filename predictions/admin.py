@@ -60,8 +60,7 @@ class PredictionAdmin(LongListAdmin):
         return rows.defer("model_version__manifest", "model_version__report")
 
     def going_along(self, rows: QuerySet[Any]) -> list[QuerySet[Any]]:
-        faces = Face.objects.filter(prediction__in=rows).order_by()
-        return [faces, Correction.objects.filter(face__prediction__in=rows).order_by()]
+        return [Face.objects.filter(prediction__in=rows).order_by()]
 
     def delete_model(self, _request: HttpRequest, obj: Prediction) -> None:
         delete_prediction(obj)
@@ -227,7 +226,7 @@ class CorrectionAdmin(LongListAdmin):
     )
     def download(self, _request: HttpRequest) -> FileResponse:
         """Every accepted correction that can be learnt from, as a zip that imports as a dataset."""
-        archive = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
+        archive = tempfile.TemporaryFile(dir=settings.DATA_DIR)  # noqa: SIM115  # the response closes it
         corrections.export_to_zip(archive)
         archive.seek(0)
         return FileResponse(archive, as_attachment=True, filename="corrections.zip")

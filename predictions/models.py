@@ -39,6 +39,10 @@ class Photo(models.Model):
     width = models.PositiveIntegerField(_("width"))
     height = models.PositiveIntegerField(_("height"))
     name = models.CharField(_("file name"), max_length=255, blank=True)
+    # Of both files; of photos that earlier versions kept it is found out later (room.measure).
+    bytes = models.PositiveBigIntegerField(
+        _("bytes"), null=True, blank=True, editable=False, db_index=True
+    )
     # Codes of `predictions.messages`: what its sender should know of the file that was sent.
     warnings = models.JSONField(_("warnings"), default=list, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)

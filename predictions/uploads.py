@@ -20,7 +20,7 @@ from vision.messages import Message
 from vision.photos.decoders import DecodersUnavailable
 from vision.photos.preparing import KeptPhoto
 
-from . import quota, receipts
+from . import quota, receipts, room
 from .access import Owner, hold
 from .decoders import prepare_upload
 from .messages import TEMPLATES
@@ -43,6 +43,12 @@ class StorageUnavailable(UploadRefused):
     """What photos are kept in takes none at the moment: a full disk, a network that is away."""
 
     code = "storage_unavailable"
+
+
+class PhotosFull(UploadRefused):
+    """The photos that are kept take all the room that they may (FACEROUTE_MEDIA_BYTES)."""
+
+    code = "photos_full"
 
 
 class DecodingUnavailable(UploadRefused):
@@ -100,11 +106,14 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]", key: str = "") -> 
         return before
     if seconds := quota.seconds_to_wait(owner):  # again below, where nobody comes in between
         raise QuotaExceeded(seconds)
+    if room.kept().is_all_that_may_be:
+        raise PhotosFull
     kept = _prepare(data)
     photo = Photo(
         width=kept.width,
         height=kept.height,
         name=(upload.name or "")[:255],
+        bytes=len(kept.image) + len(kept.thumbnail),
         warnings=list(kept.warnings),
         expires_at=timezone.now() + settings.PHOTO_LIFETIME,
     )
@@ -130,6 +139,7 @@ def _keep(photo: Photo, owner: Owner, key: str, digest: str) -> Prediction:
     _take(owner if held.visitor else held)
     photo.owner_id, photo.visitor = held.user_id, held.visitor
     photo.save(force_insert=True)
+    transaction.on_commit(partial(room.add, photo.bytes or 0))
     made = _queue(photo)
     receipts.hand_over(held, key, digest, made)
     return made

@@ -46,7 +46,7 @@ from vision.bundles.bundle import load_bundle  # noqa: E402
 from vision.detection import load_detector  # noqa: E402
 from vision.inference.openvino_engine import OpenVinoEngine  # noqa: E402
 from vision.inference.pipeline import Pipeline  # noqa: E402
-from vision.photos.decoding import encode_jpeg, read_photo  # noqa: E402
+from vision.photos.decoding import read_photo  # noqa: E402
 
 _DETECTORS = ("opencv", "mtcnn", "yunet")
 _LOG = "deepface.log"
@@ -92,7 +92,7 @@ def _predicting(pipeline: Pipeline, path: Path) -> Callable[[], object]:
             max_bytes=settings.PHOTO_MAX_BYTES,
             max_pixels=settings.PHOTO_MAX_PIXELS,
         )
-        return pipeline.run([encode_jpeg(read.image)])
+        return pipeline.run([read.as_jpeg()])
 
     return predict
 

@@ -23,7 +23,7 @@ def count_up_to(rows: QuerySet[Any], most: int = MOST) -> int:
     Rows with an order are counted in it: an index has it, and without one PostgreSQL may read the
     whole table to find a few.
     """
-    return rows[: most + 1].count()
+    return rows.values("pk")[: most + 1].count()
 
 
 def number_in_words(rows: QuerySet[Any]) -> str:

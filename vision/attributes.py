@@ -63,9 +63,14 @@ class Attribute:
         if len(self.label_titles) != len(self.labels):
             raise ValueError(f"Each label of {self.name} needs a title.")
 
+    @property
+    def highest(self) -> int:
+        """The highest number that stands for anything."""
+        return OLDEST_AGE if self.kind == "age" else len(self.labels) - 1
+
     def holds(self, value: int) -> bool:
         """Whether a number stands for anything."""
-        return 0 <= value <= (OLDEST_AGE if self.kind == "age" else len(self.labels) - 1)
+        return 0 <= value <= self.highest
 
 
 AGE = Attribute("age", "age", "Age", is_sensitive=False)

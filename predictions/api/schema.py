@@ -12,6 +12,7 @@ from predictions.uploads import (
     AlreadyDeleted,
     DecodingUnavailable,
     KeyReused,
+    PhotosFull,
     QuotaExceeded,
     StorageUnavailable,
 )
@@ -28,10 +29,11 @@ _REFUSALS = (
     AlreadyDeleted,
     QuotaExceeded,
     StorageUnavailable,
+    PhotosFull,
     DecodingUnavailable,
 )
 # What the web server refuses before a call sees it.
-_OF_SERVER = ("request_too_slow", "too_busy")
+_OF_SERVER = ("request_too_slow", "too_busy", "unavailable")
 ERROR_CODES = (*COMMON_CODES, *_OF_SERVER, *(refusal.code for refusal in _REFUSALS))
 
 

@@ -110,10 +110,7 @@ def test_https_is_believed_of_trusted_proxies_alone(settings: Any) -> None:
     assert Client(headers=told).get("/about/").status_code == 200
 
 
-@pytest.mark.parametrize(("number", "https"), [(-1, False), (0, True)])
-def test_a_number_that_cannot_be_is_said_at_the_start(
-    settings: Any, number: int, https: bool
-) -> None:
-    settings.TRUSTED_PROXIES, settings.HTTPS = number, https
+def test_a_number_that_cannot_be_is_said_at_the_start(settings: Any) -> None:
+    settings.TRUSTED_PROXIES, settings.HTTPS = 0, True
     with pytest.raises(SystemCheckError, match="FACEROUTE_TRUSTED_PROXIES"):
         call_command("check")

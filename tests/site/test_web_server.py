@@ -80,14 +80,6 @@ class Connection:
         return chunk
 
 
-@pytest.fixture(scope="session")
-def static_files(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("static")
-    with Stack(folder / "data", logs=folder, FACEROUTE_STATIC_DIR=str(folder)) as once:
-        once.manage("collectstatic", "--noinput", "--verbosity", "0")
-    return str(folder)
-
-
 @pytest.fixture
 def site(stack: Stack, static_files: str) -> Stack:
     stack.environment["FACEROUTE_STATIC_DIR"] = static_files

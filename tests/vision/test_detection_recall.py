@@ -45,7 +45,9 @@ class Slow:
     def __init__(self, faces: Sequence[Sequence[Detection]]) -> None:
         self._faces = iter(faces)
 
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+    def detect(
+        self, images: Sequence[Image], scales: Sequence[float] | None = None
+    ) -> list[list[Detection]]:
         return [list(next(self._faces)) for _ in images]
 
 

@@ -209,7 +209,7 @@ def test_it_learns_and_starts_from_what_it_is_given(
 ) -> None:
     """The starter's backbone knows colours and light; of tints it learns gender in no time."""
     recipe = QUICK.with_changes(
-        stages=(Stage(48, 5, 8),),
+        stages=(Stage(48, 8, 8),),
         heads=["gender"],
         learning_rate=3e-4,
         augmentation=Augmentation(erase=0, grey=0, saturation=0),

@@ -23,7 +23,7 @@ TOLERANCE = 1e-4
 def deck() -> Bundle:
     """Random weights under the heads of the student deck: flattened, scalar, binary and classes."""
     rng = np.random.default_rng(0)
-    tensors = {}
+    tensors: dict[str, NDArray[np.float32]] = {}
     channels = 3
     for name, wanted in [one for block in BLOCKS for one in block.items()]:
         tensors |= _layer(rng, name, (3, 3, channels, wanted))
@@ -36,7 +36,7 @@ def deck() -> Bundle:
 
 
 def _head(rng: np.random.Generator, spec: HeadSpec, width: int) -> dict[str, NDArray[np.float32]]:
-    tensors = {}
+    tensors: dict[str, NDArray[np.float32]] = {}
     for layer in spec.layers:
         if "dense" in layer:
             tensors |= _layer(rng, f"{spec.name}/{layer['name']}", (width, layer["dense"]))

@@ -112,7 +112,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
             "facts": self.facts(run),
             "took": self.took(run),
             "left": _left(run),
-            "can_resume": not run.is_open and run.state != JobState.DONE,
+            "can_resume": run.can_go_on,
             # With an id, a button keeps the focus when the page's live part is replaced.
             "cancel_attrs": {
                 "id": "cancel-run",

@@ -12,7 +12,7 @@ def delete_photos_of_nobody(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("predictions", "0015_erasure"),
+        ("predictions", "0016_photo_bytes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0016_visitors'),
+        ('predictions', '0017_visitors'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

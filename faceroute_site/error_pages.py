@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE, get_token
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,12 +23,15 @@ _RETRY_AFTER = 60  # seconds
 
 
 class GoneMiddleware:
-    """Answers 404 where a view finds gone what it has just found: somebody else has deleted it."""
+    """Answers 404 where a view finds gone what it has just found: somebody else has deleted it.
+    And where an address holds a null byte, which nothing has in its name and no database takes."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info:
+            return not_found(request, Http404())
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -1,5 +1,6 @@
 """JSON from outside."""
 
+import json
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -8,10 +9,14 @@ from rest_framework.parsers import JSONParser
 
 
 class DocumentParser(JSONParser):
-    """JSON; lists of lists without end are an error of whoever sends them."""
+    """JSON; lists of lists without end, and text that no database keeps, are refused."""
 
     def parse(self, *arguments: Any, **options: Any) -> Any:
         try:
-            return super().parse(*arguments, **options)
+            document = super().parse(*arguments, **options)
+            sensible = "\\u0000" not in json.dumps(document)
         except RecursionError:
-            raise ParseError(_("The request cannot be understood.")) from None
+            sensible = False
+        if not sensible:
+            raise ParseError(_("The request cannot be understood."))
+        return document

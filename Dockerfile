@@ -23,7 +23,7 @@ WORKDIR /app
 COPY . .
 # The key only lets settings load; a container gets its own from the environment.
 RUN SECRET_KEY=build-only FACEROUTE_DATA_DIR=/tmp/build python manage.py collectstatic --noinput \
-    && rm -rf /tmp/build
+    && chmod -R a+rX staticfiles && rm -rf /tmp/build
 USER faceroute
 VOLUME /data
 EXPOSE 8000

@@ -22,8 +22,10 @@ admin: install
 
 install: .venv/.installed
 
+# Three at a time, each with a stretch of the tests of its own: those of the site's processes mostly
+# wait, and those of trainings compute meanwhile.
 test: .venv/.installed-dev
-	@.venv/bin/python -m pytest -n 2
+	@.venv/bin/python -m pytest -n 3 --dist worksteal
 
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make requirements' $(UPGRADE:%=--upgrade-package %)

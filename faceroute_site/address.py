@@ -4,7 +4,11 @@ import errno
 import http.client
 import os
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""What this machine alone can ask for the site by."""
 
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
@@ -29,6 +33,18 @@ class Address:
     def url(self) -> str:
         host = self.reachable_host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def warning(self, allowed_hosts: Collection[str]) -> str:
+        """What those should know who listen for others, and answer none; empty if all is well."""
+        if f"[{self.host}]" in LOOPBACK_HOSTS or self.host in LOOPBACK_HOSTS:
+            return ""
+        if not set(allowed_hosts) <= LOOPBACK_HOSTS:
+            return ""
+        return (
+            f"The site listens on {self.host} for other machines too, but ALLOWED_HOSTS names this "
+            "one alone, so all others get an error page. Set ALLOWED_HOSTS to the names and "
+            "addresses that they ask for, for example ALLOWED_HOSTS=192.168.0.10,localhost."
+        )
 
     def ensure_free(self) -> None:
         """Raises AddressUnusable where another program listens there or none may."""

@@ -2,68 +2,16 @@
 
 import os
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from vision.attributes import ATTRIBUTES
-from vision.types import ENGINES, PRECISIONS
-
+from .address import LOOPBACK_HOSTS
 from .backup.restoring import is_cut_off
 from .embedded_redis import RedisMissing, executable
 
 _SHORTEST_SECRET_KEY = 50
-_LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
-# The settings that count something, and the variables they come from.
-_COUNTS = {
-    "WEB_THREADS": "WEB_THREADS",
-    "WEB_FILE_THREADS": "WEB_FILE_THREADS",
-    "INCOMING_BYTES": "WEB_INCOMING_BYTES",
-    "DATASET_MAX_BYTES": "FACEROUTE_DATASET_MAX_BYTES",
-    "PHOTO_MAX_BYTES": "FACEROUTE_PHOTO_MAX_BYTES",
-    "PHOTO_MAX_PIXELS": "FACEROUTE_PHOTO_MAX_PIXELS",
-    "PHOTOS_PER_UPLOAD": "FACEROUTE_PHOTOS_PER_UPLOAD",
-    "PHOTOS_PER_HOUR": "FACEROUTE_PHOTOS_PER_HOUR",
-    "PHOTO_LIFETIME": "FACEROUTE_PHOTO_DAYS",
-    "LEASE": "FACEROUTE_LEASE_SECONDS",
-    "BATCH_PHOTOS": "FACEROUTE_BATCH_PHOTOS",
-    "CELERY_WORKER_CONCURRENCY": "FACEROUTE_WORKER_CONCURRENCY",
-}
-
-
-@register()
-def check_heads(**_: Any) -> Iterable[CheckMessage]:
-    unknown = sorted(set(settings.HEADS) - set(ATTRIBUTES))
-    if unknown or not settings.HEADS:
-        yield Error(
-            f"FACEROUTE_HEADS names unknown heads: {', '.join(unknown)}."
-            if unknown
-            else "FACEROUTE_HEADS is empty: there would be nothing to estimate.",
-            hint=f"Name one or more of: {', '.join(ATTRIBUTES)}.",
-            id="faceroute.E001",
-        )
-
-
-@register()
-def check_precision(**_: Any) -> Iterable[CheckMessage]:
-    if settings.PRECISION not in PRECISIONS:
-        yield Error(
-            f"FACEROUTE_PRECISION is {settings.PRECISION!r}, which is unknown.",
-            hint=f"Choose one of: {', '.join(PRECISIONS)}.",
-            id="faceroute.E002",
-        )
-
-
-@register()
-def check_engine(**_: Any) -> Iterable[CheckMessage]:
-    if settings.ENGINE not in ENGINES:
-        yield Error(
-            f"FACEROUTE_ENGINE is {settings.ENGINE!r}, which is unknown.",
-            hint=f"Choose one of: {', '.join(ENGINES)}.",
-            id="faceroute.E008",
-        )
 
 
 @register()
@@ -76,36 +24,14 @@ def check_data_dir(**_: Any) -> Iterable[CheckMessage]:
         )
 
 
-@register()
-def check_counts(**_: Any) -> Iterable[CheckMessage]:
-    for setting, variable in _COUNTS.items():
-        value = getattr(settings, setting)
-        if (value.total_seconds() if isinstance(value, timedelta) else value) < 1:
-            yield Error(
-                f"{variable} must be 1 or more.",
-                hint=f"Remove {variable} from the environment to have its default.",
-                id="faceroute.E004",
-            )
-
-
 @register(Tags.security)
 def check_secret_key(**_: Any) -> Iterable[CheckMessage]:
-    if settings.HTTPS and len(settings.SECRET_KEY) < _SHORTEST_SECRET_KEY:
-        yield Error(
+    if len(settings.SECRET_KEY) < _SHORTEST_SECRET_KEY:
+        kind = Error if settings.HTTPS else Warning
+        yield kind(
             f"SECRET_KEY is shorter than {_SHORTEST_SECRET_KEY} characters.",
             hint="Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
             id="faceroute.E005",
-        )
-
-
-@register()
-def check_database_engine(**_: Any) -> Iterable[CheckMessage]:
-    engine = settings.DATABASES["default"]["ENGINE"].rsplit(".")[-1]
-    if engine not in {"sqlite3", "postgresql"}:
-        yield Error(
-            f"DATABASE_URL chooses {engine}, which FaceRoute is not made for.",
-            hint="Use postgres://… or leave DATABASE_URL out for SQLite.",
-            id="faceroute.E006",
         )
 
 
@@ -135,10 +61,31 @@ def check_redis(**_: Any) -> Iterable[CheckMessage]:
 
 @register(Tags.security)
 def check_allowed_hosts(**_: Any) -> Iterable[CheckMessage]:
-    if settings.HTTPS and set(settings.ALLOWED_HOSTS) <= _LOOPBACK:
+    if settings.HTTPS and set(settings.ALLOWED_HOSTS) <= LOOPBACK_HOSTS:
         yield Warning(
             "FACEROUTE_HTTPS is on, but ALLOWED_HOSTS names this machine only: others get an "
             "error page.",
             hint="Set ALLOWED_HOSTS to the site's name, for example faces.example.org.",
             id="faceroute.W002",
+        )
+
+
+@register()
+def check_unknown_variables(**_: Any) -> Iterable[CheckMessage]:
+    for name, similar in sorted(settings.UNKNOWN_VARIABLES.items()):
+        yield Warning(
+            f"{name} is set, and nothing reads it.",
+            hint=f"Is {similar} meant?" if similar else f"Remove {name} from the environment.",
+            id="faceroute.W003",
+        )
+
+
+@register(Tags.security)
+def check_trusted_proxies(**_: Any) -> Iterable[CheckMessage]:
+    if settings.HTTPS and not settings.TRUSTED_PROXIES:
+        yield Error(
+            "FACEROUTE_HTTPS is on, but FACEROUTE_TRUSTED_PROXIES is 0: nobody could say that a "
+            "request came by HTTPS, and every page would lead to itself.",
+            hint="Set FACEROUTE_TRUSTED_PROXIES to the number of proxies, mostly 1.",
+            id="faceroute.E008",
         )

@@ -6,9 +6,9 @@ It is a Valkey, Redis' successor under the BSD licence: the same protocol, optio
 import hashlib
 import os
 import shutil
-import tempfile
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import quote
 
 # The kernel limits the path of a Unix socket to 108 bytes (104 on macOS), and clones lie deep.
 _LONGEST_SOCKET_PATH = 100
@@ -24,7 +24,13 @@ def socket_path(data_dir: Path) -> Path:
     if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
         return path
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"faceroute-{os.getuid()}-{digest}" / "redis.sock"
+    # Not in TMPDIR, which may be as long, and another for a command in another terminal.
+    return Path("/tmp") / f"faceroute-{os.getuid()}-{digest}" / "redis.sock"  # noqa: S108
+
+
+def url(data_dir: Path) -> str:
+    """What Celery finds the embedded Redis of this data directory by."""
+    return f"redis+socket://{quote(os.fsencode(socket_path(data_dir)))}"
 
 
 def executable() -> str:

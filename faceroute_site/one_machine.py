@@ -12,13 +12,16 @@ from training.registry.versions import active_version
 from . import programs
 from .address import Address
 from .instance_lock import instance_lock
-from .supervision import Program, running, say
+from .saying import Terminal, outlives_terminal, say
+from .supervision import Program, running
 
 _ME = "faceroute"
 
 
 def serve(address: Address) -> None:
-    """Run the site at the address until this process is asked to stop (Ctrl-C or SIGTERM).
+    """Run the site at the address until this process is asked to stop.
+
+    That is Ctrl-C, SIGTERM, or the end of its terminal, unless it was told to outlive that.
 
     Raises AlreadyRunning, AddressUnusable or RedisMissing before anything is started.
     """
@@ -35,6 +38,7 @@ def serve(address: Address) -> None:
 
 async def _run(address: Address, queue: list[Program], site: list[Program], lock: int) -> None:
     stop = _asked_to_stop()
+    watching = asyncio.create_task(_stop_with_terminal(stop))
     # Redis starts first and goes last, so that the others stop without complaints.
     async with (
         running(*queue, cwd=settings.BASE_DIR, keep_open=lock),
@@ -43,6 +47,7 @@ async def _run(address: Address, queue: list[Program], site: list[Program], lock
         announcing = asyncio.create_task(_announce(address))
         await stop.wait()
         announcing.cancel()
+        watching.cancel()
         say(_ME, "Stopping; this takes a few seconds.")
 
 
@@ -65,9 +70,16 @@ def _asked_to_stop() -> asyncio.Event:
     return stop
 
 
+async def _stop_with_terminal(stop: asyncio.Event) -> None:
+    terminal = Terminal()
+    while outlives_terminal() or not terminal.is_gone():
+        await asyncio.sleep(1)
+    stop.set()
+
+
 async def _announce(address: Address) -> None:
     while not await asyncio.to_thread(address.is_ready):
         await asyncio.sleep(0.2)
     if not await get_user_model().objects.filter(is_superuser=True).aexists():
         say(_ME, "There is no administrator yet; `make admin` creates one.")
-    say(_ME, f"Ready at {address.url} (Ctrl-C stops it)")
+    say(_ME, f"Ready at {address.url}{settings.BASE_PATH} (Ctrl-C stops it)")

@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import ResponseError
 
+from predictions import room
 from predictions.due_times import overdue
 from predictions.heartbeats import SILENCE, UPKEEP, workers_of
 from predictions.messages import in_words
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 OK = "ok"
 # Without these photos can be taken and shown, and a machine out of service would refuse them.
-DISPENSABLE = frozenset({"queue", "broker", "workers", "beat"})
+DISPENSABLE = frozenset({"queue", "broker", "room", "workers", "beat"})
 
 _PATIENCE = 2.0  # seconds for a storage, whose own limits are for uploads
 _LATE = timedelta(minutes=15)
@@ -45,7 +46,12 @@ def readiness() -> dict[str, str]:
     checks["database"] = _database()
     if checks["database"] == OK:
         checks["migrations"] = _migrations()
-        for name, part in (("model", _model), ("workers", _workers), ("beat", _beat)):
+        for name, part in (
+            ("model", _model),
+            ("room", _room),
+            ("workers", _workers),
+            ("beat", _beat),
+        ):
             checks[name] = _told_by_database(part)
     return checks
 
@@ -95,6 +101,12 @@ def _migrations() -> str:
 def _model() -> str:
     if active_version() is None:
         return "No model version is active. Run: python manage.py register_starter"
+    return OK
+
+
+def _room() -> str:
+    if (kept := room.kept()).is_all_that_may_be:
+        return f"{kept} (FACEROUTE_MEDIA_BYTES), so no more are taken."
     return OK
 
 

@@ -6,71 +6,65 @@ Nothing needs to be set to run on one machine. docs/operator/operations.md lists
 from datetime import timedelta
 from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
-from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from vision.attributes import ATTRIBUTES
+from vision.types import ENGINES, PRECISIONS
 
-from . import embedded_redis
+from . import data_folder, embedded_redis
+from .environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env = Environment.with_file(BASE_DIR / ".env")
 
 # --- Where data lives -------------------------------------------------------------------------
 
-DATA_DIR = Path(env.str("FACEROUTE_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR = env.folder("FACEROUTE_DATA_DIR", BASE_DIR / "var")
+data_folder.ensure_nothing_lies_elsewhere(env.text("FACEROUTE_DATA_DIR"), DATA_DIR)
+DATABASES = {"default": env.database("DATABASE_URL", DATA_DIR / data_folder.DATABASE)}
+if not env.text("DATABASE_URL"):
+    data_folder.ensure_no_database_lies_elsewhere(DATA_DIR)
+data_folder.prepare(DATA_DIR)
 MODEL_ROOT = DATA_DIR / "models"
 STARTER_BUNDLE = BASE_DIR / "weights" / "starter"
 DATASET_ROOT = DATA_DIR / "datasets"
 FEATURE_ROOT = DATA_DIR / "features"
-FEATURE_BYTES = env.int("FACEROUTE_FEATURE_BYTES", default=10 * 2**30)
+FEATURE_BYTES = env.size("FACEROUTE_FEATURE_BYTES", 10 * 2**30)
 TRAINING_ROOT = DATA_DIR / "trainings"  # checkpoints of runs that are not done
 # Administrators import datasets from below this folder, or upload them to it.
-IMPORT_ROOT = Path(env.str("FACEROUTE_IMPORT_DIR", default=str(DATA_DIR / "imports"))).resolve()
-
+IMPORT_ROOT = env.folder("FACEROUTE_IMPORT_DIR", DATA_DIR / "imports")
 
 # --- Security ---------------------------------------------------------------------------------
 
-
-def _own_secret_key() -> str:
-    """A key made once for this installation, readable by its user only."""
-    path = DATA_DIR / "secret_key"
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        pass
-    else:
-        path.write_text(get_random_secret_key())
-    return path.read_text()
-
-
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret_key()
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY") or data_folder.own_secret_key(DATA_DIR)
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 
 # Behind HTTPS (every public installation) set FACEROUTE_HTTPS=true; the embedded set-up speaks
 # plain HTTP on the loopback interface, where secure cookies would lock everybody out.
-HTTPS = env.bool("FACEROUTE_HTTPS", default=False)
+HTTPS = env.flag("FACEROUTE_HTTPS", default=False)
+# How many proxies of ours stand in front; HTTPS takes at least one, since we speak none.
+TRUSTED_PROXIES = env.count("FACEROUTE_TRUSTED_PROXIES", int(HTTPS), least=0)
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# Both speak for other sites than this one, so they are for whoever answers for those.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("FACEROUTE_HSTS_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.flag("FACEROUTE_HSTS_PRELOAD", default=False)
+# Django's warnings that they are off.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+CSRF_FAILURE_VIEW = "faceroute_site.error_pages.form_expired"
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ("/admin/",),
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
@@ -112,19 +106,26 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "faceroute_site.health.ProbeMiddleware",
+    "faceroute_site.proxies.ProxyMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "faceroute_site.private_answers.PrivateAnswersMiddleware",
+    "faceroute_site.content_security.ContentSecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "faceroute_site.slashes.SlashMiddleware",
+    "faceroute_site.time_zones.TimeZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "predictions.visitors.VisitorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "faceroute_site.web.refusals.RefusalMiddleware",
+    "faceroute_site.error_pages.GoneMiddleware",
+    "faceroute_site.login_pace.LoginPaceMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -150,8 +151,6 @@ TEMPLATES = [
 
 # --- Database ---------------------------------------------------------------------------------
 
-_DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA_DIR / 'db.sqlite3'}"
-DATABASES = {"default": env.db_url_config(_DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # WAL lets readers go on while one writes; IMMEDIATE takes the write lock at the start of a
     # transaction, so that a second writer waits its turn instead of failing half-way.
@@ -168,30 +167,37 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Web server (docs/developer/web-server.md) --------------------------------------------------
 
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.count("PORT", 8000, most=65_535)
+WEB_CONCURRENCY = env.count("WEB_CONCURRENCY", 2)  # processes
+# Where the site is a part of another, below https://example.org/faces/.
+BASE_PATH = env.path("FACEROUTE_BASE_PATH")
+FORCE_SCRIPT_NAME = BASE_PATH or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{BASE_PATH}/"
 # Threads of one web process, each with one connection to the database: for pages, and for
 # uploads and crops. One more connection looks for results on behalf of all who wait.
-WEB_THREADS = env.int("WEB_THREADS", default=8)
-WEB_FILE_THREADS = env.int("WEB_FILE_THREADS", default=2)
+WEB_THREADS = env.count("WEB_THREADS", 8)
+WEB_FILE_THREADS = env.count("WEB_FILE_THREADS", 2)
 # How many requests of one web process may wait for a result; others are answered at once.
-WAITING_REQUESTS = env.int("WEB_WAITING_REQUESTS", default=500)
+WAITING_REQUESTS = env.count("WEB_WAITING_REQUESTS", 500, least=0)
 # What is being received lies here, in files without names.
 INCOMING_ROOT = DATA_DIR / "incoming"
-INCOMING_BYTES = env.int("WEB_INCOMING_BYTES", default=4 * 2**30)  # of one web process
+INCOMING_BYTES = env.size("WEB_INCOMING_BYTES", 4 * 2**30)  # of one web process
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "faceroute_site.web.upload_handler.UnnamedFileUploadHandler",
 ]
 # What every page takes, in bytes; those that take files take more, of those who may send any.
 FORM_BYTES = 3 * 2**20
-DATASET_MAX_BYTES = env.int("FACEROUTE_DATASET_MAX_BYTES", default=4 * 2**30)
+DATASET_MAX_BYTES = env.size("FACEROUTE_DATASET_MAX_BYTES", 4 * 2**30)
 
 # --- Queue ------------------------------------------------------------------------------------
 
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = env.broker("REDIS_URL")
 EMBEDDED_REDIS = not REDIS_URL
 if EMBEDDED_REDIS:
     # The embedded Redis listens on a socket only this user can reach (see embedded_redis.py).
-    REDIS_URL = f"redis+socket://{embedded_redis.socket_path(DATA_DIR)}"
+    REDIS_URL = embedded_redis.url(DATA_DIR)
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -218,7 +224,7 @@ CELERY_TASK_ROUTES = {
     "training.*": {"queue": "data"},
 }
 # An engine spreads one batch over all cores by itself.
-CELERY_WORKER_CONCURRENCY = env.int("FACEROUTE_WORKER_CONCURRENCY", default=1)
+CELERY_WORKER_CONCURRENCY = env.count("FACEROUTE_WORKER_CONCURRENCY", 1)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60  # seconds a new process has to start on a busy machine
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -227,21 +233,21 @@ CELERY_BEAT_SCHEDULER = "faceroute_site.upkeep:UpkeepScheduler"
 
 # --- Files ------------------------------------------------------------------------------------
 
-STATIC_URL = "static/"
-STATIC_ROOT = Path(env.str("FACEROUTE_STATIC_DIR", default=str(BASE_DIR / "staticfiles")))
+STATIC_URL = f"{BASE_PATH}/static/"
+STATIC_ROOT = env.folder("FACEROUTE_STATIC_DIR", BASE_DIR / "staticfiles")
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "faceroute_site.plotly_static.PlotlyFinder",
 ]
 MEDIA_ROOT = DATA_DIR / "media"  # never served by URL: a view checks the owner first
-S3_BUCKET = env.str("FACEROUTE_S3_BUCKET", default="")
+S3_BUCKET = env.text("FACEROUTE_S3_BUCKET")
 STORAGES = {
     "default": {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
-            "endpoint_url": env.str("FACEROUTE_S3_ENDPOINT", default=None),
+            "endpoint_url": env.endpoint("FACEROUTE_S3_ENDPOINT"),
             "default_acl": "private",
         },
     }
@@ -273,6 +279,8 @@ LOGOUT_REDIRECT_URL = reverse_lazy("upload")
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# Who has logged in, or tried to, from which address, is kept for as long.
+LOGIN_RECORD_LIFETIME = timedelta(days=30)
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
@@ -290,13 +298,14 @@ REST_FRAMEWORK = {
 }
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
-    "TOKEN_TTL": timedelta(days=env.int("FACEROUTE_API_KEY_DAYS", default=365)),
+    "TOKEN_TTL": env.days("FACEROUTE_API_KEY_DAYS", 365),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "FaceRoute",
     "DESCRIPTION": "Find every face in a photo and estimate age, gender and race.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVERS": [{"url": BASE_PATH}] if BASE_PATH else [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -305,31 +314,33 @@ SPECTACULAR_SETTINGS = {
 
 # --- Photos and privacy -----------------------------------------------------------------------
 
-PHOTO_MAX_BYTES = env.int("FACEROUTE_PHOTO_MAX_BYTES", default=15 * 1024 * 1024)
-PHOTO_MAX_PIXELS = env.int("FACEROUTE_PHOTO_MAX_PIXELS", default=50_000_000)
-PHOTOS_PER_UPLOAD = env.int("FACEROUTE_PHOTOS_PER_UPLOAD", default=50)
+PHOTO_MAX_BYTES = env.size("FACEROUTE_PHOTO_MAX_BYTES", 15 * 2**20)
+PHOTO_MAX_PIXELS = env.count("FACEROUTE_PHOTO_MAX_PIXELS", 50_000_000)
+PHOTOS_PER_UPLOAD = env.count("FACEROUTE_PHOTOS_PER_UPLOAD", 50)
 # Somewhat too many get an answer that says so; far too many are not even read.
 DATA_UPLOAD_MAX_NUMBER_FILES = 2 * PHOTOS_PER_UPLOAD
-PHOTO_LIFETIME = timedelta(days=env.int("FACEROUTE_PHOTO_DAYS", default=30))
-# An anonymous browser sees its photos for as long as they are kept.
+# What all photos together may take, in bytes; 0: as much as there is room for.
+MEDIA_BYTES = env.size("FACEROUTE_MEDIA_BYTES", 0)
+PHOTO_LIFETIME = env.days("FACEROUTE_PHOTO_DAYS", 30)
 SESSION_COOKIE_AGE = int(PHOTO_LIFETIME.total_seconds())
-# How many photos one account or one browser may send in an hour.
-PHOTOS_PER_HOUR = env.int("FACEROUTE_PHOTOS_PER_HOUR", default=2000)
+# How many photos one account, or one address that is not logged in, may send in an hour.
+PHOTOS_PER_HOUR = env.count("FACEROUTE_PHOTOS_PER_HOUR", 2000)
 
 # --- Vision -----------------------------------------------------------------------------------
 
 # Heads that are left out here are neither computed nor shown: "age,gender" switches race off.
-HEADS = tuple(env.list("FACEROUTE_HEADS", default=list(ATTRIBUTES)))
-ENGINE = env.str("FACEROUTE_ENGINE", default="auto")  # auto, openvino, tensorflow
-PRECISION = env.str("FACEROUTE_PRECISION", default="auto")  # auto, float32, bfloat16, float16
-BATCH_PHOTOS = env.int("FACEROUTE_BATCH_PHOTOS", default=8)
-LEASE = timedelta(seconds=env.int("FACEROUTE_LEASE_SECONDS", default=60))
+HEADS = tuple(env.words("FACEROUTE_HEADS", list(ATTRIBUTES), choices=ATTRIBUTES))
+ENGINE = env.choice("FACEROUTE_ENGINE", "auto", ENGINES)
+PRECISION = env.choice("FACEROUTE_PRECISION", "auto", PRECISIONS)
+BATCH_PHOTOS = env.count("FACEROUTE_BATCH_PHOTOS", 8)
+LEASE = timedelta(seconds=env.count("FACEROUTE_LEASE_SECONDS", 60, most=86_400))
 
 # --- Periodic work ----------------------------------------------------------------------------
 
 # Done by the scheduler itself (faceroute_site/upkeep.py): no queue is in between.
 CELERY_BEAT_SCHEDULE = {
     "expire": {"task": "predictions.tasks.expire", "schedule": timedelta(hours=1)},
+    "erase": {"task": "predictions.tasks.erase", "schedule": timedelta(seconds=15)},
     "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
     "forget expired log-ins": {
         "task": "predictions.tasks.forget_expired_logins",
@@ -348,12 +359,13 @@ USE_I18N = True
 
 # --- Logging ----------------------------------------------------------------------------------
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)},
     "loggers": {
         # Two lines for every message would bury what the tasks themselves have to say.
         "celery.worker.strategy": {"level": "WARNING"},
@@ -364,7 +376,7 @@ LOGGING = {
 }
 
 # Who may read /metrics: unset, programs on this machine; set, whoever sends it as a bearer token.
-METRICS_TOKEN = env.str("FACEROUTE_METRICS_TOKEN", default="")
+METRICS_TOKEN = env.text("FACEROUTE_METRICS_TOKEN")
 
 # --- Administration ---------------------------------------------------------------------------
 
@@ -372,6 +384,7 @@ UNFOLD = {
     "SITE_TITLE": "FaceRoute",
     "SITE_HEADER": "FaceRoute",
     "SITE_SYMBOL": "face",
+    "SITE_URL": reverse_lazy("upload"),
     "SITE_FAVICONS": [
         {
             "rel": "icon",
@@ -382,5 +395,12 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
     "STYLES": [lambda _request: static("training/admin.css")],
-    "SCRIPTS": [lambda _request: static("training/charts.js")],
+    "SCRIPTS": [
+        lambda _request: static("predictions/time_zone.js"),
+        lambda _request: static("training/charts.js"),
+    ],
 }
+
+# --- The end --------------------------------------------------------------------------------------
+
+UNKNOWN_VARIABLES = env.unknown()

@@ -8,16 +8,16 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from .saying import say
+
 _LONGEST_PAUSE = 30.0  # seconds before a program that keeps dying is started again
 _STEADY = 60.0  # seconds after which a program counts as running well
-_NAME_WIDTH = 9
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,6 @@ async def running(*programs: Program, cwd: Path, keep_open: int) -> AsyncIterato
         yield
         for task in tasks:
             task.cancel()
-
-
-def say(name: str, text: str) -> None:
-    """Print a line on behalf of a program; asks this process to stop where nobody reads it."""
-    try:
-        sys.stdout.write(f"{name:<{_NAME_WIDTH}}| {text}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        signal.raise_signal(signal.SIGTERM)
 
 
 async def _keep(program: Program, cwd: Path, keep_open: int) -> None:

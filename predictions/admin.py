@@ -11,8 +11,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -20,29 +18,31 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from training.attribute_names import title
 from training.datasets.import_runs import ImportRefused, request_corrections
+from training.long_lists import LongListAdmin
 from training.messages import in_words
 from training.models import Dataset
 from vision.attributes import ATTRIBUTES, Attribute
 
-from . import corrections
-from .models import Correction, Prediction, Review
+from . import account_admin, corrections  # noqa: F401  # the administration finds its pages here
+from .models import Correction, Face, Prediction, Review
 from .presentation import comparison
+from .uploads import delete_prediction, delete_predictions
 
 
 @admin.register(Prediction)
-class PredictionAdmin(ModelAdmin):  # type: ignore[misc]
+class PredictionAdmin(LongListAdmin):
     """Read-only: rows change through the worker and their owners alone."""
 
     list_display = ("id", "status", "model_version", "created_at", "took_ms", "failure_code")
-    list_filter = ("status", "model_version")
+    list_filter = ("status", "model_version", ("created_at", RangeDateTimeFilter))
+    list_filter_submit = True
     ordering = ("-created_at", "-id")
-    show_full_result_count = False
+    sortable_by = ("created_at",)  # by another column all rows would be sorted for a page
     fields = (
         "id",
         "status",
@@ -58,6 +58,15 @@ class PredictionAdmin(ModelAdmin):  # type: ignore[misc]
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request).select_related("model_version")
         return rows.defer("model_version__manifest", "model_version__report")
+
+    def going_along(self, rows: QuerySet[Any]) -> list[QuerySet[Any]]:
+        return [Face.objects.filter(prediction__in=rows).order_by()]
+
+    def delete_model(self, _request: HttpRequest, obj: Prediction) -> None:
+        delete_prediction(obj)
+
+    def delete_queryset(self, _request: HttpRequest, queryset: QuerySet[Prediction]) -> None:
+        delete_predictions(queryset)
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
@@ -97,7 +106,7 @@ class ReviewFilter(admin.SimpleListFilter):
 
 
 @admin.register(Correction)
-class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
+class CorrectionAdmin(LongListAdmin):
     """Corrections are judged by looking at the face; what the sender said is not edited."""
 
     list_display_links = None
@@ -161,7 +170,7 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
         if not self._may_add(request):
             raise PermissionDenied
         key = request.POST.get("dataset", "")
-        dataset = get_object_or_404(Dataset, pk=key if key.isdecimal() else 0)
+        dataset = get_object_or_404(Dataset, pk=key if key.isdecimal() and len(key) < 19 else 0)
         try:
             run = request_corrections(dataset.name, request.user)
         except ImportRefused as refused:
@@ -217,26 +226,10 @@ class CorrectionAdmin(ModelAdmin):  # type: ignore[misc]
     )
     def download(self, _request: HttpRequest) -> FileResponse:
         """Every accepted correction that can be learnt from, as a zip that imports as a dataset."""
-        archive = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
+        archive = tempfile.TemporaryFile(dir=settings.DATA_DIR)  # noqa: SIM115  # the response closes it
         corrections.export_to_zip(archive)
         archive.seek(0)
         return FileResponse(archive, as_attachment=True, filename="corrections.zip")
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
-
-
-admin.site.unregister(User)
-admin.site.unregister(Group)
-
-
-@admin.register(User)
-class AccountAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-
-
-@admin.register(Group)
-class AccountGroupAdmin(GroupAdmin, ModelAdmin):  # type: ignore[misc]
-    """Groups, in the site's looks."""

@@ -10,7 +10,7 @@ that workers' clocks need not agree.
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -120,7 +120,9 @@ def finish(
             **UNCLAIMED,
         ):
             return False
-        Face.objects.bulk_create(_rows(prediction, faces))
+        Face.objects.bulk_create(
+            face_row(face, index, prediction=prediction) for index, face in enumerate(faces)
+        )
     return True
 
 
@@ -184,16 +186,15 @@ def _safe_together(rows: Sequence[tuple[uuid.UUID, int]], beside_another: bool) 
     return [pk for pk, attempts in rows if not attempts]
 
 
-def _rows(prediction: Prediction, faces: Sequence[FaceResult]) -> list[Face]:
-    return [
-        Face(
-            prediction=prediction,
-            index=index,
-            **face.detection.box.as_json(),
-            detection_confidence=round(face.detection.confidence, 4),
-            landmarks=[[round(float(v), 2) for v in point] for point in face.detection.landmarks],
-            quality=face.quality.as_json(),
-            estimates=face.attributes.estimates(),
-        )
-        for index, face in enumerate(faces)
-    ]
+def face_row(face: FaceResult, index: int, **columns: Any) -> Face:
+    """A face as it was found and estimated, not stored; `columns` are further ones."""
+    found = face.detection
+    return Face(
+        index=index,
+        **found.box.as_json(),
+        detection_confidence=round(found.confidence, 4),
+        landmarks=[[round(float(v), 2) for v in point] for point in found.landmarks],
+        quality=face.quality.as_json(),
+        estimates=face.attributes.estimates(),
+        **columns,
+    )

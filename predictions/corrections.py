@@ -29,6 +29,7 @@ from PIL import Image
 from training.datasets import corrections as datasets
 from vision.attributes import ATTRIBUTES, SHIPPED
 from vision.data.labelled_files import LabelledFile
+from vision.data.utkface import LabelOutOfRange, in_range
 from vision.errors import PhotoError
 from vision.inference.pipeline import align_again
 from vision.photos.decoding import encode_jpeg
@@ -65,8 +66,9 @@ def correct(face: Face, labels: Mapping[str, int | None]) -> Correction:
     taken out of datasets.
 
     `labels`: by attribute; None for nothing said. Attributes that are not in it stay as they were.
-    Raises Face.DoesNotExist where the face was deleted meanwhile.
+    Raises Face.DoesNotExist where the face was deleted meanwhile, and LabelOutOfRange.
     """
+    in_range({name: one for name, one in labels.items() if one is not None})
     with transaction.atomic():
         # Whoever deletes a prediction locks its photo first: its faces stay for as long as this.
         photo = Photo.objects.select_for_update().filter(pk=face.prediction.photo_id)
@@ -202,8 +204,9 @@ def labelled_files(corrections: QuerySet[Correction]) -> Iterator[LabelledFile]:
 
 def _labelled(correction: Correction) -> LabelledFile:
     try:
+        in_range(correction.labels)  # it may have been kept by a version that let it be
         data = crop_of(correction)
-    except PhotoGone as error:
+    except (PhotoGone, LabelOutOfRange) as error:
         logger.warning("Correction %s cannot be learnt from: %s", correction.pk, error)
         data = b""
     sender = sender_of(correction.face.prediction.photo)

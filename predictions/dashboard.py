@@ -2,15 +2,19 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from training.long_lists import number_in_words
 from training.models import Job, JobKind, JobState
 from training.registry.starter import waiting_starter
 from training.registry.versions import active_version
 from vision.messages import Message
 
+from . import room
+from .claims import waiting_in_turn
 from .heartbeats import all_seen, workers_of
 from .messages import in_words
 from .models import Correction, Prediction, Review, Status
@@ -34,11 +38,14 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "serving": active_version(),
         "newer_starter": waiting_starter(),
         "open_jobs": [_entry(job) for job in _open_jobs()],
-        "waiting": Prediction.objects.filter(status=Status.QUEUED).count(),
-        "running": Prediction.objects.filter(status=Status.RUNNING).count(),
+        "waiting": number_in_words(waiting_in_turn()),
+        "running": number_in_words(Prediction.objects.filter(status=Status.RUNNING)),
+        "kept": room.kept(),
+        "most_bytes": settings.MEDIA_BYTES,
+        "days": settings.PHOTO_LIFETIME.days,
         "workers": [(seen, _problem(seen.worker)) for seen in all_seen()],
         "photos_are_served": bool(workers_of(QUEUE)),
-        "to_review": Correction.objects.filter(review=Review.PENDING).count(),
+        "to_review": number_in_words(Correction.objects.filter(review=Review.PENDING)),
     }
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models.signals import post_delete
@@ -33,10 +34,16 @@ class AcceptedCorrections:
         return held
 
 
-def now_sent_by(account: User) -> None:
-    """Count what datasets have of an account's corrections as that account's, and no longer as
-    those of the browser that it was sent from."""
-    theirs = Correction.objects.filter(face__prediction__photo__owner=account)
+def corrected_by(visitor: UUID | str) -> list[int]:
+    """The keys of the corrections that were sent from a browser without an account."""
+    theirs = Correction.objects.filter(face__prediction__visitor=visitor)
+    return list(theirs.order_by().values_list("pk", flat=True))
+
+
+def now_sent_by(account: User, corrected: Iterable[int]) -> None:
+    """Count what datasets have of corrections as an account's that they are now, and no longer as
+    those of the browser that they were sent from."""
+    theirs = Correction.objects.filter(pk__in=corrected, face__prediction__photo__owner=account)
     rows = list(theirs.select_related("face__prediction__photo"))
     if rows:
         names = [name_of(correction) for correction in rows]

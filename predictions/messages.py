@@ -64,9 +64,18 @@ OWN: Templates = {
     ),
     "accepted_size": "what is accepted here, in bytes or in pixels",
     "storage_unavailable": "The photo could not be stored. Please try again in a few minutes.",
+    "photos_full": (
+        "The photos that are stored here take up all the space they may, so no more can be sent "
+        "at the moment. Please try again later, or delete photos that you no longer need."
+    ),
     "decoding_unavailable": (
         "Photos cannot be opened at the moment. Please try again in a few minutes."
     ),
+    "account_gone": "This account was deleted meanwhile, so nothing was kept.",
+    "idempotency_key_reused": (
+        "This Idempotency-Key was sent with another photo before. Please use a new one."
+    ),
+    "already_deleted": "This photo was taken before, and has been deleted since.",
     "quota_exceeded": (
         "You have sent %(limit)d photos within an hour, the most one sender may. "
         "Please try again in %(minutes)d minutes."

@@ -13,15 +13,15 @@ from training.models import ModelVersion
 from training.models.leases import Leased
 from vision.crops.quality import WITHHELD
 
-from . import processes  # noqa: F401  # Django finds its tables here
+from . import erasures, processes, visitors  # noqa: F401  # Django finds their tables here
 from .messages import explain
 
 
 class Photo(models.Model):
     """A re-encoded, upright photo without metadata, private to one account or one browser.
 
-    Exactly one of `owner` (an account) and `visitor` (a random id kept in an anonymous browser
-    session) is set.
+    Exactly one of `owner` (an account) and `visitor` (a random id kept by an anonymous browser) is
+    set. It goes with its last prediction (see `predictions.uploads`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -39,6 +39,10 @@ class Photo(models.Model):
     width = models.PositiveIntegerField(_("width"))
     height = models.PositiveIntegerField(_("height"))
     name = models.CharField(_("file name"), max_length=255, blank=True)
+    # Of both files; of photos that earlier versions kept it is found out later (room.measure).
+    bytes = models.PositiveBigIntegerField(
+        _("bytes"), null=True, blank=True, editable=False, db_index=True
+    )
     # Codes of `predictions.messages`: what its sender should know of the file that was sent.
     warnings = models.JSONField(_("warnings"), default=list, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -124,6 +128,18 @@ class Prediction(Leased):
             models.Index(fields=["owner", "-created_at", "-id"], name="prediction_by_owner"),
             models.Index(fields=["visitor", "-created_at", "-id"], name="prediction_by_visitor"),
             models.Index(fields=["-created_at", "-id"], name="prediction_by_age"),
+            # What is rare among an owner's many, or among all, is not found by reading them all.
+            models.Index(
+                fields=["owner", "status", "-created_at", "-id"], name="prediction_by_owner_status"
+            ),
+            models.Index(
+                fields=["owner", "model_version", "-created_at", "-id"],
+                name="prediction_by_owner_model",
+            ),
+            models.Index(fields=["status", "-created_at", "-id"], name="prediction_by_status"),
+            models.Index(
+                fields=["model_version", "-created_at", "-id"], name="prediction_by_model"
+            ),
             # Open work is a sliver of the table; whoever looks for it looks at nothing else.
             models.Index(
                 fields=["status", "created_at"],
@@ -259,9 +275,7 @@ class Correction(models.Model):
     former_gender = models.PositiveSmallIntegerField(null=True, editable=False, db_column="gender")
     former_race = models.PositiveSmallIntegerField(null=True, editable=False, db_column="race")
     consented_at = models.DateTimeField(_("consented at"))
-    review = models.CharField(
-        _("review"), max_length=8, choices=Review, default=Review.PENDING, db_index=True
-    )
+    review = models.CharField(_("review"), max_length=8, choices=Review, default=Review.PENDING)
     reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
     )
@@ -278,6 +292,10 @@ class Correction(models.Model):
         verbose_name = _("correction")
         verbose_name_plural = _("corrections")
         ordering = ["-consented_at", "-pk"]
+        indexes = [
+            models.Index(fields=["-consented_at", "-id"], name="correction_by_age"),
+            models.Index(fields=["review", "-consented_at", "-id"], name="correction_by_review"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.face}: {self.get_review_display()}"

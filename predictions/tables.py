@@ -9,14 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from vision.attributes import ATTRIBUTES, Attribute
+from vision.attributes import ATTRIBUTES, FACE_FIELDS, Attribute
 
-from .api.serializers import QualitySerializer
+from .api.serializers import FaceSerializer
 from .models import Face, Prediction
 
 Cell = str | int | float | bool | datetime | None
 
-_BOX = ("x", "y", "width", "height")
 _AGE = ("years", "low", "high", "coverage")
 
 # A spreadsheet runs a text that begins with one of these as a formula (OWASP, "CSV Injection").
@@ -27,9 +26,7 @@ def columns() -> list[str]:
     """The names of all columns, in their order."""
     return [
         *("photo", "id", "status", "model_version", "created_at", "face"),
-        *(f"box.{name}" for name in _BOX),
-        "detection_confidence",
-        *(f"quality.{name}" for name in QualitySerializer().fields),
+        *_columns_of(FaceSerializer()),
         *(name for attribute in ATTRIBUTES.values() for name in _estimate(attribute, None)),
     ]
 
@@ -40,6 +37,7 @@ def rows(predictions: Iterable[Prediction]) -> Iterator[dict[str, Cell]]:
     `face` counts from 1, as pages do. What nothing is known of is None, or not in the row:
     everything of a face where there is none, an estimate that was not made or is withheld.
     """
+    serializer = FaceSerializer()
     for prediction in predictions:
         of_photo: dict[str, Cell] = {
             "photo": prediction.photo.name,
@@ -50,7 +48,7 @@ def rows(predictions: Iterable[Prediction]) -> Iterator[dict[str, Cell]]:
         }
         faces = list(prediction.faces.all())
         for face in faces:
-            yield of_photo | _of_face(face)
+            yield of_photo | _of_face(face, serializer)
         if not faces:
             yield of_photo
 
@@ -68,15 +66,22 @@ def as_csv(names: Sequence[str], table: Iterable[Mapping[str, Cell]]) -> str:
     return "\ufeff" + text.getvalue()
 
 
-def _of_face(face: Face) -> dict[str, Cell]:
-    quality = dict(face.quality or {})
-    quality["warnings"] = " ".join(quality.get("warnings", ()))
-    row: dict[str, Cell] = {
-        "face": face.index + 1,
-        **{f"box.{name}": getattr(face, name) for name in _BOX},
-        "detection_confidence": face.detection_confidence,
-        **{f"quality.{name}": quality.get(name) for name in QualitySerializer().fields},
-    }
+def _columns_of(serializer: FaceSerializer) -> dict[str, tuple[str, ...]]:
+    """By column, where its cell stands in a face's JSON: what is there beside the estimates."""
+    columns: dict[str, tuple[str, ...]] = {}
+    for name in FACE_FIELDS:
+        if name != "index":  # `face` counts for it
+            parts = getattr(serializer.fields[name], "fields", None)
+            paths = [(name, part) for part in parts] if parts else [(name,)]
+            columns |= {".".join(path): path for path in paths}
+    return columns
+
+
+def _of_face(face: Face, serializer: FaceSerializer) -> dict[str, Cell]:
+    told = serializer.to_representation(face)
+    row: dict[str, Cell] = {"face": face.index + 1}
+    for column, path in _columns_of(serializer).items():
+        row[column] = _cell(told, path)
     for attribute in ATTRIBUTES.values():
         row |= _estimate(attribute, face.estimate(attribute.name))
     return row
@@ -95,6 +100,13 @@ def _estimate(attribute: Attribute, estimate: Mapping[str, Any] | None) -> dict[
             **{f"probabilities.{label}": probabilities.get(label) for label in attribute.labels},
         }
     return {f"{attribute.name}.{name}": cell for name, cell in cells.items()}
+
+
+def _cell(told: Any, path: Sequence[str]) -> Cell:
+    """What stands there in a face's JSON; of warnings their codes."""
+    for name in path:
+        told = (told or {}).get(name)
+    return " ".join(one["code"] for one in told) if isinstance(told, list) else told
 
 
 def _as_text(cell: Cell) -> str | int | float | None:

@@ -58,6 +58,15 @@ class Process:
         self.signal_group(signal.SIGKILL)
         self.popen.wait()
 
+    def kill_with_descendants(self) -> None:
+        """`kill -9` the group and whatever it has started, in groups of their own too."""
+        self.signal_group(signal.SIGSTOP)  # so that nothing is started between looking and killing
+        others = descendants(self.pid)
+        self.kill()
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def stop(self) -> None:
         """Ask the process to stop, wait for it, and leave no child behind."""
         self.popen.terminate()
@@ -67,7 +76,8 @@ class Process:
 
 
 class Stack:
-    """Starts processes that share one data directory; leaving the `with` block stops them all.
+    """Starts processes that share one data directory; leaving the `with` block kills them all, for
+    what a test wants to know of their end it has asked by then.
 
     `environment` is set for every process, on top of this one's. Logs go to `logs`. `redis` is the
     Redis that runs, if any.
@@ -97,9 +107,8 @@ class Stack:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Redis was started first and goes last, so that the others stop without complaints.
         for process in reversed(self._processes):
-            process.stop()
+            process.kill_with_descendants()
 
     def start(self, name: str, *command: str) -> Process:
         """Start a command in a process group of its own, logging to `<name>-<n>.log`."""
@@ -211,6 +220,15 @@ def children(pid: int) -> list[int]:
     """The direct children of a process (Linux)."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(child) for child in found]
+
+
+def descendants(pid: int) -> list[int]:
+    """The children of a process, theirs, and so on (Linux); none of one that has gone."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for child in children(pid):
+            found += [child, *descendants(child)]
+    return found
 
 
 def group_is_gone(pid: int) -> bool:

@@ -29,6 +29,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools.family import memory
+
 _PATIENCE = 20.0  # seconds after which a page counts as not answered
 _BOUNDARY = uuid.uuid4().hex
 
@@ -44,26 +48,6 @@ class Site:
     seconds: float
     pages: list[float] = field(default_factory=list)
     peak: float = 0.0
-
-    def memory(self) -> float:
-        """MB (PSS) of the process and all that descend from it."""
-        total, family = 0, {self.pid}
-        for pid, parent in sorted(_parents().items()):
-            if parent in family:
-                family.add(pid)
-        for pid in family:
-            with contextlib.suppress(OSError):
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        return total / 1024
-
-
-def _parents() -> dict[int, int]:
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            found[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    return found
 
 
 async def _connect(site: Site) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -254,7 +238,7 @@ async def _look_at_pages(site: Site) -> None:
 
 async def _weigh(site: Site) -> None:
     while True:
-        site.peak = max(site.peak, await asyncio.to_thread(site.memory))
+        site.peak = max(site.peak, await asyncio.to_thread(memory, site.pid))
         await asyncio.sleep(0.1)
 
 
@@ -277,7 +261,7 @@ async def _run(site: Site, names: list[str]) -> None:
     _say("| trial | page p50, p95, slowest (s) | not answered | PSS before, most, after (MB) | |")
     _say("|---|---|---|---|---|")
     for name in names:
-        before = site.memory()
+        before = memory(site.pid)
         async with _watched(site):
             said = await TRIALS[name](site)
         await asyncio.sleep(5)
@@ -287,7 +271,7 @@ async def _run(site: Site, names: list[str]) -> None:
         _say(
             f"| {name} | {statistics.median(answered):.3f}, {p95:.3f}, {max(site.pages):.3f} "
             f"| {lost} of {len(site.pages)} "
-            f"| {before:.0f}, {site.peak:.0f}, {site.memory():.0f} | {said} |"
+            f"| {before:.0f}, {site.peak:.0f}, {memory(site.pid):.0f} | {said} |"
         )
 
 

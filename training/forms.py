@@ -28,6 +28,7 @@ from vision.training.recipe import RecipeInvalid
 
 from .messages import in_words
 from .models import Dataset, ModelVersion
+from .models.datasets import LONGEST_NAME, validate_name
 
 
 class ImportForm(forms.Form):
@@ -35,7 +36,8 @@ class ImportForm(forms.Form):
 
     name = forms.CharField(
         label=gettext_lazy("Dataset"),
-        max_length=Dataset._meta.get_field("name").max_length,
+        max_length=LONGEST_NAME,
+        validators=[validate_name],
         initial="UTKFace",
         help_text=gettext_lazy("A new name makes a new dataset; a known one is added to."),
         widget=UnfoldAdminTextInputWidget,
@@ -44,8 +46,8 @@ class ImportForm(forms.Form):
         label=gettext_lazy("Upload a zip"),
         required=False,
         help_text=gettext_lazy(
-            "UTKFace as it is handed around, or images with a CSV file that has the columns file, "
-            "age, gender and race."
+            "UTKFace as it is distributed, or images with a label file (CSV) that has columns "
+            "for the file, age, gender and race."
         ),
         widget=UnfoldAdminFileFieldWidget,
         validators=[FileExtensionValidator(["zip"])],
@@ -68,7 +70,7 @@ class ImportForm(forms.Form):
         super().__init__(*arguments, **options)
         path = self.fields["path"]
         path.choices = [("", "–"), *((str(entry), str(entry)) for entry in importable())]  # type: ignore[attr-defined]
-        path.help_text = _("Put folders, zips and CSV files into %(folder)s on the server.") % {
+        path.help_text = _("Put folders, zips and label files into %(folder)s on the server.") % {
             "folder": settings.IMPORT_ROOT
         }
 

@@ -37,6 +37,10 @@ _ENDS: Templates = {
     "interrupted.worker_lost": "The worker was lost. Resume the run to continue where it stopped.",
     "unforeseen": "An unexpected error occurred; the log has the details.",
     "imported": "%(changed)d files are new or changed; the dataset holds %(total)d now.",
+    "imported.put_back": Counted(
+        "%(count)d missing image file was restored.",
+        "%(count)d missing image files were restored.",
+    ),
     "label_issues": "%(count)d of %(total)d labels look wrong; please look at them.",
     "no_exam": "There is no exam yet. The first training freezes the test images of its dataset.",
     "examined": Counted(
@@ -55,6 +59,47 @@ _ENDS: Templates = {
     ),
 }
 
+# Of the files of an import, by reason; those of one reason are told with a few of them.
+_NOT_USED: Templates = {
+    "not_used.not_found": Counted(
+        "%(count)d file named in the label file was not found: %(examples)s.",
+        "%(count)d files named in the label file were not found, such as %(examples)s.",
+    ),
+    "not_used.ambiguous_row": Counted(
+        "%(count)d row matches several files or contradicts another row: %(examples)s.",
+        "%(count)d rows match several files or contradict other rows, such as %(examples)s.",
+    ),
+    "not_used.label_not_known": Counted(
+        "%(count)d label is not recognized: %(examples)s.",
+        "%(count)d labels are not recognized, such as %(examples)s.",
+    ),
+    "not_used.label_out_of_range": Counted(
+        "%(count)d label is out of range: %(examples)s.",
+        "%(count)d labels are out of range, such as %(examples)s.",
+    ),
+    "not_used.malformed_name": Counted(
+        "%(count)d image has no label in its name or its row: %(examples)s.",
+        "%(count)d images have no labels in their names or rows, such as %(examples)s.",
+    ),
+    "not_used.unreadable": Counted(
+        "%(count)d file is not a readable image: %(examples)s.",
+        "%(count)d files are not readable images, such as %(examples)s.",
+    ),
+    "not_used.unsafe_name": Counted(
+        "%(count)d path leads outside its folder and was not read: %(examples)s.",
+        "%(count)d paths lead outside their folder and were not read, such as %(examples)s.",
+    ),
+    "not_used.unlisted": Counted(
+        "%(count)d image is not listed in the label file: %(examples)s.",
+        "%(count)d images are not listed in the label file, such as %(examples)s.",
+    ),
+    "nothing_usable": "Nothing in “%(name)s” could be used, and nothing was kept.",
+    "nothing_usable.no_image": (
+        "It contains no images. Image files end in .jpg, .jpeg or .png, or are named in a label "
+        "file."
+    ),
+}
+
 _REFUSALS: Templates = {
     "run_refused": "Another run is already in progress. Please wait for it to end, or cancel it.",
     "run_refused.not_begun": (
@@ -62,6 +107,9 @@ _REFUSALS: Templates = {
         "whose worker will run it, or cancel it on its page."
     ),
     "import_refused.path": ("There is no such file or folder in the import folder of this server."),
+    "import_refused.name": (
+        "A dataset’s name must be a single line of 1 to %(longest)d characters."
+    ),
     "import_refused.busy": "An import into this dataset is already running.",
     "import_refused.disk": "The disk of this server has too little space for the archive.",
     "too_few_images": "The dataset has fewer than %(least)d images in use.",
@@ -145,7 +193,7 @@ _GATE: Templates = {
     ),
 }
 
-OWN: Templates = {**_WORDS, **_ENDS, **_REFUSALS, **_GATE}
+OWN: Templates = {**_WORDS, **_ENDS, **_NOT_USED, **_REFUSALS, **_GATE}
 TEMPLATES: Templates = {**OF_VISION, **OWN}
 """Every code that training, or what it uses, says something with."""
 

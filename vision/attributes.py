@@ -22,10 +22,13 @@ AGE_BINS: tuple[str, ...] = (
     "0-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "70-79", "80-89", "90+",
 )  # fmt: skip
 
+# What a face's JSON holds beside its estimates, in the order in which it does.
+FACE_FIELDS: tuple[str, ...] = ("index", "box", "detection_confidence", "quality")
+
 # What stands beside attributes: in a face's JSON, where the three that ship have their own place;
 # in tables of labels; in forms, and among the parameters by which lists are narrowed.
 _TAKEN = frozenset(
-    {"index", "box", "detection_confidence", "landmarks", "quality", "attributes", "warnings"}
+    {*FACE_FIELDS, "landmarks", "attributes", "warnings"}
     | {"file", "sender", "consent"}
     | {"status", "since", "until", "version", "model_version", "before", "limit", "cursor"}
     | {"created_after", "created_before", "faces_min", "faces_max", "age_min", "age_max"}
@@ -60,9 +63,14 @@ class Attribute:
         if len(self.label_titles) != len(self.labels):
             raise ValueError(f"Each label of {self.name} needs a title.")
 
+    @property
+    def highest(self) -> int:
+        """The highest number that stands for anything."""
+        return OLDEST_AGE if self.kind == "age" else len(self.labels) - 1
+
     def holds(self, value: int) -> bool:
         """Whether a number stands for anything."""
-        return 0 <= value <= (OLDEST_AGE if self.kind == "age" else len(self.labels) - 1)
+        return 0 <= value <= self.highest
 
 
 AGE = Attribute("age", "age", "Age", is_sensitive=False)

@@ -18,13 +18,18 @@ class DiskFull(VisionError):
     code = "disk_full"
 
 
+def is_full(error: OSError) -> bool:
+    """Whether it is a disk, or a quota, that ran out."""
+    return error.errno in _FULL
+
+
 @contextmanager
 def full_disk_in_words() -> Iterator[None]:
     """Raises DiskFull where the disk, or a quota, runs out while writing."""
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full(error):
             raise DiskFull() from error
         raise
 

@@ -190,15 +190,29 @@ TEMPLATES: Templates = {
     ),
     # Datasets
     "malformed_name": "The name “%(name)s” is not [age]_[gender]_[race]_[timestamp].",
-    "malformed_name.row": "The row has no usable labels.",
+    "malformed_name.row": "The row has no value for: %(missing)s.",
+    "label_not_known": "“%(word)s” in the column %(column)s is not a known label.",
     "label_out_of_range": "The labels %(labels)s are outside their range.",
+    "label_out_of_range.cell": "“%(word)s” in the column %(column)s is out of range.",
     "unsafe_name": "The name “%(name)s” points out of its archive.",
-    "unsafe_name.folder": "The name “%(name)s” points out of its folder.",
-    "dataset_unreadable": (
-        "“%(name)s” is neither a folder, a zip archive nor a CSV file that can be read."
+    "dataset_unreadable": "“%(name)s” is not a readable folder, zip archive or label file.",
+    "dataset_unreadable.columns": (
+        "“%(name)s” has no column for: %(missing)s. The first line must name columns for the "
+        "file, age, gender and race."
     ),
-    "dataset_unreadable.columns": ("“%(name)s” lacks the columns file, age, gender and race."),
-    "dataset_unreadable.csv": "“%(name)s” is not a readable CSV file in UTF-8.",
+    "dataset_unreadable.text": (
+        "“%(name)s” is damaged or not a text file: it cannot be read as UTF-8, UTF-16 or a Windows "
+        "code page. Please save it again as CSV in UTF-8."
+    ),
+    "dataset_unreadable.csv": (
+        "“%(name)s” cannot be read as a table: a quotation mark is not closed, or a cell is too "
+        "long. Please save it again as CSV."
+    ),
+    "dataset_unreadable.empty": "“%(name)s” is empty, or larger than 500 MB.",
+    "dataset_unreadable.numbers": (
+        "The column %(column)s of “%(name)s” counts from 1; FaceRoute, like UTKFace, counts from "
+        "0: %(labels)s. Please write the names of the labels instead of numbers."
+    ),
     "example_unreadable": (
         "The image %(name)s cannot be read any more. Please import the dataset again."
     ),

@@ -1,4 +1,4 @@
-"""What the core gives back, and its one JSON form for command, API and database."""
+"""What the core gives back, and the JSON form of its parts for command, API and database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .attributes import ATTRIBUTES, SHIPPED
+from .attributes import ATTRIBUTES
 
 # What a network can be computed by and in; "auto" is what suits the machine.
 ENGINES: tuple[str, ...] = ("auto", "openvino", "tensorflow")
@@ -105,32 +105,13 @@ class FaceAttributes:
         found: Mapping[str, Any] = {"age": self.age, **self.classes}
         return {name: one.as_json() if (one := found.get(name)) else None for name in ATTRIBUTES}
 
-    def as_json(self) -> dict[str, Any]:
-        """As it stands in a face's JSON; see `face_json`."""
-        return face_json(self.estimates())
-
-
-def face_json(estimates: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
-    """Estimates by attribute as a face's JSON has them: the three attributes that ship under their
-    names, all others under `attributes`, which is there where there are any."""
-    others = {name: one for name, one in estimates.items() if name not in SHIPPED}
-    shipped = {name: estimates.get(name) for name in SHIPPED}
-    return {**shipped, **({"attributes": others} if others else {})}
-
-
-def in_face_json(face: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    """An attribute's estimate out of what `face_json` made."""
-    place = face if name in SHIPPED else face.get("attributes", {})
-    estimate: dict[str, Any] | None = place.get(name)
-    return estimate
-
 
 @dataclass(frozen=True)
 class Quality:
     """What a photo can tell of a face. `vision.crops.quality` measures it.
 
-    `size`: the width of the face, as wide as its box if it stood upright, in pixels of the photo as
-    it was decoded. `sharpness`: how much a slight blur takes of its slopes, 0 to 1. `exposure`: the
+    `size`: the width of the face, as wide as its box if it stood upright, in pixels of the photo.
+    `sharpness`: how much a slight blur takes of its slopes, 0 to 1. `exposure`: the
     luminance of its brightest hundredth, 0 to 1. `overexposed`: the share of it that is nothing but
     white. `turn`: by how many degrees the head is turned to either side, roughly. `cut`: whether
     the photo's border cuts the face. `warnings`: codes of `vision.crops.quality`.
@@ -168,15 +149,6 @@ class FaceResult:
     detection: Detection
     quality: Quality
     attributes: FaceAttributes
-
-    def as_json(self, index: int) -> dict[str, Any]:
-        return {
-            "index": index,
-            "box": self.detection.box.as_json(),
-            "detection_confidence": round(self.detection.confidence, 4),
-            "quality": self.quality.as_json(),
-            **self.attributes.as_json(),
-        }
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,20 @@
 """`python -m faceroute_site.web`: serve the site at HOST and PORT in WEB_CONCURRENCY processes.
 
-This process only starts the others, again where one dies; it loads neither Django nor the site.
+This process only starts the others, again where one dies; it loads the settings and no more.
 """
 
 import os
 import resource
-import shutil
-import tempfile
+import sys
 
 import uvicorn
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from uvicorn.supervisors import Multiprocess
 
+from faceroute_site.address import Address
+
+from .metric_files import folder_below
 from .protocol import Protocol
 
 _GRACE = 15  # seconds that requests under way get when the site stops
@@ -18,25 +22,25 @@ _LARGEST_HEAD = 32 * 1024  # bytes of a request line with its headers
 
 
 def main() -> None:
-    _allow_many_connections()
-    # The processes add up their counters through files here, so that /metrics tells the sum of all.
-    metrics = os.environ.setdefault(
-        "PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="faceroute-metrics-")
-    )
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "faceroute_site.settings")
     try:
         config = _config()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+    _allow_many_connections()
+    if warning := Address(settings.HOST, settings.PORT).warning(settings.ALLOWED_HOSTS):
+        sys.stderr.write(f"{warning}\n")
+    with folder_below(settings.DATA_DIR / "metrics"):
         # One process is supervised like several: where it dies, another takes its place.
         Multiprocess(config, sockets=[config.bind_socket()]).run()
-    finally:
-        shutil.rmtree(metrics, ignore_errors=True)
 
 
 def _config() -> uvicorn.Config:
     return uvicorn.Config(
         "faceroute_site.asgi:application",
-        host=os.environ.get("HOST", "127.0.0.1"),
-        port=int(os.environ.get("PORT", "8000")),
-        workers=int(os.environ.get("WEB_CONCURRENCY", "2")),
+        host=settings.HOST,
+        port=settings.PORT,
+        workers=settings.WEB_CONCURRENCY,
         http=Protocol,
         ws="none",
         lifespan="on",

@@ -79,7 +79,7 @@ class RefusalMiddleware:
 
 def _said(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     wants_json = request.headers.get("Accept") == "application/json"
-    if wants_json or request.path.startswith("/api/"):
+    if wants_json or request.path_info.startswith("/api/"):
         document = {"code": refusal.code, "message": refusal.message}
         return JsonResponse(document, status=refusal.status)
     return render(request, "refused.html", {"message": refusal.message}, status=refusal.status)

@@ -24,8 +24,8 @@ def environ_of(scope: Mapping[str, Any]) -> dict[str, Any]:
     host, port = scope.get("server") or ("localhost", 80)
     environ = {
         "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "SCRIPT_NAME": settings.BASE_PATH,
+        "PATH_INFO": _below_base(scope["path"]).encode().decode("latin-1"),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": host,
         "SERVER_PORT": str(port or 80),
@@ -45,6 +45,12 @@ def environ_of(scope: Mapping[str, Any]) -> dict[str, Any]:
         joint = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{joint}{text}" if key in environ else text
     return environ
+
+
+def _below_base(path: str) -> str:
+    """The path within the site; some proxies pass the base on, others take it off."""
+    below = path.removeprefix(settings.BASE_PATH)
+    return below if below.startswith("/") else path
 
 
 class Lanes:
@@ -88,7 +94,7 @@ class _Handler(WSGIHandler):
     """Django's middleware and views, giving their response itself."""
 
     def answer(self, environ: dict[str, Any]) -> HttpResponseBase:
-        set_script_prefix("/")
+        set_script_prefix(f"{settings.BASE_PATH}/")
         request_started.send(sender=type(self), environ=environ)
         response: HttpResponseBase = self.get_response(WSGIRequest(environ))
         if isinstance(response, HttpResponse):

@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from predictions.models import Prediction, Status
 from predictions.searching import LARGEST, FaceQuery, ages_are_searchable, searchable_labels
+from training.models import ModelVersion
 from vision.attributes import Attribute
 
 
@@ -73,7 +74,7 @@ class PredictionFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=Status.choices)
     created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
     created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
-    model_version = filters.CharFilter(field_name="model_version__name")
+    model_version = filters.CharFilter(method="_of_version", label=_("model version"))
 
     class Meta:
         model = Prediction
@@ -83,6 +84,13 @@ class PredictionFilter(filters.FilterSet):  # type: ignore[misc]
         # In place of the class's, which were made when it was imported.
         self.base_filters = self.get_filters()
         super().__init__(*args, **kwargs)
+
+    def _of_version(
+        self, queryset: QuerySet[Prediction], _name: str, version: str
+    ) -> QuerySet[Prediction]:
+        """By its key, which an index has together with the owner."""
+        key = ModelVersion.objects.filter(name=version).values_list("pk", flat=True).first()
+        return queryset.none() if key is None else queryset.filter(model_version=key)
 
     @classmethod
     def get_filters(cls) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from predictions.messages import (
     kind_of,
 )
 from predictions.models import Face, Prediction
-from vision.attributes import AGE_BINS, ATTRIBUTES, SHIPPED
+from vision.attributes import AGE_BINS, ATTRIBUTES, FACE_FIELDS, SHIPPED
 from vision.photos.formats import FORMAT_NAMES
 
 from .schema import PredictionErrorSerializer
@@ -81,12 +81,10 @@ class FaceWarningSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
-class QualitySerializer(serializers.Serializer[Any]):
+class QualitySerializer(serializers.Serializer[Face]):
     """What the photo can tell of a face."""
 
-    size = serializers.IntegerField(
-        help_text="The width of the face in pixels of the photo as it was decoded."
-    )
+    size = serializers.IntegerField(help_text="The width of the face in pixels of the photo.")
     sharpness = serializers.FloatField(help_text="0 to 1: how steep its edges are.")
     exposure = serializers.FloatField(help_text="0 to 1: how bright its brightest hundredth is.")
     overexposed = serializers.FloatField(help_text="0 to 1: how much of it is nothing but white.")
@@ -96,6 +94,9 @@ class QualitySerializer(serializers.Serializer[Any]):
     cut = serializers.BooleanField(help_text="Whether the photo's border cuts it.")
     reliable = serializers.BooleanField(help_text="Whether there are no warnings.")
     warnings = FaceWarningSerializer(many=True)
+
+    def to_representation(self, instance: Face) -> Any:
+        return explained_quality(instance.quality)
 
 
 class EstimateField(serializers.Field[Any, Any, Any, Any]):
@@ -135,7 +136,7 @@ class FaceSerializer(serializers.ModelSerializer[Face]):
     found before it was measured."""
 
     box = BoxSerializer(source="*")
-    quality = serializers.SerializerMethodField()
+    quality = QualitySerializer(source="*", allow_null=True, read_only=True)
     age = AgeField()
     gender = ClassificationField()
     race = ClassificationField()
@@ -146,11 +147,7 @@ class FaceSerializer(serializers.ModelSerializer[Face]):
 
     class Meta:
         model = Face
-        fields = ("index", "box", "detection_confidence", "quality", *SHIPPED, "attributes")
-
-    @extend_schema_field(QualitySerializer(allow_null=True))
-    def get_quality(self, face: Face) -> Any:
-        return explained_quality(face.quality)
+        fields = (*FACE_FIELDS, *SHIPPED, "attributes")
 
 
 class PhotoSerializer(serializers.Serializer[Prediction]):

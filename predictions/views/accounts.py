@@ -13,6 +13,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 from knox.models import AuthToken
 
+from predictions.access import owner_of
+from predictions.deletion import erase
+
 _MOST_KEYS = 20
 
 
@@ -64,8 +67,14 @@ def delete_account(request: HttpRequest) -> HttpResponse:
     """Ask, then delete the account with every photo and key."""
     if request.method != "POST":
         return render(request, "accounts/delete_account.html")
-    account = User.objects.filter(username=request.user.get_username())
+    owner = owner_of(request)
     logout(request)
-    account.delete()
-    messages.success(request, _("Your account and all your photos were deleted."))
+    if erase([owner], close_accounts=True):
+        words = _(
+            "Your account is closed. Your photos are being deleted; with this many, it takes a few "
+            "minutes."
+        )
+        messages.info(request, words)
+    else:
+        messages.success(request, _("Your account and all your photos were deleted."))
     return redirect("upload")

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from predictions import uploads
 from predictions.access import owner_of
+from predictions.deletion import erase
 from predictions.models import Prediction, Status
 from predictions.searching import LARGEST, FaceQuery, ages_are_searchable, searchable_labels
 from training.attribute_names import label_title, title
@@ -49,7 +50,7 @@ class HistoryFilter(forms.Form):
     version = forms.ModelChoiceField(
         label=gettext_lazy("Model"),
         required=False,
-        queryset=ModelVersion.objects.all(),
+        queryset=ModelVersion.objects.only("name"),  # the rest of a version is long
         to_field_name="name",
         empty_label=gettext_lazy("All"),
     )
@@ -113,7 +114,7 @@ def history(request: HttpRequest) -> HttpResponse:
 def delete_selected(request: HttpRequest) -> HttpResponse:
     """Delete the predictions that were ticked."""
     chosen = [UUID(pk) for pk in request.POST.getlist("selected") if _is_id(pk)]
-    own = list(owner_of(request).predictions().filter(pk__in=chosen))
+    own = owner_of(request).of_those(chosen)
     for prediction in own:
         uploads.delete_prediction(prediction)
     count = len(own)
@@ -130,8 +131,11 @@ def delete_everything(request: HttpRequest) -> HttpResponse:
     """Ask, then delete every photo of the visitor."""
     if request.method != "POST":
         return render(request, "predictions/delete_everything.html")
-    uploads.delete_photos(owner_of(request).photos())
-    messages.success(request, _("All your photos and results were deleted."))
+    if erase([owner_of(request)]):
+        words = _("Your photos are being deleted. With this many, it takes a few minutes.")
+        messages.info(request, words)
+    else:
+        messages.success(request, _("All your photos and results were deleted."))
     return redirect("upload")
 
 

@@ -17,11 +17,14 @@ from predictions.api.serializers import PredictionSerializer
 from predictions.claims import ahead_of
 from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
-from predictions.messages import explained
+from predictions.messages import explained, in_words
 from predictions.models import Face, Prediction, Status
 from predictions.presentation import face_boxes, face_cards, said_labels
 from predictions.tables import as_csv, columns, rows
 from predictions.waiting import preferred_wait, waiting_of
+from training.long_lists import count_up_to
+
+_PLACES = 1000  # in the queue; whoever is behind so many need not know exactly
 
 
 @require_safe
@@ -89,7 +92,12 @@ def face_crop(request: HttpRequest, pk: UUID, index: int) -> HttpResponse:
 @require_POST
 def rerun(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Predict the photo again."""
-    return redirect("prediction", uploads.rerun(own_prediction(request, pk)).pk)
+    found = own_prediction(request, pk)
+    try:
+        found = uploads.rerun(found, by=owner_of(request))
+    except uploads.UploadRefused as error:
+        messages.error(request, in_words(error.message))
+    return redirect("prediction", found.pk)
 
 
 @require_POST
@@ -133,14 +141,15 @@ def result_context(
     faces = list(found.faces.select_related("correction"))
     panels = [correction_panel(face, sent.get(face.index)) for face in faces]
     boxes, radius = face_boxes(found.photo, faces)
-    ahead = ahead_of(found).count() if found.status == Status.QUEUED else 0
+    ahead = count_up_to(ahead_of(found), _PLACES) if found.status == Status.QUEUED else 0
     return {
         "prediction": found,
         "warnings": explained(found.photo.warnings),
         "cards": list(zip(face_cards(faces), panels, strict=True)),
         "boxes": boxes,
         "radius": radius,
-        "ahead": ahead,
+        "ahead": min(ahead, _PLACES),
+        "more_are_ahead": ahead > _PLACES,
         "failure": found.failure,
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 
@@ -37,6 +38,17 @@ class Arrivals:
 
 def send(arrivals: Arrivals, url: str, key: str, photo: bytes) -> None:
     """Send one photo by REST."""
+    started = time.monotonic()
+    prediction = post_photo(url, key, photo)["id"]
+    arrivals.sent[prediction] = time.monotonic()
+    arrivals.uploads.append(time.monotonic() - started)
+
+
+def post_photo(url: str, key: str, photo: bytes, *, wait: int = 0, patience: float = 60) -> Any:
+    """The prediction that REST answers with, to a sender who would wait `wait` seconds for it.
+
+    Raises URLError where none comes in `patience` seconds more.
+    """
     boundary = uuid.uuid4().hex
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n'
@@ -48,13 +60,11 @@ def send(arrivals: Arrivals, url: str, key: str, photo: bytes) -> None:
         headers={
             "Authorization": f"Bearer {key}",
             "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Prefer": f"wait={wait}",
         },
     )
-    started = time.monotonic()
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-        prediction = json.load(answer)["id"]
-    arrivals.sent[prediction] = time.monotonic()
-    arrivals.uploads.append(time.monotonic() - started)
+    with urllib.request.urlopen(request, timeout=patience + wait) as answer:  # noqa: S310
+        return json.load(answer)
 
 
 def send_many(

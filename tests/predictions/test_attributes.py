@@ -62,6 +62,7 @@ def test_the_api_has_it_under_attributes_and_finds_it(
     [told] = api.get(f"/api/v1/predictions/{prediction.pk}/").json()["faces"]
     assert told["attributes"] == {"glasses": said}
     assert told["gender"]["label"] in {"male", "female"}
+    assert "glasses" not in told
     for label, found in ((said["label"], 1), (other_than(said["label"]), 0)):
         answer = api.get("/api/v1/predictions/", {"glasses": label}).json()
         assert len(answer["results"]) == found

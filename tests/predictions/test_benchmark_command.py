@@ -1,4 +1,4 @@
-"""`benchmark` gives every figure; how large they are is the machine's business."""
+"""`benchmark` tells every part; how large the figures are is the machine's business."""
 
 import io
 import json
@@ -6,32 +6,55 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from vision.inference import benchmark
+from predictions.beside_network import BESIDE, QUEUE
+from predictions.models import Prediction
+from tests.factories import PredictionFactory
+from vision.benchmark import heads
+
+
+@pytest.fixture
+def photo(photo_bytes: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photo_bytes)
+    return path
+
+
+def benchmark(command: str, *arguments: Any) -> Any:
+    printed = io.StringIO()
+    call_command(command, *arguments, "--rounds", "1", stdout=printed)
+    return json.loads(printed.getvalue())
 
 
 @pytest.mark.django_db
-def test_every_figure_is_there_and_positive(
-    photo_bytes: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_heads_are_trained_on_cached_features_and_on_a_backbone_run_again(
+    photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmark, "_ROUNDS", 1)
-    monkeypatch.setattr(benchmark, "_MATRIX", 256)
-    (tmp_path / "photo.jpg").write_bytes(photo_bytes)
-    printed = io.StringIO()
-    call_command("benchmark", tmp_path / "photo.jpg", "--json", stdout=printed)
-    report = json.loads(printed.getvalue())
-    assert {"decode_12_megapixels_ms", "detect_ms", "float32"} <= report.keys()
-    assert {"matrix_gflops", "model_96px_ms_in_batch", "trunk_224px_share_of_peak"} <= report[
-        "float32"
-    ].keys()
-    assert all(figure > 0 for figure in numbers(report))
+    monkeypatch.setattr(heads, "_TRAINED", 64)
+    monkeypatch.setattr(heads, "_EPOCHS", 2)
+    report = benchmark("benchmark", photo, "--json", "--parts", "heads")
+    assert report["machine"]["processors"] >= 1
+    assert report["heads"]["images"] == 64
+    assert report["heads"]["times_faster"]["median"] > 1
+    assert report["heads"]["epoch_on_cached_features_ms"] > 0
 
 
-def numbers(value: Any) -> list[float]:
-    if isinstance(value, dict):
-        return [figure for inner in value.values() for figure in numbers(inner)]
-    return [value] if isinstance(value, float) else []
+@pytest.mark.django_db
+def test_a_photo_is_measured_beside_the_network(photo: Path) -> None:
+    report = benchmark("benchmark_queue", photo)
+    assert report[BESIDE]["wall_ms"]["best"] > 0
+    assert report["times_the_backbone"]["wall"]["median"] > 0
+    assert report[QUEUE]["wall_ms"]["best"] < report[BESIDE]["wall_ms"]["best"]
+    assert not Prediction.objects.exists(), "nothing stays"
+
+
+@pytest.mark.django_db
+def test_a_database_with_predictions_is_left_alone(photo: Path, user: User) -> None:
+    PredictionFactory.create()
+    with pytest.raises(CommandError, match="holds predictions"):
+        benchmark("benchmark_queue", photo)
 
 
 @pytest.mark.django_db

@@ -29,8 +29,8 @@ def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
     PredictionFactory.create_batch(3)
     correct(FaceFactory.create(), {"age": 30})
     page = client.get("/admin/")
-    assert page.context["waiting"] == 3
-    assert page.context["to_review"] == 1
+    assert page.context["waiting"] == "3"
+    assert page.context["to_review"] == "1"
     assert [entry["run"] for entry in page.context["open_jobs"]] == [run]
     text = page.content.decode()
     assert "version-7" in text

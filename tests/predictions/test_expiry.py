@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
@@ -79,3 +80,18 @@ def test_expired_keys_and_sessions_go_and_valid_ones_stay(user: User) -> None:
 
     assert set(AuthToken.objects.all()) == {valid, endless}
     assert [session.session_key for session in Session.objects.all()] == ["valid"]
+
+
+def test_who_logged_in_is_forgotten_after_a_month() -> None:
+    now = timezone.now()
+    for days in (29, 31):
+        AccessLog.objects.create(username=f"{days} days ago", ip_address="192.0.2.1")
+        AccessAttempt.objects.create(
+            username=f"{days} days ago", ip_address="192.0.2.1", failures_since_start=1
+        )
+        for records in (AccessLog, AccessAttempt):
+            just_made = records.objects.filter(username=f"{days} days ago")
+            just_made.update(attempt_time=now - timedelta(days=days))
+    forget_expired_logins(now)
+    for records in (AccessLog, AccessAttempt):
+        assert [record.username for record in records.objects.all()] == ["29 days ago"]

@@ -1,4 +1,4 @@
-"""A real PostgreSQL, started once, with an empty database for each test that asks for one."""
+"""What real processes need: static files, a migrated SQLite file, a real PostgreSQL."""
 
 import os
 import pwd
@@ -14,6 +14,24 @@ import pytest
 from tests.processes import Stack, free_port, wait_until
 
 _USER = "faceroute"
+
+
+@pytest.fixture(scope="session")
+def static_files(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder of collected static files."""
+    folder = tmp_path_factory.mktemp("static")
+    with Stack(folder / "data", logs=folder, FACEROUTE_STATIC_DIR=str(folder)) as once:
+        once.manage("collectstatic", "--noinput", "--verbosity", "0")
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with every table and no row, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    with Stack(folder / "data", logs=folder) as once:
+        once.manage("migrate", "--verbosity", "0")
+    return once.data_dir / "db.sqlite3"
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +53,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = stack.start("postgres", *_as_it_allows([postgres, "-D", data, *options]))
         wait_until(lambda: "ready to accept" in server.output(), "PostgreSQL accepts", server)
         yield f"postgres://{_USER}@127.0.0.1:{port}"
+        server.stop()  # killed, it would leave its shared memory behind
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,6 +1,7 @@
 """A command in a terminal of its own, as somebody at a keyboard runs it."""
 
 import os
+import select
 import subprocess
 import threading
 from pathlib import Path
@@ -27,6 +28,7 @@ class Terminal:
             stderr=screen,
         )
         os.close(screen)
+        self._is_closed = threading.Event()
         self._watching = threading.Thread(target=self._watch)
         self._watching.start()
 
@@ -45,17 +47,25 @@ class Terminal:
     def press_ctrl_c(self) -> None:
         os.write(self._keyboard, _CTRL_C)
 
+    def close(self) -> None:
+        """Its window is closed, or its connection lost."""
+        self._is_closed.set()
+        self._watching.join()
+        os.close(self._keyboard)
+
     def wait(self, seconds: float = 60.0) -> int:
         """The exit status of the command; the terminal is closed then."""
         status = self.popen.wait(seconds)
-        self._watching.join()
-        os.close(self._keyboard)
+        if not self._is_closed.is_set():
+            self.close()
         return status
 
     def _watch(self) -> None:
         while True:
+            ready, _, _ = select.select([self._keyboard], [], [], 0.1)
+            if not ready and self._is_closed.is_set():
+                return
             try:
-                chunk = os.read(self._keyboard, 65536)
+                self._shown += os.read(self._keyboard, 65536) if ready else b""
             except OSError:  # Linux's way to say that nobody holds the other end any more
                 return
-            self._shown += chunk

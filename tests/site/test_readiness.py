@@ -45,7 +45,7 @@ def test_where_nothing_is_wrong_every_part_is_ok(site: Stack, client: Client) ->
     code, status, checks = ready(client)
     assert (code, status) == (200, "ok")
     parts = {"web", "database", "migrations", "broker", "queue", "storage", "model"}
-    assert checks == dict.fromkeys(parts | {"workers", "beat"}, "ok")
+    assert checks == dict.fromkeys(parts | {"room", "workers", "beat"}, "ok")
 
 
 @pytest.mark.parametrize("how", ["away", "frozen", "read-only"])

@@ -24,8 +24,11 @@ def port() -> int:
 
 @pytest.fixture
 def site(tmp_path: Path, port: int) -> Iterator[Stack]:
-    with Stack(tmp_path / "data", logs=tmp_path, PORT=str(port)) as stack:
+    # With everything that means something in a URL or to a shell.
+    folder = tmp_path / "a#b?c+d%20e 한글 \"q'&=;@:x" / "data"
+    with Stack(folder, logs=tmp_path, PORT=str(port)) as stack:
         yield stack
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} <= {folder.parent.name}
 
 
 def serve(site: Stack, *options: str) -> Process:
@@ -59,6 +62,14 @@ def test_ctrl_c_in_a_terminal_stops_everything(site: Stack, port: int) -> None:
     assert "Everything has stopped." in terminal.output()
     assert "Traceback" not in terminal.output()
     assert processes_of(site.data_dir) == []
+
+
+def test_a_terminal_that_is_closed_takes_the_site_along(site: Stack) -> None:
+    with Terminal(*make_run(), environment=site.environment) as terminal:
+        wait_until_ready(terminal)
+        terminal.close()
+        terminal.wait()
+    wait_until(lambda: processes_of(site.data_dir) == [], "every process is gone")
 
 
 def test_sigterm_to_make_alone_stops_everything(site: Stack) -> None:

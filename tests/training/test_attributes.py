@@ -103,15 +103,13 @@ def test_labels_have_to_fit_their_kind_and_have_titles() -> None:
         replace(GLASSES, label_titles=("Without",))
 
 
-def test_a_face_tells_it_under_attributes_and_the_three_that_ship_as_ever(
-    engine: Engine, curated: Curated
-) -> None:
+def test_it_is_estimated_beside_the_three_that_ship(engine: Engine, curated: Curated) -> None:
     [face] = engine.predict(read_crop(curated.validation[1].path.read_bytes(), SIZE)[None])
-    told = face.as_json()
-    assert set(told) == {"age", "gender", "race", "attributes"}
-    assert set(told["attributes"]) == {"glasses"}
-    assert set(told["attributes"]["glasses"]["probabilities"]) == set(GLASSES.labels)
-    assert told["attributes"]["glasses"]["label"] == "with"
+    told = face.estimates()
+    assert set(told) == {"age", "gender", "race", "glasses"}
+    assert told["glasses"] is not None
+    assert set(told["glasses"]["probabilities"]) == set(GLASSES.labels)
+    assert told["glasses"]["label"] == "with"
 
 
 def test_it_is_measured_where_somebody_has_said_it(scores: Scores) -> None:

@@ -13,7 +13,7 @@ from tests.factories import DatasetFactory, SampleFactory
 from tests.training.utkface import random_files, write_folder
 from tests.vision.planted import EDITS, saved
 from tests.vision.test_near_copies import picture
-from training.datasets import contents, curations, example_files
+from training.datasets import contents, curations, deletion
 from training.datasets.copies import find_copies, waiting
 from training.datasets.importing import import_files
 from training.models import Content, Dataset, Sample
@@ -149,8 +149,8 @@ def test_copies_that_came_while_a_dataset_was_gone_are_found_when_it_is_back(
 ) -> None:
     pictures = [picture(seed) for seed in range(30)]
     originals = named({f"a{n}": saved(p) for n, p in enumerate(pictures)})
-    import_(tmp_path / "a", originals, "a").delete()
-    example_files.forget_orphans()
+    first = import_(tmp_path / "a", originals, "a")
+    deletion.delete(Dataset.objects.filter(pk=first.pk))
     copies = named({f"b{n}": edited(edit, p) for n, p in enumerate(pictures)})
     import_(tmp_path / "b", copies, "b")
     import_(tmp_path / "a", originals, "a again")

@@ -64,7 +64,7 @@ def given(number: int, sender: str, data: bytes | None = None, **labels: int) ->
 
 def add(dataset: Dataset, *files: LabelledFile) -> int:
     corrections.come_from(Given(files))
-    added = corrections.add(dataset, quietly)
+    added = corrections.add(dataset, quietly).changed
     dataset.refresh_from_db()
     return added
 
@@ -273,7 +273,7 @@ def test_what_no_longer_stands_when_rows_are_written_gets_none(tmp_path: Path) -
 
     dataset = archive(tmp_path, random_files(20))
     corrections.come_from(Wavering([given(1, "s"), given(2, "s2")]))
-    assert corrections.add(dataset, quietly) == 1
+    assert corrections.add(dataset, quietly).changed == 1
     assert set(dataset.samples.exclude(sender="").values_list("name", flat=True)) == {"c2.jpg"}
     assert corrections.forget_withdrawn() == 1  # its file, which nothing shows
     assert len(list(example_files.path_of("ab").parent.parent.glob("??/*"))) == 21

@@ -192,7 +192,7 @@ def test_an_upload_that_is_no_zip_fails_with_words(boss: Client) -> None:
     import_runs.work(run.pk)
     run.refresh_from_db()
     assert run.state == "failed"
-    assert "neither a folder, a zip archive nor a CSV file" in run.sentence
+    assert "not a readable folder, zip archive or label file" in run.sentence
 
 
 def test_the_chart_page_takes_as_many_queries_however_many_images_there_are(

@@ -22,6 +22,7 @@ from training.registry.versions import bundle_path, register_bundle
 from training.runs import export_runs
 from vision.bundles.bundle import WEIGHTS, load_bundle, save_bundle
 from vision.bundles.export import ABOUT, GRAPH, is_exported
+from vision.inference.base import BaseEngine
 from vision.inference.engine import Engine
 from vision.inference.openvino_engine import OpenVinoEngine
 
@@ -117,17 +118,16 @@ def test_the_engine_is_chosen_by_setting_and_machine(
     small: ModelVersion, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.PRECISION = "float32"
-    chosen: dict[tuple[str, bool], type] = {
+    chosen: dict[tuple[str, bool], type[BaseEngine]] = {
         ("auto", False): OpenVinoEngine,
         ("auto", True): Engine,
         ("openvino", True): OpenVinoEngine,
         ("tensorflow", False): Engine,
     }
-    for (engine, has_gpu), expected in chosen.items():
-        settings.ENGINE = engine
+    for (settings.ENGINE, has_gpu), expected in chosen.items():
         monkeypatch.setattr(loading, "has_gpu", lambda has_gpu=has_gpu: has_gpu)
         loaded = load_engine(bundle_path(small), ("age",))
-        assert type(loaded) is expected
+        assert isinstance(loaded, expected)
         assert (loaded.precision, [spec.name for spec in loaded.specs]) == ("float32", ["age"])
 
 

@@ -140,8 +140,8 @@ def test_labels_that_come_later_are_added_and_change_nothing_that_is_there(tmp_p
     unknown.labels = {name: unknown.labels[name] for name in SHIPPED}
     unknown.found = "no_face"
     unknown.save()
-    assert import_files(dataset, tmp_path / "in", quietly) == 1
-    assert import_files(dataset, tmp_path / "in", quietly) == 0
+    assert import_files(dataset, tmp_path / "in", quietly).changed == 1
+    assert import_files(dataset, tmp_path / "in", quietly).changed == 0
     known.refresh_from_db()
     assert (known.labels["age"], known.labels["glasses"]) == (77, 0)
     unknown.refresh_from_db()

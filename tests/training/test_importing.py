@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.factories import DatasetFactory
 from tests.training.utkface import jpeg, random_files, write_folder, write_zip
-from training.datasets import example_files
+from training.datasets import deletion, example_files
 from training.datasets.curations import curated, current, selection
 from training.datasets.face_search import look_for_faces
 from training.datasets.importing import clean, import_files
@@ -40,7 +40,7 @@ def dataset(db: None) -> Dataset:
 
 
 def import_(dataset: Dataset, path: Path) -> int:
-    return import_files(dataset, path, lambda *_: None)
+    return import_files(dataset, path, lambda *_: None).changed
 
 
 def reasons(dataset: Dataset) -> dict[str, str]:
@@ -175,10 +175,11 @@ def test_copies_are_found_across_imports(dataset: Dataset, tmp_path: Path) -> No
 
 
 def test_a_mended_file_replaces_the_broken_one(dataset: Dataset, tmp_path: Path) -> None:
-    import_(dataset, write_folder(tmp_path / "in", {"30_0_0_1.jpg": jpeg(1)[:200]}))
-    assert reasons(dataset) == {"30_0_0_1.jpg": "unreadable"}
-    import_(dataset, write_folder(tmp_path / "in", {"30_0_0_1.jpg": jpeg(1)}))
-    assert reasons(dataset) == {"30_0_0_1.jpg": ""}
+    other = {"30_0_0_2.jpg": jpeg(2)}
+    import_(dataset, write_folder(tmp_path / "in", other | {"30_0_0_1.jpg": jpeg(1)[:200]}))
+    assert reasons(dataset)["30_0_0_1.jpg"] == "unreadable"
+    import_(dataset, write_folder(tmp_path / "in", other | {"30_0_0_1.jpg": jpeg(1)}))
+    assert reasons(dataset)["30_0_0_1.jpg"] == ""
 
 
 def test_contents_are_kept_once_under_their_digest(dataset: Dataset, tmp_path: Path) -> None:
@@ -186,8 +187,7 @@ def test_contents_are_kept_once_under_their_digest(dataset: Dataset, tmp_path: P
     import_(dataset, write_folder(tmp_path / "in", two_names))
     [digest] = set(dataset.samples.values_list("digest", flat=True))
     assert example_files.path_of(digest).read_bytes() == jpeg(1)
-    dataset.delete()
-    assert example_files.forget_orphans() == 1
+    deletion.delete(Dataset.objects.filter(pk=dataset.pk))
     assert not example_files.path_of(digest).exists()
 
 

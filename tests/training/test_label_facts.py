@@ -59,7 +59,7 @@ def dataset_of(name: str, pictures: Iterable[Example], gender: Callable[[Labels]
 
 def trained(dataset: Dataset) -> TrainingRun:
     """A head for the gender that was to serve."""
-    recipe = quick(epochs=80, patience=80, learning_rate=0.05)
+    recipe = quick(epochs=30, patience=30, learning_rate=0.1)
     run = create_training(dataset, recipe, backbone=None, activate=True, user=None)
     assert execute(take(run.pk)) == JobState.DONE, run.sentence
     run.refresh_from_db()

@@ -1,10 +1,13 @@
 """Estimated ages: their quantiles, and intervals and distributions that are stretched alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from vision.attributes import AGE_BINS
+from vision.attributes import AGE_BINS, OLDEST_AGE
 from vision.heads.ages import AgeBand, Ages, quantile, stretch_of
+from vision.heads.specs import HeadSpec, classic_heads, read_estimates
 from vision.types import AgeEstimate
 
 
@@ -94,3 +97,28 @@ def test_an_estimate_gets_the_factor_of_its_band() -> None:
     years = np.array([0, 19.99, 20, 59, 60, 118])
     assert stretch_of(bands, years).tolist() == [0.5, 0.5, 1.0, 1.0, 1.5, 1.5]
     assert stretch_of(bands[:1], years).tolist() == [0.5] * 6
+
+
+@pytest.mark.parametrize("years", [-1e9, -20.0, 119.7, 185.0, 1e9])
+@pytest.mark.parametrize("residuals", [None, (-9.0, 300.0), (-300.0, 7.0)])
+@pytest.mark.parametrize("bands", [(), (AgeBand(0, 1.0), AgeBand(60, 3.0))])
+def test_no_head_estimates_an_age_that_no_face_has(
+    years: float, residuals: tuple[float, float] | None, bands: tuple[AgeBand, ...]
+) -> None:
+    spec = replace(classic_heads()[0], residuals=residuals, bands=bands)
+    [estimate] = read_estimates(spec, np.array([[years]], np.float32))
+    assert isinstance(estimate, AgeEstimate)
+    low = estimate.years if estimate.low is None else estimate.low
+    high = estimate.years if estimate.high is None else estimate.high
+    assert 0 <= low <= estimate.years <= high <= OLDEST_AGE
+
+
+def test_a_distribution_over_impossible_years_ends_at_the_last_possible_one() -> None:
+    shares = np.zeros((1, 200))
+    shares[0, 185] = 1.0
+    spec = HeadSpec("age", "max_mean", ({"dense": 200, "name": "Output"},), "distribution")
+    banded = replace(spec, bands=(AgeBand(0, 1.0),))
+    for one in (spec, banded):
+        [estimate] = read_estimates(one, shares.astype(np.float32))
+        assert isinstance(estimate, AgeEstimate)
+        assert (estimate.years, estimate.high) == (OLDEST_AGE, OLDEST_AGE)

@@ -45,7 +45,9 @@ class Blind:
     def __init__(self) -> None:
         self._asked = 0
 
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+    def detect(
+        self, images: Sequence[Image], scales: Sequence[float] | None = None
+    ) -> list[list[Detection]]:
         self._asked += 1
         height, width = images[0].shape[:2]
         landmarks = (TEMPLATE * [height, height]).astype(np.float32)

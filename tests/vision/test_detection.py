@@ -133,7 +133,9 @@ def test_no_photo_is_no_trouble(detector: Detector) -> None:
 
 def test_a_face_at_the_border_stays_inside_the_photo(detector: Detector) -> None:
     cut = np.asarray(PORTRAIT)[75:400, 190:500]
-    for face in detector.detect([np.ascontiguousarray(cut)])[0]:
+    faces = detector.detect([np.ascontiguousarray(cut)])[0]
+    assert faces
+    for face in faces:
         box = face.box
         assert box.x >= 0
         assert box.y >= 0

@@ -45,7 +45,9 @@ class Slow:
     def __init__(self, faces: Sequence[Sequence[Detection]]) -> None:
         self._faces = iter(faces)
 
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+    def detect(
+        self, images: Sequence[Image], scales: Sequence[float] | None = None
+    ) -> list[list[Detection]]:
         return [list(next(self._faces)) for _ in images]
 
 
@@ -66,6 +68,7 @@ def test_faces_of_a_dark_photo_are_found_as_well(detector: Detector, brightness:
     cells = measure(
         detector, CROPS * 2, pictures=1, on_progress=lambda _: None, brightness=brightness
     )
+    assert {cell.size for cell in cells} == set(SIZES)
     assert all(cell.found == cell.upright == 12 for cell in cells if cell.size >= 40)
     assert not any(cell.extra for cell in cells)
 

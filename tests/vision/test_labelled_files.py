@@ -43,7 +43,7 @@ def test_rows_that_cannot_be_used_are_named_and_the_others_read(tmp_path: Path) 
     (tmp_path / "c.jpg").write_bytes(b"secret")
     found = read(tmp_path / "in" / "labels.csv")
     assert {name: refusal for name, (_, _, refusal) in found.items()} == {
-        "a.jpg": "malformed_name",
+        "a.jpg": "label_not_known",
         "b.jpg": "label_out_of_range",
         "../c.jpg": "unsafe_name",
         "d.jpg": "",
@@ -55,9 +55,9 @@ def test_a_part_of_a_label_is_no_label(tmp_path: Path) -> None:
     rows = b"file,age,gender,race\na.jpg,30,0.9,0\nb.jpg,-0.5,0,0\nc.jpg,30.7,1.0,0\n"
     write_folder(tmp_path, {"labels.csv": rows})
     assert read(tmp_path / "labels.csv") == {
-        "a.jpg": (b"", None, "malformed_name"),
+        "a.jpg": (b"", None, "label_not_known"),
         "b.jpg": (b"", None, "label_out_of_range"),
-        "c.jpg": (b"", utkface_labels(30, 1, 0), ""),
+        "c.jpg": (b"", utkface_labels(30, 1, 0), "not_found"),
     }
 
 
@@ -67,14 +67,16 @@ def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "labels.csv")
 
 
-def test_a_row_without_its_file_is_read_as_an_empty_one(tmp_path: Path) -> None:
+def test_a_row_without_its_file_is_named_as_that(tmp_path: Path) -> None:
     write_folder(tmp_path, {"labels.csv": b"file,age,gender,race\ngone.jpg,30,0,0\n"})
-    assert read(tmp_path / "labels.csv") == {"gone.jpg": (b"", utkface_labels(30, 0, 0), "")}
+    assert read(tmp_path / "labels.csv") == {
+        "gone.jpg": (b"", utkface_labels(30, 0, 0), "not_found")
+    }
 
 
 def test_a_table_without_the_columns_is_refused(tmp_path: Path) -> None:
     write_folder(tmp_path, {"labels.csv": b"name,years\na.jpg,3\n"})
-    with pytest.raises(DatasetUnreadable, match="lacks the columns"):
+    with pytest.raises(DatasetUnreadable, match="no column for: gender, race"):
         read(tmp_path / "labels.csv")
 
 

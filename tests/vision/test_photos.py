@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, JpegImagePlugin
 
 from tests.vision.pictures import (
     UPRIGHT,
@@ -22,6 +22,7 @@ from tests.vision.pictures import (
     stored_for,
 )
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
+from vision.photos import decoding
 from vision.photos.decoding import (
     crop_face,
     decode_upright,
@@ -124,6 +125,37 @@ def test_nothing_but_pixels_is_kept() -> None:
     assert b"secret" not in kept
 
 
+@pytest.mark.parametrize(
+    ("kind", "stored", "kept"),
+    [
+        ("JPEG", "4:2:0", "4:2:0"),
+        ("JPEG", "4:2:2", "4:4:4"),
+        ("JPEG", "4:4:4", "4:4:4"),
+        ("HEIF", "4:2:0", "4:2:0"),
+        ("HEIF", "4:4:4", "4:4:4"),
+        ("PNG", "", "4:4:4"),
+    ],
+)
+def test_the_colour_of_a_large_photo_is_kept_as_fine_as_it_was(
+    kind: str, stored: str, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_LEAST_QUARTER_CHROMA_PIXELS", 2400)
+    assert sampling_kept(kind, stored) == kept
+
+
+def test_the_colour_of_a_small_photo_is_kept_as_it_was_decoded() -> None:
+    assert sampling_kept("JPEG", "4:2:0") == "4:4:4"
+
+
+def sampling_kept(kind: str, stored: str) -> str:
+    """How the photo that is kept of a file stores colour."""
+    options = {"JPEG": {"subsampling": stored}, "HEIF": {"chroma": stored.replace(":", "")}}
+    data = encoded(quarters(), kind, **options.get(kind, {}))
+    kept = Image.open(io.BytesIO(read_photo(data, max_bytes=2**20, max_pixels=2400).as_jpeg()))
+    assert isinstance(kept, JpegImagePlugin.JpegImageFile)
+    return ("4:4:4", "4:2:2", "4:2:0")[JpegImagePlugin.get_sampling(kept)]
+
+
 def test_transparency_is_laid_on_white() -> None:
     glass = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
     assert read(encoded(glass, "PNG")).getpixel((4, 4)) == (255, 255, 255)
@@ -186,6 +218,20 @@ def test_a_crop_stays_inside_the_photo(box: Box) -> None:
     crop = Image.open(io.BytesIO(crop_face(encoded(quarters(), "JPEG"), box)))
     assert 0 < crop.width <= 60
     assert 0 < crop.height <= 40
+
+
+def test_a_large_face_is_cropped_from_a_reduced_photo(photo_bytes: bytes) -> None:
+    with Image.open(io.BytesIO(photo_bytes)) as photo:
+        large = photo.resize((2048, 2048))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(large.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
+    crop = np.asarray(Image.open(io.BytesIO(crop_face(data, Box(700, 250, 400, 400)))))
+    half = 400 * 0.85
+    around = (round(900 - half), round(450 - half), round(900 + half), round(450 + half))
+    expected = np.asarray(large.crop(around).resize((256, 256), Image.Resampling.LANCZOS))
+    assert crop.shape == expected.shape
+    assert np.abs(crop.astype(int) - expected).mean() < 4
 
 
 @settings(max_examples=300, deadline=None)

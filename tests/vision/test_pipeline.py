@@ -33,9 +33,10 @@ def test_the_portrait_is_a_woman_of_about_thirty(pipeline: Pipeline, photo_bytes
     assert face.attributes.age is not None
     assert 25 <= face.attributes.age.years <= 42
     assert face.attributes.classes["gender"].label == "female"
-    document = face.as_json(0)
-    assert document["age"]["low"] <= document["age"]["years"] <= document["age"]["high"]
-    assert abs(sum(share for _, share in document["age"]["distribution"]) - 1) < 0.01
+    age = face.attributes.estimates()["age"]
+    assert age is not None
+    assert age["low"] <= age["years"] <= age["high"]
+    assert abs(sum(share for _, share in age["distribution"]) - 1) < 0.01
 
 
 def test_boxes_are_in_pixels_of_the_full_size_photo(pipeline: Pipeline, photo_bytes: bytes) -> None:

@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from training.attribute_names import value_in_words
-from training.datasets import curations, example_files, mean_faces
+from training.datasets import curations, deletion, mean_faces
 from training.datasets.import_runs import ImportRefused, request_import
 from training.datasets.label_issues import request_review
 from training.eda import dataset_charts, dataset_figures
@@ -26,9 +26,10 @@ from vision.data.selection import POLICIES
 from ..charts import as_csv
 from ..forms import ImportForm
 from ..messages import in_words
-from ..models import Curation, Dataset, TrainingRun
+from ..models import Curation, Dataset, Job, TrainingRun
 from . import galleries
-from .access import for_viewers
+from .access import for_viewers, key_of
+from .downloads import named
 
 
 @admin.register(Dataset)
@@ -65,20 +66,20 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         self, chosen: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """What goes along, in one line each: Django would list every image by name, and ask who
-        may delete images, which nobody may one by one."""
+        may delete images, which nobody may one by one. What is under way keeps its dataset."""
         images = sum(dataset.samples.count() for dataset in chosen)
         names = [str(dataset) for dataset in chosen]
         trainings = TrainingRun.objects.filter(dataset__in=chosen).count()
         counts = {_("Images"): images, str(TrainingRun._meta.verbose_name_plural): trainings}
-        return names, {what: count for what, count in counts.items() if count}, set(), []
+        counts = {what: count for what, count in counts.items() if count}
+        keys = Dataset.objects.filter(pk__in=[dataset.pk for dataset in chosen])
+        return names, counts, set(), [_still_open(job) for job in deletion.open_jobs(keys)]
 
     def delete_model(self, request: HttpRequest, dataset: Dataset) -> None:
-        super().delete_model(request, dataset)
-        example_files.forget_orphans()
+        deletion.delete(Dataset.objects.filter(pk=dataset.pk))
 
     def delete_queryset(self, request: HttpRequest, chosen: QuerySet[Dataset]) -> None:
-        super().delete_queryset(request, chosen)
-        example_files.forget_orphans()
+        deletion.delete(chosen)
 
     def get_urls(self) -> list[URLPattern]:
         wrap = partial(for_viewers, self)
@@ -125,20 +126,20 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         return TemplateResponse(request, "admin/training/import.html", context)
 
     @action(description=gettext_lazy("Charts"), url_path="explore", icon="bar_chart")  # type: ignore[untyped-decorator]
-    def explore(self, _request: HttpRequest, object_id: int) -> HttpResponse:
-        return redirect("admin:training_dataset_charts", object_id)
+    def explore(self, _request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:training_dataset_charts", key_of(object_id))
 
     @action(description=gettext_lazy("Charts"), url_path="explore-row")  # type: ignore[untyped-decorator]
-    def explore_row(self, _request: HttpRequest, object_id: int) -> HttpResponse:
-        return redirect("admin:training_dataset_charts", object_id)
+    def explore_row(self, _request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:training_dataset_charts", key_of(object_id))
 
     @action(  # type: ignore[untyped-decorator]
         description=gettext_lazy("Train"),
         url_path="train-row",
         permissions=["train"],
     )
-    def train_row(self, _request: HttpRequest, object_id: int) -> HttpResponse:
-        return redirect(_train_url(object_id))
+    def train_row(self, _request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect(_train_url(key_of(object_id)))
 
     def charts(self, request: HttpRequest, pk: int) -> HttpResponse:
         dataset = get_object_or_404(Dataset, pk=pk)
@@ -185,7 +186,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         for section in dataset_charts.sections(dataset):
             for chart in section.charts:
                 if chart.key == key:
-                    return _download(as_csv(chart), f"{dataset.name}-{key}.csv")
+                    return _table(as_csv(chart), f"{dataset.name}-{key}.csv")
         raise Http404
 
     def splits(self, _request: HttpRequest, pk: int, recipe: str) -> HttpResponse:
@@ -194,13 +195,20 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
             raise Http404
         dataset = get_object_or_404(Dataset, pk=pk)
         table = curations.split_table(curations.selection(dataset, recipe))
-        return _download(table, f"{dataset.name}-{recipe}-splits.csv")
+        return _table(table, f"{dataset.name}-{recipe}-splits.csv")
 
     def mean_face(self, _request: HttpRequest, pk: int, race: int, gender: int) -> FileResponse:
         image = mean_faces.path_of(get_object_or_404(Dataset, pk=pk), race, gender)
         if not image.is_file():
             raise Http404
         return FileResponse(image.open("rb"), content_type="image/jpeg")
+
+
+def _still_open(job: Job) -> str:
+    words = _(
+        "%(what)s of “%(dataset)s” is in progress: please wait for it to finish, or cancel it"
+    )
+    return words % {"what": job.get_kind_display(), "dataset": job.dataset}
 
 
 def _train_url(pk: int) -> str:
@@ -220,7 +228,5 @@ def _mean_face_links(dataset: Dataset) -> list[dict[str, Any]]:
     ]
 
 
-def _download(table: str, name: str) -> HttpResponse:
-    response = HttpResponse(table, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+def _table(table: str, name: str) -> HttpResponse:
+    return named(HttpResponse(table, content_type="text/csv; charset=utf-8"), name)

@@ -10,7 +10,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from training.attribute_names import title
@@ -18,6 +17,7 @@ from training.datasets import annotations, example_files
 from training.datasets.annotations import annotate
 from training.datasets.contents import of_sample
 from training.datasets.overrides import relabel, rule
+from training.long_lists import LongListAdmin
 from vision.attributes import AGE, ATTRIBUTES, labelled
 from vision.data.inspection import as_thumbnail
 from vision.errors import PhotoError
@@ -42,7 +42,7 @@ class LabelIssueFilter(admin.SimpleListFilter):
 
 
 @admin.register(Sample)
-class SampleAdmin(ModelAdmin):  # type: ignore[misc]
+class SampleAdmin(LongListAdmin):
     """What an administrator rules here has the last word over what cleaning found.
 
     Whoever labels a test image sees no estimate of it: there are label issues of other images
@@ -54,7 +54,6 @@ class SampleAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter_submit = True
     list_per_page = 50
     list_select_related = ("dataset",)
-    show_full_result_count = False
     search_fields = ("name", "digest")
     search_help_text = gettext_lazy("File name or SHA-256")
     readonly_fields = ("large_picture", "dataset", "name", "split", "said", "issues", "found")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
@@ -42,7 +41,9 @@ from vision.errors import BundleError
 from ..charts import as_csv
 from ..messages import in_words
 from ..models import ModelVersion
+from .access import key_of
 from .columns import column
+from .downloads import named
 
 
 @admin.register(ModelVersion)
@@ -130,7 +131,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """A version's page: figures, charts, for whom it does well, where it comes from."""
-        version = self._version(request, object_id)
+        version = self._version(request, key_of(object_id))
         serving = active_version()
         context = {
             "measured_on": metrics_of(version).get("n"),
@@ -212,7 +213,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             for chart in section.charts:
                 if chart.key == key:
                     table = HttpResponse(as_csv(chart), content_type="text/csv; charset=utf-8")
-                    return _named(table, f"{version.bundle}-{key}.csv")
+                    return named(table, f"{version.bundle}-{key}.csv")
         raise Http404
 
     def bundle(self, request: HttpRequest, pk: int) -> HttpResponseBase:
@@ -237,18 +238,16 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             messages.error(request, in_words(error.message))
             return redirect("admin:training_modelversion_change", version.pk)
         response = StreamingHttpResponse(chunks, content_type="application/zip")
-        return _named(response, f"{version.bundle}{suffix}.zip")
+        return named(response, f"{version.bundle}{suffix}.zip")
 
     def card(self, request: HttpRequest, pk: int) -> HttpResponse:
         version = self._version(request, pk)
         text = downloads.card_of(version)
         response = HttpResponse(text, content_type="text/markdown; charset=utf-8")
-        return _named(response, f"{version.bundle}-model-card.md")
+        return named(response, f"{version.bundle}-model-card.md")
 
-    def _version(self, request: HttpRequest, pk: int | str) -> ModelVersion:
+    def _version(self, request: HttpRequest, pk: int) -> ModelVersion:
         """Raises Http404, and PermissionDenied for who may not look at versions."""
-        if not str(pk).isdigit():
-            raise Http404
         versions = ModelVersion.objects.select_related("run__dataset", "run__backbone")
         version = get_object_or_404(versions, pk=pk)
         if not self.has_view_permission(request, version):
@@ -298,12 +297,3 @@ def _without_history(manifest: Mapping[str, Any]) -> dict[str, Any]:
     training = {k: v for k, v in manifest.get("training", {}).items() if k != "history"}
     metrics = {k: v for k, v in manifest.get("metrics", {}).items() if k != "groups"}
     return {**manifest, "training": training, "metrics": metrics}
-
-
-_Response = TypeVar("_Response", bound=HttpResponseBase)
-
-
-def _named(response: _Response, name: str) -> _Response:
-    """The response as a file to save under a name."""
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
-    return response

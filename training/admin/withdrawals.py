@@ -5,14 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 
 from training.datasets.corrections import learnt_by
+from training.long_lists import LongListAdmin
 from training.models import Withdrawal
 
 
 @admin.register(Withdrawal)
-class WithdrawalAdmin(ModelAdmin):  # type: ignore[misc]
+class WithdrawalAdmin(LongListAdmin):
     """What was withdrawn is gone from datasets; what versions made of it is not."""
 
     list_display = ("withdrawn_at", "content", "versions")

@@ -31,6 +31,7 @@ from vision.data.labelled_files import LabelledFile
 from . import example_files
 from .importing import Progress, bring_in
 from .revisions import move_on
+from .tallies import Tally
 
 
 class Source(Protocol):
@@ -67,8 +68,8 @@ def come_from(source: Source) -> None:
     _sources[0] = source
 
 
-def add(dataset: Dataset, on_progress: Progress) -> int:
-    """Bring all corrections that stand into a dataset; how many came or changed.
+def add(dataset: Dataset, on_progress: Progress) -> Tally:
+    """Bring all corrections that stand into a dataset; what became of them.
 
     Raises whatever `on_progress` raises. Run again, it goes on where it was cut off.
     """

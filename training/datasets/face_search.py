@@ -45,6 +45,10 @@ def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
 
 
 def _look(detector: Detector, batch: list[Sample]) -> int:
+    # An import puts the files that are missing back; these images are looked at after that.
+    batch = [sample for sample in batch if example_files.path_of(sample.digest).is_file()]
+    if not batch:
+        return 0
     images = [_framed(example_files.path_of(sample.digest).read_bytes()) for sample in batch]
     found = [
         max((face.confidence for face in faces), default=0.0) for faces in detector.detect(images)

@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Q
 from django.utils.text import get_valid_filename
 
 from training.jobs import lifecycle
 from training.jobs.lifecycle import JobRefused, OnProgress, Reporter
 from training.messages import TrainingError
-from training.models import Dataset, ImportRun, JobState
+from training.models import Dataset, ImportRun, Job, JobKind
+from training.models.datasets import LONGEST_NAME, dataset_name
+from vision.data.label_tables import SUFFIXES
+from vision.errors import VisionError
 from vision.messages import Message
 
-from . import corrections, face_search
+from . import corrections, face_search, tallies
 from .importing import clean, import_files
 
 # An archive and its files need room twice over; the rest of the site needs some too.
@@ -54,7 +59,7 @@ def request_corrections(dataset: str, user: Any) -> ImportRun:
 
 def _request(dataset: str, **wanted: Any) -> ImportRun:
     with transaction.atomic():
-        target, _is_new = Dataset.objects.get_or_create(name=dataset)
+        target = _dataset_called(dataset)
         try:
             run = lifecycle.create(ImportRun, dataset=target, **wanted)
         except JobRefused as refused:
@@ -64,14 +69,19 @@ def _request(dataset: str, **wanted: Any) -> ImportRun:
 
 
 def import_now(dataset: str, on_progress: OnProgress, **wanted: Any) -> ImportRun:
-    """Do an import in this process, when it is its turn; how it ended. A dataset that is new, and
-    into which nothing came, is deleted again."""
-    target, is_new = Dataset.objects.get_or_create(name=dataset)
+    """Do an import in this process, when it is its turn; how it ended. Raises ImportRefused."""
+    target = _dataset_called(dataset)
     run = lifecycle.create_in_turn(ImportRun, on_progress, dataset=target, **wanted)
-    run = lifecycle.run_now(run, partial(_import, run), on_progress)
-    if is_new and run.state != JobState.DONE and not target.samples.exists():
-        target.delete()
-    return run
+    return lifecycle.run_now(run, partial(_import, run), on_progress)
+
+
+def _dataset_called(name: str) -> Dataset:
+    """The dataset of a name, made if it is new. Raises ImportRefused for what is no name."""
+    try:
+        known = Dataset.objects.filter(name=name).first()
+        return known or Dataset.objects.get_or_create(name=dataset_name(name))[0]
+    except ValidationError:
+        raise ImportRefused("name", longest=LONGEST_NAME) from None
 
 
 def keep_upload(upload: "UploadedFile[Any]") -> Path:
@@ -100,7 +110,7 @@ def _free_name(wanted: Path) -> Path:
 
 
 def importable() -> list[Path]:
-    """What lies in the import folder: folders, zips and CSV files, relative to it."""
+    """What lies in the import folder: folders, zips and label files, relative to it."""
     root: Path = settings.IMPORT_ROOT
     if not root.is_dir():
         return []
@@ -108,7 +118,14 @@ def importable() -> list[Path]:
     return sorted(
         entry.relative_to(root)
         for entry in entries
-        if entry.is_dir() or entry.suffix.lower() in {".zip", ".csv"}
+        if entry.is_dir() or entry.suffix.lower() in {".zip", *SUFFIXES}
+    )
+
+
+def not_used(run: ImportRun) -> list[dict[str, Any]]:
+    """The files that an import could not use: a list of {reason, count, examples}."""
+    return tallies.not_used(
+        Message.from_json({"code": run.message_code, "parameters": run.message_parameters})
     )
 
 
@@ -119,11 +136,27 @@ def work(pk: int) -> None:
 
 
 def _import(run: ImportRun, reporter: Reporter) -> Message:
-    if run.of_corrections:
-        changed = corrections.add(run.own_dataset, reporter)
-    else:
-        changed = import_files(run.own_dataset, Path(run.path), reporter)
+    try:
+        if run.of_corrections:
+            tally = corrections.add(run.own_dataset, reporter)
+        else:
+            tally = import_files(run.own_dataset, Path(run.path), reporter)
+    except VisionError:
+        _forget_if_empty(run)
+        raise
     if run.detect_faces and face_search.look_for_faces(run.own_dataset, reporter):
         clean(run.own_dataset, reporter)
-    total = run.own_dataset.samples.count()
-    return Message("imported", {"changed": changed, "total": total})
+    return tally.as_message(total=run.own_dataset.samples.count())
+
+
+def _forget_if_empty(run: ImportRun) -> None:
+    """Delete the dataset of an import that failed, where nothing ever came into it. Its imports,
+    none of which did anything, stay without it."""
+    dataset = run.own_dataset
+    jobs = Job.objects.filter(dataset=dataset)
+    failed = Q(kind=JobKind.IMPORT, state__in=lifecycle.RESUMABLE) | Q(pk=run.pk)
+    if dataset.samples.exists() or jobs.exclude(failed).exists():
+        return
+    with transaction.atomic():
+        jobs.update(dataset=None)
+        dataset.delete()

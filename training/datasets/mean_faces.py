@@ -1,5 +1,6 @@
 """The mean face of each race × gender: what the crops of a group have in common."""
 
+import shutil
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -27,8 +28,17 @@ def groups(dataset: Dataset) -> list[tuple[int, int]]:
 
 def path_of(dataset: Dataset, race: int, gender: int) -> Path:
     """The JPEG of a group's mean face, whether it is there or not."""
+    return _folder_of(dataset.pk) / f"{race}-{gender}.jpg"
+
+
+def forget(key: int) -> None:
+    """Delete the mean faces of a dataset that is gone, by its key: another may get that."""
+    shutil.rmtree(_folder_of(key), ignore_errors=True)
+
+
+def _folder_of(key: int) -> Path:
     root: Path = settings.DATASET_ROOT
-    return root / "mean-faces" / str(dataset.pk) / f"{race}-{gender}.jpg"
+    return root / "mean-faces" / str(key)
 
 
 def draw_all(dataset: Dataset, on_progress: Callable[[str, int, int], None]) -> None:

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 
 from training.messages import TrainingError
 from training.models import Job, JobKind, JobState
+from training.models.jobs import BY_DATASET
 from training.models.leases import UNCLAIMED, claimed_by, expired, renewed
 from vision.errors import VisionError
 from vision.messages import Message, stored
@@ -242,6 +243,7 @@ def resume(job: Job) -> bool:
     Raises JobRefused where another job has to end first.
     """
     rows = Job.objects.filter(pk=job.pk, state__in=RESUMABLE)
+    rows = rows.exclude(kind__in=BY_DATASET, dataset=None)
     if not _change_state(rows, state=JobState.QUEUED, **_AS_IF_NEW):
         return False
     enqueue(job)

@@ -1,5 +1,9 @@
 """Datasets and their images, and why an image is set aside."""
 
+import unicodedata
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.functional import lazy
@@ -7,16 +11,37 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from training.attribute_names import labelled_in_words
-from training.models.labels import Labelled
+from training.models.labels import Labelled, no_other_labels
 from vision.attributes import OLDEST_AGE
 from vision.data.cleaning import Reason
 from vision.data.labelled_files import LONGEST_SENDER
+
+LONGEST_NAME = 100  # characters
+
+
+def dataset_name(name: str) -> str:
+    """A name without blanks around it. Raises ValidationError for what is no line of text."""
+    name = name.strip()
+    # Control characters, line and paragraph separators, halves of characters.
+    broken = any(unicodedata.category(one) in {"Cc", "Zl", "Zp", "Cs"} for one in name)
+    if broken or not 0 < len(name) <= LONGEST_NAME:
+        words = _("A dataset’s name must be a single line of 1 to %(longest)d characters.")
+        raise ValidationError(words, params={"longest": LONGEST_NAME})
+    return name
+
+
+def validate_name(name: str) -> None:
+    """Raises ValidationError for what no dataset may be called."""
+    if dataset_name(name) != name:
+        raise ValidationError(_("A dataset’s name must not begin or end with a space."))
 
 
 class Dataset(models.Model):
     """Labelled images under one name. `revision` grows with every change to what is in it."""
 
-    name = models.CharField(_("name"), max_length=100, unique=True)
+    name = models.CharField(
+        _("name"), max_length=LONGEST_NAME, unique=True, validators=[validate_name]
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
 
@@ -27,6 +52,12 @@ class Dataset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raises ValidationError for a new dataset with a name that none may have."""
+        if self._state.adding:
+            validate_name(self.name)
+        super().save(*args, **kwargs)
 
 
 def _differing_classes() -> str:
@@ -41,7 +72,10 @@ class ReasonChoice(models.TextChoices):
     NONE = "", _("Used")
     UNSAFE_NAME = Reason.UNSAFE_NAME, _("Path out of the archive")
     MALFORMED_NAME = Reason.MALFORMED_NAME, _("Malformed name")
+    LABEL_NOT_KNOWN = Reason.LABEL_NOT_KNOWN, _("Unknown label")
     LABEL_OUT_OF_RANGE = Reason.LABEL_OUT_OF_RANGE, _("Label out of range")
+    AMBIGUOUS_ROW = Reason.AMBIGUOUS_ROW, _("Ambiguous row")
+    NOT_FOUND = Reason.NOT_FOUND, _("File not found")
     UNREADABLE = Reason.UNREADABLE, _("Unreadable image")
     NO_FACE = Reason.NO_FACE, _("No face found")
     EXCLUDED = Reason.EXCLUDED, _("Excluded by hand")
@@ -114,7 +148,8 @@ class Sample(Labelled):
         verbose_name_plural = _("images")
         ordering = ["dataset", "name"]
         constraints = [
-            models.UniqueConstraint(fields=["dataset", "name"], name="one_sample_per_file")
+            models.UniqueConstraint(fields=["dataset", "name"], name="one_sample_per_file"),
+            no_other_labels("sample_labels_in_range"),
         ]
         indexes = [
             # The cube that every chart is made of.

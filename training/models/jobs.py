@@ -30,6 +30,10 @@ class JobKind(models.TextChoices):
     EXPORT = "export", _("export")
 
 
+# A dataset is imported into, or searched, by one job at a time.
+BY_DATASET = (JobKind.IMPORT, JobKind.LABEL_ISSUES)
+
+
 class Job(Leased):
     """Long work in the background, watched from a page; every kind of it in one table.
 
@@ -123,11 +127,9 @@ class Job(Leased):
         super().save(*args, **kwargs)
 
     def _lock(self) -> str:
-        """A dataset is imported into, or searched, by one job at a time; other work is done one
-        after the other whatever it is about, since two at once would share the machine and end
-        later than in turn."""
-        by_dataset = self.kind in {JobKind.IMPORT, JobKind.LABEL_ISSUES}
-        return f"{self.kind} {self.dataset_id}" if by_dataset else self.kind
+        """What is not done by dataset is done one after the other whatever it is about, since two
+        at once would share the machine and end later than in turn."""
+        return f"{self.kind} {self.dataset_id}" if self.kind in BY_DATASET else self.kind
 
     @property
     def own_dataset(self) -> Dataset:
@@ -140,6 +142,12 @@ class Job(Leased):
     def is_open(self) -> bool:
         """Whether it waits or runs."""
         return self.state in {JobState.QUEUED, JobState.RUNNING}
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it has ended before its time and there is still what it is about."""
+        lost = self.kind in BY_DATASET and self.dataset_id is None
+        return not (self.is_open or self.state == JobState.DONE or lost)
 
     @property
     def sentence(self) -> str:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from training.attribute_names import value_in_words
 from training.models.datasets import Sample
-from training.models.labels import Labelled
+from training.models.labels import Labelled, no_other_labels
 from vision.attributes import ATTRIBUTES
 
 
@@ -33,13 +33,15 @@ class LabelIssue(models.Model):
 
     @property
     def value(self) -> int | None:
-        """The number that stands for the suggestion; None where the attribute is not declared any
-        more, or without such a label."""
+        """The number that stands for the suggestion; None where there is none: the attribute is not
+        declared any more, or without such a label, or no face has that age."""
         attribute = ATTRIBUTES.get(self.label)
-        if attribute is None or not attribute.labels:
-            return int(self.suggestion) if attribute else None
-        known = self.suggestion in attribute.labels
-        return attribute.labels.index(self.suggestion) if known else None
+        if attribute is None:
+            return None
+        if attribute.labels:
+            known = self.suggestion in attribute.labels
+            return attribute.labels.index(self.suggestion) if known else None
+        return years if attribute.holds(years := int(self.suggestion)) else None
 
     @property
     def in_words(self) -> str:
@@ -62,7 +64,8 @@ class Annotation(Labelled):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["sample", "annotator"], name="one_annotation_each")
+            models.UniqueConstraint(fields=["sample", "annotator"], name="one_annotation_each"),
+            no_other_labels("annotation_labels_in_range"),
         ]
 
     def __str__(self) -> str:

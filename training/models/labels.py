@@ -12,12 +12,19 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, NullIf
 
 from vision.attributes import ATTRIBUTES, SHIPPED, Labels
+from vision.data.utkface import in_range
 
 LABEL_COLUMNS = (*SHIPPED, "further_labels")
 """What `labels_in` reads."""
 
-# Without any of these nothing is learnt from an image. Further attributes may be left out.
-HAS_LABELS = Q(**{f"{name}__isnull": False for name in SHIPPED})
+# Without any of these nothing is learnt from an image. Further attributes may be left out. A number
+# that stands for nothing is no label; the database takes none.
+HAS_LABELS = Q(**{f"{name}__lte": ATTRIBUTES[name].highest for name in SHIPPED})
+
+
+def no_other_labels(name: str) -> models.CheckConstraint:
+    """A constraint of this name: what stands in the columns of labels is one, or null."""
+    return models.CheckConstraint(condition=HAS_LABELS, name=name)
 
 
 class Labelled(models.Model):
@@ -35,6 +42,8 @@ class Labelled(models.Model):
 
     @labels.setter
     def labels(self, labels: Labels) -> None:
+        """Raises vision.data.utkface.LabelOutOfRange."""
+        in_range(labels)
         for name in SHIPPED:
             setattr(self, name, labels.get(name))
         # An attribute that is not declared now may be again.

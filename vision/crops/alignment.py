@@ -115,6 +115,19 @@ def framing(detection: Detection) -> NDArray[np.float64]:
     return photo_from_crop
 
 
+def crop_side(detection: Detection) -> float:
+    """The side of a face's crop in pixels of the photo."""
+    return float(np.hypot(*framing(detection)[:, 0]))
+
+
+def part_shown(detection: Detection, width: int, height: int) -> tuple[int, int, int, int]:
+    """The part (left, top, right, bottom) of an image of this size that `align_face` reads."""
+    low, high = _corners(framing(detection))
+    left, top = (int(side) for side in low.clip(0, (width - 1, height - 1)))
+    right, bottom = (int(side) for side in high.clip((left + 1, top + 1), (width, height)))
+    return left, top, right, bottom
+
+
 def _framing_of_box(box: Box) -> NDArray[np.float64]:
     side = max(box.width, box.height) * (1 + 2 * _FALLBACK_MARGIN)
     left = box.x + box.width / 2 - side / 2
@@ -124,13 +137,19 @@ def _framing_of_box(box: Box) -> NDArray[np.float64]:
 
 def _region(image: Image, photo_from_crop: NDArray[np.float64]) -> tuple[Image, Landmarks]:
     """The part of the photo a crop touches, its border repeated, and that part's origin."""
-    unit = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], np.float64)
-    corners = unit @ photo_from_crop.T
-    low = np.floor(corners.min(axis=0)).astype(int) - 2
-    high = np.ceil(corners.max(axis=0)).astype(int) + 2
+    low, high = _corners(photo_from_crop)
     height, width = image.shape[:2]
     if low.min() >= 0 and high[0] <= width and high[1] <= height:
         return image[low[1] : high[1], low[0] : high[0]], low.astype(np.float32)
     columns = np.clip(np.arange(low[0], high[0]), 0, width - 1)
     rows = np.clip(np.arange(low[1], high[1]), 0, height - 1)
     return image[rows[:, None], columns], low.astype(np.float32)
+
+
+def _corners(photo_from_crop: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The left upper and right lower corner (2,), in pixels, of what sampling a crop reads."""
+    unit = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], np.float64)
+    corners = unit @ photo_from_crop.T
+    return np.floor(corners.min(axis=0)).astype(int) - 2, np.ceil(corners.max(axis=0)).astype(
+        int
+    ) + 2

@@ -56,15 +56,16 @@ _MOST_OUTSIDE = 0.2  # share of these points that may lie outside the photo
 _NOSE_OUT, _NOSE_DOWN = 0.45, 0.57
 
 
-def assess(image: Image, face: Detection, crop: Image) -> Quality:
-    """The quality of a face of a photo (H, W, 3), in whose pixels the detection is given.
+def assess(image: Image, face: Detection, crop: Image, scale: float = 1.0) -> Quality:
+    """The quality of a face of an image (H, W, 3), in whose pixels the detection is given.
 
-    `crop` (S, S, 3) is what `alignment.align_face` cut out, before it is read.
+    The image is `scale` times as large as its photo, or a part of one that is. `crop` (S, S, 3) is
+    what `alignment.align_face` cut out, before it is read.
     """
     photo_from_crop = framing(face)
     small = _resized(crop)
     measured = Quality(
-        size=round(_BOX * float(np.hypot(*photo_from_crop[:, 0]))),
+        size=round(_BOX * float(np.hypot(*photo_from_crop[:, 0])) / scale),
         sharpness=sharpness(small),
         exposure=face_highlights(small) / 255,
         overexposed=overexposed(small),

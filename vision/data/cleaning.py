@@ -13,7 +13,10 @@ class Reason(StrEnum):
 
     UNSAFE_NAME = "unsafe_name"
     MALFORMED_NAME = "malformed_name"
+    LABEL_NOT_KNOWN = "label_not_known"
     LABEL_OUT_OF_RANGE = "label_out_of_range"
+    AMBIGUOUS_ROW = "ambiguous_row"
+    NOT_FOUND = "not_found"
     UNREADABLE = "unreadable"
     NO_FACE = "no_face"
     EXCLUDED = "excluded"  # by an administrator

@@ -1,39 +1,45 @@
-"""Every image of a dataset with its labels, from file names or from a CSV file beside them."""
+"""Every image of a dataset with its labels, from file names or from a label file beside them."""
 
-import csv
-import io
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import floor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vision.attributes import ATTRIBUTES, SHIPPED, Attribute, Labels
+from vision.attributes import Labels
 
+from .cleaning import Reason
+from .label_tables import (
+    LARGEST_TABLE,
+    LONGEST_SENDER,
+    SUFFIXES,
+    LabelNotKnown,
+    Row,
+    header_of,
+    read_rows,
+)
+from .path_matching import Files, tidy
+from .sources import Source, is_image_name, open_source
 from .utkface import (
     DatasetUnreadable,
-    MalformedName,
+    LabelOutOfRange,
     NameRefused,
-    Source,
     UnsafeName,
-    in_range,
-    is_image_name,
     is_unsafe_name,
-    open_source,
     parse_name,
 )
 
-_COLUMNS = ("file", "age", "gender", "race")
-LONGEST_SENDER = 64  # characters
+__all__ = ["LONGEST_SENDER", "LabelledFile", "LabelledFiles"]
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """One file of a dataset: its path inside, its content and its labels, or why it has none.
+    """One file of a dataset: its path inside, its content and its labels.
 
-    `data` is empty for a file that is missing, damaged in its archive, or far too large for a
-    crop, so that a reader reports it like any other broken image. `sender` names who gave it as a
-    correction; it is empty for all other files.
+    `refusal`: why it cannot be used, a `Reason`; empty where nothing is known to be wrong with it.
+    `detail`: what it is in the file's row that is refused, such as `race: mixed`. `data` is empty
+    for a file that is not there, is damaged in its archive, or is far too large for a crop.
+    `sender` names who gave it as a correction; it is empty for all other files.
     """
 
     name: str
@@ -41,111 +47,138 @@ class LabelledFile:
     labels: Labels | None
     refusal: str = ""
     sender: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One file of a dataset, before it is read: what it is called, where it lies ("" where that is
+    not known), and what names or rows say of it."""
+
+    name: str
+    location: str
+    labels: Labels | None = None
+    refusal: str = ""
+    sender: str = ""
+    detail: str = ""
 
 
 class LabelledFiles:
     """Every image of a dataset with its labels, whatever shape the dataset has.
 
-    `path` is a folder or a zip of UTKFace-named images; or a CSV file with the columns `file`,
-    `age`, `gender` and `race`, or more attributes, beside its images; or a folder or a zip that
-    holds such a file. A row of it whose column `sender` is filled in is a correction. Use it as a
-    context manager; `len()` counts the files. Raises DatasetUnreadable.
+    `path` is a folder or a zip of UTKFace-named images; or a label file (see `label_tables`)
+    beside its images; or a folder or a zip that holds one. A row of it whose column `sender` is
+    filled in is a correction. Use it as a context manager; `len()` counts the files. `unlisted`:
+    the images beside a label file that it does not name. Raises DatasetUnreadable.
     """
 
     def __init__(self, path: Path) -> None:
-        is_table = path.suffix.lower() == ".csv" and path.is_file()
+        is_table = path.suffix.lower() in SUFFIXES and path.is_file()
         self._opened = open_source(path.parent if is_table else path)
         self._table = path.name if is_table else None
+        self.unlisted: list[str] = []
 
     def __enter__(self) -> "LabelledFiles":
         self._source = self._opened.__enter__()
         names = self._source.names()
-        found = self._table or _find_table(self._source, names)
-        self._labels = _read_table(self._source, found) if found else None
-        self._names = list(self._labels or filter(is_image_name, names))
+        if table := self._table or _find_table(self._source, names):
+            self._entries = _entries_of(table, _rows_of(self._source, table), names)
+            listed = {entry.location for entry in self._entries}
+            self.unlisted = [name for name in names if is_image_name(name) and name not in listed]
+        else:
+            self._entries = [_entry_of(name) for name in names if is_image_name(name)]
         return self
 
     def __exit__(self, *trouble: Any) -> None:
         self._opened.__exit__(*trouble)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._entries)
 
     def __iter__(self) -> Iterator[LabelledFile]:
-        for name in self._names:
-            try:
-                labels = self._labels_of(name)
-            except NameRefused as refused:
-                # What a path out of its folder points to is none of ours to read.
-                unsafe = isinstance(refused, UnsafeName)
-                data = b"" if unsafe else self._source.read(name)
-                yield LabelledFile(name, data, None, refused.code)
-            else:
-                data, sender = self._source.read(name), self._sender_of(name)
-                yield LabelledFile(name, data, labels, sender=sender)
-
-    def _labels_of(self, name: str) -> Labels:
-        if self._labels is None:
-            return parse_name(name)
-        if is_unsafe_name(name):
-            raise UnsafeName("folder", name=name)
-        return _labels_in_row(self._labels[name])
-
-    def _sender_of(self, name: str) -> str:
-        row = self._labels[name] if self._labels else {}
-        return row.get("sender", "").strip()[:LONGEST_SENDER]
+        for entry in self._entries:
+            data = self._source.read(entry.location) if entry.location else b""
+            yield LabelledFile(
+                entry.name, data, entry.labels, entry.refusal, entry.sender, entry.detail
+            )
 
 
-def _find_table(source: Source, names: list[str]) -> str | None:
-    """The first CSV file, at the top or one folder below, that has the columns of labels."""
+def _entry_of(name: str) -> _Entry:
+    """What the name of a file says."""
+    try:
+        return _Entry(name, name, parse_name(name))
+    except UnsafeName as refused:
+        # What a path out of its folder points to is none of ours to read.
+        return _Entry(name, "", refusal=refused.code)
+    except NameRefused as refused:
+        return _Entry(name, name, refusal=refused.code)
+
+
+def _find_table(source: Source, names: Sequence[str]) -> str | None:
+    """The first label file, at the top or one folder below. Raises DatasetUnreadable where there is
+    none but one that lacks columns, and no name of an image says anything either."""
+    incomplete: dict[str, list[str]] = {}
     for name in names:
-        near_the_top = len(PurePosixPath(name).parts) <= 2
-        if near_the_top and name.lower().endswith(".csv") and _header_fits(source.read(name)):
+        if len(PurePosixPath(name).parts) > 2 or not name.lower().endswith(SUFFIXES):
+            continue
+        header = header_of(source.read(name, LARGEST_TABLE))
+        if not header.missing:
             return name
+        if len(header.missing) < 3:
+            incomplete[name] = header.missing
+    if incomplete and not any(_entry_of(name).labels for name in names if is_image_name(name)):
+        name, missing = next(iter(incomplete.items()))
+        raise DatasetUnreadable("columns", name=PurePosixPath(name).name, missing=missing)
     return None
 
 
-def _header_fits(data: bytes) -> bool:
-    first = data.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace")
-    return set(_COLUMNS) <= {column.strip().lower() for column in first.split(",")}
+def _rows_of(source: Source, table: str) -> list[Row]:
+    """Raises DatasetUnreadable."""
+    data = source.read(table, LARGEST_TABLE)
+    if not data:
+        raise DatasetUnreadable("empty", name=PurePosixPath(table).name)
+    return read_rows(data, table)
 
 
-def _read_table(source: Source, name: str) -> dict[str, dict[str, str]]:
-    """Path inside the source → its row. Raises DatasetUnreadable."""
-    data = source.read(name)
-    if not _header_fits(data):
-        raise DatasetUnreadable("columns", name=PurePosixPath(name).name)
-    if b"\0" in data:  # no text, and no name of a file
-        raise DatasetUnreadable("csv", name=PurePosixPath(name).name)
+def _entries_of(table: str, rows: Sequence[Row], names: Sequence[str]) -> list[_Entry]:
+    """An entry for every path that the rows name, called as the label file calls it."""
+    folder = PurePosixPath(table).parent.as_posix()
+    by_name: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_name[(PurePosixPath(folder) / tidy(row.path)).as_posix()].append(row)
+    files = Files(names)
+    meant = {name: _meant(by_name[name][0], folder, files) for name in by_name}
+    claims = Counter(found[0] for found in meant.values() if len(found) == 1)
+    return [
+        _entry_in_table(name, rows_of_one, meant[name], claims)
+        for name, rows_of_one in by_name.items()
+    ]
+
+
+def _meant(row: Row, folder: str, files: Files) -> list[str]:
+    return [] if is_unsafe_name(row.path) else files.meant_by(tidy(row.path), folder)
+
+
+def _entry_in_table(
+    name: str, rows: Sequence[Row], meant: Sequence[str], claims: Counter[str]
+) -> _Entry:
+    first = rows[0]
+    if is_unsafe_name(first.path):
+        return _Entry(name, "", refusal=UnsafeName.code)
+    alone = len(meant) == 1 and (claims[meant[0]] == 1 or meant[0] == name)
+    location = meant[0] if alone else ""
     try:
-        rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
-        table = [{str(k).strip().lower(): v or "" for k, v in row.items()} for row in rows]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetUnreadable("csv", name=PurePosixPath(name).name) from error
-    folder = PurePosixPath(name).parent
-    return {(folder / row["file"].strip()).as_posix(): row for row in table if row["file"].strip()}
-
-
-def _labels_in_row(row: dict[str, str]) -> Labels:
-    """Numbers as in UTKFace's names; labels also by their English names. Attributes beside the
-    three that ship may have a column of their name; an empty cell says nothing of one.
-
-    Raises MalformedName or LabelOutOfRange.
-    """
-    others = [name for name in ATTRIBUTES if name not in SHIPPED and row.get(name, "").strip()]
-    try:
-        labels = {name: _number(row[name], ATTRIBUTES[name]) for name in (*SHIPPED, *others)}
-    except (ValueError, OverflowError):
-        raise MalformedName("row") from None
-    return in_range(labels)
-
-
-def _number(cell: str, attribute: Attribute) -> int:
-    """Years are rounded down. Raises ValueError or OverflowError, also for a part of a label."""
-    cell = cell.strip().lower()
-    if cell in attribute.labels:
-        return attribute.labels.index(cell)
-    number = floor(float(cell))
-    if attribute.labels and number != float(cell):
-        raise ValueError(cell)
-    return number
+        said = [row.labels() for row in rows]
+    except (LabelNotKnown, LabelOutOfRange) as refused:
+        told = refused.message.parameters
+        detail = f"{told['column']}: {told['word']}"
+        return _Entry(name, location, refusal=refused.code, detail=detail)
+    except NameRefused as refused:
+        return _Entry(name, location, refusal=refused.code)
+    refusal = ""
+    if not meant:
+        refusal = Reason.NOT_FOUND
+    elif not alone or any(labels != said[0] for labels in said):
+        refusal = Reason.AMBIGUOUS_ROW
+    labels = None if refusal == Reason.AMBIGUOUS_ROW else said[0]
+    return _Entry(name, location, labels, refusal, first.sender)

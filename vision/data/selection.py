@@ -153,8 +153,14 @@ def with_exam(selection: Selection, exam: Selection) -> Selection:
 
 # The steps that set images aside by reason, in order.
 _CLEANING: dict[str, tuple[Reason, ...]] = {
-    "labelled": (Reason.UNSAFE_NAME, Reason.MALFORMED_NAME, Reason.LABEL_OUT_OF_RANGE),
-    "readable": (Reason.UNREADABLE, Reason.NO_FACE, Reason.EXCLUDED),
+    "labelled": (
+        Reason.UNSAFE_NAME,
+        Reason.MALFORMED_NAME,
+        Reason.LABEL_NOT_KNOWN,
+        Reason.LABEL_OUT_OF_RANGE,
+        Reason.AMBIGUOUS_ROW,
+    ),
+    "readable": (Reason.NOT_FOUND, Reason.UNREADABLE, Reason.NO_FACE, Reason.EXCLUDED),
     "consistent": (Reason.CONFLICTING_CLASSES, Reason.CONFLICTING_AGES),
     "distinct": (Reason.REPEATED_FILE, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE),
 }

@@ -10,10 +10,14 @@ from ..types import Detection, Image
 class Detector(Protocol):
     """Finds the faces of photos. Not for use by several threads at once."""
 
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+    def detect(
+        self, images: Sequence[Image], scales: Sequence[float] | None = None
+    ) -> list[list[Detection]]:
         """Every face of every image, uint8 (H, W, 3) RGB of any size; the largest face first.
 
-        Boxes and landmarks are in pixels of the image; boxes are clipped to it.
+        `scales`: how large each is compared with its photo, 1 at most; faces are looked for that
+        are small in an image because its photo was reduced. Boxes and landmarks are in pixels of
+        the image; boxes are clipped to it.
         """
         ...
 

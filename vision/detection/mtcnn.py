@@ -33,6 +33,8 @@ _SHEET_PIXELS = 2**20  # of levels P-Net takes at once
 # The smallest face looked for, in pixels and as a share of the side of a square as large as the
 # photo: 40 of a 12-megapixel photo's 3,464. So the search costs no more however large a photo is.
 _SMALLEST_PIXELS, _SMALLEST_SHARE = 36, 0.0115
+# The pixels are those of the image where its shorter side has this many, and else of the photo.
+_AMPLE_SIDE = 1800
 # What the log-odds that P-Net, and half of those that R-Net give to a turned face's upright patch
 # come to, in 98 of 100 cases; 4 of 10 other proposals come to that.
 _PERHAPS_TURNED = -0.5
@@ -88,8 +90,13 @@ class Mtcnn:
         for network, side in warm_up:
             network(np.zeros((1, side, side, 3), np.uint8))
 
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        pyramids = [_pyramid(brighten(image, _HIGHLIGHTS)) for image in images]
+    def detect(
+        self, images: Sequence[Image], scales: Sequence[float] | None = None
+    ) -> list[list[Detection]]:
+        pyramids = [
+            _pyramid(brighten(image, _HIGHLIGHTS), scale)
+            for image, scale in zip(images, scales or [1.0] * len(images), strict=True)
+        ]
         proposals = self._propose(pyramids)
         patches = patches_of(pyramids, proposals.owners, frames_of(squared(proposals.boxes)), 24)
         refined, first = self._refine(pyramids, proposals, patches)
@@ -150,14 +157,16 @@ def _turned_patches(pyramids: Sequence[Pyramid], boxes: _Boxes, side: int) -> ND
     return patches
 
 
-def smallest_face(width: int, height: int) -> float:
-    """The side in pixels of the smallest face looked for in a photo of this size."""
-    return max(_SMALLEST_PIXELS, _SMALLEST_SHARE * math.sqrt(width * height))
+def smallest_face(width: int, height: int, scale: float = 1.0) -> float:
+    """The side in pixels of the smallest face looked for in an image of this size, which is
+    `scale` times as large as its photo."""
+    pixels = _SMALLEST_PIXELS if min(width, height) >= _AMPLE_SIDE else scale * _SMALLEST_PIXELS
+    return max(pixels, _SMALLEST_SHARE * math.sqrt(width * height))
 
 
-def _pyramid(image: Image) -> Pyramid:
+def _pyramid(image: Image, scale: float) -> Pyramid:
     height, width = image.shape[:2]
-    return Pyramid.of(image, _CELL / smallest_face(width, height), _CELL)
+    return Pyramid.of(image, _CELL / smallest_face(width, height, scale), _CELL)
 
 
 def _drawn(sheet: Sheet, levels: Sequence[tuple[int, Level]]) -> Image:

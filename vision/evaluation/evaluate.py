@@ -103,7 +103,7 @@ def _batches(
     """Crops in batches; the next batch is decoded while the network works on this one."""
 
     def read(file: LabelledFile) -> Crop | str:
-        if file.labels is None:
+        if file.refusal or file.labels is None:
             return file.refusal
         try:
             return Crop(file.name, file.labels, read_crop(file.data, size))

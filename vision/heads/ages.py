@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.attributes import AGE_BINS, age_bin
+from vision.attributes import AGE_BINS, OLDEST_AGE, age_bin
 from vision.types import AgeEstimate
 
 Point = Literal["mean", "median"]
@@ -75,18 +75,19 @@ class Ages:
 
     def estimates(self, coverage: float) -> list[AgeEstimate]:
         """One estimate an age, its interval the whole years between the ends, and at least those
-        next to the estimate.
+        next to the estimate; all within 0 to OLDEST_AGE.
 
         Whole years between the ends hold what the ends hold, on average: to round outwards would
         add a year to every interval.
         """
-        low = np.minimum(np.ceil(self.low), np.floor(self.years)).clip(0)
-        high = np.maximum(np.floor(self.high), np.ceil(self.years))
+        within = self.years.clip(0, OLDEST_AGE)
+        low = np.minimum(np.ceil(self.low), np.floor(within)).clip(0)
+        high = np.maximum(np.floor(self.high), np.ceil(within)).clip(max=OLDEST_AGE)
         rows: Sequence[NDArray[np.float64] | None]
         rows = [None] * len(low) if self.probabilities is None else list(self.probabilities)
         return [
             AgeEstimate(float(years), int(first), int(last), coverage, by_decade(row))
-            for years, first, last, row in zip(self.years, low, high, rows, strict=True)
+            for years, first, last, row in zip(within, low, high, rows, strict=True)
         ]
 
 
@@ -122,11 +123,12 @@ def mean_age(
 ) -> AgeEstimate:
     """Of a head without bands: the mean of one distribution (ages,), between two quantiles."""
     low, high = (int(age) for age in np.searchsorted(np.cumsum(probabilities), quantiles))
-    years = float(probabilities @ np.arange(len(probabilities)))
+    oldest = min(len(probabilities) - 1, OLDEST_AGE)
+    years = min(float(probabilities @ np.arange(len(probabilities))), float(oldest))
     return AgeEstimate(
         years=years,
         low=min(low, int(years)),
-        high=max(min(high, len(probabilities) - 1), int(np.ceil(years))),
+        high=max(min(high, oldest), int(np.ceil(years))),
         coverage=coverage,
         distribution=by_decade(probabilities),
     )
@@ -134,10 +136,10 @@ def mean_age(
 
 def scalar_age(years: float, residuals: tuple[float, float] | None, coverage: float) -> AgeEstimate:
     """Of a head without bands: years, and the residuals around them where there are any."""
-    years = max(0.0, years)
+    years = min(max(0.0, years), float(OLDEST_AGE))
     if residuals is None:
         return AgeEstimate(years, None, None, None)
-    low, high = (max(0, round(years + offset)) for offset in residuals)
+    low, high = (min(max(0, round(years + offset)), OLDEST_AGE) for offset in residuals)
     return AgeEstimate(years, low, high, coverage)
 
 

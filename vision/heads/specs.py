@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.attributes import ATTRIBUTES, GENDER, RACE, Kind
+from vision.attributes import ATTRIBUTES, GENDER, OLDEST_AGE, RACE, Kind
 from vision.errors import BundleIncompatible
 from vision.types import AgeEstimate, ClassEstimate
 
@@ -246,7 +246,7 @@ def read_estimates(
 def expected_years(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Raw outputs of an age head as the years (N,) that `read_estimates` gives."""
     if spec.output == "scalar":
-        return outputs[:, 0].astype(np.float64).clip(0)
+        return outputs[:, 0].astype(np.float64).clip(0, OLDEST_AGE)
     return point_estimate(sharpen(outputs, spec.temperature), spec.point)
 
 

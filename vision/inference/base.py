@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ Outputs = dict[str, NDArray[np.float32]]
 class BaseEngine(ABC):
     """One model bundle, ready to predict. Not for use by several threads at once."""
 
-    batch_sizes: ClassVar[tuple[int, ...]]
+    batch_sizes: tuple[int, ...]
     """The sizes of batches that it is made ready for, rising; it takes no more than the last."""
 
     precision: str

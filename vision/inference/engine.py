@@ -1,7 +1,8 @@
 """The engine on TensorFlow: for GPUs, for training, and the reference for every other."""
 
+import logging
 from collections.abc import Collection, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,14 @@ from vision.heads.specs import HeadSpec, build_head
 
 from .base import BaseEngine, Outputs
 
+logger = logging.getLogger(__name__)
+
 
 class Engine(BaseEngine):
     """One model bundle, ready to predict. Not for use by several threads at once."""
 
     # A graph is traced once for each of these; a smaller batch is padded up to the next.
-    batch_sizes: ClassVar = (1, 2, 4, 8, 16)
+    batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16)
 
     def __init__(
         self, bundle: Bundle, *, heads: Collection[str] = ATTRIBUTES, precision: str = "auto"
@@ -28,10 +31,30 @@ class Engine(BaseEngine):
         super().__init__(bundle, heads=heads)
         self.precision = choose_precision(precision)
         self._forward = _compile(build_model(bundle, self.specs, self.precision))
+        self._out_of_memory = _out_of_memory()
 
     def _run(self, crops: NDArray[np.uint8]) -> Outputs:
+        size = next(size for size in self.batch_sizes if size >= len(crops))
+        try:
+            return self._run_padded(crops, size)
+        except self._out_of_memory:
+            if size == 1:
+                raise
+        self._take_at_most(size // 2)
+        return self._in_batches(crops)
+
+    def _take_at_most(self, size: int) -> None:
+        """From now on, since whoever shares the device's memory will not give it back soon."""
+        logger.warning(
+            "The device's memory does not suffice for %d faces at once; the network takes %d at "
+            "most from now on.",
+            2 * size,
+            size,
+        )
+        self.batch_sizes = tuple(each for each in self.batch_sizes if each <= size)
+
+    def _run_padded(self, crops: NDArray[np.uint8], size: int) -> Outputs:
         count = len(crops)
-        size = next(size for size in self.batch_sizes if size >= count)
         padded = np.pad(crops, ((0, size - count), (0, 0), (0, 0), (0, 0)))
         results = self._forward(preprocess(padded))
         return {name: np.asarray(result)[:count] for name, result in results.items()}
@@ -68,3 +91,14 @@ def _compile(model: Any) -> Any:
     import tensorflow as tf
 
     return tf.function(lambda crops: model(crops, training=False), reduce_retracing=False)
+
+
+def _out_of_memory() -> tuple[type[Exception], ...]:
+    """What TensorFlow raises where a device's memory does not suffice."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return ()
+    import tensorflow as tf
+
+    return (tf.errors.ResourceExhaustedError,)

@@ -1,7 +1,6 @@
 """The engine on OpenVINO: what serves on a CPU, without TensorFlow."""
 
 from collections.abc import Collection
-from typing import ClassVar
 
 import numpy as np
 import openvino as ov
@@ -22,7 +21,7 @@ class OpenVinoEngine(BaseEngine):
 
     # Any size up to the last runs as it is, and costs some 10 ms more the first time. More at once
     # are no faster and take more memory.
-    batch_sizes: ClassVar = (1, 8)
+    batch_sizes = (1, 8)
 
     def __init__(
         self,

@@ -1,7 +1,6 @@
 """The way of a photo: decode, find faces, align them, one pass of the network for all."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,16 +10,9 @@ from vision.crops.alignment import align_face
 from vision.crops.quality import assess, is_withheld, widening_of
 from vision.detection import Detector
 from vision.errors import PhotoError
-from vision.photos.decoding import decode_upright
-from vision.types import Box, Detection, FaceAttributes, FaceResult, Image, PhotoResult
+from vision.types import Detection, FaceAttributes, FaceResult, Image, PhotoResult, Quality
 
-# A photo is decoded at an eighth, a quarter or a half of its size where its shorter side stays
-# above this: enough pixels for the smallest face that is looked for, also in a screenshot that is
-# twenty times as high as wide.
-_WORKING_SIDE = 1800
-
-
-Decoded = tuple[Image, tuple[int, int]]  # at its working size; width and height of the photo
+from .sizes import DecodedPhoto, ShownFace, decode_photo, scaled, shown_faces
 
 
 class Predictor(Protocol):
@@ -46,32 +38,40 @@ class Pipeline:
         """
         return self.estimate(self.decode(photos))
 
-    def decode(self, photos: Sequence[bytes]) -> list[Decoded | PhotoError]:
+    def decode(self, photos: Sequence[bytes]) -> list[DecodedPhoto | PhotoError]:
         """The first half of `run`, which any thread may do while another is at the second."""
         return [_decode(photo) for photo in photos]
 
-    def estimate(self, decoded: Sequence[Decoded | PhotoError]) -> list[PhotoResult | PhotoError]:
+    def estimate(
+        self, decoded: Sequence[DecodedPhoto | PhotoError]
+    ) -> list[PhotoResult | PhotoError]:
         """The second half of `run`, of what any pipeline has decoded."""
-        images = [one[0] for one in decoded if not isinstance(one, PhotoError)]
-        detections = self.detector.detect(images) if images else []
+        photos = [one for one in decoded if isinstance(one, DecodedPhoto)]
+        images, scales = [one.image for one in photos], [one.scale for one in photos]
+        found = self.detector.detect(images, scales) if images else []
         shown = [
-            (image, face) for image, faces in zip(images, detections, strict=True) for face in faces
+            each
+            for photo, faces in zip(photos, found, strict=True)
+            for each in shown_faces(photo, faces, self.engine.input_size)
         ]
-        results = iter(self._estimate(shown))
-        found = iter([[next(results) for _ in faces] for faces in detections])
-        return [
-            one if isinstance(one, PhotoError) else _result(one, next(found)) for one in decoded
-        ]
+        estimates = iter(self._estimate(shown))
+        results = iter(
+            [_result(photo, faces, estimates) for photo, faces in zip(photos, found, strict=True)]
+        )
+        return [one if isinstance(one, PhotoError) else next(results) for one in decoded]
 
-    def _estimate(self, shown: Sequence[tuple[Image, Detection]]) -> list[FaceResult]:
-        """Faces, each in pixels of its image, with what their images can tell of them."""
-        crops = [align_face(image, face, self.engine.input_size) for image, face in shown]
-        qualities = [assess(*one, crop) for one, crop in zip(shown, crops, strict=True)]
+    def _estimate(self, shown: Sequence[ShownFace]) -> list[tuple[Quality, FaceAttributes]]:
+        """What the images can tell of their faces, and what the network says of them."""
+        crops = [align_face(one.image, one.face, self.engine.input_size) for one in shown]
+        qualities = [
+            assess(one.image, one.face, crop, one.scale)
+            for one, crop in zip(shown, crops, strict=True)
+        ]
         widening = np.array([widening_of(one) for one in qualities])
         attributes = self.engine.predict(np.stack(crops), widening) if crops else []
         return [
-            FaceResult(face, quality, FaceAttributes() if is_withheld(quality) else said)
-            for (_image, face), quality, said in zip(shown, qualities, attributes, strict=True)
+            (quality, FaceAttributes() if is_withheld(quality) else said)
+            for quality, said in zip(qualities, attributes, strict=True)
         ]
 
 
@@ -81,39 +81,31 @@ def align_again(photo: bytes, face: Detection, size: int) -> Image:
     `face` is given in pixels of the full-size photo, as results are. Returns uint8
     (size, size, 3) RGB. Raises PhotoUnreadable.
     """
-    image, (width, _height) = decode_upright(photo, least_side=_WORKING_SIDE)
-    height_there, width_there = image.shape[:2]
-    there = _scaled(face, width_there / width, width_there, height_there)
-    return align_face(image, there, size)
+    decoded = decode_photo(photo)
+    height, width = decoded.image.shape[:2]
+    there = scaled(face, decoded.scale, width, height)
+    [shown] = shown_faces(decoded, [there], size)
+    return align_face(shown.image, shown.face, size)
 
 
-def _decode(photo: bytes) -> Decoded | PhotoError:
+def _decode(photo: bytes) -> DecodedPhoto | PhotoError:
     try:
-        return decode_upright(photo, least_side=_WORKING_SIDE)
+        return decode_photo(photo)
     except PhotoError as error:
         return error
 
 
-def _result(decoded: Decoded, faces: Sequence[FaceResult]) -> PhotoResult:
+def _result(
+    photo: DecodedPhoto,
+    faces: Sequence[Detection],
+    estimates: Iterator[tuple[Quality, FaceAttributes]],
+) -> PhotoResult:
     """The faces in pixels of the full-size photo."""
-    image, (width, height) = decoded
-    scale = width / image.shape[1]
     return PhotoResult(
-        width,
-        height,
+        photo.width,
+        photo.height,
         tuple(
-            replace(face, detection=_scaled(face.detection, scale, width, height)) for face in faces
+            FaceResult(scaled(face, 1 / photo.scale, photo.width, photo.height), *next(estimates))
+            for face in faces
         ),
     )
-
-
-def _scaled(face: Detection, scale: float, width: int, height: int) -> Detection:
-    """The detection in pixels of the full-size photo, inside it."""
-    left, top = round(face.box.x * scale), round(face.box.y * scale)
-    box = Box(
-        left,
-        top,
-        min(round(face.box.width * scale), width - left),
-        min(round(face.box.height * scale), height - top),
-    )
-    return replace(face, box=box, landmarks=face.landmarks * np.float32(scale))

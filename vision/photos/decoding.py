@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageFile, ImageOps
+from PIL import ImageCms, ImageFile, ImageOps, JpegImagePlugin
 
 from vision.errors import PhotoError, PhotoTooLarge, PhotoUnreadable
 from vision.messages import Message
@@ -35,14 +35,30 @@ _SRGB = ImageCms.createProfile("sRGB")
 _LAB = ImageCms.createProfile("LAB")
 # What cameras and instruments measure in, whatever they store it in.
 _DEPTHS = (8, 10, 12, 14, 16)
+# How a JPEG stores colour: for every pixel, or once for each two by two of them.
+_FULL_CHROMA, _QUARTER_CHROMA = "4:4:4", "4:2:0"
+_PILLOW_QUARTER_CHROMA = 2  # what `get_sampling` says of it
+# What is read as 4:2:0 and written so again loses a little colour, which faces of less than some
+# 150 pixels show in their ages, and saves a third of the time. Photos of fewer pixels take little
+# time and have small faces. Measured in docs/experiments/decoding.md.
+_LEAST_QUARTER_CHROMA_PIXELS = 6_000_000
 
 
 @dataclass(frozen=True)
 class ReadPhoto:
-    """An upright RGB image, and codes of what its sender should know of the file."""
+    """An upright RGB image, and codes of what its sender should know of the file.
+
+    `chroma` is how finely colour is to be kept: "4:2:0" where a large file stores it so, and else
+    "4:4:4".
+    """
 
     image: Pillow.Image
     warnings: tuple[str, ...] = ()
+    chroma: str = _FULL_CHROMA
+
+    def as_jpeg(self) -> bytes:
+        """The photo as it is kept: its pixels and nothing else."""
+        return encode_jpeg(self.image, chroma=self.chroma)
 
 
 def read_photo(
@@ -65,36 +81,54 @@ def read_photo(
         opened = open_photo(data)
         _check_size(opened.image, max_pixels)
         before_decoding(opened.image.width * opened.image.height)
+        chroma = _chroma(opened.image)
         warnings = _load(opened)
-        return ReadPhoto(_as_rgb(_upright(opened.image)), warnings)
+        return ReadPhoto(_as_rgb(_upright(opened.image)), warnings, chroma)
 
 
 def decode_upright(data: bytes, *, least_side: int | None = None) -> tuple[Image, tuple[int, int]]:
     """The upright pixels of a photo that `read_photo` accepted, and its full (width, height).
 
-    With `least_side`, a JPEG is decoded at the smallest eighth of its size whose shorter side is
-    still at least `least_side` (the decoder skips the rest of the work); others come whole.
-    Returns uint8 (height, width, 3) RGB. Raises PhotoUnreadable.
+    `least_side` and errors as in `upright_image`. Returns uint8 (height, width, 3) RGB.
+    """
+    image, size = upright_image(data, least_side=least_side)
+    return np.asarray(image), size
+
+
+def upright_image(
+    data: bytes, *, least_side: int | None = None
+) -> tuple[Pillow.Image, tuple[int, int]]:
+    """A photo that `read_photo` accepted as an upright RGB image, and its full (width, height).
+
+    With `least_side`, a JPEG is decoded at a half, a quarter or an eighth of its size, the smallest
+    whose shorter side is still at least `least_side` (the decoder skips the rest of the work);
+    others come whole. Raises PhotoUnreadable.
     """
     with _pillow_errors():
         opened = open_photo(data)
-        image = opened.image
-        width, height = image.size
-        # A TIFF's size is told as it is upright.
-        if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
-            width, height = height, width
-        if least_side is not None and image.format == "JPEG":
-            share = least_side / min(image.size)
-            image.draft("RGB", (round(image.width * share), round(image.height * share)))
-        _load(opened)
-        return np.asarray(_as_rgb(_upright(image))), (width, height)
+        share = 1.0 if least_side is None else least_side / min(opened.image.size)
+        return _upright_at(opened, share)
 
 
-def encode_jpeg(image: Pillow.Image, *, quality: int = 92) -> bytes:
-    """A JPEG of an RGB image with nothing in it but the pixels."""
+def _upright_at(opened: OpenedPhoto, share: float) -> tuple[Pillow.Image, tuple[int, int]]:
+    """See `upright_image`; a JPEG is decoded at `share` of its size or somewhat more."""
+    image = opened.image
+    width, height = image.size
+    # A TIFF's size is told as it is upright.
+    if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+        width, height = height, width
+    if share < 1 and image.format == "JPEG":
+        least = max(1, round(image.width * share)), max(1, round(image.height * share))
+        image.draft("RGB", least)
+    _load(opened)
+    return _as_rgb(_upright(image)), (width, height)
+
+
+def encode_jpeg(image: Pillow.Image, *, quality: int = 92, chroma: str = _FULL_CHROMA) -> bytes:
+    """A JPEG of an RGB image with nothing in it but the pixels; `chroma` as in `ReadPhoto`."""
     data = io.BytesIO()
     nothing: Any = {"exif": b"", "comment": b"", "icc_profile": None, "xmp": None}
-    image.save(data, "JPEG", quality=quality, subsampling="4:4:4", **nothing)
+    image.save(data, "JPEG", quality=quality, subsampling=chroma, **nothing)
     return data.getvalue()
 
 
@@ -125,14 +159,14 @@ def crop_face(
     with _pillow_errors():
         opened = open_photo(data)
         before_decoding(opened.image.width * opened.image.height)
-        _load(opened)
-        image = _as_rgb(_upright(opened.image))
+        image, (width, _height) = _upright_at(opened, side / max(side, 2 * half))
+        scale = image.width / width
         crop = image.crop(
             (
-                max(0, round(x - half)),
-                max(0, round(y - half)),
-                min(image.width, round(x + half)),
-                min(image.height, round(y + half)),
+                max(0, round((x - half) * scale)),
+                max(0, round((y - half) * scale)),
+                min(image.width, round((x + half) * scale)),
+                min(image.height, round((y + half) * scale)),
             )
         )
         return make_thumbnail(crop, side)
@@ -147,6 +181,16 @@ def _check_size(image: ImageFile.ImageFile, max_pixels: int) -> None:
         raise PhotoTooLarge(limit=Message("pixels_a_side", {"count": _LONGEST_SIDE}))
     if max(image.size) > _MOST_ELONGATED * min(image.size):
         raise PhotoTooLarge("elongated", limit=_MOST_ELONGATED)
+
+
+def _chroma(image: ImageFile.ImageFile) -> str:
+    """How finely the colour of a file is to be kept; JPEG and HEIC say how they store it."""
+    if image.width * image.height < _LEAST_QUARTER_CHROMA_PIXELS:
+        return _FULL_CHROMA
+    stored = image.info.get("chroma") == 420
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        stored = JpegImagePlugin.get_sampling(image) == _PILLOW_QUARTER_CHROMA
+    return _QUARTER_CHROMA if stored else _FULL_CHROMA
 
 
 def _megapixels(count: int) -> Message:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .decoding import encode_jpeg, make_thumbnail, read_photo
+from .decoding import make_thumbnail, read_photo
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,5 @@ def prepare(
     )
     image = read.image
     return KeptPhoto(
-        image.width, image.height, read.warnings, encode_jpeg(image), make_thumbnail(image)
+        image.width, image.height, read.warnings, read.as_jpeg(), make_thumbnail(image)
     )

@@ -1,8 +1,8 @@
 """`serve`: the whole site on this machine, until Ctrl-C."""
 
-import os
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from faceroute_site.address import Address, AddressUnusable
@@ -15,8 +15,8 @@ class Command(BaseCommand):
     help = "Run the whole site on this machine: web, workers, scheduler, and Redis if none is set."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
-        parser.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"))
+        parser.add_argument("--host", default=settings.HOST)
+        parser.add_argument("--port", type=int, default=settings.PORT)
 
     def handle(self, *, host: str, port: int, **_options: Any) -> None:
         try:

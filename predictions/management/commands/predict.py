@@ -14,13 +14,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from predictions.messages import explained, explained_quality, in_words
+from predictions.api.serializers import FaceSerializer
+from predictions.claims import face_row
+from predictions.messages import explained, in_words
 from predictions.models import Status
 from training.registry.loading import load_engine, resolve_bundle
 from vision.attributes import labelled
 from vision.errors import BundleError, PhotoError, PhotoUnreadable
-from vision.photos.decoding import encode_jpeg, read_photo
-from vision.types import PhotoResult, in_face_json
+from vision.photos.decoding import read_photo
+from vision.types import PhotoResult
 
 _BATCH = 8
 
@@ -86,7 +88,7 @@ def _in_words(face: dict[str, Any]) -> str:
     parts += [
         f"{said['label']} {said['probability']:.0%}"
         for one in labelled()
-        if (said := in_face_json(face, one.name))
+        if (said := {**face, **face.get("attributes", {})}.get(one.name))
     ]
     box = face["box"]
     parts.append(f"at {box['x']},{box['y']}, {box['width']}x{box['height']} px")
@@ -123,7 +125,7 @@ def _read(path: Path) -> _Photo | PhotoError:
         return PhotoUnreadable("file")
     except PhotoError as error:
         return error
-    return _Photo(encode_jpeg(read.image), read.warnings)
+    return _Photo(read.as_jpeg(), read.warnings)
 
 
 def _entry(
@@ -145,6 +147,6 @@ def _entry(
         entry["failure"] = {"code": outcome.code, "message": in_words(outcome.message)}
     else:
         entry["photo"] = {"width": outcome.width, "height": outcome.height, "url": None}
-        faces = [face.as_json(index) for index, face in enumerate(outcome.faces)]
-        entry["faces"] = [{**face, "quality": explained_quality(face["quality"])} for face in faces]
+        faces = [face_row(face, index) for index, face in enumerate(outcome.faces)]
+        entry["faces"] = FaceSerializer(faces, many=True).data
     return entry

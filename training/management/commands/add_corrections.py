@@ -8,9 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.datasets.import_runs import import_now
 from training.eda.dataset_figures import summary
-from training.jobs.lifecycle import JobRefused
 from training.jobs.progress_line import ProgressLine
-from training.models import Dataset, JobState
+from training.models import Dataset
+
+from ._jobs import refusals_told, require_done
 
 
 class Command(BaseCommand):
@@ -27,12 +28,9 @@ class Command(BaseCommand):
         dataset = Dataset.objects.filter(name=options["dataset"]).first()
         if dataset is None:
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
-        try:
+        with refusals_told():
             run = import_now(dataset.name, ProgressLine(options["json"]), of_corrections=True)
-        except JobRefused as refused:
-            raise CommandError(str(refused)) from refused
-        if run.state != JobState.DONE:
-            raise CommandError(run.sentence)
+        require_done(run)
         dataset.refresh_from_db()
         if options["json"]:
             self.stdout.write(json.dumps(summary(dataset)["corrections"]))

@@ -21,8 +21,8 @@ from vision.evaluation.robustness import draw
 
 from ._buckets import add_bucket, of_bucket
 
-_PATH_HELP = """A folder or a zip of UTKFace-named crops, nested or flat, or of crops and a CSV
-file with the columns file, age, gender and race; or that CSV file."""
+_PATH_HELP = """A folder or a zip of UTKFace-named crops, nested or flat, or of crops and a label
+file with columns for the file, age, gender and race; or that label file."""
 
 
 class Command(BaseCommand):

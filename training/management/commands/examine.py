@@ -9,12 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.exams.exam_runs import examine_now, told
 from training.exams.exam_store import facts_of, figures_by_version
-from training.jobs.lifecycle import JobRefused
 from training.jobs.progress_line import ProgressLine
 from training.messages import in_words
-from training.models import JobState
 
 from ._database import ready_database
+from ._jobs import refusals_told, require_done
 
 
 class Command(BaseCommand):
@@ -31,12 +30,9 @@ class Command(BaseCommand):
         # Only errors: TensorFlow's greetings would bury the result.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         ready_database()
-        try:
+        with refusals_told():
             run, done = examine_now(ProgressLine(options["json"]))
-        except JobRefused as refused:
-            raise CommandError(str(refused)) from refused
-        if run.state != JobState.DONE:
-            raise CommandError(run.sentence)
+        require_done(run)
         if done.exam is None:
             raise CommandError(in_words(told(done)))
         if not options["json"]:

@@ -9,10 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import OuterRef, Subquery
 
 from training.datasets.label_issues import review_now
-from training.jobs.lifecycle import JobRefused
 from training.jobs.progress_line import ProgressLine
-from training.models import Content, Dataset, JobState, LabelIssue
+from training.models import Content, Dataset, LabelIssue
 from vision.attributes import ATTRIBUTES
+
+from ._jobs import refusals_told, require_done
 
 
 class Command(BaseCommand):
@@ -26,12 +27,9 @@ class Command(BaseCommand):
         dataset = Dataset.objects.filter(name=options["dataset"]).first()
         if dataset is None:
             raise CommandError(f"There is no dataset called {options['dataset']!r}.")
-        try:
+        with refusals_told():
             run = review_now(dataset, ProgressLine(options["json"]))
-        except JobRefused as refused:
-            raise CommandError(str(refused)) from refused
-        if run.state != JobState.DONE:
-            raise CommandError(run.sentence)
+        require_done(run)
         self.stdout.write(json.dumps(_listed(dataset)) if options["json"] else run.sentence)
 
 

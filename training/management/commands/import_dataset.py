@@ -7,23 +7,22 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.datasets.import_runs import import_now
+from training.datasets.import_runs import ImportRefused, import_now, not_used
 from training.eda.dataset_figures import summary
-from training.jobs.lifecycle import JobRefused
 from training.jobs.progress_line import ProgressLine
-from training.models import JobState
 
 from ._database import ready_database
+from ._jobs import refusals_told, require_done
 
 
 class Command(BaseCommand):
     help = (
-        "Import UTKFace (a folder or a zip, nested or flat), or images with a CSV file that has "
-        "the columns file, age, gender and race. Run again, it goes on where it was cut off."
+        "Import UTKFace (a folder or a zip, nested or flat), or images with a label file that has "
+        "columns for the file, age, gender and race. Run again, it goes on where it was cut off."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", type=Path, help="A folder, a zip or a CSV file.")
+        parser.add_argument("path", type=Path, help="A folder, a zip or a label file.")
         parser.add_argument("--name", default="UTKFace", help="The dataset's name.")
         parser.add_argument(
             "--detect-faces",
@@ -38,20 +37,20 @@ class Command(BaseCommand):
             raise CommandError(f"There is no file or folder at {path}.")
         ready_database()
         try:
-            run = import_now(
-                options["name"],
-                ProgressLine(options["json"]),
-                path=str(path.resolve()),
-                detect_faces=options["detect_faces"],
-            )
-        except JobRefused as refused:
+            with refusals_told():
+                run = import_now(
+                    options["name"],
+                    ProgressLine(options["json"]),
+                    path=str(path.resolve()),
+                    detect_faces=options["detect_faces"],
+                )
+        except ImportRefused as refused:
             raise CommandError(str(refused)) from refused
         except KeyboardInterrupt:
             again = "Interrupted. The same command goes on where it stood."
             raise CommandError(again, returncode=130) from None
-        if run.state != JobState.DONE:
-            raise CommandError(run.sentence)
-        report = summary(run.own_dataset)
+        require_done(run)
+        report = summary(run.own_dataset) | {"not_used": not_used(run)}
         if options["json"]:
             self.stdout.write(json.dumps(report))
         else:

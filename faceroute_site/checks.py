@@ -78,3 +78,14 @@ def check_unknown_variables(**_: Any) -> Iterable[CheckMessage]:
             hint=f"Is {similar} meant?" if similar else f"Remove {name} from the environment.",
             id="faceroute.W003",
         )
+
+
+@register(Tags.security)
+def check_trusted_proxies(**_: Any) -> Iterable[CheckMessage]:
+    if settings.HTTPS and not settings.TRUSTED_PROXIES:
+        yield Error(
+            "FACEROUTE_HTTPS is on, but FACEROUTE_TRUSTED_PROXIES is 0: nobody could say that a "
+            "request came by HTTPS, and every page would lead to itself.",
+            hint="Set FACEROUTE_TRUSTED_PROXIES to the number of proxies, mostly 1.",
+            id="faceroute.E008",
+        )

@@ -1,17 +1,44 @@
 """Answers to what no view handles: JSON for programs, a page for people."""
 
+import logging
 import sqlite3
 import sys
+from collections.abc import Callable
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE, get_token
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import defaults
 
 from vision.diskspace import DiskFull, is_full
 
+logger = logging.getLogger(__name__)
+
 _RETRY_AFTER = 60  # seconds
+
+
+class GoneMiddleware:
+    """Answers 404 where a view finds gone what it has just found: somebody else has deleted it.
+    And where an address holds a null byte, which nothing has in its name and no database takes."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info:
+            return not_found(request, Http404())
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, ObjectDoesNotExist):
+            return None
+        logger.info("Deleted meanwhile, at %s: %s", request.path, exception)
+        return not_found(request, exception)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -58,6 +85,38 @@ def _unavailable(request: HttpRequest) -> HttpResponse:
         response = render(request, "503.html", {"message": message}, status=503)
     response["Retry-After"] = str(_RETRY_AFTER)
     return response
+
+
+def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answers a form whose token is not the browser's: nothing was done, and how to go on.
+
+    A script is told the token that works, so that sending once more is all there is to do.
+    """
+    if reason == REASON_NO_CSRF_COOKIE:
+        message = _("Your browser did not send our cookie. Please allow cookies for this site.")
+    else:
+        message = _(
+            "Somebody has logged in or out in this browser since the page was opened, or it has "
+            "been open for long. Nothing was changed."
+        )
+    if _is_program(request) or _is_script(request):
+        told = _("%(what)s Please send it once more.") % {"what": message}
+        document = {"code": "form_expired", "message": told, "token": get_token(request)}
+        return JsonResponse(document, status=403)
+    context = {"message": message, "back": _page_before(request)}
+    return render(request, "form_expired.html", context, status=403)
+
+
+def _page_before(request: HttpRequest) -> str:
+    """The page of this site that a form was sent from."""
+    page = request.headers.get("Referer", "")
+    secure = request.is_secure()
+    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=secure)
+    return page if page and ours else reverse("upload")
+
+
+def _is_script(request: HttpRequest) -> bool:
+    return "HX-Request" in request.headers or request.headers.get("Accept") == "application/json"
 
 
 def _is_program(request: HttpRequest) -> bool:

@@ -47,8 +47,10 @@ CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 # Behind HTTPS (every public installation) set FACEROUTE_HTTPS=true; the embedded set-up speaks
 # plain HTTP on the loopback interface, where secure cookies would lock everybody out.
 HTTPS = env.flag("FACEROUTE_HTTPS", default=False)
+# How many proxies of ours stand in front; HTTPS takes at least one, since we speak none.
+TRUSTED_PROXIES = env.count("FACEROUTE_TRUSTED_PROXIES", int(HTTPS), least=0)
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 # Both speak for other sites than this one, so they are for whoever answers for those.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("FACEROUTE_HSTS_SUBDOMAINS", default=False)
@@ -57,6 +59,7 @@ SECURE_HSTS_PRELOAD = env.flag("FACEROUTE_HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+CSRF_FAILURE_VIEW = "faceroute_site.error_pages.form_expired"
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -103,20 +106,26 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "faceroute_site.health.ProbeMiddleware",
+    "faceroute_site.proxies.ProxyMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "faceroute_site.private_answers.PrivateAnswersMiddleware",
     "faceroute_site.content_security.ContentSecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "faceroute_site.slashes.SlashMiddleware",
     "faceroute_site.time_zones.TimeZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "predictions.visitors.VisitorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "faceroute_site.web.refusals.RefusalMiddleware",
+    "faceroute_site.error_pages.GoneMiddleware",
+    "faceroute_site.login_pace.LoginPaceMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -313,9 +322,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 2 * PHOTOS_PER_UPLOAD
 # What all photos together may take, in bytes; 0: as much as there is room for.
 MEDIA_BYTES = env.size("FACEROUTE_MEDIA_BYTES", 0)
 PHOTO_LIFETIME = env.days("FACEROUTE_PHOTO_DAYS", 30)
-# An anonymous browser sees its photos for as long as they are kept.
 SESSION_COOKIE_AGE = int(PHOTO_LIFETIME.total_seconds())
-# How many photos one account or one browser may send in an hour.
+# How many photos one account, or one address that is not logged in, may send in an hour.
 PHOTOS_PER_HOUR = env.count("FACEROUTE_PHOTOS_PER_HOUR", 2000)
 
 # --- Vision -----------------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
@@ -12,19 +13,22 @@ from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from . import learning
+from . import learning, visitors
 from .erasures import Erasure
 from .models import Photo, Prediction
-
-_SESSION_KEY = "visitor"
+from .visitors import Visitor
 
 
 @dataclass(frozen=True)
 class Owner:
-    """An account or an anonymous browser; with neither, the owner of nothing."""
+    """An account or an anonymous browser; with neither, the owner of nothing.
+
+    `address`: where a browser asks from, as far as that is known.
+    """
 
     user_id: int | None = None
     visitor: uuid.UUID | None = None
+    address: str = field(default="", compare=False)
 
     @property
     def is_nobody(self) -> bool:
@@ -58,32 +62,60 @@ class Owner:
         return [one for one in found if Owner(one.owner_id, one.visitor) == self]
 
 
-def owner_of(request: HttpRequest, *, create: bool = False) -> Owner:
+def owner_of(request: HttpRequest, *, sends: bool = False) -> Owner:
     """The owner a request acts for.
 
-    An anonymous browser gets its random id, kept in its session, when it first sends a photo
-    (`create`); before that it owns nothing and no session is opened for it.
+    An anonymous browser that has no id yet gets one where it `sends` photos; before it was shown
+    the form it owns nothing.
     """
     if request.user.is_authenticated:
         return Owner(user_id=request.user.pk)
-    if create and _SESSION_KEY not in request.session:
-        request.session[_SESSION_KEY] = str(uuid.uuid4())
-    visitor = request.session.get(_SESSION_KEY)
-    return Owner(visitor=uuid.UUID(visitor)) if visitor else Owner()
+    visitor = visitors.sender_of(request) if sends else visitors.visitor_of(request)
+    return Owner(visitor=visitor, address=request.META.get("REMOTE_ADDR", ""))
+
+
+def hold(owner: Owner) -> Owner:
+    """Whom rows that this transaction writes belong to, which nobody changes until it ends.
+
+    That is the owner itself, or the account that a browser has logged in to while a photo of it
+    was on its way. Nobody, where the account was deleted.
+    """
+    if owner.visitor is not None:
+        visitor, _new = Visitor.objects.select_for_update().get_or_create(pk=owner.visitor)
+        if not visitor.is_adopted:
+            return owner
+        owner = Owner(user_id=visitor.account_id)
+    accounts = User.objects.select_for_update(no_key=True).filter(pk=owner.user_id or 0)
+    accounts = accounts.filter(is_active=True)  # else it is being deleted
+    return owner if accounts.values_list("pk").first() else Owner()
 
 
 @receiver(user_logged_in)
 def adopt(request: HttpRequest, user: User, **_: object) -> None:
-    """Move what an anonymous browser sent to the account that it logs in to or signs up for."""
-    visitor = request.session.pop(_SESSION_KEY, None) if hasattr(request, "session") else None
-    if visitor is None:
+    """Move what an anonymous browser sent to the account that it logs in to or signs up for.
+
+    What is still on its way follows by itself (see `hold`).
+    """
+    key = visitors.visitor_of(request)
+    if key is None:
         return
+    if hasattr(request, "session"):
+        request.session.pop(visitors.COOKIE, None)
+    with transaction.atomic():
+        visitor, _new = Visitor.objects.select_for_update().get_or_create(pk=key)
+        if visitor.is_adopted:
+            return
+        visitor.is_adopted, visitor.account = True, user
+        visitor.save()
+        _hand_over(key, user)
+
+
+def _hand_over(visitor: uuid.UUID, user: User) -> None:
     # What is being deleted stays behind.
     erased = Erasure.objects.filter(visitor=visitor).order_by("-requested_at").first()
     later = {"created_at__gt": erased.requested_at} if erased else {}
-    with transaction.atomic():
-        corrected = learning.corrected_by(visitor)
-        for model in (Photo, Prediction):
-            theirs = model._default_manager.filter(visitor=visitor, **later)
-            theirs.update(visitor=None, owner_id=user.pk)
-        learning.now_sent_by(user, corrected)
+    corrected = learning.corrected_by(visitor)
+    for model in (Photo, Prediction, apps.get_model("predictions", "Receipt")):
+        theirs = model._default_manager.filter(visitor=visitor, **later)
+        theirs.update(visitor=None, owner_id=user.pk)
+    learning.now_sent_by(user, corrected)

@@ -170,7 +170,7 @@ class CorrectionAdmin(LongListAdmin):
         if not self._may_add(request):
             raise PermissionDenied
         key = request.POST.get("dataset", "")
-        dataset = get_object_or_404(Dataset, pk=key if key.isdecimal() else 0)
+        dataset = get_object_or_404(Dataset, pk=key if key.isdecimal() and len(key) < 19 else 0)
         try:
             run = request_corrections(dataset.name, request.user)
         except ImportRefused as refused:

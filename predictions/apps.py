@@ -8,7 +8,7 @@ class PredictionsConfig(AppConfig):
 
     def ready(self) -> None:
         # Connects the receivers: log-in adopts a browser's photos, files go with their rows, and
-        # samples with corrections.
+        # samples with corrections. Loads the tables of quota and receipts, too.
         from training.datasets import corrections
 
         from . import access, learning, uploads  # noqa: F401

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 from knox.models import AuthToken
 
@@ -33,9 +34,14 @@ def erase(owners: Iterable[Owner], *, close_accounts: bool = False) -> int:
         for one in owners
         if not one.is_nobody
     ]
-    Erasure.objects.bulk_create(asked)
-    if close_accounts:
-        _shut_out([one.owner_id for one in asked if one.owner_id])
+    with transaction.atomic():
+        accounts = User.objects.filter(pk__in=[one.owner_id for one in asked if one.owner_id])
+        there = set(accounts.select_for_update(no_key=True).values_list("pk", flat=True))
+        # Others were deleted meanwhile.
+        asked = [one for one in asked if one.visitor or one.owner_id in there]
+        Erasure.objects.bulk_create(asked)
+        if close_accounts:
+            _shut_out(there)
     return _work_on(asked, _OF_A_REQUEST)
 
 
@@ -68,6 +74,6 @@ def _finish(erasure: Erasure, end: float) -> bool:
     return True
 
 
-def _shut_out(accounts: list[int]) -> None:
+def _shut_out(accounts: Iterable[int]) -> None:
     User.objects.filter(pk__in=accounts).update(is_active=False)
     AuthToken.objects.filter(user__in=accounts).delete()

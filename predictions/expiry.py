@@ -13,8 +13,10 @@ from django.core.files.storage import Storage
 from django.core.management import call_command
 from knox.models import AuthToken
 
+from . import receipts
 from .models import Photo
 from .uploads import deleted_in_slices
+from .visitors import Visitor
 
 # An upload writes its files a moment before its row; nothing takes an hour to do so.
 _SETTLED = timedelta(hours=1)
@@ -61,8 +63,11 @@ def _places() -> list[tuple[Storage, str]]:
 
 
 def forget_expired_logins(now: datetime) -> None:
-    """Delete the sessions, the API keys and the records of log-ins whose time is up."""
+    """Delete the sessions, the API keys and the records of log-ins whose time is up, and what is
+    known of browsers whose cookie has run out."""
     call_command("clearsessions")
+    receipts.forget(now)
+    Visitor.objects.filter(changed_at__lt=now - settings.PHOTO_LIFETIME).delete()
     AuthToken.objects.filter(expiry__lt=now).delete()
     for records in (AccessLog, AccessAttempt, AccessFailureLog):
         too_old = now - settings.LOGIN_RECORD_LIFETIME

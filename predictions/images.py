@@ -37,12 +37,11 @@ def _read(file: FieldFile) -> bytes:
 
 
 def _jpeg(data: bytes) -> HttpResponse:
-    # One browser may keep it for an hour, so that a history page scrolls well; no proxy may.
     return HttpResponse(
         data,
         content_type="image/jpeg",
         headers={
-            "Cache-Control": "private, max-age=3600",
+            "Cache-Control": "no-store, private",
             "Content-Disposition": "inline",
             "X-Content-Type-Options": "nosniff",
             "Vary": "Cookie, Authorization",

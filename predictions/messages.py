@@ -71,6 +71,11 @@ OWN: Templates = {
     "decoding_unavailable": (
         "Photos cannot be opened at the moment. Please try again in a few minutes."
     ),
+    "account_gone": "This account was deleted meanwhile, so nothing was kept.",
+    "idempotency_key_reused": (
+        "This Idempotency-Key was sent with another photo before. Please use a new one."
+    ),
+    "already_deleted": "This photo was taken before, and has been deleted since.",
     "quota_exceeded": (
         "You have sent %(limit)d photos within an hour, the most one sender may. "
         "Please try again in %(minutes)d minutes."

@@ -13,15 +13,15 @@ from training.models import ModelVersion
 from training.models.leases import Leased
 from vision.crops.quality import WITHHELD
 
-from . import erasures, processes  # noqa: F401  # Django finds their tables here
+from . import erasures, processes, visitors  # noqa: F401  # Django finds their tables here
 from .messages import explain
 
 
 class Photo(models.Model):
     """A re-encoded, upright photo without metadata, private to one account or one browser.
 
-    Exactly one of `owner` (an account) and `visitor` (a random id kept in an anonymous browser
-    session) is set.
+    Exactly one of `owner` (an account) and `visitor` (a random id kept by an anonymous browser) is
+    set. It goes with its last prediction (see `predictions.uploads`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

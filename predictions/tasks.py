@@ -8,7 +8,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.utils import timezone
 
-from . import deletion, expiry, model_server, room
+from . import deletion, expiry, model_server, quota, room
 from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
 from .worker_loop import WorkerLoop
@@ -28,6 +28,7 @@ def expire() -> None:
     now = timezone.now()
     photos, orphans = expiry.expire_photos(now), expiry.sweep_orphans(now)
     logger.info("Deleted %d expired photos and %d orphaned files.", photos, orphans)
+    quota.forget(now)
     forget_long_gone()
     room.measure()
     room.forget()

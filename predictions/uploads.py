@@ -1,9 +1,10 @@
 """The life of a photo: accepted, estimated again, deleted."""
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -19,8 +20,8 @@ from vision.messages import Message
 from vision.photos.decoders import DecodersUnavailable
 from vision.photos.preparing import KeptPhoto
 
-from . import room
-from .access import Owner
+from . import quota, receipts, room
+from .access import Owner, hold
 from .decoders import prepare_upload
 from .messages import TEMPLATES
 from .models import Photo, Prediction
@@ -29,7 +30,6 @@ from .turns import current_turn, turn_of_next
 
 logger = logging.getLogger(__name__)
 
-_QUOTA_WINDOW = timedelta(hours=1)
 _DELETION_BATCH = 500
 
 
@@ -57,6 +57,24 @@ class DecodingUnavailable(UploadRefused):
     code = "decoding_unavailable"
 
 
+class AccountGone(UploadRefused):
+    """The account that sends was deleted meanwhile."""
+
+    code = "account_gone"
+
+
+class KeyReused(UploadRefused):
+    """A key that was given to another photo before."""
+
+    code = "idempotency_key_reused"
+
+
+class AlreadyDeleted(UploadRefused):
+    """A photo that is sent once more was taken before and deleted since."""
+
+    code = "already_deleted"
+
+
 class QuotaExceeded(UploadRefused):
     """The owner has sent as many photos in an hour as one owner may.
 
@@ -70,27 +88,32 @@ class QuotaExceeded(UploadRefused):
         super().__init__(limit=settings.PHOTOS_PER_HOUR, minutes=-(-retry_after // 60))
 
 
-def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
+def accept_photo(owner: Owner, upload: "UploadedFile[bytes]", key: str = "") -> Prediction:
     """Keep an uploaded photo, private to its owner, and queue its first prediction.
 
     What is kept is the photo re-encoded upright, without metadata; the upload itself is not.
-    Raises a `vision.errors.PhotoError` for bytes that are no usable photo, and `UploadRefused`.
+    `key`: names this sending; where the owner has sent the photo under it before, the prediction
+    made then is returned and nothing is kept. Raises a `vision.errors.PhotoError` for bytes that
+    are no usable photo, and `UploadRefused`.
     """
-    _check_quota(owner)
-    if room.kept().is_all_that_may_be:
-        raise PhotosFull
     if (upload.size or 0) > settings.PHOTO_MAX_BYTES:
         raise PhotoTooLarge(
             limit=Message("megabytes", {"count": settings.PHOTO_MAX_BYTES // 2**20})
         )
-    kept = _prepare(upload.read())
-    size = len(kept.image) + len(kept.thumbnail)
+    data = upload.read()
+    digest = hashlib.sha256(data).hexdigest() if key else ""
+    if before := _given_before(owner, key, digest):
+        return before
+    if seconds := quota.seconds_to_wait(owner):  # again below, where nobody comes in between
+        raise QuotaExceeded(seconds)
+    if room.kept().is_all_that_may_be:
+        raise PhotosFull
+    kept = _prepare(data)
     photo = Photo(
-        **owner.columns,
         width=kept.width,
         height=kept.height,
         name=(upload.name or "")[:255],
-        bytes=size,
+        bytes=len(kept.image) + len(kept.thumbnail),
         warnings=list(kept.warnings),
         expires_at=timezone.now() + settings.PHOTO_LIFETIME,
     )
@@ -99,12 +122,53 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]") -> Prediction:
     _store(photo, kept.image, kept.thumbnail)
     try:
         with transaction.atomic():
-            photo.save(force_insert=True)
-            transaction.on_commit(partial(room.add, size))
-            return _queue(photo)
+            made = _keep(photo, owner, key, digest)
     except BaseException:
         _remove_files(photo)
         raise
+    if made.photo_id != photo.pk:
+        _remove_files(photo)
+    return made
+
+
+def _keep(photo: Photo, owner: Owner, key: str, digest: str) -> Prediction:
+    """Write a photo and queue its prediction, or find what was given for the key meanwhile."""
+    held = _held(owner)
+    if before := _given_before(held, key, digest):
+        return before
+    _take(owner if held.visitor else held)
+    photo.owner_id, photo.visitor = held.user_id, held.visitor
+    photo.save(force_insert=True)
+    transaction.on_commit(partial(room.add, photo.bytes or 0))
+    made = _queue(photo)
+    receipts.hand_over(held, key, digest, made)
+    return made
+
+
+def _given_before(owner: Owner, key: str, digest: str) -> Prediction | None:
+    """Raises KeyReused and AlreadyDeleted."""
+    receipt = receipts.receipt_of(owner, key)
+    if receipt is None:
+        return None
+    if receipt.digest != digest:
+        raise KeyReused
+    if receipt.prediction is None:
+        raise AlreadyDeleted
+    return receipt.prediction
+
+
+def _take(owner: Owner) -> None:
+    """Raises QuotaExceeded."""
+    if seconds := quota.take(owner):
+        raise QuotaExceeded(seconds)
+
+
+def _held(owner: Owner) -> Owner:
+    """Raises AccountGone."""
+    held = hold(owner)
+    if held.is_nobody:
+        raise AccountGone
+    return held
 
 
 def _prepare(data: bytes) -> KeptPhoto:
@@ -126,19 +190,28 @@ def _store(photo: Photo, image: bytes, thumbnail: bytes) -> None:
         raise StorageUnavailable from error
 
 
-def rerun(prediction: Prediction) -> Prediction:
-    """Queue a new prediction of the same photo, by the version that is active when it runs."""
+def rerun(prediction: Prediction, by: Owner | None = None) -> Prediction:
+    """Queue a new prediction of the same photo, by the version that is active when it runs.
+
+    `by`: its owner, with the address that it asks from. Raises QuotaExceeded and AccountGone, and
+    Photo.DoesNotExist where it was deleted meanwhile.
+    """
+    owner = by or Owner(prediction.owner_id, prediction.visitor)
     with transaction.atomic():
-        return _queue(Photo.objects.select_for_update().get(pk=prediction.photo_id), again=True)
+        held = _held(owner)
+        photo = Photo.objects.select_for_update().get(pk=prediction.photo_id)
+        _take(owner if held.visitor else held)
+        return _queue(photo, again=True)
 
 
 def delete_prediction(prediction: Prediction) -> None:
-    """Delete a prediction with its faces, and its photo once no other prediction shows it."""
+    """Delete a prediction with its faces, and its photo once no other prediction shows it.
+
+    Nothing happens where it is deleted already.
+    """
     with transaction.atomic():
-        photo = Photo.objects.select_for_update().get(pk=prediction.photo_id)
-        prediction.delete()
-        if not photo.predictions.exists():
-            photo.delete()
+        _lock(Photo.objects.filter(pk=prediction.photo_id))
+        Prediction.objects.filter(pk=prediction.pk).delete()
 
 
 def delete_predictions(predictions: Iterable[Prediction]) -> None:
@@ -147,10 +220,8 @@ def delete_predictions(predictions: Iterable[Prediction]) -> None:
     for start in range(0, len(keys), _DELETION_BATCH):
         with transaction.atomic():
             chosen = Prediction.objects.filter(pk__in=keys[start : start + _DELETION_BATCH])
-            of_them = Photo.objects.filter(predictions__in=chosen).order_by("pk")
-            shown = list(of_them.select_for_update(of=("self",)).values_list("pk", flat=True))
+            _lock(Photo.objects.filter(pk__in=chosen.values("photo")))
             chosen.delete()
-            Photo.objects.filter(pk__in=shown, predictions=None).delete()
 
 
 def deleted_in_slices(photos: QuerySet[Photo]) -> Iterator[int]:
@@ -160,8 +231,22 @@ def deleted_in_slices(photos: QuerySet[Photo]) -> Iterator[int]:
     `photos`: in an order that an index has, or each slice looks through all.
     """
     while batch := list(photos.values_list("pk", flat=True)[:_DELETION_BATCH]):
-        Photo.objects.filter(pk__in=batch).delete()
+        with transaction.atomic():
+            chosen = Photo.objects.filter(pk__in=batch)
+            _lock(chosen)
+            chosen.delete()
         yield len(batch)
+
+
+def _lock(photos: QuerySet[Photo]) -> None:
+    """Keep photos and their predictions as they are until the transaction ends.
+
+    In one order, so that two deletions wait for each other; and so that no worker adds faces to a
+    prediction while it is being deleted.
+    """
+    keys = list(photos.select_for_update().order_by("pk").values_list("pk", flat=True))
+    predictions = Prediction.objects.select_for_update(of=("self",)).filter(photo__in=keys)
+    list(predictions.order_by("pk").values_list("pk"))
 
 
 def _queue(photo: Photo, *, again: bool = False) -> Prediction:
@@ -173,13 +258,16 @@ def _queue(photo: Photo, *, again: bool = False) -> Prediction:
     return prediction
 
 
-def _check_quota(owner: Owner) -> None:
-    since = timezone.now() - _QUOTA_WINDOW
-    recent = owner.photos().filter(created_at__gt=since).order_by("-created_at")
-    # The photo that fills the quota, counted from the newest: the next may come an hour after it.
-    filling = recent.values_list("created_at", flat=True)[settings.PHOTOS_PER_HOUR - 1 :][:1]
-    for oldest in filling:
-        raise QuotaExceeded(max(1, round((oldest - since).total_seconds())))
+@receiver(post_delete, sender=Prediction)
+def _remove_with_last(instance: Prediction, origin: Any, **_: object) -> None:
+    """However predictions are deleted (a page, the admin), a photo that none is left of goes too:
+    nobody could see or delete it."""
+    deleted = origin.model if isinstance(origin, QuerySet) else type(origin)
+    if deleted is not Prediction:  # the photo goes anyway
+        return
+    photo = Photo.objects.select_for_update().filter(pk=instance.photo_id).first()
+    if photo and not photo.predictions.exists():
+        photo.delete()
 
 
 @receiver(post_delete, sender=Photo)

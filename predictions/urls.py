@@ -45,6 +45,6 @@ urlpatterns = [
         name="password",
     ),
     path("account/keys/", accounts.api_keys, name="api_keys"),
-    path("account/keys/<str:token_key>/revoke/", accounts.revoke_key, name="revoke_key"),
+    path("account/keys/<slug:token_key>/revoke/", accounts.revoke_key, name="revoke_key"),
     path("account/delete/", accounts.delete_account, name="delete_account"),
 ]

@@ -9,6 +9,7 @@ from django.urls import Resolver404, resolve
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from faceroute_site.slashes import served_path
 from predictions.api.authentication import BearerAuthentication
 
 UPLOADS = {
@@ -55,7 +56,7 @@ def _sent(request: HttpRequest) -> str | None:
 
 def _name(request: HttpRequest) -> str:
     try:
-        return resolve(request.path_info).view_name
+        return resolve(served_path(request.path_info, request.method or "")).view_name
     except Resolver404:
         return ""
 

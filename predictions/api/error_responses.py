@@ -17,7 +17,13 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from predictions.messages import in_words
-from predictions.uploads import QuotaExceeded, UploadRefused
+from predictions.uploads import (
+    AccountGone,
+    AlreadyDeleted,
+    KeyReused,
+    QuotaExceeded,
+    UploadRefused,
+)
 from training import messages
 from training.jobs.lifecycle import JobRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
@@ -56,6 +62,18 @@ class QuotaUsedUp(exceptions.Throttled):
     def __init__(self, error: QuotaExceeded) -> None:
         super().__init__(wait=error.retry_after)
         self.detail = exceptions.ErrorDetail(in_words(error.message), error.code)
+
+
+class KeyInUse(exceptions.APIException):
+    """An `Idempotency-Key` that stands for another photo."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+
+
+class Gone(exceptions.APIException):
+    """What is sent once more was deleted since it was taken."""
+
+    status_code = status.HTTP_410_GONE
 
 
 class StorageAway(exceptions.APIException):
@@ -102,6 +120,12 @@ def _refusal(error: PhotoError | UploadRefused) -> exceptions.APIException:
             return PhotoRefused(error)
         case QuotaExceeded():
             return QuotaUsedUp(error)
+        case KeyReused():
+            return KeyInUse(in_words(error.message), error.code)
+        case AlreadyDeleted():
+            return Gone(in_words(error.message), error.code)
+        case AccountGone():
+            return exceptions.AuthenticationFailed(in_words(error.message), error.code)
         case _:
             return StorageAway(in_words(error.message), error.code)
 

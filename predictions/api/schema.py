@@ -6,7 +6,16 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from predictions.uploads import DecodingUnavailable, PhotosFull, QuotaExceeded, StorageUnavailable
+from predictions.receipts import LONGEST_KEY
+from predictions.uploads import (
+    AccountGone,
+    AlreadyDeleted,
+    DecodingUnavailable,
+    KeyReused,
+    PhotosFull,
+    QuotaExceeded,
+    StorageUnavailable,
+)
 from training.api import schema
 from training.api.schema import COMMON_CODES, ErrorSerializer, answered
 from vision.errors import PhotoTooLarge, PhotoTypeUnsupported, PhotoUnreadable
@@ -15,6 +24,9 @@ _REFUSALS = (
     PhotoTypeUnsupported,
     PhotoUnreadable,
     PhotoTooLarge,
+    AccountGone,
+    KeyReused,
+    AlreadyDeleted,
     QuotaExceeded,
     StorageUnavailable,
     PhotosFull,
@@ -41,6 +53,12 @@ PREFER = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     description="`wait=N`: hold the answer until the prediction is finished, or N seconds (≤ 60).",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "maxLength": LONGEST_KEY},
+    OpenApiParameter.HEADER,
+    description="Names this sending: sent again within a day, it gives the same prediction.",
 )
 PREFERENCE_APPLIED = answered("Preference-Applied", "`wait`, where it was waited.", 201, 202)
 RETRY_AFTER = answered("Retry-After", "Seconds until the next photo is taken.", 429)

@@ -84,9 +84,7 @@ class FaceWarningSerializer(serializers.Serializer[Any]):
 class QualitySerializer(serializers.Serializer[Face]):
     """What the photo can tell of a face."""
 
-    size = serializers.IntegerField(
-        help_text="The width of the face in pixels of the photo as it was decoded."
-    )
+    size = serializers.IntegerField(help_text="The width of the face in pixels of the photo.")
     sharpness = serializers.FloatField(help_text="0 to 1: how steep its edges are.")
     exposure = serializers.FloatField(help_text="0 to 1: how bright its brightest hundredth is.")
     overexposed = serializers.FloatField(help_text="0 to 1: how much of it is nothing but white.")

@@ -23,6 +23,7 @@ from rest_framework.response import Response
 from predictions.access import Owner
 from predictions.images import face_crop_response, photo_response
 from predictions.models import Prediction
+from predictions.receipts import LONGEST_KEY, key_of_one
 from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
 from predictions.waiting import preferred_wait, waiting_of
 from training.api.pagination import NewestFirst
@@ -93,6 +94,7 @@ class PredictionViewSet(
         request={"multipart/form-data": UploadSerializer},
         parameters=[
             schema.PREFER,
+            schema.IDEMPOTENCY_KEY,
             schema.PREFERENCE_APPLIED,
             LOCATION,
             schema.RETRY_AFTER,
@@ -100,14 +102,14 @@ class PredictionViewSet(
         responses={
             201: PredictionSerializer,
             202: PredictionSerializer,
-            **schema.errors(400, 401, 408, 413, 415, 429, 503),
+            **schema.errors(400, 401, 408, 410, 413, 415, 422, 429, 503),
         },
     )
     def create(self, request: Request) -> Response:
         """Send one photo. 202 with the waiting prediction, or 201 with the finished one."""
         waiting = waiting_of(request)
         if waiting.prediction is None:
-            sent = accept_photo(self._owner(), _only_file(request))
+            sent = accept_photo(self._owner(), _only_file(request), _key(request))
             waiting.until_finished(sent.pk, preferred_wait(request))
             return self._answer(sent, 202)
         prediction = self.get_queryset().get(pk=waiting.prediction)
@@ -117,6 +119,7 @@ class PredictionViewSet(
 
     @extend_schema(
         request={"multipart/form-data": BatchUploadSerializer},
+        parameters=[schema.IDEMPOTENCY_KEY],
         responses={
             202: BatchEntrySerializer(many=True),
             **schema.errors(400, 401, 408, 413, 415, 503),
@@ -126,17 +129,19 @@ class PredictionViewSet(
     def batch(self, request: Request) -> Response:
         """Send several photos; each has its own outcome, in the order sent."""
         files = _files(request, at_most=settings.PHOTOS_PER_UPLOAD)
-        return Response([self._accept(file) for file in files], status=status.HTTP_202_ACCEPTED)
+        key = _key(request)
+        entries = [self._accept(file, key_of_one(key, file)) for file in files]
+        return Response(entries, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(
         request=None,
-        parameters=[LOCATION],
-        responses={202: PredictionSerializer, **schema.errors(401, 404)},
+        parameters=[LOCATION, schema.RETRY_AFTER],
+        responses={202: PredictionSerializer, **schema.errors(401, 404, 429)},
     )
     @action(detail=True, methods=["post"])
     def rerun(self, request: Request, pk: UUID) -> Response:
         """Predict the same photo again, with the version that is active now."""
-        return self._answer(rerun(self.get_object()), 202)
+        return self._answer(rerun(self.get_object(), by=self._owner()), 202)
 
     @extend_schema(responses=schema.IMAGE)
     @action(detail=True, content_negotiation_class=ImageNegotiation)
@@ -164,10 +169,10 @@ class PredictionViewSet(
         body = self.get_serializer(prediction).data
         return Response(body, status=code, headers={"Location": location})
 
-    def _accept(self, file: "UploadedFile[bytes]") -> dict[str, Any]:
+    def _accept(self, file: "UploadedFile[bytes]", key: str) -> dict[str, Any]:
         entry: dict[str, Any] = {"name": file.name or "", "prediction": None, "error": None}
         try:
-            prediction = accept_photo(self._owner(), file)
+            prediction = accept_photo(self._owner(), file, key)
         except (PhotoError, UploadRefused) as error:
             entry["error"] = entry_error(error)
         else:
@@ -194,6 +199,14 @@ def _only_file(request: Request) -> "UploadedFile[bytes]":
         message = _("Please send one photo. Several go to “predictions/batch/”.")
         raise ValidationError({"photo": [message]})
     return file
+
+
+def _key(request: Request) -> str:
+    key: str = request.headers.get("Idempotency-Key", "")
+    if len(key) > LONGEST_KEY:
+        message = _("The Idempotency-Key may have at most %(most)d characters.")
+        raise ValidationError({"Idempotency-Key": [message % {"most": LONGEST_KEY}]})
+    return key
 
 
 def _content_length(request: Request) -> int:

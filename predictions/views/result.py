@@ -17,7 +17,7 @@ from predictions.api.serializers import PredictionSerializer
 from predictions.claims import ahead_of
 from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
-from predictions.messages import explained
+from predictions.messages import explained, in_words
 from predictions.models import Face, Prediction, Status
 from predictions.presentation import face_boxes, face_cards, said_labels
 from predictions.tables import as_csv, columns, rows
@@ -92,7 +92,12 @@ def face_crop(request: HttpRequest, pk: UUID, index: int) -> HttpResponse:
 @require_POST
 def rerun(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Predict the photo again."""
-    return redirect("prediction", uploads.rerun(own_prediction(request, pk)).pk)
+    found = own_prediction(request, pk)
+    try:
+        found = uploads.rerun(found, by=owner_of(request))
+    except uploads.UploadRefused as error:
+        messages.error(request, in_words(error.message))
+    return redirect("prediction", found.pk)
 
 
 @require_POST

@@ -12,7 +12,9 @@ from django.views.decorators.http import require_http_methods
 from predictions.access import owner_of
 from predictions.messages import in_words
 from predictions.models import Prediction
+from predictions.receipts import key_of_one, new_token
 from predictions.uploads import UploadRefused, accept_photo
+from predictions.visitors import introduce
 from vision.errors import PhotoError
 from vision.photos.formats import ACCEPT, FORMAT_NAMES
 
@@ -21,6 +23,8 @@ from vision.photos.formats import ACCEPT, FORMAT_NAMES
 def upload(request: HttpRequest) -> HttpResponse:
     """The upload page; a post leads to the result, or to the history for several photos."""
     if request.method != "POST":
+        if not request.user.is_authenticated:
+            introduce(request)
         limits = {
             "megabytes": settings.PHOTO_MAX_BYTES // 2**20,
             "megapixels": settings.PHOTO_MAX_PIXELS // 1_000_000,
@@ -29,7 +33,7 @@ def upload(request: HttpRequest) -> HttpResponse:
             "formats": FORMAT_NAMES,
             "accept": ACCEPT,
         }
-        return render(request, "predictions/upload.html", {"limits": limits})
+        return render(request, "predictions/upload.html", {"limits": limits, "token": new_token()})
     target = _send(request)
     if request.headers.get("Accept") == "application/json":
         # The page's script goes there itself: a redirect it followed would use up the messages.
@@ -52,11 +56,12 @@ def _send(request: HttpRequest) -> str:
 
 def _accept_each(request: HttpRequest, files: "list[UploadedFile[bytes]]") -> list[Prediction]:
     """Every photo has its own outcome; a refused one does not hold up the others."""
-    owner = owner_of(request, create=bool(files))
+    owner = owner_of(request, sends=bool(files))
+    token = request.POST.get("token", "")
     accepted = []
     for file in files[: settings.PHOTOS_PER_UPLOAD]:
         try:
-            accepted.append(accept_photo(owner, file))
+            accepted.append(accept_photo(owner, file, key_of_one(token, file)))
         except PhotoError as error:
             messages.error(request, f"{file.name}: {in_words(error.message)}")
         except UploadRefused as error:

@@ -13,7 +13,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from skimage import data
 
-from tests.browser.chromium import need_chromium, new_page, without_complaints
+from tests.browser.chromium import (
+    need_chromium,
+    new_page,
+    without_complaints,
+    without_script_errors,
+)
 from tests.processes import Stack
 
 pytestmark = [
@@ -153,6 +158,52 @@ def test_korean_is_one_press_away(page: Page) -> None:
     page.click("button[lang=ko]")
     expect(page.locator("html")).to_have_attribute("lang", "ko")
     expect(page.locator("label", has_text="사진 선택")).to_be_visible()
+
+
+def test_after_a_log_out_back_shows_nothing(page: Page, photos: dict[str, Path]) -> None:
+    page.goto("/account/signup/")
+    page.fill("[name=username]", "ann")
+    page.fill("[name=password1]", "correct horse battery")
+    page.fill("[name=password2]", "correct horse battery")
+    page.click("button.primary")
+    send(page, photos["cat.png"])
+    page.wait_for_url(re.compile("/predictions/"))
+    page.goto("/history/")
+    expect(page.locator(".card")).to_have_count(1)
+    page.click("summary:has-text('ann')")
+    page.click("button:has-text('Log out')")
+    expect(page.locator("nav")).to_contain_text("Log in")
+    page.go_back()
+    expect(page.locator("nav")).to_contain_text("Log in")
+    expect(page.locator(".card")).to_have_count(0)
+    expect(page.locator("body")).not_to_contain_text("ann")
+
+
+def test_a_form_that_is_too_old_is_sent_with_one_more_click(
+    site: str, photos: dict[str, Path]
+) -> None:
+    with new_page(site) as page, without_script_errors(page):
+        page.goto("/")
+        page.set_input_files("#photos", photos["cat.png"])
+        sign_up_in_another_tab(page, "bob")
+        page.click("#send")
+        expect(page.locator("#problem")).to_contain_text("Please send it once more")
+        page.click("#send")
+        page.wait_for_url(re.compile("/predictions/"))
+        expect(page.locator("summary")).to_contain_text("bob")
+
+
+def sign_up_in_another_tab(page: Page, name: str) -> None:
+    """As far as cookies go, which all tabs share."""
+    form = page.context.request.get("/account/signup/").text()
+    token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)[0]
+    password = "correct horse battery"
+    sent = {"username": name, "password1": password, "password2": password}
+    page.context.request.post(
+        "/account/signup/",
+        form={**sent, "csrfmiddlewaretoken": token},
+        headers={"Referer": page.url},
+    )
 
 
 def test_dates_are_in_the_browsers_time_zone(page: Page, photos: dict[str, Path]) -> None:

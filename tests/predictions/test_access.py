@@ -52,20 +52,20 @@ def test_a_browser_that_only_looks_opens_no_session() -> None:
 
 def test_a_browser_keeps_its_identity_once_it_sends_a_photo() -> None:
     request = browser()
-    assert owner_of(request, create=True) == owner_of(request)
-    assert owner_of(request) != owner_of(browser(), create=True)
+    assert owner_of(request, sends=True) == owner_of(request)
+    assert owner_of(request) != owner_of(browser(), sends=True)
 
 
 def test_an_account_is_its_own_owner_even_with_a_visitors_session() -> None:
     request = browser()
-    owner_of(request, create=True)
+    owner_of(request, sends=True)
     request.user = UserFactory.create()
     assert owner_of(request) == Owner(user_id=request.user.pk)
 
 
 def test_logging_in_moves_the_browsers_photos_to_the_account() -> None:
     request = browser()
-    visitor = owner_of(request, create=True).visitor
+    visitor = owner_of(request, sends=True).visitor
     PredictionFactory.create(photo=PhotoFactory.create(owner=None, visitor=visitor))
     others = PredictionFactory.create()
     user = UserFactory.create()

@@ -240,7 +240,7 @@ def test_the_owner_sees_everything(browser: Client, prediction: Prediction, name
     assert response.status_code == 200
     if EVERY_ADDRESS[name].endswith(".jpg"):
         assert response["Content-Type"] == "image/jpeg"
-        assert response["Cache-Control"].startswith("private")
+        assert response["Cache-Control"] == "no-store, private"
         assert response["X-Content-Type-Options"] == "nosniff"
 
 

@@ -16,7 +16,9 @@ from PIL import Image
 from predictions.access import Owner
 from predictions.expiry import expire_photos
 from predictions.models import Photo, Prediction, Status
+from predictions.quota import Sending
 from predictions.uploads import (
+    AccountGone,
     QuotaExceeded,
     accept_photo,
     delete_prediction,
@@ -124,16 +126,16 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(owner: Owner, settin
 def test_a_photo_whose_row_cannot_be_written_leaves_no_file(owner: Owner) -> None:
     gone = Owner(user_id=owner.user_id)
     User.objects.all().delete()
-    with pytest.raises(Exception, match="FOREIGN KEY"):
+    with pytest.raises(AccountGone):
         accept_photo(gone, upload(jpeg()))
     assert kept_files() == []
 
 
 def test_the_hourly_quota_refuses_with_a_time_to_come_back(owner: Owner, settings: Any) -> None:
     settings.PHOTOS_PER_HOUR = 2
-    first = accept_photo(owner, upload(jpeg())).photo
     accept_photo(owner, upload(jpeg()))
-    Photo.objects.filter(pk=first.pk).update(created_at=timezone.now() - timedelta(minutes=50))
+    Sending.objects.update(sent_at=timezone.now() - timedelta(minutes=50))
+    accept_photo(owner, upload(jpeg()))
     with pytest.raises(QuotaExceeded) as refused:
         accept_photo(owner, upload(jpeg()))
     assert 590 <= refused.value.retry_after <= 600

@@ -26,6 +26,7 @@ from django.utils import timezone  # noqa: E402
 from knox.models import AuthToken  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from predictions import visitors  # noqa: E402
 from predictions.access import Owner  # noqa: E402
 from predictions.models import Correction, Prediction, Status  # noqa: E402
 from predictions.uploads import accept_photo  # noqa: E402
@@ -64,7 +65,7 @@ def fill() -> dict[str, str]:
     with override_settings(STORAGES=_PLAIN):
         browser.post("/", {"photos": [upload(4)]}, headers={"host": "localhost"})
     _token, key = AuthToken.objects.create(ann)
-    return {"key": key, "cookie": browser.cookies["sessionid"].value}
+    return {"key": key, "cookie": browser.cookies[visitors.COOKIE].value}
 
 
 def upload(seed: int) -> SimpleUploadedFile:
@@ -158,7 +159,7 @@ def _image(client: Client, url: str) -> list[Any]:
 def _browser(cookie: str) -> list[Any]:
     """What a browser that is not logged in sees of its own photo."""
     browser = Client(headers={"host": "localhost"})
-    browser.cookies["sessionid"] = cookie
+    browser.cookies[visitors.COOKIE] = cookie
     own = Prediction.objects.get(visitor__isnull=False)
     page = browser.get(f"/predictions/{own.pk}/").status_code
     history = str(own.pk) in browser.get("/history/").content.decode()

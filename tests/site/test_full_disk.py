@@ -19,6 +19,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
+from faceroute_site.web.metric_files import VARIABLE, folder_below
 from tests.processes import ROOT, Stack, children
 
 pytestmark = pytest.mark.processes
@@ -126,6 +127,7 @@ def test_full_disks_are_said_in_words_and_end_nothing(
         assert children(web.pid) == serving, web.output()
         assert Path(f"/proc/{process}").exists()
         assert {path.suffix for path in (data / "metrics").glob("*/*_0.db")} == {".db"}
+        web.stop()
     assert list((data / "metrics").iterdir()) == []
     assert [path.name for path in tmp.iterdir()] == ["filler"]
 
@@ -153,6 +155,22 @@ def test_a_process_counts_alone_where_its_counters_have_no_room(small_disks: Pat
     assert "This process counts alone" in done.stderr
     assert not list(folder.glob("*.db"))
     assert filler.exists()
+
+
+def test_what_a_killed_server_left_is_removed_and_what_is_used_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    left = tmp_path / "left"
+    left.mkdir()
+    (left / "counter_0.db").touch()
+    with folder_below(tmp_path):
+        assert not left.exists()
+        [used] = tmp_path.iterdir()
+        with folder_below(tmp_path):
+            assert used.exists()
+            assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_processes_that_follow_one_another_count_on_in_the_same_files(tmp_path: Path) -> None:

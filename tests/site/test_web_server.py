@@ -1,6 +1,7 @@
 """The real web server: nobody who is slow, waits, or sends too much keeps others waiting."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -20,6 +22,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from knox.models import AuthToken
 from PIL import Image
 
+from predictions import visitors
 from predictions.models import Prediction, Status
 from tests.factories import UserFactory
 from tests.processes import (
@@ -171,6 +174,31 @@ def test_a_large_form_of_a_stranger_is_refused_in_words_before_it_is_read(
         assert "larger than the 3 MB that are accepted here" in page.decode()
 
 
+@pytest.mark.parametrize("path", ["/api/v1/predictions/", "/api/v1/predictions"])
+def test_a_large_photo_in_chunks_is_taken_with_and_without_the_last_slash(
+    connect: Callable[[], Connection], key: str, path: str
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (2000, 2000, 3), np.uint8)
+    photo = io.BytesIO()
+    Image.fromarray(pixels).save(photo, "JPEG", quality=95)
+    body = photo_form(photo.getvalue())
+    assert len(body) > 3 * MEGABYTE
+    program = connect()
+    program.head(
+        "POST",
+        path,
+        Authorization=f"Bearer {key}",
+        Content_Type=MULTIPART_CONTENT,
+        Transfer_Encoding="chunked",
+    )
+    for start in range(0, len(body), 100_000):
+        piece = body[start : start + 100_000]
+        program.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+    program.send(b"0\r\n\r\n")
+    status, _, document = program.answer()
+    assert (status, json.loads(document)["status"]) == (202, "queued")
+
+
 def test_a_body_of_unknown_length_is_capped_too(connect: Callable[[], Connection]) -> None:
     stranger = connect()
     stranger.head("POST", "/account/login/", Transfer_Encoding="chunked")
@@ -270,7 +298,7 @@ def test_a_result_page_is_told_as_soon_as_the_result_is_there(
     page.head(
         "GET",
         f"/predictions/{sent.pk}/",
-        Cookie=f"sessionid={client.cookies['sessionid'].value}",
+        Cookie=f"{visitors.COOKIE}={client.cookies[visitors.COOKIE].value}",
         HX_Request="true",
         Prefer="wait=20",
     )

@@ -28,7 +28,7 @@ from ..forms import ImportForm
 from ..messages import in_words
 from ..models import Curation, Dataset, Job, TrainingRun
 from . import galleries
-from .access import for_viewers
+from .access import for_viewers, key_of
 from .downloads import named
 
 
@@ -126,20 +126,20 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         return TemplateResponse(request, "admin/training/import.html", context)
 
     @action(description=gettext_lazy("Charts"), url_path="explore", icon="bar_chart")  # type: ignore[untyped-decorator]
-    def explore(self, _request: HttpRequest, object_id: int) -> HttpResponse:
-        return redirect("admin:training_dataset_charts", object_id)
+    def explore(self, _request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:training_dataset_charts", key_of(object_id))
 
     @action(description=gettext_lazy("Charts"), url_path="explore-row")  # type: ignore[untyped-decorator]
-    def explore_row(self, _request: HttpRequest, object_id: int) -> HttpResponse:
-        return redirect("admin:training_dataset_charts", object_id)
+    def explore_row(self, _request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:training_dataset_charts", key_of(object_id))
 
     @action(  # type: ignore[untyped-decorator]
         description=gettext_lazy("Train"),
         url_path="train-row",
         permissions=["train"],
     )
-    def train_row(self, _request: HttpRequest, object_id: int) -> HttpResponse:
-        return redirect(_train_url(object_id))
+    def train_row(self, _request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect(_train_url(key_of(object_id)))
 
     def charts(self, request: HttpRequest, pk: int) -> HttpResponse:
         dataset = get_object_or_404(Dataset, pk=pk)

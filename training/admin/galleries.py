@@ -23,6 +23,7 @@ from training.eda import dataset_figures
 from vision.attributes import AGE, ATTRIBUTES
 
 from ..models import Dataset, LabelIssue, Override, ReasonChoice, Sample, SplitName
+from .access import number_of
 
 Deed = Callable[[QuerySet[Sample]], int]
 
@@ -46,7 +47,7 @@ def act(dataset: Dataset, request: HttpRequest) -> str:
     """Do what the pressed button says to the ticked images; a sentence that tells what was done."""
     deeds = _deeds(request.GET.get("show", ""), request.user)
     deed = deeds.get(request.POST.get("deed", ""))
-    keys = [key for key in request.POST.getlist("image") if key.isdecimal()]
+    keys = [key for key in request.POST.getlist("image") if number_of(key) is not None]
     if deed is None:
         raise Http404
     count = deed(dataset.samples.filter(pk__in=keys))
@@ -64,8 +65,8 @@ def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
     show = request.GET.get("show") or next(iter(reasons), issue_gallery(AGE.name))
     if show not in {*ReasonChoice.values, *others} or show == ReasonChoice.NONE:
         raise Http404
-    number = request.GET.get("page", "1")
-    page = page_of(dataset, show, max(1, int(number)) if number.isdecimal() else 1)
+    number = number_of(request.GET.get("page", "1"))
+    page = page_of(dataset, show, max(1, number or 1))
     return {
         "dataset": dataset,
         "show": show,

@@ -21,6 +21,7 @@ from vision.attributes import AGE
 
 from ..messages import in_words
 from ..models import ExamRun, ExportRun, ImportRun, Job, JobState, ReviewRun
+from .access import key_of
 from .phases import phase_name
 
 _COLOURS = {
@@ -75,7 +76,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """The run's page; a POST cancels or resumes it."""
-        run = self.visible_run(request, object_id)
+        run = self.visible_run(request, key_of(object_id))
         if request.method == "POST" and self.has_change_permission(request, run):
             self._act(request, run)
             return redirect(request.path)
@@ -93,7 +94,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
         run = self.visible_run(request, pk)
         return TemplateResponse(request, self.progress_template, self.page_context(run))
 
-    def visible_run(self, request: HttpRequest, pk: str | int) -> Any:
+    def visible_run(self, request: HttpRequest, pk: int) -> Any:
         """Raises Http404 and PermissionDenied."""
         run = get_object_or_404(self.model, pk=pk)
         if not self.has_view_permission(request, run):

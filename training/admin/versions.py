@@ -41,6 +41,7 @@ from vision.errors import BundleError
 from ..charts import as_csv
 from ..messages import in_words
 from ..models import ModelVersion
+from .access import key_of
 from .columns import column
 from .downloads import named
 
@@ -130,7 +131,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """A version's page: figures, charts, for whom it does well, where it comes from."""
-        version = self._version(request, object_id)
+        version = self._version(request, key_of(object_id))
         serving = active_version()
         context = {
             "measured_on": metrics_of(version).get("n"),
@@ -245,10 +246,8 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
         response = HttpResponse(text, content_type="text/markdown; charset=utf-8")
         return named(response, f"{version.bundle}-model-card.md")
 
-    def _version(self, request: HttpRequest, pk: int | str) -> ModelVersion:
+    def _version(self, request: HttpRequest, pk: int) -> ModelVersion:
         """Raises Http404, and PermissionDenied for who may not look at versions."""
-        if not str(pk).isdigit():
-            raise Http404
         versions = ModelVersion.objects.select_related("run__dataset", "run__backbone")
         version = get_object_or_404(versions, pk=pk)
         if not self.has_view_permission(request, version):

@@ -4,7 +4,6 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +14,7 @@ from vision.attributes import ATTRIBUTES
 from vision.training.known_recipes import CHANGEABLE, RECIPES, named
 
 from .pagination import NewestFirst
+from .parsing import DocumentParser
 from .schema import LOCATION, errors
 
 # Asks for a version to serve whatever the gate says.
@@ -126,7 +126,7 @@ class TrainingRunViewSet(
     )
     serializer_class = TrainingRunSerializer
     permission_classes = (IsAdminUser,)
-    parser_classes = (JSONParser,)
+    parser_classes = (DocumentParser,)
     pagination_class = NewestFirst
     filter_backends = ()
     lookup_value_converter = "int"

@@ -20,7 +20,8 @@ def made_of(portrait: bytes) -> dict[str, bytes]:
     (12.2 megapixels): JPEGs of an encoded photo of one face.
 
     The two large ones are photos of the same face, enlarged, cut to a camera's proportions, with
-    the grain of a sensor. Raises OSError for bytes that are no image.
+    the grain of a sensor; the largest stores colour as phones do. Raises OSError for bytes that are
+    no image.
     """
     with Pillow.open(io.BytesIO(portrait)) as opened:
         image = opened.convert("RGB")
@@ -29,7 +30,7 @@ def made_of(portrait: bytes) -> dict[str, bytes]:
         "portrait": encode_jpeg(small),
         "group": encode_jpeg(_group(image)),
         "medium": encode_jpeg(_enlarged(image, MEDIUM)),
-        "large": encode_jpeg(_enlarged(image, LARGE)),
+        "large": encode_jpeg(_enlarged(image, LARGE), chroma="4:2:0"),
     }
 
 

@@ -8,6 +8,24 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
+// What a form that was too old is answered: with the token it comes with, sending once more works.
+function renew(answer) {
+  if (!answer?.token) return;
+  for (const field of document.querySelectorAll("[name=csrfmiddlewaretoken]")) {
+    field.value = answer.token;
+  }
+}
+document.addEventListener("htmx:responseError", (event) => {
+  let answer = null;
+  try {
+    answer = JSON.parse(event.detail.xhr.responseText);
+  } catch {
+    return; // a page, which the next look at the site shows
+  }
+  renew(answer);
+  if (answer.message) window.alert(answer.message);
+});
+
 // A box on the photo and its card light up together.
 function light(event, on) {
   const number = event.target.closest?.("[data-face]")?.dataset.face;
@@ -115,11 +133,14 @@ if (form) {
     request.setRequestHeader("Accept", "application/json");
     request.responseType = "json";
     // The answer says where to look: the result, the history, or here again for the reasons.
-    request.addEventListener("load", () =>
-      request.response?.next
-        ? window.location.assign(request.response.next)
-        : failed(request.response?.message),
-    );
+    request.addEventListener("load", () => {
+      if (request.response?.next) {
+        window.location.assign(request.response.next);
+        return;
+      }
+      renew(request.response);
+      failed(request.response?.message);
+    });
     request.addEventListener("error", () => failed());
     progress.hidden = false;
     send.disabled = true;

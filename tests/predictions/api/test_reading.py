@@ -174,7 +174,7 @@ def test_images_are_jpegs_for_their_owner_alone(
     crop = api.get(f"{URL}{prediction.pk}/faces/0/crop/", HTTP_ACCEPT=accept)
     for response in (whole, crop):
         assert response["Content-Type"] == "image/jpeg"
-        assert response["Cache-Control"].startswith("private")
+        assert response["Cache-Control"] == "no-store, private"
         assert response.content.startswith(b"\xff\xd8")
     assert len(crop.content) < len(whole.content)
 

@@ -1,0 +1,22 @@
+"""JSON from outside."""
+
+import json
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+
+class DocumentParser(JSONParser):
+    """JSON; lists of lists without end, and text that no database keeps, are refused."""
+
+    def parse(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            document = super().parse(*arguments, **options)
+            sensible = "\\u0000" not in json.dumps(document)
+        except RecursionError:
+            sensible = False
+        if not sensible:
+            raise ParseError(_("The request cannot be understood."))
+        return document

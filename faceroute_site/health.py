@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonRe
 from django.utils.crypto import constant_time_compare
 
 from .prometheus import CONTENT_TYPE, exposition
-from .readiness import DISPENSABLE, OK, readiness
+from .readiness import UNAVAILABLE, overall, readiness
 
 _PROXY_HEADERS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
 
@@ -36,14 +36,12 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Readiness: 200 where photos can be taken and shown, 503 with reasons where they cannot.
 
-    Without Redis, workers or the scheduler the answer is 200 and "degraded": photos are taken,
-    and a machine taken out of service would refuse them.
+    Without Redis, workers, the scheduler or the files of the active model the answer is 200 and
+    "degraded": photos are taken, and a machine taken out of service would refuse them.
     """
     checks = readiness()
-    troubled = {name for name, state in checks.items() if state != OK}
-    unavailable = bool(troubled - DISPENSABLE)
-    status = "unavailable" if unavailable else "degraded" if troubled else OK
-    code = 503 if unavailable else 200
+    status = overall(checks)
+    code = 503 if status == UNAVAILABLE else 200
     if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
         lines = "".join(
             f"{name}: {state}\n" for name, state in {"status": status, **checks}.items()

@@ -6,7 +6,7 @@ Nothing here takes longer than a few seconds, whatever state a part is in.
 import logging
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from predictions.due_times import overdue
 from predictions.heartbeats import SILENCE, UPKEEP, workers_of
 from predictions.messages import in_words
 from predictions.notify import QUEUE
+from predictions.processes import Worker
 from training.registry.versions import active_version
 from vision.messages import Message
 
@@ -31,8 +32,10 @@ from .statement_timeout import statement_timeout
 logger = logging.getLogger(__name__)
 
 OK = "ok"
+DEGRADED, UNAVAILABLE = "degraded", "unavailable"
 # Without these photos can be taken and shown, and a machine out of service would refuse them.
-DISPENSABLE = frozenset({"queue", "broker", "room", "workers", "beat"})
+_DISPENSABLE = frozenset({"queue", "broker", "room", "workers", "beat"})
+_NOTHING_ACTIVE = "No model version is active. Run: python manage.py register_starter"
 
 _PATIENCE = 2.0  # seconds for a storage, whose own limits are for uploads
 _LATE = timedelta(minutes=15)
@@ -54,6 +57,17 @@ def readiness() -> dict[str, str]:
         ):
             checks[name] = _told_by_database(part)
     return checks
+
+
+def overall(checks: Mapping[str, str]) -> str:
+    """What all parts come to: "ok", "degraded" (photos are taken and shown) or "unavailable"."""
+    troubled = {name for name, state in checks.items() if state != OK}
+    if not troubled:
+        return OK
+    # Where the active version cannot be loaded another one serves, or photos wait for it.
+    if checks.get("model") != _NOTHING_ACTIVE:
+        troubled -= {"model"}
+    return DEGRADED if troubled <= _DISPENSABLE else UNAVAILABLE
 
 
 def _told_by_database(part: Callable[[], str]) -> str:
@@ -99,9 +113,10 @@ def _migrations() -> str:
 
 
 def _model() -> str:
+    """Whether the version that is to serve does so wherever photos are served."""
     if active_version() is None:
-        return "No model version is active. Run: python manage.py register_starter"
-    return OK
+        return _NOTHING_ACTIVE
+    return _problem_of(workers_of(QUEUE)) or OK
 
 
 def _room() -> str:
@@ -111,16 +126,19 @@ def _room() -> str:
 
 
 def _workers() -> str:
-    """Whether somebody serves photos with the version that is to serve."""
+    """Whether somebody serves photos, with whatever version."""
     there = workers_of(QUEUE)
-    if any(worker.version and not worker.problem for worker in there):
+    if any(worker.version for worker in there):
         return OK
     if not there:
         return f"No inference worker was seen for {SILENCE.seconds} s. Photos wait for one."
-    for worker in there:
-        if worker.problem:
-            return in_words(Message.from_json(worker.problem))
-    return "The inference workers are loading the model."
+    return _problem_of(there) or "The inference workers are loading the model."
+
+
+def _problem_of(workers: Iterable[Worker]) -> str:
+    """What the first worker that has a problem says of it; empty where none has."""
+    problems = (worker.problem for worker in workers if worker.problem)
+    return next((in_words(Message.from_json(problem)) for problem in problems), "")
 
 
 def _beat() -> str:

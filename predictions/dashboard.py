@@ -36,6 +36,7 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         **context,
         "serving": active_version(),
+        "model_problems": _model_problems(),
         "newer_starter": waiting_starter(),
         "open_jobs": [_entry(job) for job in _open_jobs()],
         "waiting": number_in_words(waiting_in_turn()),
@@ -60,6 +61,11 @@ def _entry(job: Job) -> dict[str, Any]:
         "run": job,
         "url": reverse(f"admin:training_{_PAGES[JobKind(job.kind)]}_change", args=[job.pk]),
     }
+
+
+def _model_problems() -> list[str]:
+    """Why the active version does not serve everywhere, each reason once."""
+    return list(dict.fromkeys(filter(None, map(_problem, workers_of(QUEUE)))))
 
 
 def _problem(worker: Worker) -> str:

@@ -35,7 +35,7 @@ _MINUTE = 60.0  # seconds
 
 @dataclass(frozen=True)
 class Condition:
-    """How a process is: the version in its memory, why it is not the active one, and how many
+    """How a process is: the version that it serves, why it is not the active one, and how many
     photos it has worked through in its life."""
 
     version: str = ""

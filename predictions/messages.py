@@ -85,6 +85,9 @@ OWN: Templates = {
     ),
     "nothing_active": "No model version is active.",
     "version_not_loaded": "Model version “%(name)s” cannot be loaded: %(reason)s",
+    "other_version_serves": (
+        "Model version “%(name)s” cannot be loaded, so “%(instead)s” serves instead: %(reason)s"
+    ),
     "told_by_log": "The worker's log says why.",
     FaceWarningCode.TOO_SMALL: (
         "Too small to tell: the face has too few pixels. A photo taken from nearer may help."

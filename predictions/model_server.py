@@ -11,7 +11,7 @@ from django.conf import settings
 
 from training.models import ModelVersion
 from training.registry.loading import load_engine
-from training.registry.versions import active_version, bundle_path
+from training.registry.versions import active_version, bundle_path, earlier_versions
 from vision.errors import BundleError, PhotoError
 from vision.messages import Message
 from vision.types import PhotoResult
@@ -45,7 +45,8 @@ class ModelServer:
     """Keeps the active model version loaded.
 
     `load` makes the estimator of a version, ready to work at full speed. A version that cannot
-    be loaded is tried again after `retry_after` seconds; until then the one before goes on serving.
+    be loaded is tried again after `retry_after` seconds. Until then the one in memory goes on
+    serving or, where there is none, the first earlier one that can be loaded.
     `problem` says why the active version is not what serves; None where it is.
     """
 
@@ -65,7 +66,7 @@ class ModelServer:
         if active is None:
             if self.problem != _NOTHING_ACTIVE:
                 logger.error("No model version is active; photos wait. Register and activate one.")
-            self.problem = _NOTHING_ACTIVE
+            self.problem, self._refused = _NOTHING_ACTIVE, None
             return None
         if self._served and self._served.version.pk == active.pk:
             self.problem = None
@@ -75,28 +76,51 @@ class ModelServer:
 
     @property
     def version_name(self) -> str:
-        """The name of the version in memory; empty before there is one."""
-        return self._served.version.name if self._served else ""
+        """The name of the version that serves; empty where none does."""
+        if self._served is None or self.problem == _NOTHING_ACTIVE:
+            return ""
+        return self._served.version.name
 
-    def _change_to(self, version: ModelVersion) -> None:
+    def _change_to(self, active: ModelVersion) -> None:
+        reason = self._try(active)
+        if reason is None:
+            self.problem = None
+            return
+        if self._served is None:
+            self._fall_back(active)
+        # Last, so that an error of the database above has it tried again at once.
+        self.problem = _problem(active, reason, self._served)
+        self._refused, self._retry_at = active.pk, time.monotonic() + self._retry_after
+        outcome = f"“{self._served.version}” serves instead" if self._served else "photos wait"
+        logger.error("The active model version “%s” cannot serve: %s.", active, outcome)
+
+    def _fall_back(self, active: ModelVersion) -> None:
+        for earlier in earlier_versions(active):
+            if self._try(earlier) is None:
+                return
+
+    def _try(self, version: ModelVersion) -> Message | None:
+        """Let a version serve; why it cannot, or None where it does."""
         try:
             self._served = Served(version, self._load(version))
         except Exception as error:
-            # Whatever is wrong with a new version must not take the old one out of service.
-            self._refused, self._retry_at = version.pk, time.monotonic() + self._retry_after
-            why = error.message if isinstance(error, BundleError) else Message("told_by_log")
-            self.problem = Message("version_not_loaded", {"name": version.name, "reason": why})
-            outcome = f"“{self._served.version}” goes on serving" if self._served else "photos wait"
+            # Whatever is wrong with a version must not take another one out of service.
+            known = isinstance(error, BundleError)
             logger.error(
-                "Model version “%s” cannot be loaded, %s: %s",
-                version,
-                outcome,
-                error,
-                exc_info=not isinstance(error, BundleError),
+                "Model version “%s” cannot be loaded: %s", version, error, exc_info=not known
             )
-        else:
-            self.problem = None
-            logger.info("Model version “%s” serves now.", version)
+            return error.message if isinstance(error, BundleError) else Message("told_by_log")
+        logger.info("Model version “%s” serves now.", version)
+        return None
+
+
+def _problem(active: ModelVersion, reason: Message, served: Served | None) -> Message:
+    if served is None:
+        return Message("version_not_loaded", {"name": active.name, "reason": reason})
+    return Message(
+        "other_version_serves",
+        {"name": active.name, "instead": served.version.name, "reason": reason},
+    )
 
 
 def load_pipeline(version: ModelVersion) -> Estimator:

@@ -38,6 +38,24 @@ def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
     assert "25 %" in text
 
 
+def test_an_administrator_sees_which_version_serves_instead_and_why(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    ModelVersionFactory.create(name="new", is_active=True)
+    why = Message("model_missing.folder", {"name": "new"})
+    problem = Message("other_version_serves", {"name": "new", "instead": "old", "reason": why})
+    worker = {"queues": "inference", "version": "old", "seen_at": timezone.now()}
+    for process in (1, 2):
+        Worker.objects.create(process=process, problem=problem.as_json(), **worker)
+    page = client.get("/admin/")
+    sentence = "Model version “new” cannot be loaded, so “old” serves instead: There is no model"
+    assert [told.startswith(sentence) for told in page.context["model_problems"]] == [True]
+    text = page.content.decode()
+    assert f"<strong>{sentence}" in text
+    assert "Restore its files from a backup, or activate another version." in text
+    Worker.objects.update(problem=None)
+    assert "serves instead" not in client.get("/admin/").content.decode()
+
+
 def test_staff_sees_only_what_it_may_see(client: Client) -> None:
     client.force_login(User.objects.create_user("clerk", is_staff=True))
     ModelVersionFactory.create(name="version-7", is_active=True)

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings as site_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
+from django.test import Client
 from PIL import Image
 from redis import Redis
 
@@ -63,6 +64,12 @@ def wait_for_all(worker: Process) -> None:
     except AssertionError as error:
         error.add_note(str(list(open_work.values("status", "attempts", "lease_expires_at"))))
         raise
+
+
+def corrupt(version: ModelVersion) -> None:
+    """Damage its files, as a disk that fails does."""
+    weights = site_settings.MODEL_ROOT / version.bundle / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
 
 
 def test_fifty_photos_survive_a_killed_worker(
@@ -130,8 +137,7 @@ def test_a_corrupted_new_model_leaves_the_old_one_in_service(
     send(owner, small_portrait)
     wait_for_all(worker)
     second = register_bundle(site_settings.STARTER_BUNDLE, "second")
-    weights = site_settings.MODEL_ROOT / second.bundle / "weights.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1000])
+    corrupt(second)
     with transaction.atomic():  # `activate_version` would see it; this is a disk that fails later
         ModelVersion.objects.update(is_active=False)
         ModelVersion.objects.filter(pk=second.pk).update(is_active=True)
@@ -142,6 +148,34 @@ def test_a_corrupted_new_model_leaves_the_old_one_in_service(
     assert prediction.model_version is not None
     assert prediction.model_version.name == "starter"
     assert "“second” cannot be loaded" in worker.output()
+
+
+def test_a_new_worker_serves_the_version_before_one_that_is_corrupt(
+    site: Stack, owner: Owner, small_portrait: bytes, client: Client
+) -> None:
+    corrupt(register_bundle(site_settings.STARTER_BUNDLE, "second", activate=True))
+    worker = site.start_worker()
+    [prediction] = send(owner, small_portrait)
+    wait_for_all(worker)
+    prediction.refresh_from_db()
+    assert prediction.model_version is not None
+    assert prediction.model_version.name == "starter"
+
+    told = Worker.objects.filter(version="starter", problem__code="other_version_serves")
+    wait_until(told.exists, "the worker says how it is", worker)
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+    assert answer.json()["checks"]["workers"] == "ok"
+    assert answer.json()["checks"]["model"].startswith(
+        "Model version “second” cannot be loaded, so “starter” serves instead: "
+    )
+
+    third = register_bundle(site_settings.STARTER_BUNDLE, "third", activate=True)
+    [after] = send(owner, small_portrait)
+    wait_for_all(worker)
+    after.refresh_from_db()
+    assert after.model_version == third
 
 
 def test_photos_wait_for_a_model(redis: Stack, owner: Owner, small_portrait: bytes) -> None:

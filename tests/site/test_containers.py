@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,20 @@ import yaml
 
 from faceroute_site import programs
 from faceroute_site.address import Address
+from predictions.heartbeats import UPKEEP
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name in SERVICES if name not in {"db", "redis"}]
+
+
+def test_the_compose_file_is_one_by_the_specification() -> None:
+    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec")
+    answer = subprocess.run(
+        [*command, ROOT / "docker-compose.yml"], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
 def test_the_topology_is_complete() -> None:
@@ -45,6 +56,24 @@ def test_images_are_pinned(name: str) -> None:
 )
 def test_services_say_how_they_are(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", ["inference", "data", "training"])
+def test_workers_are_asked_for_the_queue_that_they_serve(name: str) -> None:
+    command = SERVICES[name]["command"]
+    queue = command[command.index("-Q") + 1]
+    assert SERVICES[name]["healthcheck"]["test"] == [
+        *("CMD", "python", "manage.py", "check_worker"),
+        queue,
+    ]
+
+
+def test_the_scheduler_is_asked_for_the_upkeep() -> None:
+    assert SERVICES["beat"]["healthcheck"]["test"][-2:] == ["check_worker", UPKEEP]
+
+
+def test_the_port_is_for_this_machine_alone_unless_asked() -> None:
+    assert SERVICES["web"]["ports"] == ["${BIND:-127.0.0.1}:${PORT:-8000}:8000"]
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -74,6 +74,8 @@ def test_a_photo_travels_through_the_production_services(
 ) -> None:
     stack, url = site
     wait_until(lambda: _ready(url), "the site is ready")
+    for name in ("inference", "data", "training", "beat"):  # as the containers ask themselves
+        stack.manage(*SERVICES[name]["healthcheck"]["test"][3:])
     stack.environment["DJANGO_SUPERUSER_PASSWORD"] = "unimportant"
     stack.manage("createsuperuser", "--noinput", "--username", "ann", "--email", "")
     key = stack.manage("create_api_key", "ann").strip()

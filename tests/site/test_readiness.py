@@ -79,11 +79,27 @@ def test_workers_that_cannot_load_the_model_say_so(site: Stack, client: Client) 
     Worker.objects.filter(queues="inference").update(version="", problem=problem.as_json())
     status, checks = ready(client)[1:]
     assert status == "degraded"
-    assert checks["workers"] == (
-        "Model version “first” cannot be loaded: There is no model in the folder “first”."
+    assert (
+        checks["workers"]
+        == checks["model"]
+        == ("Model version “first” cannot be loaded: There is no model in the folder “first”.")
     )
     seen("inference", version="first")  # another one can
-    assert ready(client)[1] == "ok"
+    code, status, checks = ready(client)
+    assert (code, status, checks["workers"]) == (200, "degraded", "ok")
+    assert checks["model"].startswith("Model version “first” cannot be loaded")
+
+
+def test_a_version_that_serves_instead_is_told(site: Stack, client: Client) -> None:
+    why = Message("model_missing.folder", {"name": "first"})
+    problem = Message("other_version_serves", {"name": "first", "instead": "old", "reason": why})
+    Worker.objects.filter(queues="inference").update(version="old", problem=problem.as_json())
+    code, status, checks = ready(client)
+    assert (code, status, checks["workers"]) == (200, "degraded", "ok")
+    assert checks["model"] == (
+        "Model version “first” cannot be loaded, so “old” serves instead: "
+        "There is no model in the folder “first”."
+    )
 
 
 def test_upkeep_that_is_not_done_is_told(site: Stack, client: Client) -> None:

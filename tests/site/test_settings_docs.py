@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
-# Of the database's own container.
-NOT_OURS = {"POSTGRES_PASSWORD"}
+# Of the database's own container, and of the port that leads into the web's.
+NOT_OURS = {"POSTGRES_PASSWORD", "BIND"}
 
 
 def variables(pattern: str, file: str) -> set[str]:

@@ -129,7 +129,7 @@ def activate_version(version: ModelVersion) -> None:
 
 
 def _way_back(served: int, previous: Mapping[int, int | None]) -> Iterator[int]:
-    """The version that serves, the one that it took over from, and so on.
+    """A version, the one that it took over from, and so on.
 
     Activating one of these is going back: it keeps its own previous version, so that going back
     twice leads two versions back, not to and fro.
@@ -138,6 +138,18 @@ def _way_back(served: int, previous: Mapping[int, int | None]) -> Iterator[int]:
     while step is not None:
         yield step
         step = previous[step]
+
+
+def earlier_versions(version: ModelVersion) -> Iterator[ModelVersion]:
+    """What may serve where a version cannot: what it took over from, all the way back, and then
+    whatever else has ever served, the last first."""
+    rows = list(ModelVersion.objects.values_list("pk", "previous", "activated_at"))
+    previous = {pk: before for pk, before, _ in rows}
+    times = {pk: activated_at for pk, _, activated_at in rows if activated_at}
+    by_time = sorted(times, key=times.__getitem__, reverse=True)
+    for pk in dict.fromkeys([*_way_back(version.pk, previous), *by_time]):
+        if pk != version.pk:
+            yield from ModelVersion.objects.filter(pk=pk).defer("report")
 
 
 def previous_version() -> ModelVersion | None:

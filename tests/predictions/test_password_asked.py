@@ -88,7 +88,8 @@ def test_guesses_lock_the_account_for_the_address(
     login = {"username": ann.username, "password": PASSWORD}
     assert Client().post("/account/login/", login).status_code == 429
     ann.refresh_from_db()
-    assert ann.is_active and ann.check_password(PASSWORD)
+    assert ann.is_active
+    assert ann.check_password(PASSWORD)
     elsewhere = Client(REMOTE_ADDR="192.0.2.1")
     assert elsewhere.post("/account/login/", login).status_code == 302
 

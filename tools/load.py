@@ -89,18 +89,20 @@ def queue(site: Site) -> dict[str, Any]:
         drained.append(_drained(site, site.photos // _PARTS))
         alone.append(_alone(site, decoded))
     ours, theirs = Timing(tuple(drained)), Timing(tuple(alone))
-    wall = min(one.wall for one in alone), min(one.wall for one in drained)
-    middle = (
-        statistics.median(one.wall for one in alone),
-        statistics.median(one.wall for one in drained),
-    )
     return {
         "workers": len(site.workers),
         "a_photo_by_the_workers": ours.as_json(),
         "a_photo_by_detector_and_network_alone": theirs.as_json(),
-        "share_of_alone": {"of_bests": wall[0] / wall[1], "median": middle[0] / middle[1]},
-        "processor_seconds_a_photo": statistics.median(one.cpu for one in drained),
+        "share_of_alone": {
+            "wall": _share([one.wall for one in alone], [one.wall for one in drained]),
+            "cpu": _share([one.cpu for one in alone], [one.cpu for one in drained]),
+        },
     }
+
+
+def _share(alone: Sequence[float], drained: Sequence[float]) -> dict[str, float]:
+    medians = statistics.median(alone) / statistics.median(drained)
+    return {"of_bests": min(alone) / min(drained), "median": medians}
 
 
 def idle(site: Site) -> dict[str, Any]:

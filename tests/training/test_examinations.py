@@ -20,6 +20,7 @@ from training.exams.freezing import settled_exam
 from training.jobs import lifecycle
 from training.messages import in_words
 from training.models import Dataset, Exam, ExamOutcome, ExamRun, JobState, ModelVersion, TrainingRun
+from training.registry.loading import load_engine
 from training.registry.versions import bundle_path, register_bundle
 from training.runs import publishing
 from training.runs.trainings import create_training, execute, take
@@ -27,7 +28,6 @@ from vision.bundles.bundle import WEIGHTS, add_trained_on, load_bundle, save_bun
 from vision.bundles.trained_on import of_examples
 from vision.data.labelled_files import LabelledFile
 from vision.evaluation.evaluate import evaluate
-from vision.inference.engine import Engine
 
 # Committed as in life: a run's heart beats on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,7 +112,7 @@ def test_an_outcome_is_what_evaluate_says_of_the_same_images(
 ) -> None:
     examine_all(quietly)
     files = [LabelledFile(i.digest, i.path.read_bytes(), i.labels) for i in images_of(exam)]
-    expected = evaluate(Engine(load_bundle(bundle_path(small))), files)
+    expected = evaluate(load_engine(load_bundle(bundle_path(small))), files)
     found = figures_of(small)
     assert found
     for figure, value in found.items():
@@ -203,7 +203,9 @@ def test_a_broken_version_is_named_and_the_others_are_scored(before: list[ModelV
     exam_runs.work(run.pk)
     run.refresh_from_db()
     assert run.state == JobState.DONE
-    assert run.sentence.startswith("1 version was scored on the exam. “small” could not be: ")
+    assert run.sentence.startswith(
+        "1 version was scored on the exam. “small” could not be examined: "
+    )
     assert outcomes(before[1])
 
 

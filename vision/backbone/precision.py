@@ -52,15 +52,16 @@ def _tensorflow_precision() -> str:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
         major = capability[0] if capability else 0
         return "bfloat16" if major >= 8 else "float16" if major == 7 else "float32"
-    return "bfloat16" if _cpu_has_bfloat16() else "float32"
+    return "bfloat16" if cpu_has("avx512_bf16", "amx_bf16") else "float32"
 
 
-def _cpu_has_bfloat16() -> bool:
+def cpu_has(*flags: str) -> bool:
+    """Whether the processor has one of some features, as Linux calls them."""
     try:
-        flags = Path("/proc/cpuinfo").read_text()
+        told = Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return any(flag in told for flag in flags)
 
 
 def has_gpu() -> bool:

@@ -7,7 +7,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from vision.attributes import ATTRIBUTES
-from vision.backbone.precision import check_precision
+from vision.backbone.precision import check_precision, cpu_has
 from vision.bundles.bundle import Bundle
 
 from .base import BaseEngine, Outputs
@@ -37,7 +37,7 @@ class OpenVinoEngine(BaseEngine):
         """
         super().__init__(bundle, heads=heads)
         core = ov.Core()
-        self.precision = _choose_precision(core, precision)
+        self.precision = _choose_precision(precision)
         model = core.read_model(_graph_of(bundle) if graph is None else graph)
         wanted = [model.output(spec.name) for spec in self.specs]
         self._network = core.compile_model(
@@ -57,10 +57,10 @@ def _graph_of(bundle: Bundle) -> bytes:
     return onnx_graph(bundle)
 
 
-def _choose_precision(core: ov.Core, wanted: str) -> str:
-    """The precision wanted, or else bfloat16 where the processor computes in it."""
+def _choose_precision(wanted: str) -> str:
+    """The precision wanted, or else bfloat16 where it is faster: with AMX, and not by AVX512 alone
+    (docs/experiments/engine.md)."""
     check_precision(wanted)
     if wanted != "auto":
         return wanted
-    has_bfloat16 = "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
-    return "bfloat16" if has_bfloat16 else "float32"
+    return "bfloat16" if cpu_has("amx_bf16") else "float32"

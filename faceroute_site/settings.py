@@ -126,6 +126,7 @@ MIDDLEWARE = [
     "faceroute_site.web.refusals.RefusalMiddleware",
     "faceroute_site.error_pages.GoneMiddleware",
     "faceroute_site.login_pace.LoginPaceMiddleware",
+    "faceroute_site.password_tries.PasswordTriesMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -283,6 +284,11 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 LOGIN_RECORD_LIFETIME = timedelta(days=30)
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+# What is never written down of a wrong password's form, beside `password`.
+AXES_SENSITIVE_PARAMETERS = [
+    *("username", "ip_address"),
+    *("old_password", "new_password1", "new_password2"),
+]
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
 
 # --- REST API ---------------------------------------------------------------------------------

@@ -14,8 +14,11 @@ from django.db import transaction
 from django.utils import timezone
 from knox.models import AuthToken
 
+from training.long_lists import number_in_words
+
 from .access import Owner
 from .erasures import Erasure
+from .models import Correction
 from .uploads import deleted_in_slices
 
 _OF_A_REQUEST, _OF_UPKEEP = 3.0, 60.0  # seconds
@@ -43,6 +46,18 @@ def erase(owners: Iterable[Owner], *, close_accounts: bool = False) -> int:
         if close_accounts:
             _shut_out(there)
     return _work_on(asked, _OF_A_REQUEST)
+
+
+def what_goes(account: Owner) -> dict[str, str]:
+    """How much an account would take along, in words: photos, results, corrections and keys."""
+    corrections = Correction.objects.filter(face__prediction__owner=account.user_id).order_by()
+    rows = {
+        "photos": account.photos(),
+        "results": account.predictions(),
+        "corrections": corrections,
+        "keys": AuthToken.objects.filter(user=account.user_id),
+    }
+    return {name: number_in_words(found) for name, found in rows.items()}
 
 
 def go_on() -> int:

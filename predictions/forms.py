@@ -4,12 +4,14 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from training.attribute_names import label_choices, title
 from vision.attributes import ATTRIBUTES, OLDEST_AGE, SHIPPED, Attribute
 
+from .api_keys import LONGEST_NAME, lifetimes, validate_name
 from .models import Correction
 
 
@@ -65,3 +67,47 @@ def _field(attribute: Attribute) -> forms.Field:
         coerce=int,
         empty_value=None,
     )
+
+
+class NewKeyForm(forms.Form):
+    """What a new API key is called, and for how many days it works."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=LONGEST_NAME,
+        validators=[validate_name],
+        help_text=gettext_lazy("What the key is for, so that you recognise it in this list."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    days = forms.TypedChoiceField(
+        label=gettext_lazy("Valid for"),
+        coerce=int,
+        choices=lambda: [(days, _lifetime(days)) for days in lifetimes()],
+        initial=lambda: lifetimes()[-1],
+    )
+
+
+def _lifetime(days: int) -> str:
+    if days == 365:
+        return _("1 year")
+    return ngettext("%(days)d day", "%(days)d days", days) % {"days": days}
+
+
+class DeleteAccountForm(forms.Form):
+    """The password of whoever wants their account deleted."""
+
+    password = forms.CharField(
+        label=gettext_lazy("Your password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, user: User, data: Any = None) -> None:
+        super().__init__(data)
+        self._user = user
+
+    def clean_password(self) -> None:
+        """Raises ValidationError for a wrong one. Guessing is up to
+        `faceroute_site.password_tries`."""
+        if not self._user.check_password(self.cleaned_data["password"]):
+            raise forms.ValidationError(_("This is not your password. Nothing was deleted."))

@@ -13,7 +13,7 @@ from training.models import ModelVersion
 from training.models.leases import Leased
 from vision.crops.quality import WITHHELD
 
-from . import erasures, processes, visitors  # noqa: F401  # Django finds their tables here
+from . import api_keys, erasures, processes, visitors  # noqa: F401  # Django finds their tables here
 from .messages import explain
 
 

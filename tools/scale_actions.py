@@ -88,6 +88,7 @@ def actions() -> dict[str, Action]:
     for name, query in _HISTORY.items():
         found[f"history, {name}"] = partial(_get, browser, f"/history/?{query}")
     oldest = _deep(of_many)
+    found["ask to end an account"] = partial(_get, browser, "/account/delete/")
     found["history, deep in"] = partial(_get, browser, f"/history/?before={oldest}")
     found["history of a browser"] = partial(_get, _visitor(), "/history/")
     found |= _of_one(browser, of_many)
@@ -127,6 +128,8 @@ def _deletions(browser: Client) -> dict[str, Action]:
     done = User.objects.get(username="many").predictions.filter(status=Status.DONE)
     chosen = list(done[:24])
     few = User.objects.get(username="user1")
+    few.set_password("secret")
+    few.save()
     data = {"selected": [str(one.pk) for one in chosen]}
     return {
         "delete a result": partial(_post, browser, f"/predictions/{chosen[0].pk}/delete/"),
@@ -134,7 +137,9 @@ def _deletions(browser: Client) -> dict[str, Action]:
         "delete everything, ten photos": lambda: _post(
             _browser(few), "/history/delete-everything/"
         ),
-        "end an account of ten photos": lambda: _post(_browser(few), "/account/delete/"),
+        "end an account of ten photos": lambda: _post(
+            _browser(few), "/account/delete/", {"password": "secret"}
+        ),
     }
 
 

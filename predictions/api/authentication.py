@@ -6,15 +6,19 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
+from predictions.api_keys import note_use
+
 
 class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]
     """django-rest-knox's keys; bytes that are no text are a wrong key, not a server error."""
 
     def authenticate_credentials(self, token: bytes) -> Any:
         try:
-            return super().authenticate_credentials(token)
+            user, key = super().authenticate_credentials(token)
         except UnicodeDecodeError:
             raise AuthenticationFailed from None
+        note_use(key)
+        return user, key
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -1,5 +1,6 @@
 """Accounts: sign up, API keys, the end of an account."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
@@ -7,6 +8,7 @@ from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -14,9 +16,17 @@ from django.views.decorators.http import require_http_methods, require_POST
 from knox.models import AuthToken
 
 from predictions.access import owner_of
-from predictions.deletion import erase
+from predictions.api_keys import make_key
+from predictions.deletion import erase, what_goes
+from predictions.forms import DeleteAccountForm, NewKeyForm
 
 _MOST_KEYS = 20
+
+
+class _RequestOfAccount(HttpRequest):
+    """What views get that ask to log in."""
+
+    user: User
 
 
 @sensitive_post_parameters()
@@ -38,16 +48,23 @@ def signup(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def api_keys(request: HttpRequest) -> HttpResponse:
+def api_keys(request: _RequestOfAccount) -> HttpResponse:
     """The account's API keys; a new one is shown once, in the answer to its making."""
-    new_key = None
-    keys = AuthToken.objects.filter(user=request.user).order_by("-created")
-    if request.method == "POST":
+    new_key, form = None, NewKeyForm(request.POST or None)
+    keys = AuthToken.objects.filter(user=request.user).select_related("details")
+    if form.is_valid():
         if keys.count() >= _MOST_KEYS:
             messages.error(request, _("You have many keys already. Please revoke one first."))
         else:
-            _token, new_key = AuthToken.objects.create(request.user)
-    context = {"keys": keys, "new_key": new_key, "site": request.build_absolute_uri("/")}
+            new_key = make_key(request.user, **form.cleaned_data)
+            form = NewKeyForm()
+    context = {
+        "form": form,
+        "keys": keys.order_by("-created"),
+        "new_key": new_key,
+        "now": timezone.now(),
+        "site": request.build_absolute_uri("/"),
+    }
     return render(request, "accounts/api_keys.html", context)
 
 
@@ -60,14 +77,17 @@ def revoke_key(request: HttpRequest, token_key: str) -> HttpResponse:
     return redirect("api_keys")
 
 
+@sensitive_post_parameters()
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete_account(request: HttpRequest) -> HttpResponse:
-    """Ask, then delete the account with every photo and key."""
-    if request.method != "POST":
-        return render(request, "accounts/delete_account.html")
-    owner = owner_of(request)
+def delete_account(request: _RequestOfAccount) -> HttpResponse:
+    """Ask, for the password too, then delete the account with every photo and key."""
+    owner, form = owner_of(request), DeleteAccountForm(request.user, request.POST or None)
+    if not form.is_valid():
+        days = settings.LOGIN_RECORD_LIFETIME.days
+        context = {"form": form, "goes": what_goes(owner), "login_days": days}
+        return render(request, "accounts/delete_account.html", context)
     logout(request)
     if erase([owner], close_accounts=True):
         words = _(

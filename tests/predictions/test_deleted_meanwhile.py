@@ -164,8 +164,11 @@ def test_uploads_and_the_end_of_their_account_at_once(user: User, photo_bytes: b
 
 
 def test_an_account_deleted_four_times_at_once(user: User, prediction: Prediction) -> None:
+    user.set_password("secret")
+    user.save()
     browsers = [browser_of(user) for _ in range(AT_ONCE)]
-    answers = at_once(*(lambda one=one: one.post("/account/delete/") for one in browsers))
+    sent = {"password": "secret"}
+    answers = at_once(*(lambda one=one: one.post("/account/delete/", sent) for one in browsers))
     assert {answer.status_code for answer in answers} == {302}
     assert not User.objects.exists()
     assert not Photo.objects.exists()

@@ -29,6 +29,7 @@ from tests.factories import (
     PhotoFactory,
     PredictionFactory,
 )
+from tests.predictions.conftest import close_account
 from training import long_lists
 
 pytestmark = pytest.mark.django_db
@@ -240,7 +241,7 @@ def test_an_account_is_closed_at_once_and_goes_with_its_last_photo(
 ) -> None:
     sent_by(user, 5)
     AuthToken.objects.create(user)
-    page = browser.post("/account/delete/", follow=True)
+    page = close_account(browser, user, follow=True)
     assert "Your account is closed." in page.content.decode()
     assert not User.objects.get(pk=user.pk).is_active
     assert not AuthToken.objects.exists()

@@ -26,6 +26,7 @@ from tests.factories import (
     PhotoFactory,
     PredictionFactory,
 )
+from tests.predictions.conftest import close_account
 from vision.photos.formats import FORMATS
 
 pytestmark = pytest.mark.django_db
@@ -376,7 +377,7 @@ def test_wrong_passwords_lock_the_account_for_a_while(client: Client, user: User
 
 
 def test_a_key_is_shown_once_and_can_be_revoked(browser: Client, user: User) -> None:
-    page = browser.post("/account/keys/").content.decode()
+    page = browser.post("/account/keys/", {"name": "camera", "days": 7}).content.decode()
     token = AuthToken.objects.get(user=user)
     [key] = re.findall(r"<pre><code>(\w{64})</code>", page)
     assert key.startswith(token.token_key)
@@ -395,7 +396,7 @@ def test_the_end_of_an_account_takes_everything_along(
     browser: Client, user: User, prediction: Prediction, media_root: Any
 ) -> None:
     AuthToken.objects.create(user)
-    browser.post("/account/delete/")
+    close_account(browser, user)
     assert not User.objects.filter(pk=user.pk).exists()
     assert not Photo.objects.exists()
     assert not AuthToken.objects.exists()

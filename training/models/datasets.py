@@ -19,12 +19,15 @@ from vision.data.labelled_files import LONGEST_SENDER
 LONGEST_NAME = 100  # characters
 
 
+def is_one_line(text: str) -> bool:
+    """Whether there are no line breaks in it, nor other control characters or halves of any."""
+    return all(unicodedata.category(one) not in {"Cc", "Zl", "Zp", "Cs"} for one in text)
+
+
 def dataset_name(name: str) -> str:
     """A name without blanks around it. Raises ValidationError for what is no line of text."""
     name = name.strip()
-    # Control characters, line and paragraph separators, halves of characters.
-    broken = any(unicodedata.category(one) in {"Cc", "Zl", "Zp", "Cs"} for one in name)
-    if broken or not 0 < len(name) <= LONGEST_NAME:
+    if not is_one_line(name) or not 0 < len(name) <= LONGEST_NAME:
         words = _("A dataset’s name must be a single line of 1 to %(longest)d characters.")
         raise ValidationError(words, params={"longest": LONGEST_NAME})
     return name

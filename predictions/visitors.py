@@ -81,6 +81,7 @@ def _set_cookie(response: HttpResponse, visitor: uuid.UUID) -> None:
         visitor.hex,
         salt=_SALT,
         max_age=int(settings.PHOTO_LIFETIME.total_seconds()),
+        path=settings.SESSION_COOKIE_PATH,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

@@ -19,7 +19,7 @@ from predictions.corrections import correct, export_to_folder, review, sender_of
 from predictions.expiry import expire_photos
 from predictions.models import Correction, Face, Photo, Prediction, Review, Status
 from predictions.uploads import accept_photo
-from tests.factories import DatasetFactory, FaceFactory, UserFactory
+from tests.factories import DatasetFactory, FaceFactory
 from tests.predictions.test_corrections import ALL_SAID, PORTRAIT, portrait
 from training.datasets import example_files, import_runs
 from training.datasets.importing import import_files
@@ -174,8 +174,8 @@ def test_a_browsers_corrections_become_those_of_the_account_it_logs_in_to(
     client.post(f"/predictions/{prediction.pk}/faces/0/correction/", ALL_SAID)
     review(Correction.objects.all(), Review.ACCEPTED, stranger)
     before = add(dataset).sender
-    account = UserFactory.create(username="late")
-    client.force_login(account)
+    account = User.objects.create_user("late", password="correct horse")
+    client.post("/account/login/", {"username": "late", "password": "correct horse"})
     photo = Photo.objects.get()
     assert photo.owner == account
     assert before != dataset.samples.get().sender == sender_of(photo)

@@ -298,4 +298,4 @@ def test_the_versions_that_learnt_from_what_was_withdrawn_are_named(
     assert two[:16] in page
     assert page.count("small") == 1
     its = client.get(f"/admin/training/modelversion/{version.pk}/change/").content.decode()
-    assert "1 correction that it learnt from was withdrawn since" in its
+    assert "1 correction that it was trained on has been withdrawn since" in its

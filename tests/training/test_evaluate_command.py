@@ -100,7 +100,9 @@ def test_crops_that_the_model_was_trained_on_are_counted_and_scored(tmp_path: Pa
 def test_crops_may_be_labelled_by_a_table(tmp_path: Path) -> None:
     face().save(tmp_path / "someone.png")
     table = tmp_path / "labels.csv"
-    table.write_text("file,age,gender,race\nsomeone.png,36,female,white\nother.png,36,2,0\n")
+    table.write_text(
+        "file,age,gender,race\nsomeone.png,36,female,white\nother.png,136,male,white\n"
+    )
     done = run("evaluate", str(table), "--json", data_dir=tmp_path / "empty")
     report = json.loads(done.stdout)
     assert (report["n"], report["skipped"]) == (1, {"label_out_of_range": 1})
@@ -110,5 +112,5 @@ def test_crops_may_be_labelled_by_a_table(tmp_path: Path) -> None:
 def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
     done = run("evaluate", str(tmp_path / "nowhere"), data_dir=tmp_path / "empty")
     assert done.returncode != 0
-    assert "neither a folder, a zip archive nor a CSV file" in done.stderr
+    assert "not a readable folder, zip archive or label file" in done.stderr
     assert "Traceback" not in done.stderr

@@ -116,7 +116,9 @@ def test_images_that_the_backbone_has_seen_are_left_out_of_the_test_and_counted(
     assert run.version.report["left_out"] == 1
     assert run.version.report["metrics"]["n"] == len(exam) - 1
     told = list(sentences(run.version.manifest, run.version.report))
-    assert told == ["1 test image was left out, because it has learnt from it or a near copy."]
+    assert told == [
+        "1 test image was left out, because the model was trained on it or on a near copy."
+    ]
     assert told[0] in (bundle_path(run.version) / "MODEL_CARD.md").read_text()
 
 

@@ -113,7 +113,7 @@ def test_it_tells_what_edits_do_where_that_was_measured(manifest: dict[str, Any]
     report = made_report(20)
     with override("ko"):
         card = model_card(manifest, report)
-    assert "where 77 of the images are edited" in card
+    assert "when 77 images are edited" in card
     assert "| Blurred by 2 px of 200 | +2.000 | +1.500 | -0.010 | – |" in card
     assert card.count("| +2.000 | +1.500 |") == len(EDITS)
     del report["edits"]

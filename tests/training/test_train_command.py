@@ -148,7 +148,7 @@ def test_a_dataset_too_small_is_said(settings: Any, tmp_path: Path) -> None:
 def test_a_run_goes_on_as_it_was_asked_for() -> None:
     with pytest.raises(CommandError, match="without heads"):
         call_command("train", "--resume", "1", "--heads", "age")
-    with pytest.raises(CommandError, match="no training run 1 that could go on"):
+    with pytest.raises(CommandError, match="no training run 1 that could be resumed"):
         call_command("train", "--resume", "1")
 
 

@@ -222,7 +222,7 @@ def test_runs_come_newest_first_at_a_constant_number_of_queries(
 ) -> None:
     trainings = [_ended_run() for _ in range(5)]
     administrator_api.get(RUNS)  # notes that the key is used, once an hour
-    with django_assert_num_queries(4):  # the key, its user's others, when it was used last, the runs
+    with django_assert_num_queries(4):  # of the key three, of the runs one
         told = administrator_api.get(f"{RUNS}?limit=4").json()["results"]
     assert [run["id"] for run in told] == [run.pk for run in reversed(trainings)][:4]
 

@@ -17,11 +17,13 @@ class AddIndexOnline(AddIndexConcurrently):
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
         quoted = schema_editor.quote_name(self.index.name)
-        if schema_editor.connection.vendor == "postgresql":
+        connection = schema_editor.connection
+        # Within a transaction, as in a restore, nobody else writes yet.
+        if connection.vendor == "postgresql" and not connection.in_atomic_block:
             schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted}")
             super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
-        if schema_editor.connection.vendor == "sqlite":
+        if connection.vendor in ("postgresql", "sqlite"):
             schema_editor.execute(f"DROP INDEX IF EXISTS {quoted}")
         AddIndex.database_forwards(self, app_label, schema_editor, from_state, to_state)
 

@@ -88,7 +88,7 @@ def _estimated(prediction: Prediction, version: ModelVersion) -> None:
 
 
 def _dataset() -> Dataset:
-    dataset: Dataset = DatasetFactory.create(name="얼굴\n데이터")
+    dataset: Dataset = DatasetFactory.create(name="얼굴 데이터")
     for number in range(40):
         SampleFactory.create(
             dataset=dataset,

@@ -125,7 +125,7 @@ def saved(site: Site, archive: Path, *options: str) -> dict[str, Any]:
 
 def test_everything_says_the_same_in_another_place(new_site: NewSite, original: Original) -> None:
     report, archive, said = original.report, original.archive, original.said
-    assert report["files"] == {"media": 10, "models": 4, "datasets": 41 + 5}
+    assert report["files"] == {"media": 10, "models": 6, "datasets": 41 + 5}
     assert (report["lost"], report["deleted_meanwhile"], report["secret_key"]) == ([], 0, True)
     assert archive.stat().st_mode & 0o777 == 0o600
     assert sorted(archive.parent.glob("*.tar*")) == [archive]
@@ -233,7 +233,7 @@ def test_what_is_deleted_meanwhile_is_told_from_what_is_lost(
     [said], deleted, lost, counts, gone = json.loads(done.stdout)
     assert "Another backup is writing" in said
     assert (deleted, lost) == (2, gone[2:])
-    assert counts == {"media": 10 - 3, "models": 4, "datasets": 46}
+    assert counts == {"media": 10 - 3, "models": 6, "datasets": 46}
 
     restored = json.loads(other.command("restore", str(archive), "--json").stdout)
     assert sorted(restored["missing"]) == sorted(gone)
@@ -270,7 +270,7 @@ def test_a_backup_that_is_stopped_leaves_no_archive_and_the_next_has_all(
     stopped_when(site, grows(unfinished, size), how, "backup", str(archive))
     assert not archive.exists()
     assert unfinished.exists() == (how == signal.SIGKILL)
-    assert saved(site, archive)["files"]["models"] == 4
+    assert saved(site, archive)["files"]["models"] == 6
     assert sorted(archive.parent.glob("*.tar*")) == [archive]
 
 

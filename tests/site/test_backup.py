@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import urllib.request
@@ -334,7 +335,9 @@ def test_what_is_damaged_missing_or_there_already_is_said(
     assert "already" in refused(plain_site, "backup", str(archive))
 
     data = bytearray(archive.read_bytes())
-    data[len(data) // 2] ^= 1
+    with tarfile.open(archive) as tar:
+        [weights] = (one for one in tar if one.name.endswith("starter-9/weights.safetensors"))
+    data[weights.offset_data + weights.size // 2] ^= 1
     damaged = archive.with_name("damaged.tar")
     damaged.write_bytes(data)
     assert "“models/starter-9/weights.safetensors” is not what was written" in refused(

@@ -38,12 +38,17 @@ async def run():
 
 asyncio.run(run())
 """
+# As a shell with a terminal starts it, also where the tests themselves are to outlive theirs.
+IN_A_TERMINAL = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
 
 
 @pytest.fixture
 def unread(tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]]":
     """A supervisor whose output nobody reads, as after Ctrl-S."""
-    command = [sys.executable, "-c", SUPERVISOR, str(tmp_path)]
+    command = [sys.executable, "-c", IN_A_TERMINAL + SUPERVISOR, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         yield process
         process.kill()

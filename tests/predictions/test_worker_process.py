@@ -281,9 +281,9 @@ def test_workers_say_what_they_serve_until_they_stop(site: Stack) -> None:
 def test_a_worker_leaves_no_orphan(
     site: Stack, owner: Owner, small_portrait: bytes, how: str
 ) -> None:
+    send(owner, small_portrait, 60)
     worker = site.start_worker()
-    send(owner, small_portrait, 8)
-    wait_until(lambda: count("running") > 0, "the worker works", worker)
+    wait_until(lambda: count("done") > 0, "the worker works", worker)
     if how == "stopped":
         worker.popen.terminate()
     else:

@@ -113,9 +113,7 @@ def test_what_is_deleted_while_a_page_works_with_it(
     assert not Face.objects.exists()
 
 
-def test_an_account_deleted_while_its_photos_arrive(
-    user: User, photo_bytes: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _delete_while_photos_are_prepared(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare = decoders.prepare_upload
 
     def delete_meanwhile(data: bytes) -> Any:
@@ -123,6 +121,12 @@ def test_an_account_deleted_while_its_photos_arrive(
         return prepare(data)
 
     monkeypatch.setattr(uploads, "prepare_upload", delete_meanwhile)
+
+
+def test_an_account_deleted_while_its_photos_arrive(
+    user: User, photo_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _delete_while_photos_are_prepared(user, monkeypatch)
     browser, key = browser_of(user), client_of(user)
     photo = SimpleUploadedFile("a.jpg", photo_bytes)
     answer = browser.post("/", {"photos": photo}, follow=True)
@@ -135,13 +139,7 @@ def test_an_account_deleted_while_its_photos_arrive(
 def test_an_account_deleted_while_a_program_sends(
     api: APIClient, user: User, photo_bytes: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare = decoders.prepare_upload
-
-    def delete_meanwhile(data: bytes) -> Any:
-        erase([Owner(user_id=user.pk)], close_accounts=True)
-        return prepare(data)
-
-    monkeypatch.setattr(uploads, "prepare_upload", delete_meanwhile)
+    _delete_while_photos_are_prepared(user, monkeypatch)
     photo = SimpleUploadedFile("a.jpg", photo_bytes)
     answer = api.post("/api/v1/predictions/", {"photo": photo}, format="multipart")
     assert (answer.status_code, answer.json()["code"]) == (401, "account_gone")

@@ -1,6 +1,5 @@
 """Examinations in the background: all versions that have no outcome on the exam yet."""
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,15 +68,8 @@ def examine_now(on_progress: Progress) -> tuple[ExamRun, Examination]:
 
 
 def queue_where_due() -> bool:
-    """After an upgrade: let whatever is not examined be. Whether there was anything.
-
-    Upkeep tells a worker of it: this is called before there is any.
-    """
-    if not is_needed():
-        return False
-    with suppress(JobRefused):  # one is under way already
-        lifecycle.create(ExamRun)
-    return True
+    """After an upgrade: let whatever is not examined be. Whether there was anything."""
+    return lifecycle.create_where_due(ExamRun, is_due=is_needed())
 
 
 def work(pk: int) -> None:

@@ -8,6 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -117,6 +118,17 @@ def create(kind: type[AnyJob], **wanted: Any) -> AnyJob:
             return cast(AnyJob, kind._default_manager.create(**wanted))
     except IntegrityError as error:
         raise JobRefused() from error
+
+
+def create_where_due(kind: type[AnyJob], *, is_due: bool) -> bool:
+    """Queue a job that has something to do, unless one is under way; gives `is_due` back.
+
+    Upkeep tells a worker of it: after an upgrade this is called before there is any.
+    """
+    if is_due:
+        with suppress(JobRefused):
+            create(kind)
+    return is_due
 
 
 def create_in_turn(kind: type[AnyJob], on_progress: OnProgress, **wanted: Any) -> AnyJob:

@@ -1,9 +1,7 @@
 """Exports in the background: all versions that estimate something and have none yet."""
 
-from contextlib import suppress
-
 from training.jobs import lifecycle
-from training.jobs.lifecycle import JobRefused, Reporter
+from training.jobs.lifecycle import Reporter
 from training.models import ExportRun, ModelVersion
 from training.registry.versions import bundle_path, lacks_export
 from vision.bundles.bundle import load_bundle
@@ -14,15 +12,8 @@ from vision.messages import Message, several
 
 
 def queue_where_due() -> bool:
-    """After an upgrade: let whatever is not exported be. Whether there was anything.
-
-    Upkeep tells a worker of it: this is called before there is any.
-    """
-    if not _waiting():
-        return False
-    with suppress(JobRefused):  # one is under way already
-        lifecycle.create(ExportRun)
-    return True
+    """After an upgrade: let whatever is not exported be. Whether there was anything."""
+    return lifecycle.create_where_due(ExportRun, is_due=bool(_waiting()))
 
 
 def work(pk: int) -> None:

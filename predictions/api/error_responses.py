@@ -77,9 +77,10 @@ class Gone(exceptions.APIException):
 
 
 class StorageAway(exceptions.APIException):
-    """Nothing can be stored at the moment."""
+    """Nothing can be stored at the moment; `Retry-After` says when to try again."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    wait = 10  # seconds
 
 
 class Conflict(exceptions.APIException):

@@ -243,9 +243,12 @@ STATICFILES_FINDERS = [
 ]
 MEDIA_ROOT = DATA_DIR / "media"  # never served by URL: a view checks the owner first
 S3_BUCKET = env.text("FACEROUTE_S3_BUCKET")
+# Seconds for a connection to the store, and for each answer of it; it is asked twice.
+S3_CONNECT_TIMEOUT = env.count("FACEROUTE_S3_CONNECT_TIMEOUT", 2, most=60)
+S3_READ_TIMEOUT = env.count("FACEROUTE_S3_READ_TIMEOUT", 4, most=60)
 STORAGES = {
     "default": {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "faceroute_site.bucket.Bucket",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": env.endpoint("FACEROUTE_S3_ENDPOINT"),

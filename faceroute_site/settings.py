@@ -236,11 +236,6 @@ CELERY_BEAT_SCHEDULER = "faceroute_site.upkeep:UpkeepScheduler"
 
 STATIC_URL = f"{BASE_PATH}/static/"
 STATIC_ROOT = env.folder("FACEROUTE_STATIC_DIR", BASE_DIR / "staticfiles")
-STATICFILES_FINDERS = [
-    "django.contrib.staticfiles.finders.FileSystemFinder",
-    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "faceroute_site.plotly_static.PlotlyFinder",
-]
 MEDIA_ROOT = DATA_DIR / "media"  # never served by URL: a view checks the owner first
 S3_BUCKET = env.text("FACEROUTE_S3_BUCKET")
 STORAGES = {
@@ -400,10 +395,13 @@ UNFOLD = {
     ],
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
-    "STYLES": [lambda _request: static("training/admin.css")],
+    "STYLES": [
+        lambda _request: static("training/admin.css"),
+        lambda _request: static("training/charts.css"),
+    ],
     "SCRIPTS": [
         lambda _request: static("predictions/time_zone.js"),
-        lambda _request: static("training/charts.js"),
+        lambda _request: static("training/admin.js"),
     ],
 }
 

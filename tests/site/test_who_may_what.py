@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import Group, Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
@@ -44,6 +44,7 @@ NOBODY: set[str] = set()
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
+    "favicon": (EVERYBODY, NOBODY),
     "set_language": (EVERYBODY, EVERYBODY),
     "signup": (EVERYBODY, EVERYBODY),
     "login": (EVERYBODY, EVERYBODY),
@@ -141,8 +142,7 @@ ROWS = {
     "auth_group": "add change delete",
     "axes_accessattempt": "delete",
     "axes_accesslog": "delete",
-    "axes_accessfailurelog": "delete",
-    "knox_authtoken": "add change delete",
+    "knox_authtoken": "delete",
     "predictions_prediction": "delete",
     "predictions_correction": "change delete",
     "training_dataset": "change delete",
@@ -213,7 +213,6 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "auth_group": Group.objects.create(name="reviewers"),
         "axes_accessattempt": AccessAttempt.objects.create(failures_since_start=1, **attempt),
         "axes_accesslog": AccessLog.objects.create(**attempt),
-        "axes_accessfailurelog": AccessFailureLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
         "batch": create_batch(Owner(user_id=user.pk), "Holiday"),

@@ -11,7 +11,7 @@
   const show = () => {
     const chosen = boxes().filter((box) => box.checked).length;
     const option = scope.options[0];
-    option.textContent = option.dataset.words.replace("%s", chosen);
+    option.textContent = option.dataset.words.replace("#", chosen);
     whole.checked = chosen > 0 && chosen === boxes().length;
     whole.indeterminate = chosen > 0 && !whole.checked;
     // All that match are asked about on a page of their own.

@@ -51,6 +51,10 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "logout": (NOBODY, EVERYBODY),
     "history": (EVERYBODY, NOBODY),  # everybody's own
     "delete_selected": (NOBODY, EVERYBODY),  # of their own
+    "rerun_selected": (NOBODY, EVERYBODY),  # likewise
+    "export_selected": (NOBODY, EVERYBODY),
+    "dismiss": (NOBODY, EVERYBODY),
+    "summary": (EVERYBODY, NOBODY),
     "delete_everything": (EVERYBODY, EVERYBODY),  # of their own
     "prediction": (OWNER, NOBODY),
     "prediction_card": (OWNER, NOBODY),

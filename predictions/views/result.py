@@ -43,12 +43,10 @@ def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def card(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The history's card of a prediction, fetched again while it is not finished."""
-    return render(
-        request,
-        "predictions/partials/card.html",
-        {"entry": history_entry(own_prediction(request, pk))},
-    )
+    """The history's card, or row, of a prediction, fetched again while it is not finished."""
+    partial = "row" if request.GET.get("view") == "table" else "card"
+    entry = history_entry(own_prediction(request, pk))
+    return render(request, f"predictions/partials/{partial}.html", {"entry": entry})
 
 
 @require_safe

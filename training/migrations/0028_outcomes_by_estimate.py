@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("training", "0024_labels_in_range")]
+    dependencies = [("training", "0025_stored_files")]
 
     operations = [
         migrations.AddField(

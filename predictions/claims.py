@@ -8,7 +8,7 @@ that workers' clocks need not agree.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -99,17 +99,39 @@ def renew(claim: Claim) -> None:
 
 def finish(
     claim: Claim,
-    prediction: Prediction,
-    faces: Sequence[FaceResult],
+    results: Mapping[Prediction, Sequence[FaceResult]],
     *,
     version: ModelVersion,
     took_ms: int,
-) -> bool:
-    """Write a result, faces and status at once; False, and nothing written, if no longer held."""
+) -> int:
+    """Write results, faces and status, at once; how many of the predictions were still held.
+
+    Of the others nothing is written.
+    """
+    rows: list[Face] = []
+    written = 0
     with transaction.atomic():
-        # Whoever deletes a prediction locks its photo first: no face may arrive in between.
-        list(Photo.objects.select_for_update().filter(pk=prediction.photo_id).values_list("pk"))
-        if not _held(claim, prediction).update(
+        # Whoever deletes a prediction locks its photo first: no face may arrive in between. In one
+        # order, as deletions do.
+        photos = Photo.objects.filter(pk__in=[prediction.photo_id for prediction in results])
+        list(photos.select_for_update().order_by("pk").values_list("pk"))
+        for prediction, faces in results.items():
+            if _finish(claim, prediction, faces, version, took_ms):
+                written += 1
+                rows += [face_row(face, n, prediction=prediction) for n, face in enumerate(faces)]
+        Face.objects.bulk_create(rows)
+    return written
+
+
+def _finish(
+    claim: Claim,
+    prediction: Prediction,
+    faces: Sequence[FaceResult],
+    version: ModelVersion,
+    took_ms: int,
+) -> bool:
+    return bool(
+        _held(claim, prediction).update(
             status=Status.DONE,
             model_version=version,
             finished_at=timezone.now(),
@@ -118,12 +140,8 @@ def finish(
             failure_code="",
             failure_parameters={},
             **UNCLAIMED,
-        ):
-            return False
-        Face.objects.bulk_create(
-            face_row(face, index, prediction=prediction) for index, face in enumerate(faces)
         )
-    return True
+    )
 
 
 def fail(claim: Claim, prediction: Prediction, why: Message) -> bool:

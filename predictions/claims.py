@@ -8,6 +8,7 @@ that workers' clocks need not agree.
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -108,40 +109,41 @@ def finish(
 
     Of the others nothing is written.
     """
-    rows: list[Face] = []
-    written = 0
+    if not results:
+        return 0
     with transaction.atomic():
         # Whoever deletes a prediction locks its photo first: no face may arrive in between. In one
         # order, as deletions do.
         photos = Photo.objects.filter(pk__in=[prediction.photo_id for prediction in results])
         list(photos.select_for_update().order_by("pk").values_list("pk"))
-        for prediction, faces in results.items():
-            if _finish(claim, prediction, faces, version, took_ms):
-                written += 1
-                rows += [face_row(face, n, prediction=prediction) for n, face in enumerate(faces)]
-        Face.objects.bulk_create(rows)
-    return written
+        rows = _held(claim, *results).select_for_update().order_by("pk")
+        held = set(rows.values_list("pk", flat=True))
+        found = {one: faces for one, faces in results.items() if one.pk in held}
+        _mark_done(claim, found, model_version=version, took_ms=took_ms)
+        Face.objects.bulk_create(
+            face_row(face, index, prediction=prediction)
+            for prediction, faces in found.items()
+            for index, face in enumerate(faces)
+        )
+    return len(found)
 
 
-def _finish(
-    claim: Claim,
-    prediction: Prediction,
-    faces: Sequence[FaceResult],
-    version: ModelVersion,
-    took_ms: int,
-) -> bool:
-    return bool(
-        _held(claim, prediction).update(
+def _mark_done(
+    claim: Claim, found: Mapping[Prediction, Sequence[FaceResult]], **columns: Any
+) -> None:
+    by_count = defaultdict(list)
+    for prediction, faces in found.items():
+        by_count[len(faces)].append(prediction)
+    for count, predictions in by_count.items():
+        _held(claim, *predictions).update(
             status=Status.DONE,
-            model_version=version,
             finished_at=timezone.now(),
-            took_ms=took_ms,
-            face_count=len(faces),
+            face_count=count,
             failure_code="",
             failure_parameters={},
+            **columns,
             **UNCLAIMED,
         )
-    )
 
 
 def fail(claim: Claim, prediction: Prediction, why: Message) -> bool:

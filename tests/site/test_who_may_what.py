@@ -44,6 +44,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
     "favicon": (EVERYBODY, NOBODY),
+    "health": (STAFF, NOBODY),
     "set_language": (EVERYBODY, EVERYBODY),
     "signup": (EVERYBODY, EVERYBODY),
     "login": (EVERYBODY, EVERYBODY),

@@ -15,7 +15,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import defaults
 
+from predictions.uploads import StorageUnavailable
+from training.shared_files import StorageSilent
 from vision.diskspace import DiskFull, is_full
+from vision.errors import BundleAway
 
 from .administration import is_administration, told
 
@@ -66,7 +69,8 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """What went wrong here; 503 where it is a disk or a database that may be back any moment."""
+    """What went wrong here; 503 where it is a disk, a database or a storage that may be back any
+    moment."""
     if _passes(sys.exc_info()[1]):
         return _unavailable(request)
     if _is_program(request):
@@ -83,13 +87,14 @@ def _passes(error: BaseException | None) -> bool:
         case OSError():
             return is_full(error)
         case _:
-            return isinstance(error, (InterfaceError, DiskFull))
+            passing = (InterfaceError, DiskFull, BundleAway, StorageSilent, StorageUnavailable)
+            return isinstance(error, passing)
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:
     message = _(
-        "The site cannot do this at the moment: a disk is full, or the database does not answer. "
-        "Please try again in a few minutes."
+        "The site cannot do this at the moment: a disk is full, or the database or the storage "
+        "is not responding. Please try again in a few minutes."
     )
     if _is_program(request):
         response = _json(503, "unavailable", message)

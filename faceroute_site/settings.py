@@ -238,9 +238,12 @@ STATIC_URL = f"{BASE_PATH}/static/"
 STATIC_ROOT = env.folder("FACEROUTE_STATIC_DIR", BASE_DIR / "staticfiles")
 MEDIA_ROOT = DATA_DIR / "media"  # never served by URL: a view checks the owner first
 S3_BUCKET = env.text("FACEROUTE_S3_BUCKET")
+# Seconds for a connection to the store, and for each answer of it; it is asked twice.
+S3_CONNECT_TIMEOUT = env.count("FACEROUTE_S3_CONNECT_TIMEOUT", 2, most=60)
+S3_READ_TIMEOUT = env.count("FACEROUTE_S3_READ_TIMEOUT", 4, most=60)
 STORAGES = {
     "default": {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "faceroute_site.bucket.Bucket",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": env.endpoint("FACEROUTE_S3_ENDPOINT"),
@@ -318,6 +321,10 @@ SPECTACULAR_SETTINGS = {
 PHOTO_MAX_BYTES = env.size("FACEROUTE_PHOTO_MAX_BYTES", 15 * 2**20)
 PHOTO_MAX_PIXELS = env.count("FACEROUTE_PHOTO_MAX_PIXELS", 50_000_000)
 PHOTOS_PER_UPLOAD = env.count("FACEROUTE_PHOTOS_PER_UPLOAD", 50)
+PHOTOS_PER_BATCH = env.count("FACEROUTE_PHOTOS_PER_BATCH", 1000)
+# A zip of photos for a batch, which arrives in pieces.
+ARCHIVE_MAX_BYTES = env.size("FACEROUTE_ARCHIVE_MAX_BYTES", 2 * 2**30)
+ARCHIVE_PIECE_BYTES = 8 * 2**20
 # Somewhat too many get an answer that says so; far too many are not even read.
 DATA_UPLOAD_MAX_NUMBER_FILES = 2 * PHOTOS_PER_UPLOAD
 # What all photos together may take, in bytes; 0: as much as there is room for.

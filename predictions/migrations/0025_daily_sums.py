@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("predictions", "0019_api_key_details"),
+        ("predictions", "0022_bulk_actions"),
     ]
 
     operations = [

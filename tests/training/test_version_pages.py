@@ -23,7 +23,8 @@ from tests.vision.answers import older, two_models
 from training.charts.plots import Cell
 from training.models import JobState, ModelVersion, TrainingRun
 from training.registry.figures import DECK_METRICS
-from training.registry.versions import active_version, bundle_path, register_bundle
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import active_version, register_bundle
 from training.reports import version_charts
 from vision.bundles.bundle import WEIGHTS, load_bundle, save_bundle
 

@@ -22,7 +22,10 @@ UPLOADS = {
 }
 """What the pages and calls that take files are sent, by the name of their URL."""
 
-_CROPS = {"face_crop", "api:prediction-crop"}
+_DRAWN = {
+    *("face_crop", "annotated_image", "anonymised_image"),
+    *(f"api:prediction-{call}" for call in ("crop", "annotated", "anonymised")),
+}
 # Bytes of multipart boundaries, headers and other fields around a photo.
 _ENVELOPE = 64 * 1024
 
@@ -33,7 +36,7 @@ class NotRead(Exception):
 
 def is_about_files(request: HttpRequest) -> bool:
     """Whether answering a request takes receiving a file or opening a photo."""
-    return _name(request) in (UPLOADS if request.method == "POST" else _CROPS)
+    return _name(request) in (UPLOADS if request.method == "POST" else _DRAWN)
 
 
 def most_bytes(request: HttpRequest) -> int:

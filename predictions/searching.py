@@ -36,12 +36,13 @@ class FaceQuery:
             predictions = predictions.filter(face_count__gte=self.at_least)
         if self.at_most is not None:
             predictions = predictions.filter(face_count__lte=self.at_most)
-        if wanted := self._of_one_face():
+        if wanted := self.of_one_face():
             faces = Face.objects.filter(prediction=OuterRef("pk"), **wanted)
             predictions = predictions.filter(Exists(faces))
         return predictions
 
-    def _of_one_face(self) -> dict[str, Any]:
+    def of_one_face(self) -> dict[str, Any]:
+        """What columns of a face have to be."""
         ages = {"age_years__gte": self.youngest, "age_years__lte": self.oldest}
         wanted: dict[str, Any] = {key: age for key, age in ages.items() if age is not None}
         return wanted | {_column(name): label for name, label in self.labels.items() if label}

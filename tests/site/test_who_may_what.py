@@ -16,6 +16,7 @@ from django.test import Client
 from knox.models import AuthToken
 
 from predictions.access import Owner
+from predictions.batches.archives import announce
 from predictions.batches.steering import create as create_batch
 from predictions.models import Correction
 from predictions.uploads import accept_photo
@@ -66,6 +67,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "batch": (OWNER, NOBODY),
     "batch_progress": (OWNER, NOBODY),
     "batch_photos": (NOBODY, OWNER),
+    "batch_archives": (NOBODY, OWNER),
+    "batch_archive": (OWNER, NOBODY),
     "batch_pause": (NOBODY, OWNER),
     "batch_resume": (NOBODY, OWNER),
     "batch_cancel": (NOBODY, OWNER),
@@ -87,6 +90,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "api:batch-list": (ACCOUNTS, ACCOUNTS),
     "api:batch-detail": (OWNER, NOBODY),
     "api:batch-photos": (NOBODY, OWNER),
+    "api:batch-archives": (NOBODY, OWNER),
+    "api:batch-archive": (OWNER, NOBODY),
     "api:batch-pause": (NOBODY, OWNER),
     "api:batch-resume": (NOBODY, OWNER),
     "api:batch-cancel": (NOBODY, OWNER),
@@ -193,6 +198,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "user_agent": "-",
         "path_info": "/",
     }
+    batch = create_batch(Owner(user_id=user.pk), "Holiday")
     rows = {
         "predictions_prediction": prediction,
         "predictions_correction": Correction.objects.create(
@@ -216,7 +222,8 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "axes_accessfailurelog": AccessFailureLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
-        "batch": create_batch(Owner(user_id=user.pk), "Holiday"),
+        "batch": batch,
+        "archive": announce(batch, Owner(user_id=user.pk), "photos.zip", 100),
     }
     return {kind: row.pk for kind, row in rows.items()}
 
@@ -267,6 +274,7 @@ def path_of(address: Address, world: dict[str, Any]) -> str:
         kind = "training_trainingrun"
     key = world.get(kind, 1)
     known = {"recipe": "full", "key": "ages", "index": 0, "race": 0, "gender": 0}
+    known["archive"] = world["archive"]
     return address.path(**dict.fromkeys(address.parameters, key) | {"token_key": "none"} | known)
 
 

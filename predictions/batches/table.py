@@ -65,7 +65,7 @@ def rows_of(batch: Batch, wanted: TableQuery | None = None) -> list[Row]:
     rows = [*_of_faces(predictions, wanted.faces)]
     if not wanted.faces.of_one_face():
         rows += _without_faces(predictions)
-    if wanted.faces == FaceQuery():
+    if not wanted.faces.asks_for_something:
         rows += _refused(batch)
     part = wanted.name.lower()
     return _sorted(
@@ -81,7 +81,7 @@ def sorts() -> list[str]:
 
 
 def _of_faces(predictions: QuerySet[Prediction], wanted: FaceQuery) -> Iterator[Row]:
-    faces = Face.objects.filter(prediction__in=predictions.values("pk"), **wanted.of_one_face())
+    faces = Face.objects.filter(wanted.of_one_face(), prediction__in=predictions.values("pk"))
     found = faces.order_by().values_list(
         "prediction",
         "prediction__photo__name",

@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import Group, Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
@@ -45,12 +45,17 @@ NOBODY: set[str] = set()
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
+    "favicon": (EVERYBODY, NOBODY),
     "set_language": (EVERYBODY, EVERYBODY),
     "signup": (EVERYBODY, EVERYBODY),
     "login": (EVERYBODY, EVERYBODY),
     "logout": (NOBODY, EVERYBODY),
     "history": (EVERYBODY, NOBODY),  # everybody's own
     "delete_selected": (NOBODY, EVERYBODY),  # of their own
+    "rerun_selected": (NOBODY, EVERYBODY),  # likewise
+    "export_selected": (NOBODY, EVERYBODY),
+    "dismiss": (NOBODY, EVERYBODY),
+    "summary": (EVERYBODY, NOBODY),
     "delete_everything": (EVERYBODY, EVERYBODY),  # of their own
     "prediction": (OWNER, NOBODY),
     "prediction_card": (OWNER, NOBODY),
@@ -67,6 +72,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "batch": (OWNER, NOBODY),
     "batch_progress": (OWNER, NOBODY),
     "batch_photos": (NOBODY, OWNER),
+    "batch_csv": (OWNER, NOBODY),
+    "batch_xlsx": (OWNER, NOBODY),
+    "batch_jsonl": (OWNER, NOBODY),
     "batch_archives": (NOBODY, OWNER),
     "batch_archive": (OWNER, NOBODY),
     "batch_pause": (NOBODY, OWNER),
@@ -90,6 +98,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "api:batch-list": (ACCOUNTS, ACCOUNTS),
     "api:batch-detail": (OWNER, NOBODY),
     "api:batch-photos": (NOBODY, OWNER),
+    "api:batch-results": (OWNER, NOBODY),
+    "api:batch-totals": (OWNER, NOBODY),
     "api:batch-archives": (NOBODY, OWNER),
     "api:batch-archive": (OWNER, NOBODY),
     "api:batch-pause": (NOBODY, OWNER),
@@ -146,8 +156,7 @@ ROWS = {
     "auth_group": "add change delete",
     "axes_accessattempt": "delete",
     "axes_accesslog": "delete",
-    "axes_accessfailurelog": "delete",
-    "knox_authtoken": "add change delete",
+    "knox_authtoken": "delete",
     "predictions_prediction": "delete",
     "predictions_correction": "change delete",
     "training_dataset": "change delete",
@@ -219,7 +228,6 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "auth_group": Group.objects.create(name="reviewers"),
         "axes_accessattempt": AccessAttempt.objects.create(failures_since_start=1, **attempt),
         "axes_accesslog": AccessLog.objects.create(**attempt),
-        "axes_accessfailurelog": AccessFailureLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
         "batch": batch,

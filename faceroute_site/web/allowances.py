@@ -15,15 +15,18 @@ from predictions.api.authentication import BearerAuthentication
 UPLOADS = {
     "upload": "photos",
     "batch_photos": "photo",
+    "batch_archive": "piece",
     "api:prediction-list": "photo",
     "api:prediction-batch": "photos",
     "api:batch-photos": "photos",
+    "api:batch-archive": "piece",
     "admin:training_dataset_import_files": "dataset",
 }
 """What the pages and calls that take files are sent, by the name of their URL."""
 
-_DRAWN = {
-    *("face_crop", "annotated_image", "anonymised_image"),
+_SENDS = {"POST", "PUT"}
+_SLOW = {
+    *("face_crop", "annotated_image", "anonymised_image", "batch_xlsx", "api:batch-results"),
     *(f"api:prediction-{call}" for call in ("crop", "annotated", "anonymised")),
 }
 # Bytes of multipart boundaries, headers and other fields around a photo.
@@ -35,8 +38,8 @@ class NotRead(Exception):
 
 
 def is_about_files(request: HttpRequest) -> bool:
-    """Whether answering a request takes receiving a file or opening a photo."""
-    return _name(request) in (UPLOADS if request.method == "POST" else _DRAWN)
+    """Whether answering a request takes receiving or writing a file, or opening a photo."""
+    return _name(request) in (UPLOADS if request.method in _SENDS else _SLOW)
 
 
 def most_bytes(request: HttpRequest) -> int:
@@ -45,11 +48,13 @@ def most_bytes(request: HttpRequest) -> int:
     Costs a few queries where files are taken. Raises NotRead.
     """
     most: int = settings.FORM_BYTES
-    match _sent(request) if request.method == "POST" else None:
+    match _sent(request) if request.method in _SENDS else None:
         case "dataset" if _is_staff(request):
             most = settings.DATASET_MAX_BYTES
         case "photo" if _may_send_photos(request):
             most = settings.PHOTO_MAX_BYTES + _ENVELOPE
+        case "piece" if _may_send_photos(request):
+            most = settings.ARCHIVE_PIECE_BYTES
         case "photos" if _may_send_photos(request):
             most = settings.PHOTOS_PER_UPLOAD * (settings.PHOTO_MAX_BYTES + _ENVELOPE)
     return most

@@ -44,7 +44,7 @@ def part(data: bytes, box: Box) -> NDArray[np.int64]:
 
 def steps(row: NDArray[np.int64]) -> int:
     """How many times the colour changes along a row of pixels, JPEG's traces aside."""
-    changes = np.abs(np.diff(row, axis=0)).max(axis=1) > 12
+    changes = np.abs(np.diff(row, axis=0)).max(axis=1) > 20
     return int((changes & ~np.append(False, changes[:-1])).sum())
 
 

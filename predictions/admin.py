@@ -117,6 +117,11 @@ class CorrectionAdmin(LongListAdmin):
     actions_list = ("download",)
     list_before_template = "admin/predictions/correction/add.html"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Correction]:
+        """What its sender keeps for themselves is nobody's to see."""
+        rows: QuerySet[Correction] = super().get_queryset(request)
+        return rows.filter(consented_at__isnull=False)
+
     def get_list_display(self, _request: HttpRequest) -> list[Any]:
         compared = [_compared(ATTRIBUTES[name]) for name in settings.HEADS]
         return ["face_crop", *compared, "state", "sent_by", "consented_at", "expires"]
@@ -186,7 +191,7 @@ class CorrectionAdmin(LongListAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         correction = get_object_or_404(
-            Correction.objects.select_related("face__prediction__photo"), pk=pk
+            corrections.offered().select_related("face__prediction__photo"), pk=pk
         )
         try:
             data = corrections.crop_of(correction)

@@ -1,7 +1,8 @@
-"""Corrections: what the sender of a photo says a face's labels are, given to be learnt from.
+"""Corrections: what the sender of a photo says a face's labels are.
 
-A correction belongs to a face of a kept photo and goes with it. Administrators accept or reject
-it; what is accepted can be added to datasets (`predictions.learning`), or exported as aligned
+A correction belongs to a face of a kept photo and goes with it. It is the sender's own unless they
+consented to its use for training: then administrators see it and accept or reject it. What is
+accepted can be added to datasets (`predictions.learning`), or exported as aligned
 crops, named as UTKFace names them, with a table of their labels and senders, which
 `import_dataset` takes. A crop needs age, gender and race; labels of other attributes go along. One
 that the sender left out is not filled in: not by others, who were not asked, and not by the model,
@@ -61,9 +62,9 @@ class Export:
     unreadable: int
 
 
-def correct(face: Face, labels: Mapping[str, int | None]) -> Correction:
-    """Keep what the sender says of a face; what was said and reviewed before is forgotten, and
-    taken out of datasets.
+def correct(face: Face, labels: Mapping[str, int | None], *, consents: bool) -> Correction:
+    """Keep what the sender says of a face; what was said, consented to and reviewed before is
+    forgotten, and taken out of datasets.
 
     `labels`: by attribute; None for nothing said. Attributes that are not in it stay as they were.
     Raises Face.DoesNotExist where the face was deleted meanwhile, and LabelOutOfRange.
@@ -78,7 +79,7 @@ def correct(face: Face, labels: Mapping[str, int | None]) -> Correction:
         merged = {**(former.labels if former else {}), **labels}
         said = {"labels": {name: one for name, one in merged.items() if one is not None}}
         unreviewed: dict[str, Any] = {"review": Review.PENDING, "reviewed_by": None, "digest": ""}
-        unreviewed |= {"reviewed_at": None, "consented_at": timezone.now()}
+        unreviewed |= {"reviewed_at": None, "consented_at": timezone.now() if consents else None}
         correction, _new = Correction.objects.update_or_create(
             face=Face.objects.get(pk=face.pk), defaults={**said, **unreviewed}
         )
@@ -92,7 +93,7 @@ def take_back(face: Face) -> None:
 
 def withdraw(gone: Iterable[Correction]) -> None:
     """Take corrections out of datasets; to be called before they change or go."""
-    rows = list(gone)
+    rows = [one for one in gone if one.consented_at]  # nobody was given the others
     digests = [one.digest for one in rows if one.digest]
     datasets.withdraw([name_of(one) for one in rows], digests)
 
@@ -111,9 +112,14 @@ def review(chosen: QuerySet[Correction], verdict: Review, user: Any) -> int:
         )
 
 
+def offered() -> QuerySet[Correction]:
+    """What others than its sender may see and learn from: corrections with consent."""
+    return Correction.objects.filter(consented_at__isnull=False)
+
+
 def usable() -> QuerySet[Correction]:
     """What may be learnt from: accepted corrections that have every label a crop needs."""
-    return Correction.objects.filter(review=Review.ACCEPTED).filter(COMPLETE).order_by("pk")
+    return offered().filter(review=Review.ACCEPTED).filter(COMPLETE).order_by("pk")
 
 
 def sender_of(photo: Photo) -> str:
@@ -176,7 +182,7 @@ def _export(write: Callable[[str, bytes], None], on_progress: Callable[[int, int
             files.append(replace(file, data=b""))
         on_progress(done, total)
     write(_TABLE, _table(files).encode())
-    incomplete = Correction.objects.filter(~COMPLETE, review=Review.ACCEPTED).count()
+    incomplete = offered().filter(~COMPLETE, review=Review.ACCEPTED).count()
     return Export(len(files), incomplete, total - len(files))
 
 
@@ -214,10 +220,12 @@ def _labelled(correction: Correction) -> LabelledFile:
 
 
 def name_of(correction: Correction) -> str:
-    """What a correction as it is now is called in datasets, and no other:
+    """What a correction with consent is called in datasets as it is now, and no other:
 
     `[age]_[gender]_[race]_[timestamp]_[number].jpg.chip.jpg`, the timestamp in milliseconds."""
     moment = correction.consented_at
+    if moment is None:
+        raise ValueError(correction.pk)
     stamp = f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03}"
     labels = "_".join(str(correction.labels.get(name)) for name in SHIPPED)
     return f"{labels}_{stamp}_{correction.pk}.jpg.chip.jpg"

@@ -15,9 +15,10 @@ from vision.messages import Message
 
 from . import room
 from .claims import waiting_in_turn
+from .corrections import offered
 from .heartbeats import all_seen, workers_of
 from .messages import in_words
-from .models import Correction, Prediction, Review, Status
+from .models import Prediction, Review, Status
 from .notify import QUEUE
 from .processes import Worker
 
@@ -46,7 +47,7 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "days": settings.PHOTO_LIFETIME.days,
         "workers": [(seen, _problem(seen.worker)) for seen in all_seen()],
         "photos_are_served": bool(workers_of(QUEUE)),
-        "to_review": number_in_words(Correction.objects.filter(review=Review.PENDING)),
+        "to_review": number_in_words(offered().filter(review=Review.PENDING)),
     }
 
 

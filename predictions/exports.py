@@ -26,5 +26,5 @@ def csv_parts(slices: Iterable[list[Prediction]]) -> Iterator[bytes]:
     header = as_csv(names, [])
     yield header.encode()
     for slice_ in slices:
-        prefetch_related_objects(slice_, "faces")
+        prefetch_related_objects(slice_, "faces__correction")
         yield as_csv(names, rows(slice_)).removeprefix(header).encode()

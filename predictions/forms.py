@@ -16,23 +16,20 @@ from .models import Correction
 
 
 class CorrectionForm(forms.Form):
-    """What a face's labels are, of the heads that are switched on, and the consent to learn it."""
+    """What a face's labels are, of the heads that are switched on; and, as a choice of its own, the
+    consent to learn it."""
 
     consent = forms.BooleanField(
         label=gettext_lazy(
             "I agree, and so does the person shown, to the use of this face for training later "
             "versions of the model."
         ),
-        error_messages={
-            "required": gettext_lazy(
-                "Nothing was saved: without your consent a correction cannot be used."
-            )
-        },
+        required=False,
     )
 
     def __init__(self, number: int, data: Any = None, correction: Correction | None = None) -> None:
         """`number`: the face's on the page, for ids. `correction`: what was said before."""
-        said = correction.labels if correction else {}
+        said = {**correction.labels, "consent": correction.consented_at} if correction else {}
         super().__init__(data, initial=said, auto_id=f"face-{number}-%s")
         self._asked = [one for name, one in ATTRIBUTES.items() if name in settings.HEADS]
         self.fields = {**{one.name: _field(one) for one in self._asked}, **self.fields}
@@ -41,6 +38,11 @@ class CorrectionForm(forms.Form):
     def labels(self) -> dict[str, int | None]:
         """What was filled in, by attribute."""
         return {one.name: self.cleaned_data[one.name] for one in self._asked}
+
+    @property
+    def consents(self) -> bool:
+        """Whether it may be learnt from."""
+        return bool(self.cleaned_data["consent"])
 
     @property
     def asks_for_all(self) -> bool:

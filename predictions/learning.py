@@ -11,7 +11,7 @@ from django.dispatch import receiver
 from training.datasets import corrections as datasets
 from vision.data.labelled_files import LabelledFile
 
-from .corrections import key_of, labelled_files, name_of, sender_of, usable, withdraw
+from .corrections import key_of, labelled_files, name_of, offered, sender_of, usable, withdraw
 from .models import Correction
 
 
@@ -36,14 +36,14 @@ class AcceptedCorrections:
 
 def corrected_by(visitor: UUID | str) -> list[int]:
     """The keys of the corrections that were sent from a browser without an account."""
-    theirs = Correction.objects.filter(face__prediction__visitor=visitor)
+    theirs = offered().filter(face__prediction__visitor=visitor)
     return list(theirs.order_by().values_list("pk", flat=True))
 
 
 def now_sent_by(account: User, corrected: Iterable[int]) -> None:
     """Count what datasets have of corrections as an account's that they are now, and no longer as
     those of the browser that they were sent from."""
-    theirs = Correction.objects.filter(pk__in=corrected, face__prediction__photo__owner=account)
+    theirs = offered().filter(pk__in=corrected, face__prediction__photo__owner=account)
     rows = list(theirs.select_related("face__prediction__photo"))
     if rows:
         names = [name_of(correction) for correction in rows]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from training.models import ModelVersion
 from training.models.leases import Leased
+from vision.attributes import ATTRIBUTES
 from vision.crops.quality import WITHHELD
 
 from . import api_keys, erasures, processes, sums, visitors  # noqa: F401  # Django finds their tables here
@@ -287,7 +288,8 @@ class Review(models.TextChoices):
 
 
 class Correction(models.Model):
-    """What the sender of a photo says a face's labels are, given to be learnt from.
+    """What the sender of a photo says a face's labels are: for their own record, and to be learnt
+    from where they consented to that (`predictions.corrections.offered`).
 
     It lives and dies with its photo: whoever deletes the photo takes the correction back. What the
     sender says nothing of is not in `labels`.
@@ -299,7 +301,7 @@ class Correction(models.Model):
     former_age = models.PositiveSmallIntegerField(null=True, editable=False, db_column="age")
     former_gender = models.PositiveSmallIntegerField(null=True, editable=False, db_column="gender")
     former_race = models.PositiveSmallIntegerField(null=True, editable=False, db_column="race")
-    consented_at = models.DateTimeField(_("consented at"))
+    consented_at = models.DateTimeField(_("consented at"), null=True)
     review = models.CharField(_("review"), max_length=8, choices=Review, default=Review.PENDING)
     reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
@@ -321,6 +323,19 @@ class Correction(models.Model):
             models.Index(fields=["-consented_at", "-id"], name="correction_by_age"),
             models.Index(fields=["review", "-consented_at", "-id"], name="correction_by_review"),
         ]
+        constraints = [
+            models.CheckConstraint(
+                name="reviewed_with_consent",
+                condition=models.Q(consented_at__isnull=False) | models.Q(review="pending"),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.face}: {self.get_review_display()}"
+
+    @property
+    def named(self) -> dict[str, int | str]:
+        """What is said, by attribute that is switched on; labels by their names."""
+        said = {name: self.labels[name] for name in settings.HEADS if name in self.labels}
+        labels = {name: ATTRIBUTES[name].labels for name in said}
+        return {name: labels[name][said[name]] if labels[name] else said[name] for name in said}

@@ -37,6 +37,7 @@ def columns() -> list[str]:
         *("photo", "id", "status", "model_version", "created_at", "face"),
         *_columns_of(FaceSerializer()),
         *(name for attribute in ATTRIBUTES.values() for name in _estimate(attribute, None)),
+        *(f"correction.{name}" for name in ATTRIBUTES),
     ]
 
 
@@ -163,7 +164,8 @@ def _of_face(face: Face, serializer: FaceSerializer) -> dict[str, Cell]:
         row[column] = _cell(told, path)
     for attribute in ATTRIBUTES.values():
         row |= _estimate(attribute, face.estimate(attribute.name))
-    return row
+    corrected = told["correction"] or {}
+    return row | {f"correction.{name}": value for name, value in corrected.items()}
 
 
 def _estimate(attribute: Attribute, estimate: Mapping[str, Any] | None) -> dict[str, Cell]:

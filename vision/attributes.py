@@ -28,7 +28,7 @@ FACE_FIELDS: tuple[str, ...] = ("index", "box", "detection_confidence", "quality
 # What stands beside attributes: in a face's JSON, where the three that ship have their own place;
 # in tables of labels; in forms, and among the parameters by which lists are narrowed.
 _TAKEN = frozenset(
-    {*FACE_FIELDS, "landmarks", "attributes", "warnings"}
+    {*FACE_FIELDS, "landmarks", "attributes", "warnings", "correction"}
     | {"file", "sender", "consent"}
     | {"status", "since", "until", "version", "model_version", "before", "limit", "cursor"}
     | {"created_after", "created_before", "faces_min", "faces_max", "age_min", "age_max"}

@@ -130,6 +130,21 @@ class OtherAttributesField(EstimateField):
         return {name: instance.estimate(name) for name in others}
 
 
+@extend_schema_field(serializers.DictField(child=serializers.JSONField(), allow_null=True))
+class CorrectionField(serializers.Field[Any, Any, Any, Any]):
+    """What the sender says the labels are, by attribute; null where they say nothing, and absent
+    of a face that is not kept."""
+
+    def get_attribute(self, instance: Face) -> Any:
+        if instance.pk is None:
+            raise SkipField
+        correction = getattr(instance, "correction", None)
+        return correction and correction.named
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 class FaceSerializer(serializers.ModelSerializer[Face]):
     """One face; an estimate is null where its head is switched off or absent from the model, or
     where the photo cannot tell: `quality.warnings` says why. `quality` is null of a face that was
@@ -145,9 +160,14 @@ class FaceSerializer(serializers.ModelSerializer[Face]):
         help_text="Further attributes by name, where the models of the site have any.",
     )
 
+    correction = CorrectionField(
+        required=False,
+        help_text="What its sender says is right, by attribute; null where nothing was said.",
+    )
+
     class Meta:
         model = Face
-        fields = (*FACE_FIELDS, *SHIPPED, "attributes")
+        fields = (*FACE_FIELDS, *SHIPPED, "attributes", "correction")
 
 
 class PhotoSerializer(serializers.Serializer[Prediction]):

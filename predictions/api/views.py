@@ -87,7 +87,7 @@ class PredictionViewSet(
 
     def get_queryset(self) -> QuerySet[Prediction]:
         found = self._owner().predictions().select_related("photo", "model_version")
-        return found.prefetch_related("faces")
+        return found.prefetch_related("faces__correction")
 
     def perform_destroy(self, instance: Prediction) -> None:
         delete_prediction(instance)

@@ -105,7 +105,7 @@ def _loaded(found: Iterable[Prediction | RefusedPhoto]) -> Iterator[Prediction |
     whole = Prediction.objects.select_related("photo", "model_version")
     whole = whole.defer("model_version__manifest", "model_version__report")
     by_key: dict[object, Prediction | RefusedPhoto] = {
-        **whole.prefetch_related("faces").in_bulk(sent),
+        **whole.prefetch_related("faces__correction").in_bulk(sent),
         **RefusedPhoto.objects.in_bulk(refused),
     }
     return (by_key[one.pk] for one in keys if one.pk in by_key)

@@ -27,10 +27,10 @@ def correct(request: HttpRequest, pk: UUID, index: int) -> HttpResponse:
     form = CorrectionForm(index + 1, request.POST)
     if form.is_valid():
         try:
-            corrections.correct(face, form.labels)
+            corrections.correct(face, form.labels, consents=form.consents)
         except Face.DoesNotExist:  # deleted in another tab, in this very moment
             raise Http404 from None
-        return _answer(request, found, face, _("Thank you. Your correction was saved."))
+        return _answer(request, found, face, _("Your correction was saved."))
     if is_fragment(request):
         return _panel(request, found, correction_panel(face, form))
     return render(request, "predictions/result.html", result_context(found, {index: form}))

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -53,6 +54,7 @@ def card(request: HttpRequest, pk: UUID) -> HttpResponse:
 def document(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The prediction as JSON, to keep."""
     found = own_prediction(request, pk)
+    prefetch_related_objects([found], "faces__correction")
     data = PredictionSerializer(found, context={"request": request}).data
     return HttpResponse(
         json.dumps(data, indent=2, ensure_ascii=False, default=str),
@@ -65,6 +67,7 @@ def document(request: HttpRequest, pk: UUID) -> HttpResponse:
 def table(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The prediction as a CSV file, one row a face."""
     found = own_prediction(request, pk)
+    prefetch_related_objects([found], "faces__correction")
     return HttpResponse(
         as_csv(columns(), rows([found])),
         content_type="text/csv; charset=utf-8",

@@ -194,7 +194,7 @@ def test_a_face_is_corrected_in_place_and_the_correction_taken_back(
     page.fill("#face-1-age", "30")
     page.select_option("#face-1-gender", label="Female")
     page.check("#face-1-consent")
-    page.click("button:has-text('Send the correction')")
+    page.click("button:has-text('Save the correction')")
     expect(page.locator(".correction [role=status]")).to_contain_text("Thank you")
     expect(page.locator(".correction")).to_contain_text("30 years, Female")
     page.click("text=Change or withdraw it")

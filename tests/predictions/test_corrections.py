@@ -1,5 +1,7 @@
-"""Corrections: given with consent, by a photo's owner alone; reviewed, exported, taken back."""
+"""Corrections: kept for oneself, or given with consent, by a photo's owner alone; reviewed,
+exported, taken back."""
 
+import csv
 import io
 import json
 import zipfile
@@ -11,6 +13,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
 from django.test import Client
 from PIL import Image
 
@@ -87,7 +90,7 @@ def test_the_owner_corrects_a_face_and_sees_what_was_said(browser: Client, face:
 
 def test_nothing_is_preselected_of_what_the_model_believes(browser: Client, face: Face) -> None:
     page = page_of(browser, face)
-    form = page[page.index("Not right?") : page.index("Send the correction")]
+    form = page[page.index("Not right?") : page.index("Save the correction")]
     assert "selected" not in form.replace('<option value="" selected>', "")
     assert "checked" not in form
     assert "An administrator of this site will see this face" in form
@@ -107,7 +110,7 @@ def test_an_anonymous_visitor_corrects_its_own_photo(client: Client, photo_bytes
 def test_nobody_else_corrects_or_takes_back(
     client: Client, stranger: User, face: Face, rest: str, who: str
 ) -> None:
-    correct(face, {"age": 30})
+    correct(face, {"age": 30}, consents=True)
     if who == "stranger":
         client.force_login(stranger)
     elif who == "administrator":
@@ -119,7 +122,6 @@ def test_nobody_else_corrects_or_takes_back(
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"consent": ""}, "without your consent"),
         ({"age": "", "gender": "", "race": ""}, "at least one"),
         ({"age": "121"}, "less than or equal to 120"),
         ({"age": "-1"}, "greater than or equal to 0"),
@@ -149,7 +151,7 @@ def test_with_script_the_panel_alone_comes_back(browser: Client, face: Face) -> 
 
 
 def test_a_change_is_reviewed_anew(browser: Client, face: Face, stranger: User) -> None:
-    correct(face, {"age": 30, "gender": 1, "race": 0})
+    correct(face, {"age": 30, "gender": 1, "race": 0}, consents=True)
     review(Correction.objects.all(), Review.ACCEPTED, stranger)
     assert "An administrator agreed" in page_of(browser, face)
     browser.post(address(face), {**ALL_SAID, "age": "29"})
@@ -162,14 +164,14 @@ def test_a_change_is_reviewed_anew(browser: Client, face: Face, stranger: User) 
 
 
 def test_the_owner_takes_a_correction_back(browser: Client, face: Face) -> None:
-    correct(face, {"age": 30})
+    correct(face, {"age": 30}, consents=True)
     browser.post(address(face, "take-back/"))
     assert not Correction.objects.exists()
     assert "Not right? Correct it" in page_of(browser, face)
 
 
 def test_deleting_the_photo_takes_the_correction_back(browser: Client, face: Face) -> None:
-    correct(face, {"age": 30})
+    correct(face, {"age": 30}, consents=True)
     browser.post(f"/predictions/{face.prediction_id}/delete/")
     assert not Photo.objects.exists()
     assert not Correction.objects.exists()
@@ -193,7 +195,7 @@ def test_a_face_that_does_not_exist_cannot_be_corrected(browser: Client, face: F
 def test_administrators_see_the_crop_beside_estimate_and_correction(
     office: Client, face: Face
 ) -> None:
-    correction = correct(face, {"age": 30, "gender": None, "race": 0})
+    correction = correct(face, {"age": 30, "gender": None, "race": 0}, consents=True)
     page = office.get("/admin/predictions/correction/").content.decode()
     assert "34 → 30" in page
     assert "Female → –" in page
@@ -206,7 +208,7 @@ def test_administrators_see_the_crop_beside_estimate_and_correction(
 def test_accepting_and_rejecting_moves_corrections_out_of_what_waits(
     office: Client, face: Face
 ) -> None:
-    correction = correct(face, {"age": 30})
+    correction = correct(face, {"age": 30}, consents=True)
     url = "/admin/predictions/correction/"
     for verb, verdict in (("accept", Review.ACCEPTED), ("reject", Review.REJECTED)):
         sent = {"action": verb, "_selected_action": [correction.pk]}
@@ -221,7 +223,7 @@ def test_accepting_and_rejecting_moves_corrections_out_of_what_waits(
 
 
 def test_staff_without_the_permission_sees_no_crop(client: Client, face: Face) -> None:
-    correction = correct(face, {"age": 30})
+    correction = correct(face, {"age": 30}, consents=True)
     clerk = User.objects.create_user("clerk", is_staff=True)
     client.force_login(clerk)
     crop = f"/admin/predictions/correction/{correction.pk}/crop.jpg"
@@ -237,7 +239,7 @@ def test_staff_without_the_permission_sees_no_crop(client: Client, face: Face) -
 
 
 def accepted(face: Face, by: User, **labels: int | None) -> Correction:
-    correction = correct(face, labels)
+    correction = correct(face, labels, consents=True)
     review(Correction.objects.filter(pk=correction.pk), Review.ACCEPTED, by)
     return correction
 
@@ -255,7 +257,7 @@ def test_what_is_exported_can_be_imported_with_its_labels(
     lacking = portrait(Owner(user_id=stranger.pk), photo_bytes)
     accepted(lacking, stranger, age=31, gender=None, race=0)
     unreviewed = portrait(Owner(user_id=stranger.pk), photo_bytes)
-    correct(unreviewed, {"age": 32, "gender": 1, "race": 0})
+    correct(unreviewed, {"age": 32, "gender": 1, "race": 0}, consents=True)
 
     call_command("export_corrections", tmp_path / "crops", "--json")
     assert json.loads(capsys.readouterr().out) == {"written": 1, "incomplete": 1, "unreadable": 0}
@@ -360,9 +362,78 @@ def test_nobody_is_asked_about_a_face_that_cannot_be_told(browser: Client, face:
 def test_what_was_said_of_a_face_before_it_was_withheld_can_be_taken_back(
     browser: Client, face: Face
 ) -> None:
-    correct(face, {"age": 30, "gender": 1, "race": 0})
+    correct(face, {"age": 30, "gender": 1, "race": 0}, consents=True)
     withhold(face)
     page = browser.get(f"/predictions/{face.prediction_id}/").content.decode()
     assert "Change or withdraw it" in page
     browser.post(f"/predictions/{face.prediction_id}/faces/0/correction/take-back/")
     assert not Correction.objects.exists()
+
+
+PRIVATE = {name: said for name, said in ALL_SAID.items() if name != "consent"}
+
+
+def test_a_correction_needs_no_consent_and_is_then_its_senders_alone(
+    browser: Client, office: Client, face: Face, tmp_path: Path
+) -> None:
+    browser.post(address(face), PRIVATE)
+    correction = Correction.objects.get()
+    assert correction.consented_at is None
+    page = page_of(browser, face)
+    assert "30 years, Female, White" in page
+    assert "nobody else sees it" in page
+    assert "An administrator will look at it" not in page
+
+    listed = "/admin/predictions/correction/"
+    for shown in ("", "?review=all"):
+        assert f"/{correction.pk}/crop.jpg" not in office.get(listed + shown).content.decode()
+    assert office.get(f"{listed}{correction.pk}/crop.jpg").status_code == 404
+    answer = office.get(f"{listed}{correction.pk}/change/")
+    assert answer.status_code == 302  # there is none, says the administration
+    chosen = {"action": "accept", "_selected_action": [correction.pk]}
+    office.post(listed + "?review=all", chosen)
+    correction.refresh_from_db()
+    assert correction.review == Review.PENDING
+    assert export_to_folder(tmp_path / "crops").written == 0
+
+
+def test_nothing_without_consent_is_ever_accepted(face: Face) -> None:
+    correct(face, {"age": 30}, consents=False)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        review(Correction.objects.all(), Review.ACCEPTED, None)
+
+
+def test_consent_is_withdrawn_by_itself_and_the_correction_kept(
+    browser: Client, face: Face
+) -> None:
+    correct(face, {"age": 30, "gender": 1, "race": 0}, consents=True)
+    review(Correction.objects.all(), Review.ACCEPTED, None)
+    assert "checked" in page_of(browser, face).partition("Training (optional)")[2][:400]
+    browser.post(address(face), PRIVATE)
+    correction = Correction.objects.get()
+    assert (correction.consented_at, correction.review) == (None, Review.PENDING)
+    assert correction.labels == {"age": 30, "gender": 1, "race": 0}
+
+
+def test_consent_may_be_given_later(browser: Client, office: Client, face: Face) -> None:
+    browser.post(address(face), PRIVATE)
+    browser.post(address(face), ALL_SAID)
+    correction = Correction.objects.get()
+    assert correction.consented_at is not None
+    listed = office.get("/admin/predictions/correction/").content.decode()
+    assert f"/{correction.pk}/crop.jpg" in listed
+
+
+@pytest.mark.parametrize("form", [PRIVATE, ALL_SAID])
+def test_files_carry_what_the_sender_says(
+    browser: Client, face: Face, form: dict[str, str]
+) -> None:
+    result = f"/predictions/{face.prediction_id}/result"
+    assert browser.get(f"{result}.json").json()["faces"][0]["correction"] is None
+    browser.post(address(face), form)
+    said = browser.get(f"{result}.json").json()["faces"][0]["correction"]
+    assert said == {"age": 30, "gender": "female", "race": "white"}
+    table = browser.get(f"{result}.csv").content.decode("utf-8-sig")
+    [row] = csv.DictReader(io.StringIO(table))
+    told = [row[f"correction.{name}"] for name in ("age", "gender", "race")]
+    assert told == ["30", "female", "white"]

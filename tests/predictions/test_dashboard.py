@@ -27,7 +27,7 @@ def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
     run = training_run(JobState.RUNNING, done=25, total=100)
     training_run(JobState.DONE)
     PredictionFactory.create_batch(3)
-    correct(FaceFactory.create(), {"age": 30})
+    correct(FaceFactory.create(), {"age": 30}, consents=True)
     page = client.get("/admin/")
     assert page.context["waiting"] == "3"
     assert page.context["to_review"] == "1"

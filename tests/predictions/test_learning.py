@@ -44,7 +44,7 @@ def dataset() -> Dataset:
 def face(owner: Owner, photo_bytes: bytes, stranger: User) -> Face:
     """A face whose correction is accepted."""
     face = portrait(owner, photo_bytes)
-    correct(face, {"age": 31, "gender": 1, "race": 0})
+    correct(face, {"age": 31, "gender": 1, "race": 0}, consents=True)
     review(Correction.objects.filter(face=face), Review.ACCEPTED, stranger)
     return face
 
@@ -59,7 +59,7 @@ def test_one_click_or_command_brings_what_is_accepted(
     face: Face, dataset: Dataset, stranger: User, photo_bytes: bytes, route: str
 ) -> None:
     for labels in ({"age": 30, "gender": None, "race": 0}, {"age": 30, "gender": 1, "race": 0}):
-        correct(portrait(Owner(user_id=stranger.pk), photo_bytes), labels)
+        correct(portrait(Owner(user_id=stranger.pk), photo_bytes), labels, consents=True)
     review(Correction.objects.exclude(labels__has_key="gender"), Review.ACCEPTED, stranger)
     if route == "click":
         client = Client()
@@ -99,12 +99,24 @@ def reject(_face: Face) -> None:
 
 
 def change(face: Face) -> None:
-    correct(face, {"age": 30, "gender": 1, "race": 0})
+    correct(face, {"age": 30, "gender": 1, "race": 0}, consents=True)
+
+
+def withdraw_consent(face: Face) -> None:
+    correct(face, {}, consents=False)
 
 
 @pytest.mark.parametrize(
     "how",
-    [take_back, let_expire, delete_account, reject, change, lambda face: face.prediction.delete()],
+    [
+        take_back,
+        withdraw_consent,
+        let_expire,
+        delete_account,
+        reject,
+        change,
+        lambda face: face.prediction.delete(),
+    ],
 )
 def test_however_a_correction_goes_it_leaves_the_dataset_and_the_disk(
     face: Face,
@@ -187,7 +199,7 @@ def test_a_photo_that_cannot_be_read_holds_up_no_other(
     face: Face, dataset: Dataset, stranger: User, photo_bytes: bytes
 ) -> None:
     other = portrait(Owner(user_id=stranger.pk), photo_bytes)
-    correct(other, {"age": 50, "gender": 0, "race": 2})
+    correct(other, {"age": 50, "gender": 0, "race": 2}, consents=True)
     review(Correction.objects.all(), Review.ACCEPTED, stranger)
     face.prediction.photo.image.storage.delete(face.prediction.photo.image.name or "")
     assert add(dataset).age == 50

@@ -81,6 +81,7 @@ def test_every_face_is_a_row(client: Client, prediction: Prediction) -> None:
         "race.probabilities.asian": "0.91",
         "race.probabilities.indian": "0.02",
         "race.probabilities.others": "0.01",
+        **{f"correction.{name}": "" for name in ("age", "gender", "race")},
     }
     assert (second["face"], second["box.x"]) == ("2", "-12")
 

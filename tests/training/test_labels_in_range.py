@@ -50,7 +50,7 @@ def test_nobody_can_say_what_no_label_is(said: dict[str, int], user: User) -> No
     with pytest.raises(LabelOutOfRange):
         sample.labels = {**sample.labels, **said}
     with pytest.raises(LabelOutOfRange):
-        correct(FaceFactory.create(), said)
+        correct(FaceFactory.create(), said, consents=True)
     for rows in (Sample.objects.all(), Annotation.objects.all()):
         Annotation.objects.get_or_create(sample=sample, annotator=user)
         with pytest.raises(IntegrityError), transaction.atomic():

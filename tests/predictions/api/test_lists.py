@@ -76,12 +76,12 @@ def test_a_long_list_costs_as_many_queries_as_a_short_one(
 ) -> None:
     finished(user)
     api.get(URL)  # notes that the key is used
-    # The key (knox looks twice) and its last use, the predictions, their faces.
-    with django_assert_num_queries(5):
+    # The key (knox looks twice) and its last use, the predictions, their faces, what was corrected.
+    with django_assert_num_queries(6):
         api.get(URL)
     for _ in range(29):
         finished(user)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert len(api.get(URL).json()["results"]) == 30
 
 

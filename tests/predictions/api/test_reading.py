@@ -56,6 +56,7 @@ def test_a_finished_prediction_has_the_documented_shape(api: APIClient, user: Us
                     "warnings": [],
                 },
                 **face.estimates,
+                "correction": None,
             }
         ],
         "failure": None,

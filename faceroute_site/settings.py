@@ -15,7 +15,7 @@ from vision.attributes import ATTRIBUTES
 from vision.types import ENGINES, PRECISIONS
 
 from . import data_folder, embedded_redis
-from .environment import Environment
+from .environment import Environment, SettingInvalid
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment.with_file(BASE_DIR / ".env")
@@ -290,6 +290,25 @@ AXES_SENSITIVE_PARAMETERS = [
     *("old_password", "new_password1", "new_password2"),
 ]
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
+
+# A link to choose a new password works once, and for so many seconds.
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+
+# --- Mail -------------------------------------------------------------------------------------
+
+# Nothing but links to new passwords is sent. Where no server is named nothing is, and
+# administrators make such links.
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if MAIL := env.mail("EMAIL_URL"):
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    globals().update(MAIL)
+DEFAULT_FROM_EMAIL = env.address("EMAIL_FROM")
+EMAIL_TIMEOUT = 20  # seconds
+MAIL_IS_SENT = bool(MAIL)
+if MAIL_IS_SENT and not DEFAULT_FROM_EMAIL:
+    raise SettingInvalid(
+        "EMAIL_FROM is needed beside EMAIL_URL: the address that mail is sent from."
+    )
 
 # --- REST API ---------------------------------------------------------------------------------
 

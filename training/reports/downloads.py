@@ -59,7 +59,7 @@ def zipped_export(version: ModelVersion) -> Iterator[bytes]:
 
 
 def _zip(folder: str, files: list[Path], card: str) -> Iterator[bytes]:
-    outlet = _Outlet()
+    outlet = Outlet()
     # Stored, not compressed: weights hardly shrink.
     with zipfile.ZipFile(outlet, "w") as archive:
         archive.writestr(f"{folder}/{CARD}", card)
@@ -72,7 +72,7 @@ def _zip(folder: str, files: list[Path], card: str) -> Iterator[bytes]:
     yield outlet.taken()
 
 
-class _Outlet(io.RawIOBase):
+class Outlet(io.RawIOBase):
     """Where the zip is written to, and taken from as it grows; it cannot seek, like a socket."""
 
     def __init__(self) -> None:

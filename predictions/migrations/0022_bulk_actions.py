@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0019_api_key_details'),
+        ('predictions', '0021_photos_by_batch'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -60,7 +60,7 @@ class NewPasswordForm(SetPasswordForm):  # type: ignore[type-arg]
         self.fields["new_password2"].help_text = ""
 
 
-class ChangePasswordForm(NewPasswordForm, PasswordChangeForm):  # type: ignore[type-arg]
+class ChangePasswordForm(NewPasswordForm, PasswordChangeForm):
     """A new password beside the present one."""
 
     field_order = ("old_password", "new_password1", "new_password2")

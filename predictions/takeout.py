@@ -14,7 +14,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.text import slugify
 from knox.models import AuthToken
 
-from training.reports.downloads import Outlet
+from training.archives import Outlet
 
 from .access import Owner
 from .api.serializers import PredictionSerializer

@@ -5,7 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import views as auth
 from django.contrib.messages.views import SuccessMessageMixin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy
@@ -53,7 +54,7 @@ class NewPassword(SuccessMessageMixin, auth.PasswordResetConfirmView):  # type: 
     success_url = reverse_lazy("login")
     success_message = gettext_lazy("Your password was changed. You can log in with it now.")
 
-    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponse | HttpResponseRedirect:
+    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = super().dispatch(*args, **kwargs)
         response.headers["Referrer-Policy"] = "no-referrer"  # the address is a secret
         return response

@@ -1,10 +1,10 @@
 """A version to take away: its bundle or its export, zipped while it is sent, and its model card."""
 
-import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from training.archives import Outlet
 from training.exams.exam_store import current_exam, facts_of, figures_of
 from training.models import ModelVersion
 from training.registry.stored_bundles import bundle_here
@@ -66,21 +66,3 @@ def _zip(folder: str, files: list[Path], card: str) -> Iterator[bytes]:
                     member.write(chunk)
                     yield outlet.taken()
     yield outlet.taken()
-
-
-class Outlet(io.RawIOBase):
-    """Where the zip is written to, and taken from as it grows; it cannot seek, like a socket."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def taken(self) -> bytes:
-        parts, self._parts = self._parts, []
-        return b"".join(parts)

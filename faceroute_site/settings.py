@@ -351,6 +351,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire": {"task": "predictions.tasks.expire", "schedule": timedelta(hours=1)},
     "erase": {"task": "predictions.tasks.erase", "schedule": timedelta(seconds=15)},
     "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
+    "sweep storage": {"task": "training.tasks.sweep_storage", "schedule": timedelta(hours=1)},
     "forget expired log-ins": {
         "task": "predictions.tasks.forget_expired_logins",
         "schedule": timedelta(days=1),

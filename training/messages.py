@@ -101,6 +101,17 @@ _NOT_USED: Templates = {
 }
 
 _REFUSALS: Templates = {
+    "images_missing.not_stored": Counted(
+        "%(count)d image is still only on the machine that imported it. Please try again in a few "
+        "minutes, while a worker runs there.",
+        "%(count)d images are still only on the machine that imported them. Please try again in a "
+        "few minutes, while a worker runs there.",
+    ),
+    "images_missing.lost": Counted(
+        "%(count)d image is missing from the storage, or is damaged there. Please import it again.",
+        "%(count)d images are missing from the storage, or are damaged there. Please import them "
+        "again.",
+    ),
     "storage_silent": (
         "The storage with the models and datasets is not responding. Please try again in a few "
         "minutes."

@@ -20,6 +20,8 @@ from training.shared_files import StorageSilent
 from vision.diskspace import DiskFull, is_full
 from vision.errors import BundleAway
 
+from .administration import is_administration, told
+
 logger = logging.getLogger(__name__)
 
 _RETRY_AFTER = 60  # seconds
@@ -53,7 +55,17 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_program(request):
         return _json(404, "not_found", _("There is nothing at this address."))
+    if is_administration(request):
+        message = _("It may have been deleted meanwhile.")
+        return told(request, 404, _("There is nothing at this address."), message)
     return defaults.page_not_found(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_administration(request):
+        message = _("Your account lacks the permission. Somebody who manages users can give it.")
+        return told(request, 403, _("You may not open this page"), message)
+    return defaults.permission_denied(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

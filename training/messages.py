@@ -102,10 +102,10 @@ _NOT_USED: Templates = {
 
 _REFUSALS: Templates = {
     "images_missing.not_stored": Counted(
-        "%(count)d image is still only on the machine that imported it. Please try again in a few "
-        "minutes, while a worker runs there.",
-        "%(count)d images are still only on the machine that imported them. Please try again in a "
-        "few minutes, while a worker runs there.",
+        "%(count)d image is not in the storage yet. Please try again in a few minutes, while a "
+        "worker runs on the machine that imported it, or import it again.",
+        "%(count)d images are not in the storage yet. Please try again in a few minutes, while a "
+        "worker runs on the machine that imported them, or import them again.",
     ),
     "images_missing.lost": Counted(
         "%(count)d image is missing from the storage, or is damaged there. Please import it again.",

@@ -79,8 +79,7 @@ def fetch(place: str, digest: str, target: Path) -> None:
 def read(place: str, digest: str) -> bytes:
     """A content in memory. Raises FileLost and StorageSilent."""
     data = b"".join(_chunks(name_of(place, digest)))
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise FileLost(digest)
+    _check(hashlib.sha256(data).hexdigest(), digest, name_of(place, digest))
     return data
 
 
@@ -131,7 +130,15 @@ def _copy(name: str, target: IO[bytes], digest: str) -> None:
     for chunk in _chunks(name):
         found.update(chunk)
         target.write(chunk)
-    if found.hexdigest() != digest:
+    _check(found.hexdigest(), digest, name)
+
+
+def _check(found: str, digest: str, name: str) -> None:
+    """Deletes what is not what its name says, so that whoever has that stores it again. Raises
+    FileLost then."""
+    if found != digest:
+        with _silence_in_words():
+            default_storage.delete(name)
         raise FileLost(name)
 
 

@@ -12,9 +12,17 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from tests.factories import SampleFactory
 from tests.s3 import Bucket
-from tests.training.utkface import random_files, write_zip
-from training.datasets import deletion, example_files, mean_faces, stored_contents
+from tests.training.utkface import jpeg, random_files, write_zip
+from training.datasets import (
+    contents,
+    corrections,
+    deletion,
+    example_files,
+    mean_faces,
+    stored_contents,
+)
 from training.datasets.import_runs import import_now
 from training.datasets.stored_contents import ImagesMissing, bring_here, store_waiting
 from training.datasets.this_machine import tend
@@ -101,7 +109,7 @@ def test_another_machine_fetches_what_it_needs(dataset: Dataset, on: Moving) -> 
     assert not told  # all is here
 
 
-@pytest.mark.parametrize("damage", ["gone", "half"])
+@pytest.mark.parametrize("damage", ["gone", "half", "other"])
 def test_what_the_storage_has_lost_is_said_and_never_kept(
     dataset: Dataset, on: Moving, bucket: Bucket, archive: Path, damage: str
 ) -> None:
@@ -110,13 +118,20 @@ def test_what_the_storage_has_lost_is_said_and_never_kept(
     if damage == "gone":
         bucket.delete(name)
     else:
-        bucket.write(name, bucket.read(name)[:100])
+        data = bucket.read(name)
+        bucket.write(name, data[:100] if damage == "half" else data[::-1])
     on("second")
     with pytest.raises(ImagesMissing, match="1 image is missing from the storage, or is damaged"):
         bring_here(digests(), quietly)
     assert not example_files.path_of(digest).exists()
-    assert import_(archive) == dataset  # as it says
+    on("first")
+    assert store_waiting() == 1  # a machine that has it
     on("third")
+    bring_here(digests(), quietly)
+    bucket.delete(name)
+    on("fourth")
+    assert import_(archive) == dataset  # or, as it says, an import
+    on("fifth")
     bring_here(digests(), quietly)
 
 
@@ -127,7 +142,7 @@ def test_an_import_goes_on_while_the_storage_is_away(
         patch.setattr("faceroute_site.bucket.Bucket.save", away)
         import_(archive)
     on("second")
-    with pytest.raises(ImagesMissing, match="6 images are still only on the machine that"):
+    with pytest.raises(ImagesMissing, match="6 images are not in the storage yet"):
         bring_here(digests(), quietly)
     assert store_waiting() == 0  # another has them
     on("first")
@@ -187,6 +202,9 @@ def test_copies_that_nothing_needs_any_more_go_from_every_machine(
         if path.is_file():
             os.utime(path, (1, 1))
     (other / "00").mkdir(exist_ok=True)
+    unfinished = other / "00" / ".killed"
+    unfinished.touch()
+    os.utime(unfinished, (1, 1))
     strange = other / "00" / (64 * "0")
     strange.write_bytes(b"of another database")
     os.utime(strange, (1, 1))
@@ -228,3 +246,23 @@ def test_store_files_puts_back_what_the_storage_has_lost(
     call_command("store_files")
     assert stored(bucket) == set(digests())
     assert "3 images that were missing" in capsys.readouterr().out
+
+
+def test_a_withdrawn_correction_leaves_the_storage_and_every_machine(
+    bucket: Bucket, on: Moving
+) -> None:
+    digest = example_files.keep(jpeg(1))
+    given = SampleFactory.create(digest=digest, sender="somebody")
+    contents.keep([given])
+    assert store_waiting() == 1
+    other = on("second")
+    bring_here([digest], quietly)
+    on("first")
+    corrections.withdraw([given.name])
+    assert corrections.forget_withdrawn() == 1
+    assert not stored(bucket)
+    assert not Content.objects.exists()
+    on("second")
+    assert example_files.path_of(digest).is_file()
+    tend(forget=True)
+    assert not [path for path in other.rglob("*") if path.is_file()]

@@ -38,7 +38,7 @@ def test_it_fetches_what_it_needs_and_stores_what_it_makes(
 
     go_to("training", settings, tmp_path)
     assert executed(run).state == JobState.FAILED
-    assert "images are still only on the machine that imported them" in run.sentence
+    assert "images are not in the storage yet" in run.sentence
 
     go_to("importing", settings, tmp_path)
     stored_contents.store_waiting()

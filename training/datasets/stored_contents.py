@@ -75,6 +75,7 @@ def bring_here(digests: Iterable[str], on_progress: Callable[[str, int, int], No
             lost.append(digest)
     if lost:
         stored = Content.objects.filter(digest__in=lost[:_CHUNK], is_stored=True).exists()
+        _look_again(lost)  # a machine that has them stores them again
         raise ImagesMissing("lost" if stored else "not_stored", count=len(lost))
 
 

@@ -6,6 +6,7 @@ Nobody else can: what only this machine has is known to no other.
 import fcntl
 import logging
 import threading
+import time
 from itertools import count
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from training.registry import stored_bundles
 from training.shared_files import StorageSilent
 
 from . import corrections, stored_contents
+from .example_files import SETTLED
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,16 @@ def tend(*, forget: bool) -> None:
         if stored := stored_contents.store_waiting():
             logger.info("%d images are stored now.", stored)
         if forget:
+            _forget_unfinished()
             corrections.forget_withdrawn_here()
             if deleted := stored_contents.forget_copies():
                 logger.info("Deleted %d copies of images that nothing shows.", deleted)
+
+
+def _forget_unfinished() -> None:
+    """Delete what was being fetched by processes that were killed; nothing takes an hour."""
+    before = time.time() - SETTLED
+    for root in (settings.MODEL_ROOT, settings.DATASET_ROOT):
+        for path in root.glob("*/.*"):
+            if path.is_file() and path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)

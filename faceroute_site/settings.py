@@ -371,6 +371,7 @@ CELERY_BEAT_SCHEDULE = {
     "sum up": {"task": "predictions.tasks.sum_up", "schedule": timedelta(minutes=1)},
     "erase": {"task": "predictions.tasks.erase", "schedule": timedelta(seconds=15)},
     "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
+    "sweep storage": {"task": "training.tasks.sweep_storage", "schedule": timedelta(hours=1)},
     "forget expired log-ins": {
         "task": "predictions.tasks.forget_expired_logins",
         "schedule": timedelta(days=1),

@@ -1,15 +1,16 @@
 """A site on many machines, all of which fail: a trial on one host, in separate folders.
 
     make cluster-test
-    .venv/bin/python -m tools.cluster [--photos N] [--json]
+    .venv/bin/python -m tools.cluster [--photos N] [--down SECONDS] [--json]
 
 PostgreSQL and Redis are Debian's, the S3-compatible store is moto's server as a stand-in, and the
 machines (two for the web, three for inference, one for training and the schedule) share nothing
 but these. Eight clients send photos through both web addresses while each part is killed, stopped
-and frozen in turn; half-way another version is activated. What has to be true afterwards is
-listed, and the exit status is 1 where something is not; 0 with a sentence where a program is
-missing. With --json the last line on standard output is one JSON document, and what people read
-goes to standard error. Where something was not true, logs and folders are kept. Linux; minutes.
+and frozen in turn, for so many seconds each; half-way another version is activated. What has to be
+true afterwards is listed, and the exit status is 1 where something is not; 0 with a sentence where
+a program is missing. With --json the last line on standard output is one JSON document, and what
+people read goes to standard error. Where something was not true, logs and folders are kept. Linux;
+some minutes.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .site import Lacking, running_site
-from .trial import CLIENTS, Course, undergo
+from .trial import CLIENTS, DOWN, Course, undergo
 from .verdict import Finding, findings
 
 
@@ -68,6 +69,7 @@ class Report:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=300)
+    parser.add_argument("--down", type=float, default=DOWN, help="seconds that each failure lasts")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
     people = sys.stderr if options.json else sys.stdout
@@ -78,7 +80,7 @@ def main() -> int:
         print(what, file=people, flush=True)
 
     try:
-        report = _tried(folder, options.photos, tell)
+        report = _tried(folder, options.photos, options.down, tell)
     except Lacking as lacking:
         shutil.rmtree(folder)
         tell(f"SKIPPED, nothing was tried. {lacking}")
@@ -93,11 +95,11 @@ def main() -> int:
     return 1
 
 
-def _tried(folder: Path, photos: int, tell: Callable[[str], None]) -> Report:
+def _tried(folder: Path, photos: int, down: float, tell: Callable[[str], None]) -> Report:
     begun = time.monotonic()
     tell("A site on six machines is started; S3 is moto's server, a stand-in.")
     with running_site(folder) as site:
-        course = undergo(site, folder, photos, tell)
+        course = undergo(site, folder, photos, down, tell)
         found = list(findings(site, course, photos))
     return Report(course, found, time.monotonic() - begun)
 

@@ -20,7 +20,7 @@ from .table import Watch, open_work
 
 CLIENTS = 8
 _BEFORE = 0.4  # seconds from handing photos out to the failure: some are under way by then
-_DOWN = 5.0  # seconds that a part stays as it is
+DOWN = 5.0  # seconds that a part stays as it is
 _AFTER = 2.0  # seconds from its being up again to the next failure
 _PATIENCE = 180.0  # seconds; whoever is not done by then is given up
 
@@ -37,8 +37,11 @@ class Course:
     worked: set[str] = field(default_factory=set)
 
 
-def undergo(site: Site, folder: Path, photos: int, tell: Callable[[str], None]) -> Course:
-    """Send `photos` photos while each part of the site is killed, stopped and frozen in turn."""
+def undergo(
+    site: Site, folder: Path, photos: int, down: float, tell: Callable[[str], None]
+) -> Course:
+    """Send `photos` photos while each part of the site is killed, stopped and frozen in turn, for
+    `down` seconds each."""
     course, watch = Course(), Watch(site.database, site.workers)
     senders = Senders(site.urls, site.key, course.notes)
     shares = _shares(photos, len(Harm) * len(site.parts))
@@ -48,7 +51,7 @@ def undergo(site: Site, folder: Path, photos: int, tell: Callable[[str], None]) 
             for part in site.parts:
                 tell(f"{part.name} is {how}.")
                 senders.hand_out(next(shares))
-                repaired = _fail(part, how)
+                repaired = _fail(part, how, down)
                 course.troubles.append((part.name, how))
             course.settled[how] = _settle(site, senders, repaired)
             tell(f"Settled {course.settled[how]:.1f} s after the last repair.")
@@ -59,11 +62,11 @@ def undergo(site: Site, folder: Path, photos: int, tell: Callable[[str], None]) 
     return course
 
 
-def _fail(part: Part, how: Harm) -> float:
+def _fail(part: Part, how: Harm, down: float) -> float:
     """Take a part down and bring it back; when (monotonic, s) it was brought back."""
     time.sleep(_BEFORE)
     part.harm(how)
-    time.sleep(_DOWN)
+    time.sleep(down)
     repaired = time.monotonic()
     part.repair(how)
     part.wait_until_up()

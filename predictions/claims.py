@@ -23,7 +23,7 @@ from vision.messages import Message, stored
 from vision.types import FaceResult
 
 from .messages import FailureCode
-from .models import Face, Photo, Prediction, Status
+from .models import NO_TURN, Face, Photo, Prediction, Status
 
 # A photo that takes its worker down twice is not tried a third time.
 MAX_ATTEMPTS = 2
@@ -72,8 +72,8 @@ def claim_batch(*, beside_another: bool = False) -> Claim | None:
 
 
 def waiting_predictions() -> QuerySet[Prediction]:
-    """What no worker has taken yet."""
-    return Prediction.objects.filter(status=Status.QUEUED)
+    """What no worker has taken yet and one will; what is paused is not among it."""
+    return Prediction.objects.filter(status=Status.QUEUED, turn__lt=NO_TURN)
 
 
 def waiting_in_turn() -> QuerySet[Prediction]:
@@ -88,8 +88,9 @@ def anything_waits() -> bool:
 
 def ahead_of(prediction: Prediction) -> QuerySet[Prediction]:
     """What waits and is taken before a prediction that waits."""
-    same_turn = Q(turn=prediction.turn, created_at__lt=prediction.created_at)
-    return waiting_predictions().filter(Q(turn__lt=prediction.turn) | same_turn)
+    earlier = Q(turn__lt=prediction.turn) | Q(created_at__lt=prediction.created_at)
+    # The first condition follows from the others; by it an index is read no further than needed.
+    return waiting_in_turn().filter(Q(turn__lte=prediction.turn) & earlier)
 
 
 def renew(claim: Claim) -> None:

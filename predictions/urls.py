@@ -3,15 +3,20 @@
 from django.contrib.auth import views as auth
 from django.urls import path, reverse_lazy
 
-from .views import about, accounts, corrections, history, result, upload
+from .views import about, accounts, batches, corrections, history, result, upload
 
 _PREDICTION = "predictions/<uuid:pk>/"
+_BATCH = "batches/<uuid:pk>/"
 
 urlpatterns = [
     path("", upload.upload, name="upload"),
     path("about/", about.about, name="about"),
     path("history/", history.history, name="history"),
+    path("history/summary/", history.summary, name="summary"),
     path("history/delete/", history.delete_selected, name="delete_selected"),
+    path("history/rerun/", history.rerun_selected, name="rerun_selected"),
+    path("history/export/", history.export_selected, name="export_selected"),
+    path("history/dismiss/", history.dismiss, name="dismiss"),
     path("history/delete-everything/", history.delete_everything, name="delete_everything"),
     path(_PREDICTION, result.prediction, name="prediction"),
     path(f"{_PREDICTION}card/", result.card, name="prediction_card"),
@@ -28,6 +33,16 @@ urlpatterns = [
     ),
     path(f"{_PREDICTION}rerun/", result.rerun, name="rerun"),
     path(f"{_PREDICTION}delete/", result.delete, name="delete"),
+    path("batches/", batches.create, name="batches"),
+    path(_BATCH, batches.page, name="batch"),
+    path(f"{_BATCH}progress.json", batches.progress, name="batch_progress"),
+    path(f"{_BATCH}photos/", batches.send, name="batch_photos"),
+    path(f"{_BATCH}pause/", batches.steer, {"what": "pause"}, name="batch_pause"),
+    path(f"{_BATCH}resume/", batches.steer, {"what": "resume"}, name="batch_resume"),
+    path(f"{_BATCH}cancel/", batches.steer, {"what": "cancel"}, name="batch_cancel"),
+    path(f"{_BATCH}retry/", batches.steer, {"what": "retry"}, name="batch_retry"),
+    path(f"{_BATCH}rename/", batches.rename, name="batch_rename"),
+    path(f"{_BATCH}delete/", batches.delete, name="batch_delete"),
     path("account/signup/", accounts.signup, name="signup"),
     path(
         "account/login/",

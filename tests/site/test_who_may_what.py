@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import Group, Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
@@ -16,6 +16,7 @@ from django.test import Client
 from knox.models import AuthToken
 
 from predictions.access import Owner
+from predictions.batches.steering import create as create_batch
 from predictions.models import Correction
 from predictions.uploads import accept_photo
 from tests.factories import (
@@ -43,12 +44,17 @@ NOBODY: set[str] = set()
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
+    "favicon": (EVERYBODY, NOBODY),
     "set_language": (EVERYBODY, EVERYBODY),
     "signup": (EVERYBODY, EVERYBODY),
     "login": (EVERYBODY, EVERYBODY),
     "logout": (NOBODY, EVERYBODY),
     "history": (EVERYBODY, NOBODY),  # everybody's own
     "delete_selected": (NOBODY, EVERYBODY),  # of their own
+    "rerun_selected": (NOBODY, EVERYBODY),  # likewise
+    "export_selected": (NOBODY, EVERYBODY),
+    "dismiss": (NOBODY, EVERYBODY),
+    "summary": (EVERYBODY, NOBODY),
     "delete_everything": (EVERYBODY, EVERYBODY),  # of their own
     "prediction": (OWNER, NOBODY),
     "prediction_card": (OWNER, NOBODY),
@@ -61,6 +67,16 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "take_back": (NOBODY, OWNER),
     "rerun": (NOBODY, OWNER),
     "delete": (NOBODY, OWNER),
+    "batches": (NOBODY, EVERYBODY),
+    "batch": (OWNER, NOBODY),
+    "batch_progress": (OWNER, NOBODY),
+    "batch_photos": (NOBODY, OWNER),
+    "batch_pause": (NOBODY, OWNER),
+    "batch_resume": (NOBODY, OWNER),
+    "batch_cancel": (NOBODY, OWNER),
+    "batch_retry": (NOBODY, OWNER),
+    "batch_rename": (NOBODY, OWNER),
+    "batch_delete": (NOBODY, OWNER),
     "password": (ACCOUNTS, ACCOUNTS),
     "api_keys": (ACCOUNTS, ACCOUNTS),
     "revoke_key": (NOBODY, ACCOUNTS),  # of their own
@@ -73,6 +89,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "api:prediction-photo": (OWNER, NOBODY),
     "api:prediction-crop": (OWNER, NOBODY),
     "api:prediction-rerun": (NOBODY, OWNER),
+    "api:batch-list": (ACCOUNTS, ACCOUNTS),
+    "api:batch-detail": (OWNER, NOBODY),
+    "api:batch-photos": (NOBODY, OWNER),
+    "api:batch-pause": (NOBODY, OWNER),
+    "api:batch-resume": (NOBODY, OWNER),
+    "api:batch-cancel": (NOBODY, OWNER),
+    "api:batch-retry": (NOBODY, OWNER),
     "api:model-list": (ACCOUNTS, NOBODY),
     "api:model-active": (ACCOUNTS, NOBODY),
     "api:training-run-list": (STAFF, STAFF),
@@ -123,8 +146,7 @@ ROWS = {
     "auth_group": "add change delete",
     "axes_accessattempt": "delete",
     "axes_accesslog": "delete",
-    "axes_accessfailurelog": "delete",
-    "knox_authtoken": "add change delete",
+    "knox_authtoken": "delete",
     "predictions_prediction": "delete",
     "predictions_correction": "change delete",
     "training_dataset": "change delete",
@@ -195,9 +217,9 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "auth_group": Group.objects.create(name="reviewers"),
         "axes_accessattempt": AccessAttempt.objects.create(failures_since_start=1, **attempt),
         "axes_accesslog": AccessLog.objects.create(**attempt),
-        "axes_accessfailurelog": AccessFailureLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
+        "batch": create_batch(Owner(user_id=user.pk), "Holiday"),
     }
     return {kind: row.pk for kind, row in rows.items()}
 
@@ -242,6 +264,8 @@ def path_of(address: Address, world: dict[str, Any]) -> str:
     """The address of a row of the world; one that nothing has where there is none."""
     parts = address.route.split("/")
     kind = "_".join(parts[1:3]) if parts[0] == "admin" else "prediction"
+    if "batches" in parts:
+        kind = "batch"
     if "training-runs" in parts:
         kind = "training_trainingrun"
     key = world.get(kind, 1)

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,6 @@ def running_site(folder: Path) -> Iterator[Site]:
         workers = [_machine(host, f"inference-{n + 1}", ["inference"]) for n in range(_WORKERS)]
         training = _machine(host, "training", ["data", "training", "beat"])
         key = _first_steps(training)
-        _share_models(training, [*webs, *workers])
         for part in (*webs, *workers, training):
             part.start()
         for part in (*webs, *workers, training):
@@ -112,7 +111,6 @@ def register_second_version(site: Site, folder: Path) -> None:
         "from pathlib import Path; from tools.cluster.second_version import register; "
         f"register(Path({str(folder)!r}), {SECOND!r})",
     )
-    _share_models(site.training, [*site.webs, *site.workers])
 
 
 def activate_second_version(site: Site) -> None:
@@ -123,13 +121,6 @@ def activate_second_version(site: Site) -> None:
         "from training.registry.versions import activate_version; "
         f"activate_version(ModelVersion.objects.get(name={SECOND!r}))",
     )
-
-
-def _share_models(source: Programs, others: Iterable[Programs]) -> None:
-    """As a folder that every machine mounts would."""
-    for other in others:
-        models = other.stack.data_dir / "models"
-        shutil.copytree(source.stack.data_dir / "models", models, dirs_exist_ok=True)
 
 
 def _shell(machine: Programs, script: str) -> None:

@@ -41,7 +41,7 @@ def older_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("older")
     archive = folder / "code.tar"
     with archive.open("wb") as file:
-        command = ["git", "-C", ROOT, "archive", BEFORE]
+        command = ["git", "-C", str(ROOT), "archive", BEFORE]
         if subprocess.run(command, stdout=file, stderr=subprocess.DEVNULL, check=False).returncode:
             pytest.skip(f"There is no history with {BEFORE[:7]} here. Run: git fetch --unshallow")
     with tarfile.open(archive) as tar:

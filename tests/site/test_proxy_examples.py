@@ -79,7 +79,7 @@ def nginx(webs: Webs, text: str, folder: Path) -> tuple[list[str], int]:
     port, certificate = free_port(), folder / "certificate.pem"
     key = folder / "key.pem"
     subject = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
-    made = ["-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate]
+    made = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(["openssl", "req", "-x509", *made, *subject], check=True, capture_output=True)
     text = text.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     text = re.sub(r"(ssl_certificate\s+)\S+;", rf"\1{certificate};", text)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 from PIL import Image
 from rest_framework.test import APIClient
@@ -103,6 +103,7 @@ def test_any_file_that_a_program_sends_is_taken_or_refused_in_words(
 ) -> None:
     with answered_in_time():
         answer = api.post("/api/v1/predictions/", {"photo": upload}, format="multipart")
+    event(str(answer.status_code))
     document = answer.json()
     if answer.status_code == 202:
         assert document["status"] == "queued"

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from tests.factories import FaceFactory, PredictionFactory
@@ -116,4 +116,5 @@ def test_no_request_is_an_error(who: str, data: st.DataObject, user: User) -> No
         if answer.streaming and not answer.is_async:
             for _ in answer.streaming_content:
                 pass
+    event(str(answer.status_code))
     assert not is_ours(answer), (method, address, answer.content[:500])

@@ -1,8 +1,11 @@
 """The decoders of this process; the first photo starts them."""
 
+from collections.abc import Sequence
+
 from django.conf import settings
 
 from vision.photos.decoders import Decoders
+from vision.photos.drawing import Caption
 from vision.photos.preparing import KeptPhoto, Limits
 from vision.types import Box
 
@@ -21,6 +24,16 @@ def prepare_upload(data: bytes) -> KeptPhoto:
 def crop_of_face(data: bytes, box: Box) -> bytes:
     """A JPEG of a face of a photo that is kept. Raises as `prepare_upload` does."""
     return decoders.crop_face(data, box, _limits())
+
+
+def annotated(data: bytes, captions: Sequence[Caption]) -> bytes:
+    """A JPEG of a kept photo with its faces marked. Raises as `prepare_upload` does."""
+    return decoders.annotate(data, captions, _limits())
+
+
+def anonymised(data: bytes, regions: Sequence[Box], how: str) -> bytes:
+    """A JPEG of a kept photo with regions covered. Raises as `prepare_upload` does."""
+    return decoders.anonymise(data, regions, how, _limits())
 
 
 def _limits() -> Limits:

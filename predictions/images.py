@@ -1,5 +1,7 @@
 """Private images as HTTP answers; the caller has checked whose they are."""
 
+from collections.abc import Callable
+
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpResponse
 
@@ -20,8 +22,13 @@ def photo_response(file: FieldFile) -> HttpResponse:
 def face_crop_response(photo: Photo, face: Face) -> HttpResponse:
     """The part of a photo around a face. Raises as `photo_response` does."""
     box = Box(face.x, face.y, face.width, face.height)
+    return drawn_response(photo, lambda data: crop_of_face(data, box))
+
+
+def drawn_response(photo: Photo, draw: Callable[[bytes], bytes]) -> HttpResponse:
+    """The JPEG that a decoder makes of a photo. Raises as `photo_response` does."""
     try:
-        return _jpeg(crop_of_face(_read(photo.image), box))
+        return _jpeg(draw(_read(photo.image)))
     except PhotoError:
         raise Http404 from None
     except DecodersUnavailable:

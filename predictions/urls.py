@@ -3,7 +3,17 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from .views import about, accounts, batches, corrections, history, passwords, result, upload
+from .views import (
+    about,
+    accounts,
+    batches,
+    corrections,
+    history,
+    passwords,
+    pictures,
+    result,
+    upload,
+)
 
 _PREDICTION = "predictions/<uuid:pk>/"
 _BATCH = "batches/<uuid:pk>/"
@@ -24,6 +34,8 @@ urlpatterns = [
     path(f"{_PREDICTION}result.csv", result.table, name="prediction_table"),
     path(f"{_PREDICTION}photo.jpg", result.photo_image, name="photo_image"),
     path(f"{_PREDICTION}thumbnail.jpg", result.photo_thumbnail, name="photo_thumbnail"),
+    path(f"{_PREDICTION}annotated.jpg", pictures.annotated, name="annotated_image"),
+    path(f"{_PREDICTION}anonymised.jpg", pictures.anonymised, name="anonymised_image"),
     path(f"{_PREDICTION}faces/<int:index>.jpg", result.face_crop, name="face_crop"),
     path(f"{_PREDICTION}faces/<int:index>/correction/", corrections.correct, name="correct"),
     path(

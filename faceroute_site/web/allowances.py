@@ -25,7 +25,10 @@ UPLOADS = {
 """What the pages and calls that take files are sent, by the name of their URL."""
 
 _SENDS = {"POST", "PUT"}
-_SLOW = {"face_crop", "api:prediction-crop", "batch_xlsx", "api:batch-results"}
+_SLOW = {
+    *("face_crop", "annotated_image", "anonymised_image", "batch_xlsx", "api:batch-results"),
+    *(f"api:prediction-{call}" for call in ("crop", "annotated", "anonymised")),
+}
 # Bytes of multipart boundaries, headers and other fields around a photo.
 _ENVELOPE = 64 * 1024
 

@@ -13,6 +13,7 @@ from predictions.batches.archives import (
     PieceMisplaced,
 )
 from predictions.batches.joining import BatchClosed, BatchFull, BatchGone
+from predictions.pictures import WAYS
 from predictions.receipts import LONGEST_KEY
 from predictions.uploads import (
     AccountGone,
@@ -76,4 +77,14 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 PREFERENCE_APPLIED = answered("Preference-Applied", "`wait`, where it was waited.", 201, 202)
 RETRY_AFTER = answered("Retry-After", "Seconds until the next photo is taken.", 429)
+FACES = OpenApiParameter(
+    "faces",
+    {"type": "string", "pattern": r"^\d+(,\d+)*$"},
+    description="Indexes of the faces to cover, such as `0,2`; all where it is left out.",
+)
+HOW = OpenApiParameter(
+    "how",
+    {"type": "string", "enum": list(WAYS), "default": WAYS[0]},
+    description="A solid cover, or at most 8 pixels across a face.",
+)
 IMAGE: dict[Any, Any] = {(200, "image/jpeg"): OpenApiTypes.BINARY, **errors(401, 404)}

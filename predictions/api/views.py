@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ValidationError as InvalidChoice
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -23,6 +24,7 @@ from rest_framework.response import Response
 from predictions.access import Owner
 from predictions.images import face_crop_response, photo_response
 from predictions.models import Prediction
+from predictions.pictures import annotated_response, anonymised_response
 from predictions.receipts import LONGEST_KEY, key_of_one
 from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
 from predictions.waiting import preferred_wait, waiting_of
@@ -148,6 +150,23 @@ class PredictionViewSet(
     def photo(self, request: Request, pk: UUID) -> HttpResponse:
         """The photo, as it is kept: upright, without metadata."""
         return photo_response(self.get_object().photo.image)
+
+    @extend_schema(responses=schema.IMAGE)
+    @action(detail=True, content_negotiation_class=ImageNegotiation)
+    def annotated(self, request: Request, pk: UUID) -> HttpResponse:
+        """The photo with a box around every face and its estimates beside it, in English."""
+        return annotated_response(self.get_object())
+
+    @extend_schema(
+        parameters=[schema.FACES, schema.HOW], responses={**schema.IMAGE, **schema.errors(400)}
+    )
+    @action(detail=True, content_negotiation_class=ImageNegotiation)
+    def anonymised(self, request: Request, pk: UUID) -> HttpResponse:
+        """The photo with faces covered for good. Faces that were not found stay visible."""
+        try:
+            return anonymised_response(self.get_object(), request.query_params)
+        except InvalidChoice as error:
+            raise ValidationError(error.message_dict) from None
 
     @extend_schema(responses=schema.IMAGE)
     @action(

@@ -10,7 +10,16 @@ from tests.predictions.conftest import client_of
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ("", "card/", "result.json", "result.csv", "photo.jpg", "faces/0.jpg")
+PAGES = (
+    "",
+    "card/",
+    "result.json",
+    "result.csv",
+    "photo.jpg",
+    "faces/0.jpg",
+    "annotated.jpg",
+    "anonymised.jpg?faces=0&download",
+)
 
 
 @pytest.fixture

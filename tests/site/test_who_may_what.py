@@ -18,7 +18,7 @@ from knox.models import AuthToken
 from predictions.access import Owner
 from predictions.batches.archives import announce
 from predictions.batches.steering import create as create_batch
-from predictions.models import Correction
+from predictions.models import Correction, Prediction, Status
 from predictions.uploads import accept_photo
 from tests.factories import (
     DatasetFactory,
@@ -65,6 +65,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "photo_image": (OWNER, NOBODY),
     "photo_thumbnail": (OWNER, NOBODY),
     "face_crop": (OWNER, NOBODY),
+    "annotated_image": (OWNER, NOBODY),
+    "anonymised_image": (OWNER, NOBODY),
     "correct": (NOBODY, OWNER),
     "take_back": (NOBODY, OWNER),
     "rerun": (NOBODY, OWNER),
@@ -101,6 +103,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "api:prediction-detail": (OWNER, NOBODY),
     "api:prediction-photo": (OWNER, NOBODY),
     "api:prediction-crop": (OWNER, NOBODY),
+    "api:prediction-annotated": (OWNER, NOBODY),
+    "api:prediction-anonymised": (OWNER, NOBODY),
     "api:prediction-rerun": (NOBODY, OWNER),
     "api:batch-list": (ACCOUNTS, ACCOUNTS),
     "api:batch-detail": (OWNER, NOBODY),
@@ -208,6 +212,7 @@ def test_every_address_has_a_row_and_every_row_an_address() -> None:
 def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
     """One row of everything; the photo belongs to the owner."""
     prediction = accept_photo(Owner(user_id=user.pk), SimpleUploadedFile("ann.jpg", photo_bytes))
+    Prediction.objects.filter(pk=prediction.pk).update(status=Status.DONE)
     face = FaceFactory.create(prediction=prediction)
     sample = SampleFactory.create(dataset=DatasetFactory.create())
     version = ModelVersionFactory.create(is_active=True, manifest={"metrics": {}, "files": {}})

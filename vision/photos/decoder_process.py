@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from vision.types import Box
 
 from .decoders import read_frame, write_frame
 from .decoding import crop_face, encode_jpeg
+from .drawing import Caption, annotate, anonymise
 from .preparing import KeptPhoto, Limits, prepare
 
 _LARGE = 16_000_000  # pixels; larger photos are opened one at a time on a machine
@@ -191,18 +193,30 @@ def _work(job: socket.socket, lock: str) -> None:
             fcntl.flock(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
         signal.setitimer(signal.ITIMER_REAL, limits.seconds)
 
-    done: dict[str, Any] = {}
     try:
-        if "box" in asked:
-            files = [crop_face(data, Box(**asked["box"]), before_decoding=before_decoding)]
-        else:
-            done, *files = _parted(prepare(data, limits, before_decoding))
+        done, *files = _made(asked, data, before_decoding)
     except PhotoError as error:
         write_frame(job, {"refused": error.message.as_json()})
     except MemoryError:
         write_frame(job, {"ended": "memory"})
     else:
         write_frame(job, {"done": done}, *files)
+
+
+def _made(
+    asked: dict[str, Any], data: bytes, before_decoding: Callable[[int], None]
+) -> tuple[Any, ...]:
+    """What JSON can say of what was asked for, and its files."""
+    match asked:
+        case {"box": box}:
+            return {}, crop_face(data, Box(**box), before_decoding=before_decoding)
+        case {"captions": captions}:
+            marked = [Caption(Box(**one["box"]), one["lines"]) for one in captions]
+            return {}, annotate(data, marked, before_decoding=before_decoding)
+        case {"regions": regions, "how": how}:
+            covered = [Box(**one) for one in regions]
+            return {}, anonymise(data, covered, how, before_decoding=before_decoding)
+    return _parted(prepare(data, Limits(**asked["limits"]), before_decoding))
 
 
 def _parted(kept: KeptPhoto) -> tuple[dict[str, Any], bytes, bytes]:

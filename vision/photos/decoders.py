@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from vision.errors import PHOTO_ERRORS, PhotoTooLarge, PhotoUnreadable
 from vision.messages import Message
 from vision.types import Box
 
+from .drawing import Caption
 from .preparing import KeptPhoto, Limits
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +89,17 @@ class Decoders:
         """See `decoding.crop_face`; blocks and raises as `prepare` does."""
         _, (crop,) = self._done(data, limits, box=asdict(box))
         return crop
+
+    def annotate(self, data: bytes, captions: Sequence[Caption], limits: Limits) -> bytes:
+        """See `drawing.annotate`; blocks and raises as `prepare` does."""
+        _, (picture,) = self._done(data, limits, captions=[asdict(one) for one in captions])
+        return picture
+
+    def anonymise(self, data: bytes, regions: Sequence[Box], how: str, limits: Limits) -> bytes:
+        """See `drawing.anonymise`; blocks and raises as `prepare` does."""
+        covered = [asdict(one) for one in regions]
+        _, (picture,) = self._done(data, limits, regions=covered, how=how)
+        return picture
 
     def _done(self, data: bytes, limits: Limits, **job: Any) -> tuple[dict[str, Any], list[bytes]]:
         job["limits"] = asdict(limits)

@@ -172,6 +172,25 @@ def crop_face(
         return make_thumbnail(crop, side)
 
 
+def redraw(
+    data: bytes,
+    draw: Callable[[Pillow.Image], None],
+    *,
+    before_decoding: Callable[[int], None] = lambda _pixels: None,
+) -> bytes:
+    """A JPEG of a kept photo, whole, with something drawn onto its upright RGB image.
+
+    `before_decoding` is told the photo's pixels. Raises PhotoUnreadable.
+    """
+    with _pillow_errors():
+        opened = open_photo(data)
+        before_decoding(opened.image.width * opened.image.height)
+        chroma = _chroma(opened.image)
+        image, _size = _upright_at(opened, 1.0)
+    draw(image)
+    return encode_jpeg(image, chroma=chroma)
+
+
 def _check_size(image: ImageFile.ImageFile, max_pixels: int) -> None:
     if image.tile and image.tile[0].codec_name == "bmp_rle":
         max_pixels = min(max_pixels, _MOST_RUN_LENGTH_PIXELS)

@@ -34,7 +34,7 @@ def call(client: APIClient, method: str, path: str, pk: uuid.UUID | int) -> Any:
 
 def test_the_document_knows_every_call_of_one_prediction() -> None:
     rest = sorted(path.partition("{id}/")[2] for path in OF_ONE_PREDICTION)
-    assert rest == ["", "faces/{index}/crop/", "photo/", "rerun/"]
+    assert rest == ["", "annotated/", "anonymised/", "faces/{index}/crop/", "photo/", "rerun/"]
 
 
 @pytest.mark.parametrize(("method", "path"), [*itertools.product(METHODS, OF_ONE_PREDICTION)])

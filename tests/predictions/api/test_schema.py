@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from predictions.access import Owner
+from predictions.models import Prediction, Status
 from predictions.uploads import accept_photo
 from tests.factories import FaceFactory, ModelVersionFactory
 from tests.generated import answered_in_time, thorough
@@ -99,6 +100,8 @@ def test_training_runs_are_answered_as_documented(
         ("GET predictions/{id}/", 200),
         ("GET predictions/{id}/photo/", 200),
         ("GET predictions/{id}/faces/{index}/crop/", 200),
+        ("GET predictions/{id}/annotated/", 200),
+        ("GET predictions/{id}/anonymised/", 200),
         ("POST predictions/{id}/rerun/", 202),
         ("DELETE predictions/{id}/", 204),
         ("GET models/", 200),
@@ -113,6 +116,7 @@ def test_what_there_is_is_answered_as_documented(
     status: int,
 ) -> None:
     prediction = accept_photo(Owner(user_id=user.pk), SimpleUploadedFile("a.jpg", photo_bytes))
+    Prediction.objects.filter(pk=prediction.pk).update(status=Status.DONE)
     FaceFactory.create(prediction=prediction)
     ModelVersionFactory.create(is_active=True)
     method, path = call.split()

@@ -2,6 +2,8 @@
 # make test   installs what is missing and runs the whole test suite
 # make admin  creates an administrator
 #
+# make cluster-test  lets every part of a site on many machines fail, on this one (some minutes)
+#
 # HOST and PORT choose another address (make run PORT=8001), PYTHON another interpreter.
 #
 # make requirements  compiles requirements*.in to requirements*.txt; pins that still fit stay, those
@@ -10,7 +12,7 @@
 PYTHON ?=
 UPGRADE ?=
 
-.PHONY: run admin install test clean requirements
+.PHONY: run admin install test cluster-test clean requirements
 .DELETE_ON_ERROR:
 
 run: install
@@ -26,6 +28,9 @@ install: .venv/.installed
 # wait, and those of trainings compute meanwhile.
 test: .venv/.installed-dev
 	@.venv/bin/python -m pytest -n 3 --dist worksteal
+
+cluster-test: .venv/.installed-dev
+	@.venv/bin/python -m tools.cluster --json
 
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make requirements' $(UPGRADE:%=--upgrade-package %)

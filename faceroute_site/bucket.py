@@ -6,14 +6,17 @@ so a storage that hangs does not hold every request that comes.
 
 import threading
 import time
+from functools import cache
 from typing import Any
 
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from django.conf import settings
 from storages.backends.s3 import S3Storage
 
 _PAUSE = 5.0  # seconds for which nobody asks what has just not answered
 _ATTEMPTS = 2
+_CONNECTIONS = 32
 
 
 class BucketAway(OSError):
@@ -28,10 +31,20 @@ class Bucket(S3Storage):  # type: ignore[misc]  # what has no stubs
             connect_timeout=settings.S3_CONNECT_TIMEOUT,
             read_timeout=settings.S3_READ_TIMEOUT,
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            max_pool_connections=_CONNECTIONS,
         )
-        super().__init__(client_config=config, **options)
+        transfer = TransferConfig(use_threads=False)  # for photos, they cost more than they give
+        super().__init__(client_config=config, transfer_config=transfer, **options)
         self._silence = _Silence(_ATTEMPTS * (settings.S3_READ_TIMEOUT + 1.0))
+        self._lock = threading.Lock()
 
+    @property
+    def connection(self) -> Any:
+        # Sessions are no matter for two threads at once; what is made of one is this thread's.
+        with self._lock:
+            return super().connection
+
+    @cache  # noqa: B019  there is one storage; a session takes a tenth of a second to make
     def _create_session(self) -> Any:
         session = super()._create_session()
         session.events.register("before-send.s3", self._silence.refuse)

@@ -10,7 +10,7 @@ from collections.abc import Collection, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -29,6 +29,7 @@ _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-z]*)", re.ASCII)
 _MOST_DAYS = 36_500  # a century, which calendars can still add to a date
 _DATABASES = {"sqlite", "postgres", "postgresql", "psql", "pgsql"}
 _BROKERS = {"redis", "rediss", "redis+socket"}
+_MAIL = {"smtp": 25, "smtp+tls": 587, "smtps": 465}  # the usual port of each
 # Read from the environment by others than the settings: by the tests.
 _READ_ELSEWHERE = {"FACEROUTE_UTKFACE"}
 
@@ -176,6 +177,38 @@ class Environment:
                 "folder."
             )
         return _parsed(name, url)
+
+    def mail(self, name: str) -> dict[str, Any]:
+        """Django's settings of the server that mail is sent by; none where no URL is named."""
+        url = self.text(name).strip()
+        if not url:
+            return {}
+        parts = urlsplit(url) if _is_url(url, set(_MAIL)) else None
+        if parts is None or not parts.hostname:
+            raise SettingInvalid(
+                f"{name} is no URL of a mail server, which begins with smtp://, smtp+tls:// or "
+                "smtps://: smtp+tls://user:password@mail.example.org:587."
+            )
+        return {
+            "EMAIL_HOST": parts.hostname,
+            "EMAIL_PORT": parts.port or _MAIL[parts.scheme],
+            "EMAIL_HOST_USER": unquote(parts.username or ""),
+            "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+            "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+            "EMAIL_USE_SSL": parts.scheme == "smtps",
+        }
+
+    def address(self, name: str) -> str:
+        """The address of a mailbox, with a name or without; empty where none is named."""
+        address = self.text(name).strip()
+        if address and not re.fullmatch(
+            r"[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+", address
+        ):
+            raise SettingInvalid(
+                f"{name} is {address!r}; it has to be an e-mail address: faces@example.org, or "
+                "FaceRoute <faces@example.org>."
+            )
+        return address
 
     def unknown(self) -> dict[str, str]:
         """Variables with the site's prefix that nothing reads; the most similar that is read."""

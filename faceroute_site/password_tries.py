@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 # Where a form asks for the current password, and in which field.
 _FIELDS = {
     "delete_account": "password",
+    "mail_address": "password",
     "password": "old_password",
     "admin:password_change": "old_password",
 }

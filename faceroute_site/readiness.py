@@ -13,6 +13,7 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -38,6 +39,8 @@ DEGRADED, UNAVAILABLE = "degraded", "unavailable"
 _DISPENSABLE = frozenset({"queue", "broker", "room", "workers", "beat"})
 _NOTHING_ACTIVE = gettext_noop("No model version is active. Run: python manage.py register_starter")
 
+PROBE = "faceroute.readyz"
+"""What is written into a storage to see whether it takes anything."""
 _PATIENCE = 2.0  # seconds for a storage, whose own limits are for uploads
 _LATE = timedelta(minutes=15)
 
@@ -182,7 +185,9 @@ def _storage() -> str:
 def _ask_storage(troubles: list[Exception]) -> None:
     try:
         if not isinstance(default_storage, FileSystemStorage):
-            default_storage.exists("faceroute.readyz")
+            # One that only reads, or is full, answers whatever it is asked.
+            kept = default_storage.save(PROBE, ContentFile(b"ready"))
+            default_storage.delete(kept)
             return
         root = Path(settings.MEDIA_ROOT)
         root.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from vision.attributes import ATTRIBUTES
 from vision.types import ENGINES, PRECISIONS
 
 from . import data_folder, embedded_redis
-from .environment import Environment
+from .environment import Environment, SettingInvalid
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment.with_file(BASE_DIR / ".env")
@@ -290,6 +290,25 @@ AXES_SENSITIVE_PARAMETERS = [
 ]
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
 
+# A link to choose a new password works once, and for so many seconds.
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+
+# --- Mail -------------------------------------------------------------------------------------
+
+# Nothing but links to new passwords is sent. Where no server is named nothing is, and
+# administrators make such links.
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if MAIL := env.mail("EMAIL_URL"):
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    globals().update(MAIL)
+DEFAULT_FROM_EMAIL = env.address("EMAIL_FROM")
+EMAIL_TIMEOUT = 20  # seconds
+MAIL_IS_SENT = bool(MAIL)
+if MAIL_IS_SENT and not DEFAULT_FROM_EMAIL:
+    raise SettingInvalid(
+        "EMAIL_FROM is needed beside EMAIL_URL: the address that mail is sent from."
+    )
+
 # --- REST API ---------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -352,6 +371,7 @@ CELERY_BEAT_SCHEDULE = {
     "sum up": {"task": "predictions.tasks.sum_up", "schedule": timedelta(minutes=1)},
     "erase": {"task": "predictions.tasks.erase", "schedule": timedelta(seconds=15)},
     "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
+    "sweep storage": {"task": "training.tasks.sweep_storage", "schedule": timedelta(hours=1)},
     "forget expired log-ins": {
         "task": "predictions.tasks.forget_expired_logins",
         "schedule": timedelta(days=1),

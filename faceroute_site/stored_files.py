@@ -1,7 +1,7 @@
-"""Whether the files of photos and datasets and the rows that name them belong together."""
+"""Whether the files of photos, datasets and models and the rows that name them belong together."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -9,8 +9,12 @@ from django.utils import timezone
 
 from predictions import expiry
 from predictions.models import Photo
-from training.datasets import example_files
-from training.models import ExamImage, Sample
+from training import shared_files
+from training.datasets import example_files, stored_contents
+from training.models import ExamImage, ModelVersion, Sample
+from training.registry import stored_bundles
+from training.shared_files import DATASETS, MODELS
+from vision.bundles.bundle import MANIFEST
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,10 @@ def _look_at_datasets() -> Findings:
     root = settings.DATASET_ROOT
     shown = Sample.objects.exclude(digest="").order_by().values_list("digest")
     examined = ExamImage.objects.order_by().values_list("digest")
-    paths = [example_files.path_of(digest) for (digest,) in shown.union(examined).iterator()]
+    digests = {digest for (digest,) in shown.union(examined).iterator()}
+    if shared_files.are_elsewhere():
+        return _in_storage(DATASETS, digests, list(stored_contents.orphans()))
+    paths = [example_files.path_of(digest) for digest in digests]
     return Findings(
         named=len(paths),
         stored=sum(file.is_file() for file in root.glob("??/*")),
@@ -78,7 +85,45 @@ def _look_at_datasets() -> Findings:
     )
 
 
+def _repair_datasets() -> int:
+    if shared_files.are_elsewhere():
+        return stored_contents.forget(list(stored_contents.orphans()))
+    return example_files.forget_orphans()
+
+
+def _look_at_models() -> Findings:
+    versions = list(ModelVersion.objects.order_by("pk").defer("report"))
+    if shared_files.are_elsewhere():
+        named = {one["sha256"] for version in versions for one in version.files.values()}
+        found = _in_storage(MODELS, named, list(stored_bundles.orphans()))
+        not_stored = [f"{version.bundle}/" for version in versions if not version.files]
+        return replace(found, without_file=found.without_file + not_stored)
+    root = settings.MODEL_ROOT
+    names = [file for version in versions for file in _bundle_files(version)]
+    return Findings(
+        named=len(names),
+        stored=sum(file.is_file() for file in root.glob("*/*")),
+        without_row=[],  # folders that no row names may be of registrations that go on
+        without_file=[name for name in names if not (root / name).is_file()],
+    )
+
+
+def _bundle_files(version: ModelVersion) -> list[str]:
+    return [f"{version.bundle}/{name}" for name in (MANIFEST, *version.manifest.get("files", ()))]
+
+
+def _in_storage(place: str, digests: set[str], orphans: list[str]) -> Findings:
+    stored = set(shared_files.names(place))
+    return Findings(
+        named=len(digests),
+        stored=len(stored),
+        without_row=sorted(f"{place}/{digest}" for digest in orphans),
+        without_file=sorted(f"{place}/{digest}" for digest in digests - stored),
+    )
+
+
 KINDS = {
     "photos": Kind(_look_at_photos, lambda: expiry.sweep_orphans(timezone.now())),
-    "datasets": Kind(_look_at_datasets, example_files.forget_orphans),
+    "datasets": Kind(_look_at_datasets, _repair_datasets),
+    "models": Kind(_look_at_models, stored_bundles.forget_orphans),
 }

@@ -107,7 +107,9 @@ class _StorageAway(Exception):
 
 def _read(photo: Photo) -> bytes:
     try:
-        with photo.image.open("rb") as file:
+        # Opened anew by its storage: where reading from a bucket broke off, the row's own file
+        # would be found open at the next try, and empty.
+        with photo.image.storage.open(str(photo.image.name), "rb") as file:
             data: bytes = file.read()
     except FileNotFoundError:
         raise

@@ -67,6 +67,19 @@ def take(owner: Owner) -> int:
     return seconds
 
 
+def take_one_of(kind: str, name: str, most: int) -> bool:
+    """Count one of a kind of request that has a limit of its own; False where `most` in an hour
+    are counted already. `name`: for whom, which is not written down."""
+    word = salted_hmac(f"predictions.quota.{kind}", name).hexdigest()[:40]
+    with transaction.atomic():
+        sender, _new = Sender.objects.select_for_update().get_or_create(name=word)
+        since = timezone.now() - _WINDOW
+        if Sending.objects.filter(sender=sender, sent_at__gt=since).count() >= most:
+            return False
+        Sending.objects.create(sender=sender, sent_at=timezone.now())
+    return True
+
+
 def take_up_to(owner: Owner, wanted: int) -> int:
     """Count as many pieces of work as are accepted of so many, in the transaction that accepts
     them; how many that is."""
@@ -94,11 +107,12 @@ def sender_of(owner: Owner) -> str:
         return f"account {owner.user_id}"
     if owner.sender:
         return owner.sender
-    who = _network(owner.address) if owner.address else f"visitor {owner.visitor}"
+    who = network(owner.address) if owner.address else f"visitor {owner.visitor}"
     return salted_hmac("predictions.quota", who).hexdigest()[:40]
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
+    """The address, or of an IPv6 address what one household has."""
     try:
         parsed = ip_address(address)
     except ValueError:  # a Unix socket has none

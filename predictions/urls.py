@@ -1,9 +1,19 @@
 """The pages' addresses."""
 
 from django.contrib.auth import views as auth
-from django.urls import path, reverse_lazy
+from django.urls import path
 
-from .views import about, accounts, batches, corrections, history, pictures, result, upload
+from .views import (
+    about,
+    accounts,
+    batches,
+    corrections,
+    history,
+    passwords,
+    pictures,
+    result,
+    upload,
+)
 
 _PREDICTION = "predictions/<uuid:pk>/"
 _BATCH = "batches/<uuid:pk>/"
@@ -59,12 +69,16 @@ urlpatterns = [
         name="login",
     ),
     path("account/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("account/", accounts.account, name="account"),
+    path("account/e-mail/", accounts.mail_address, name="mail_address"),
+    path("account/everything.zip", accounts.everything, name="everything"),
+    path("account/password/", passwords.ChangePassword.as_view(), name="password"),
+    path("account/password/forgotten/", passwords.Forgotten.as_view(), name="forgotten"),
+    path("account/password/forgotten/sent/", passwords.link_sent, name="link_sent"),
     path(
-        "account/password/",
-        auth.PasswordChangeView.as_view(
-            template_name="accounts/password.html", success_url=reverse_lazy("upload")
-        ),
-        name="password",
+        "account/password/new/<uidb64>/<token>/",
+        passwords.NewPassword.as_view(),
+        name="new_password",
     ),
     path("account/keys/", accounts.api_keys, name="api_keys"),
     path("account/keys/<slug:token_key>/revoke/", accounts.revoke_key, name="revoke_key"),

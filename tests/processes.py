@@ -80,11 +80,12 @@ class Stack:
     what a test wants to know of their end it has asked by then.
 
     `environment` is set for every process, on top of this one's. Logs go to `logs`. `redis` is the
-    Redis that runs, if any.
+    Redis that runs, if any. `root` is where the code lies that they run.
     """
 
     def __init__(self, data_dir: Path, *, logs: Path, **environment: str) -> None:
         self.data_dir = data_dir.resolve()
+        self.root = ROOT
         self.logs = logs
         self.environment = {
             **os.environ,
@@ -116,7 +117,7 @@ class Stack:
         with log.open("wb") as output:
             popen = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -180,7 +181,7 @@ class Stack:
         """Run a management command to its end; what it printed. Raises CalledProcessError."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environment,
             check=True,
             stdout=subprocess.PIPE,

@@ -54,6 +54,10 @@ class Bucket:
     def create(self) -> None:
         self._objects.create()
 
+    def remove(self) -> None:
+        self._objects.objects.all().delete()
+        self._objects.delete()
+
     def names(self) -> set[str]:
         """The keys of all objects."""
         return {one.key for one in self._objects.objects.all()}

@@ -101,6 +101,17 @@ _NOT_USED: Templates = {
 }
 
 _REFUSALS: Templates = {
+    "images_missing.not_stored": Counted(
+        "%(count)d image is not in the storage yet. Please try again in a few minutes, while a "
+        "worker runs on the machine that imported it, or import it again.",
+        "%(count)d images are not in the storage yet. Please try again in a few minutes, while a "
+        "worker runs on the machine that imported them, or import them again.",
+    ),
+    "images_missing.lost": Counted(
+        "%(count)d image is missing from the storage, or is damaged there. Please import it again.",
+        "%(count)d images are missing from the storage, or are damaged there. Please import them "
+        "again.",
+    ),
     "storage_silent": (
         "The storage with the models and datasets is not responding. Please try again in a few "
         "minutes."

@@ -11,15 +11,17 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from training.messages import TrainingError
-from vision.durable_files import flush, sync_folder
+from vision.durable_files import flush
 
 MODELS, DATASETS = "models", "datasets"
 
@@ -69,10 +71,48 @@ def fetch(place: str, digest: str, target: Path) -> None:
             _copy(name_of(place, digest), file, digest)
             flush(file)
         Path(unfinished).replace(target)
-        sync_folder(target.parent)
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)
         raise
+
+
+def read(place: str, digest: str) -> bytes:
+    """A content in memory. Raises FileLost and StorageSilent."""
+    data = b"".join(_chunks(name_of(place, digest)))
+    _check(hashlib.sha256(data).hexdigest(), digest, name_of(place, digest))
+    return data
+
+
+def delete(place: str, digest: str) -> None:
+    """Delete a content, if it is there. Raises StorageSilent."""
+    with _silence_in_words():
+        default_storage.delete(name_of(place, digest))
+
+
+def names(place: str) -> list[str]:
+    """The names of what is kept in a place: digests, mostly. Raises StorageSilent."""
+    with suppress(FileNotFoundError), _silence_in_words():
+        return sorted(default_storage.listdir(place)[1])
+    return []
+
+
+def is_older(place: str, digest: str, moment: datetime) -> bool:
+    """Whether a content is there since before a moment. Raises StorageSilent."""
+    with suppress(FileNotFoundError), _silence_in_words():
+        return default_storage.get_modified_time(name_of(place, digest)) < moment
+    return False
+
+
+def replace(name: str, data: bytes) -> None:
+    """Keep a file that is known by another name than its digest. Raises StorageSilent."""
+    with _silence_in_words():
+        default_storage.delete(name)
+        default_storage.save(name, ContentFile(data))
+
+
+def read_named(name: str) -> bytes:
+    """A file that was kept by `replace`. Raises FileLost and StorageSilent."""
+    return b"".join(_chunks(name))
 
 
 def name_of(place: str, digest: str) -> str:
@@ -90,7 +130,15 @@ def _copy(name: str, target: IO[bytes], digest: str) -> None:
     for chunk in _chunks(name):
         found.update(chunk)
         target.write(chunk)
-    if found.hexdigest() != digest:
+    _check(found.hexdigest(), digest, name)
+
+
+def _check(found: str, digest: str, name: str) -> None:
+    """Deletes what is not what its name says, so that whoever has that stores it again. Raises
+    FileLost then."""
+    if found != digest:
+        with _silence_in_words():
+            default_storage.delete(name)
         raise FileLost(name)
 
 

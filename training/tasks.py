@@ -4,18 +4,20 @@ The names are written out: messages that wait while the site is upgraded know th
 """
 
 import logging
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 
-from training.datasets import corrections, import_runs, label_issues
+from training.datasets import corrections, import_runs, label_issues, stored_contents
 from training.datasets.this_machine import Tending
 from training.exams import exam_runs
 from training.jobs import lifecycle
 from training.models import ExamRun, ExportRun, JobKind
 from training.runs import export_runs, trainings
+from training.shared_files import StorageSilent
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +59,20 @@ def sweep() -> None:
     What an upgrade asked for goes on by itself. What withdrawn corrections left while a job was
     going is deleted too.
     """
-    corrections.forget_withdrawn()
+    with suppress(StorageSilent):  # then the next time
+        corrections.forget_withdrawn()
     if interrupted := lifecycle.sweep():
         logger.warning("%d jobs have lost their worker.", interrupted)
     for kind in (ExamRun, ExportRun):
         if lifecycle.resume_lost(kind):
             logger.warning("The %s that lost its worker goes on.", kind._meta.verbose_name)
+
+
+@shared_task(name="training.tasks.sweep_storage")
+def sweep_storage() -> None:
+    """Delete stored images that no dataset shows any more."""
+    if count := stored_contents.forget_orphans():
+        logger.info("Deleted %d stored images that nothing shows.", count)
 
 
 @worker_process_init.connect

@@ -17,12 +17,25 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from faceroute_site.instance_lock import AlreadyRunning, instance_lock
+from faceroute_site.readiness import PROBE
+from training import shared_files
+from training.shared_files import are_elsewhere
 from vision.diskspace import free_bytes, in_words
 from vision.durable_files import sync_folder, write_durably
 
 from . import files
 from .about import applied, check_usable
-from .archive import DATABASE, MEDIA, MISSING, SECRET_KEY, BackupError, extract, read_about
+from .archive import (
+    DATABASE,
+    DATASETS,
+    MEDIA,
+    MISSING,
+    MODELS,
+    SECRET_KEY,
+    BackupError,
+    extract,
+    read_about,
+)
 from .snapshots import OnProgress, engine
 
 UNFINISHED = "restore.unfinished"
@@ -84,11 +97,17 @@ def _check_nothing_is_there(*, media: bool) -> None:
                 f"There are files in {folder}. A backup is restored into an empty data folder; "
                 "please set FACEROUTE_DATA_DIR to a new one."
             )
-    if media and not files.media_is_local() and any(default_storage.listdir("")):
+    if media and are_elsewhere() and _is_used():
         raise BackupError(
             "There are files where photos are kept. Please set FACEROUTE_S3_BUCKET to an empty "
             "bucket, or make a backup `--without-media`."
         )
+
+
+def _is_used() -> bool:
+    """Whether the storage holds anything but what a probe has left."""
+    folders, names = default_storage.listdir("")
+    return bool(folders or set(names) - {PROBE})
 
 
 def _check_room(path: Path) -> None:
@@ -128,6 +147,7 @@ def _publish(about: dict[str, Any], on_progress: OnProgress) -> Restored:
         for entry in list((folder / UNFINISHED).glob("*")):
             entry.rename(folder / entry.name)
     _store_elsewhere(_work() / MEDIA, on_progress)
+    _store_shared(on_progress)
     if (_work() / SECRET_KEY).exists():
         (_work() / SECRET_KEY).replace(settings.DATA_DIR / SECRET_KEY)
     if not _has_database(about):
@@ -158,6 +178,23 @@ def _store_elsewhere(folder: Path, on_progress: OnProgress) -> None:
         default_storage.delete(name)  # of a restore that was killed: no second one beside it
         with path.open("rb") as file:
             default_storage.save(name, File(file))
+
+
+def _store_shared(on_progress: OnProgress) -> None:
+    """Where all machines share a storage, the rows say that models and datasets are in it."""
+    if not are_elsewhere():
+        return
+    contents = {path.name: path for path in settings.DATASET_ROOT.glob("??/*")}
+    bundles = [path for path in settings.MODEL_ROOT.glob("*/*") if path.is_file()]
+    models = {shared_files.digest_of(path): path for path in bundles}
+    total = len(contents) + len(models)
+    places = [(DATASETS, contents), (MODELS, models)]
+    for done, (place, digest, path) in enumerate(
+        (place, *one) for place, found in places for one in found.items()
+    ):
+        on_progress("models and datasets", done, total)
+        with path.open("rb") as file:
+            shared_files.put(place, digest, File(file))
 
 
 def _forget() -> None:

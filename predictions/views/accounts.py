@@ -1,24 +1,25 @@
-"""Accounts: sign up, API keys, the end of an account."""
+"""Accounts: sign up, what belongs to one, API keys, its end."""
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from knox.models import AuthToken
 
 from predictions.access import owner_of
+from predictions.account_forms import MailAddressForm, SignupForm
 from predictions.api_keys import make_key
 from predictions.deletion import erase, what_goes
 from predictions.forms import DeleteAccountForm, NewKeyForm
+from predictions.takeout import takeout_response
 
 _MOST_KEYS = 20
 
@@ -36,13 +37,43 @@ def signup(request: HttpRequest) -> HttpResponse:
     """Make an account; what the browser sent before comes along (see `access.adopt`)."""
     if request.user.is_authenticated:
         return redirect("upload")
-    form: UserCreationForm[User] = UserCreationForm(request.POST or None)
+    form = SignupForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         user = form.save()
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         messages.success(request, _("Welcome, %(name)s.") % {"name": user.get_username()})
         return redirect("upload")
-    return render(request, "accounts/signup.html", {"form": form})
+    context = {"form": form, "mail_is_sent": settings.MAIL_IS_SENT}
+    return render(request, "accounts/signup.html", context)
+
+
+@never_cache
+@login_required
+@require_safe
+def account(request: _RequestOfAccount) -> HttpResponse:
+    """What belongs to the account, and what can be done with it."""
+    context = {"has": what_goes(owner_of(request)), "mail_is_sent": settings.MAIL_IS_SENT}
+    return render(request, "accounts/account.html", context)
+
+
+@sensitive_post_parameters()
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def mail_address(request: _RequestOfAccount) -> HttpResponse:
+    """Change the account's e-mail address, or have none."""
+    form = MailAddressForm(request.user, request.POST or None)
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Your e-mail address was changed."))
+        return redirect("account")
+    return render(request, "accounts/mail_address.html", {"form": form})
+
+
+@require_safe
+def everything(request: HttpRequest) -> StreamingHttpResponse:
+    """All that the visitor has here, as one zip, sent while it is made."""
+    return takeout_response(owner_of(request), request)
 
 
 @never_cache

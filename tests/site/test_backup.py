@@ -19,6 +19,7 @@ import pytest
 
 from faceroute_site.backup.archive import ArchiveWriter
 from tests.processes import ROOT, Stack, wait_until
+from tests.s3 import Bucket
 
 pytestmark = pytest.mark.processes
 
@@ -393,26 +394,36 @@ def test_an_archive_that_this_code_cannot_bring_back_is_refused(
     assert words in refused(empty_site, "restore", str(archive))
 
 
-def test_photos_in_a_store_elsewhere_come_along_or_stay_there(
-    plain_site: Site, empty_site: Site, archive: Path, tmp_path: Path
+def test_what_is_in_a_storage_comes_along_and_photos_may_stay_there(
+    plain_site: Site, empty_site: Site, archive: Path, s3_server: int
 ) -> None:
-    for number, site in enumerate((plain_site, empty_site)):
-        site.environment["DJANGO_SETTINGS_MODULE"] = "tests.site.stored_elsewhere"
-        site.environment["STORE"] = str(tmp_path / f"store-{number}")
+    old, new = Bucket(s3_server), Bucket(s3_server)
+    for site, bucket in ((plain_site, old), (empty_site, new)):
+        bucket.create()
+        site.environment |= bucket.environment
     told = plain_site.fill()
+    said = plain_site.furnished("say", *told)
+    images = list((plain_site.data_dir / "datasets").glob("??/*"))
+    for path in images:
+        old.write(f"datasets/{path.name}", path.read_bytes())
+    for folder in ("models", "datasets"):  # the machine that is backed up has no copy of any
+        shutil.rmtree(plain_site.data_dir / folder)
     without = archive.with_name("without.tar")
     assert "media" not in saved(plain_site, without, "--without-media")["files"]
     assert saved(plain_site, archive)["files"]["media"] == 10
     done = empty_site.command("restore", str(archive))
     assert done.returncode == 0, done.stderr
-    assert empty_site.furnished("say", *told) == plain_site.furnished("say", *told)
+    assert empty_site.furnished("say", *told) == said
     assert not (empty_site.data_dir / "media").exists()
+    shared = {name for name in old.names() if name.startswith(("models/", "datasets/"))}
+    assert len(shared) > len(images)
+    assert shared <= new.names()
 
     shutil.rmtree(empty_site.data_dir)
     empty_site.data_dir.mkdir()
     assert "There are files where photos are kept" in refused(empty_site, "restore", str(archive))
     assert "made without photos" in empty_site.command("restore", str(without)).stdout
-    assert empty_site.furnished("say", *told) == plain_site.furnished("say", *told)
+    assert empty_site.furnished("say", *told) == said
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import uuid
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,16 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from predictions.models import Photo
 from tests.factories import PhotoFactory, SampleFactory
-from training.datasets import example_files
+from tests.s3 import Bucket
+from tests.training.trainable import small_version
+from training.datasets import contents, example_files, stored_contents
 from training.models import Sample
+from training.registry.stored_bundles import bundle_path
+from vision.bundles.bundle import MANIFEST, WEIGHTS
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +30,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _folders(settings: Any, tmp_path: Path) -> None:
     settings.DATASET_ROOT = tmp_path / "datasets"
+    settings.MODEL_ROOT = tmp_path / "models"
 
 
 def aged(path: Path) -> Path:
@@ -99,6 +106,7 @@ def test_both_directions_are_told_and_nothing_is_changed(site: dict[str, str]) -
             "without_row": [site["orphan"]],
             "without_file": [site["image"]],
         },
+        "models": {"named": 0, "stored": 0, "without_row": [], "without_file": []},
         "deleted": {},
     }
     said = check()
@@ -117,7 +125,11 @@ def test_repair_deletes_what_no_row_names_and_nothing_else(site: dict[str, str])
         Path(site["orphan"]).name,
     }
     assert (Sample.objects.count(), Photo.objects.count()) == rows
-    assert json.loads(check("--json", "--repair"))["deleted"] == {"photos": 0, "datasets": 0}
+    assert json.loads(check("--json", "--repair"))["deleted"] == {
+        "photos": 0,
+        "datasets": 0,
+        "models": 0,
+    }
 
 
 @pytest.mark.parametrize("lost", ["photos", "datasets", "database"])
@@ -151,3 +163,37 @@ def test_a_storage_that_does_not_answer_is_no_empty_one(
         with pytest.raises(CommandError, match="photos are kept in does not answer"):
             check(*options)
     assert everything() == before
+
+
+def test_models_whose_files_are_lost_are_told(tmp_path: Path) -> None:
+    version = small_version(tmp_path / "small")
+    assert json.loads(check("--json").splitlines()[-1])["models"]["without_file"] == []
+    (bundle_path(version) / WEIGHTS).unlink()
+    found = json.loads(check("--json", "--repair").splitlines()[-1])
+    assert found["models"]["without_file"] == [f"small/{WEIGHTS}"]
+    assert (bundle_path(version) / MANIFEST).is_file()
+
+
+def test_where_machines_share_a_storage_it_is_that_which_is_compared(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = small_version(tmp_path / "small")
+    kept, lost = image(b"1"), image(b"2")
+    contents.keep([kept, lost])
+    assert stored_contents.store_waiting() == 2
+    bucket.delete(f"datasets/{lost.digest}")
+    weights = version.files[WEIGHTS]["sha256"]
+    bucket.delete(f"models/{weights}")
+    strays = {f"{place}/{64 * '0'}" for place in ("datasets", "models")}
+    for stray in strays:
+        bucket.write(stray, b"")
+    assert json.loads(check("--json").splitlines()[-1])["datasets"]["without_row"] == []  # too new
+    later = timezone.now() + timedelta(hours=2)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    found = json.loads(check("--json").splitlines()[-1])
+    for place, missing in (("datasets", lost.digest), ("models", weights)):
+        assert found[place]["without_row"] == [f"{place}/{64 * '0'}"]
+        assert found[place]["without_file"] == [f"{place}/{missing}"]
+    before = bucket.names()
+    check("--repair")
+    assert bucket.names() == before - strays

@@ -29,21 +29,53 @@ def test_the_compose_file_is_one_by_the_specification() -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-def test_the_topology_is_complete() -> None:
-    assert {"web", "inference", "data", "training", "beat", "migrate", "db", "redis"} <= set(
-        SERVICES
-    )
+@pytest.mark.parametrize(
+    ("profile", "services"),
+    [
+        (
+            "one-machine",
+            {"web", "inference", "data", "training", "beat", "migrate", "db", "redis"},
+        ),
+        ("web", {"web"}),
+        ("inference", {"inference"}),
+        ("training", {"migrate", "data", "training", "beat"}),
+        ("gpu", {"inference-gpu", "training-gpu"}),
+        ("inference-gpu", {"inference-gpu"}),
+        ("training-gpu", {"training-gpu"}),
+    ],
+)
+def test_a_machine_runs_what_its_profile_names(profile: str, services: set[str]) -> None:
+    # Without a profile a service would run on every machine.
+    assert {
+        name for name, service in SERVICES.items() if profile in service["profiles"]
+    } == services
+
+
+def test_a_service_waits_for_no_other_machine() -> None:
+    for service in SERVICES.values():
+        for name, how in service.get("depends_on", {}).items():
+            together = set(service["profiles"]) <= set(SERVICES[name]["profiles"])
+            assert together or how["required"] is False
+
+
+def test_database_and_broker_may_be_elsewhere() -> None:
+    passed = COMPOSE["x-faceroute"]["environment"]
+    assert passed["DATABASE_URL"].startswith("${DATABASE_URL:-postgres://")
+    assert passed["REDIS_URL"].startswith("${REDIS_URL:-redis://")
+
+
+def test_the_example_is_for_one_machine() -> None:
+    assert "\nCOMPOSE_PROFILES=one-machine\n" in (ROOT / ".env.example").read_text()
 
 
 @pytest.mark.parametrize("name", ["inference", "training"])
 def test_workers_run_on_a_gpu_where_asked_for(name: str) -> None:
     on_gpu = SERVICES[f"{name}-gpu"]
-    assert on_gpu["profiles"] == ["gpu"]
+    assert on_gpu["profiles"] == ["gpu", f"{name}-gpu"]
     assert on_gpu["deploy"]["resources"]["reservations"]["devices"][0]["driver"] == "nvidia"
     assert on_gpu["image"] != SERVICES[name]["image"]
     assert (ROOT / on_gpu["build"]["args"]["REQUIREMENTS"]).exists()
     assert on_gpu["command"] == SERVICES[name]["command"]
-    assert "profiles" not in SERVICES[name]
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

@@ -1,18 +1,14 @@
 """/readyz tells of every part whether it does its work, and takes no machine out for nothing."""
 
 import signal
-import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.storage import FileSystemStorage
 from django.test import Client
 from django.utils import timezone
 
-from faceroute_site import readiness
 from predictions.processes import UpkeepTask, Worker
 from tests.factories import ModelVersionFactory
 from tests.processes import Stack
@@ -119,21 +115,6 @@ def test_without_a_model_or_a_storage_the_site_is_not_ready(
     assert (code, status) == (503, "unavailable")
     assert "register_starter" in checks["model"]
     assert checks["storage"].startswith("Photos cannot be stored")
-
-
-def test_a_storage_that_hangs_holds_no_probe_up(
-    site: Stack, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    release = threading.Event()
-    monkeypatch.setattr(readiness, "FileSystemStorage", type("Other", (), {}))
-    monkeypatch.setattr(readiness, "_PATIENCE", 0.2)
-    monkeypatch.setattr(FileSystemStorage, "exists", lambda *_: release.wait())
-    started = time.monotonic()
-    for _ in range(3):
-        assert ready(client)[2]["storage"].startswith("Photos cannot be stored")
-    assert time.monotonic() - started < 5
-    assert sum(thread.name.endswith("(_ask_storage)") for thread in threading.enumerate()) == 1
-    release.set()
 
 
 def test_the_metrics_name_every_process(site: Stack, client: Client) -> None:

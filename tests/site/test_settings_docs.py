@@ -6,8 +6,10 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
-# Of the database's own container, and of the port that leads into the web's.
-NOT_OURS = {"POSTGRES_PASSWORD", "BIND"}
+# Of the containers alone: which run, the database's own, the port that leads into the web's.
+NOT_OURS = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "BIND"}
+# Of the client of the bucket.
+BUCKET = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
 
 
 def variables(pattern: str, file: str) -> set[str]:
@@ -23,12 +25,12 @@ def test_the_table_in_the_documentation() -> None:
 
 
 def test_the_example_of_an_env_file() -> None:
-    assert variables(r"^#? ?([A-Z][A-Z0-9_]+)=", ".env.example") - NOT_OURS == READ
+    assert variables(r"^#? ?([A-Z][A-Z0-9_]+)=", ".env.example") - NOT_OURS == READ | BUCKET
 
 
 def test_what_the_containers_pass_on() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     passed = compose["x-faceroute"]["environment"]
-    assert {name for name in passed if not name.startswith("TF_")} == READ
+    assert {name for name in passed if not name.startswith("TF_")} == READ | BUCKET
     example = variables(r"^#? ?([A-Z][A-Z0-9_]+)=", ".env.example")
     assert variables(r"\$\{([A-Z][A-Z0-9_]+)", "docker-compose.yml") <= example

@@ -71,6 +71,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "take_back": (NOBODY, OWNER),
     "rerun": (NOBODY, OWNER),
     "delete": (NOBODY, OWNER),
+    "account": (ACCOUNTS, NOBODY),
+    "mail_address": (ACCOUNTS, ACCOUNTS),
+    "everything": (EVERYBODY, NOBODY),  # of their own
     "batches": (NOBODY, EVERYBODY),
     "batch": (OWNER, NOBODY),
     "batch_progress": (OWNER, NOBODY),
@@ -87,6 +90,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "batch_rename": (NOBODY, OWNER),
     "batch_delete": (NOBODY, OWNER),
     "password": (ACCOUNTS, ACCOUNTS),
+    "forgotten": (EVERYBODY, EVERYBODY),
+    "link_sent": (EVERYBODY, NOBODY),
+    "new_password": (EVERYBODY, EVERYBODY),  # by a link that works once
     "api_keys": (ACCOUNTS, ACCOUNTS),
     "revoke_key": (NOBODY, ACCOUNTS),  # of their own
     "delete_account": (ACCOUNTS, ACCOUNTS),
@@ -124,6 +130,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "admin:autocomplete": (NOBODY, NOBODY),  # no page of ours asks it anything
     "admin:jsi18n": (STAFF, NOBODY),
     "admin:view_on_site": (NOBODY, NOBODY),  # nothing has a page of its own there
+    "admin:auth_user_password_link": (ADMINISTRATORS, ADMINISTRATORS),
     "admin:auth_user_password_change": (ADMINISTRATORS, ADMINISTRATORS),
     "admin:training_dataset_charts": (VIEWERS, VIEWERS),
     "admin:training_chart_csv": (VIEWERS, VIEWERS),

@@ -4,17 +4,17 @@ A short profile; `FACEROUTE_EXAMPLES=300` tries more.
 """
 
 import io
-import os
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories import DatasetFactory
+from tests.generated import examples, thorough
 from tests.training.utkface import jpeg, write_folder
 from training.datasets.importing import import_files
 from training.models import Dataset
@@ -23,13 +23,6 @@ from vision.data.cleaning import Reason
 from vision.data.labelled_files import LabelledFile, LabelledFiles
 from vision.data.utkface import DatasetUnreadable, NameRefused, parse_name, utkface_labels
 from vision.errors import VisionError
-
-EXAMPLES = int(os.environ.get("FACEROUTE_EXAMPLES", "20"))
-thorough = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 HEADERS = {
     "file": ["file", "Filename", "IMAGE", "image_path", "img name", "파일명", '"path"'],
@@ -97,7 +90,7 @@ def well_formed(draw: Any) -> tuple[bytes, dict[str, Any]]:
     return text.encode(draw(st.sampled_from(ENCODINGS))), said
 
 
-@thorough
+@thorough()
 @given(well_formed())
 def test_a_label_file_as_people_have_them_is_read_whole(made: tuple[bytes, dict[str, Any]]) -> None:
     table, said = made
@@ -120,7 +113,7 @@ def odd_tables(draw: Any) -> bytes:
     return data[:at] + put_in + data[at + torn :]
 
 
-@thorough
+@thorough()
 @given(st.one_of(odd_tables(), st.binary(max_size=300)))
 def test_any_label_file_is_read_or_refused_in_words(table: bytes) -> None:
     files = {"a.jpg": b"1", "img/a.jpg": b"2", "얼굴.jpg": b"3"}
@@ -133,7 +126,7 @@ def test_any_label_file_is_read_or_refused_in_words(table: bytes) -> None:
             holds(found)
 
 
-@thorough
+@thorough()
 @given(
     st.one_of(
         st.text(max_size=40),
@@ -162,7 +155,7 @@ def packed() -> bytes:
 PACKED = packed()
 
 
-@thorough
+@thorough()
 @given(st.lists(st.tuples(st.integers(0, len(PACKED) - 1), st.integers(0, 255)), max_size=6))
 def test_any_damaged_archive_is_read_or_refused_in_words(
     damage: list[tuple[int, int]],
@@ -181,7 +174,7 @@ def test_any_damaged_archive_is_read_or_refused_in_words(
 
 
 @pytest.mark.django_db
-@settings(thorough, max_examples=max(5, EXAMPLES // 4))
+@settings(thorough(), max_examples=max(5, examples() // 4))
 @given(table=odd_tables())
 def test_any_import_ends_in_words_and_leaves_nothing_half_done(
     table: bytes, settings: Any, tmp_path: Path

@@ -36,7 +36,7 @@ def add(dataset: Dataset, grey: int, side: int = 100, **fields: Any) -> Sample:
 
 
 def drawn(dataset: Dataset, race: int, gender: int) -> float:
-    with Image.open(mean_faces.path_of(dataset, race, gender)) as image:
+    with Image.open(io.BytesIO(mean_faces.read(dataset, race, gender))) as image:
         assert image.size == (mean_faces.SIDE, mean_faces.SIDE)
         return float(np.asarray(image).mean())
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse, reverse_lazy
@@ -215,11 +215,12 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         table = curations.split_table(curations.selection(dataset, recipe))
         return _table(table, f"{dataset.name}-{recipe}-splits.csv")
 
-    def mean_face(self, _request: HttpRequest, pk: int, race: int, gender: int) -> FileResponse:
-        image = mean_faces.path_of(get_object_or_404(Dataset, pk=pk), race, gender)
-        if not image.is_file():
-            raise Http404
-        return FileResponse(image.open("rb"), content_type="image/jpeg")
+    def mean_face(self, _request: HttpRequest, pk: int, race: int, gender: int) -> HttpResponse:
+        try:
+            image = mean_faces.read(get_object_or_404(Dataset, pk=pk), race, gender)
+        except OSError:
+            raise Http404 from None
+        return HttpResponse(image, content_type="image/jpeg")
 
 
 def _still_open(job: Job) -> str:

@@ -11,6 +11,8 @@ from vision.attributes import ATTRIBUTES
 _NAMES = {
     "": gettext_lazy("Getting ready"),
     "files": gettext_lazy("Files"),
+    "storage": gettext_lazy("Storing"),
+    "images": gettext_lazy("Fetching images"),
     "copies": gettext_lazy("Copies"),
     "curation": gettext_lazy("Selection"),
     "faces": gettext_lazy("Faces"),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from training.attribute_names import title
-from training.datasets import annotations, example_files
+from training.datasets import annotations, stored_contents
 from training.datasets.annotations import annotate
 from training.datasets.contents import of_sample
 from training.datasets.overrides import relabel, rule
@@ -124,7 +124,7 @@ class SampleAdmin(LongListAdmin):
         """The image itself, for administrators only."""
         sample = get_object_or_404(Sample, pk=pk)
         try:
-            data = as_thumbnail(example_files.path_of(sample.digest or "-").read_bytes())
+            data = as_thumbnail(stored_contents.read(sample.digest or "-"))
         except (OSError, PhotoError):
             raise Http404 from None
         response = HttpResponse(data, content_type="image/jpeg")

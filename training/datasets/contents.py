@@ -60,7 +60,7 @@ def is_test(sample: Sample) -> bool:
 def hashes_of(digests: Iterable[str]) -> list[int]:
     """The perceptual hashes of contents, in no order."""
     found: list[int] = []
-    for some in _batches(digests):
+    for some in batches(digests):
         rows = Content.objects.filter(digest__in=some).values_list("perceptual_hash", flat=True)
         found += [int(value, 16) for value in rows]
     return found
@@ -72,7 +72,7 @@ def move_towards_learning(digests: Iterable[str], split: Split) -> None:
     Corrections stay and move none."""
     farther = SPLITS[SPLITS.index(split) + 1 :]
     movable = Content.objects.filter(is_correction=False, split__in=farther)
-    for some in _batches(digests):
+    for some in batches(digests):
         with transaction.atomic():
             groups = set(movable.filter(digest__in=some).values_list("group", flat=True))
             _change(movable.filter(group__in=groups - _examined(groups)), split=split)
@@ -118,7 +118,7 @@ def _hold_back(corrections: QuerySet[Content], beside: QuerySet[Content]) -> Non
 def pictures(digests: Iterable[str]) -> dict[str, int]:
     """Each content, and every other one that shows the same picture → the group of both."""
     found: dict[str, int] = {}
-    for some in _batches(digests):
+    for some in batches(digests):
         groups = Content.objects.filter(digest__in=some).values("group")
         found |= Content.objects.filter(group__in=groups).values_list("digest", "group")
     return found
@@ -134,12 +134,12 @@ def _examined(groups: Iterable[int]) -> set[int]:
 def _change(contents: QuerySet[Content], **fields: Any) -> None:
     digests = list(contents.values_list("digest", flat=True))
     contents.update(**fields)
-    for some in _batches(digests):
+    for some in batches(digests):
         for dataset in Dataset.objects.filter(samples__digest__in=some).distinct():
             move_on(dataset)
 
 
-def _batches(digests: Iterable[str]) -> Iterator[Sequence[str]]:
+def batches(digests: Iterable[str]) -> Iterator[Sequence[str]]:
     """No database takes any number of parameters."""
     remaining = iter(digests)
     while batch := list(islice(remaining, _BATCH)):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from training.models import Content, Dataset, Sample
 from vision.data.near_copies import THUMBNAIL, Look, are_copies, candidates, look_at, mirrored
 
-from . import contents, example_files
+from . import contents, stored_contents
 from .contents import of_sample
 from .judging import judge
 from .revisions import move_on
@@ -39,8 +39,8 @@ def find_copies(on_progress: Progress) -> None:
 
     Run again, it goes on where it was cut off. Raises whatever `on_progress` raises.
     """
-    rows = Content.objects.order_by("pk").values_list("pk", "digest", "perceptual_hash", "compared")
-    search = _Search(list(rows))
+    columns = ("pk", "digest", "perceptual_hash", "compared", "is_stored")
+    search = _Search(list(Content.objects.order_by("pk").values_list(*columns)))
     done, total = 0, len(search.pending)
     on_progress("copies", 0, total)
     for start in range(0, total, _BLOCK):
@@ -65,12 +65,18 @@ def _ill_judged() -> list[Dataset]:
 
 
 class _Search:
-    """All contents in the order they came, and the thumbnails of those looked at lately."""
+    """All contents in the order they came, and the thumbnails of those looked at lately.
 
-    def __init__(self, rows: Sequence[tuple[int, str, str, bool]]) -> None:
+    Those that another machine imports at this moment wait until they are stored.
+    """
+
+    def __init__(self, rows: Sequence[tuple[int, str, str, bool, bool]]) -> None:
         self.keys = [key for key, *_ in rows]
         self._compared = np.array([row[3] for row in rows], np.bool_)
-        self.pending = np.flatnonzero(~self._compared).tolist()
+        new = np.flatnonzero(~self._compared).tolist()
+        self.pending = [
+            index for index in new if rows[index][4] or stored_contents.is_in_reach(rows[index][1])
+        ]
         self._settled = int(self._compared.nonzero()[0].max(initial=-1)) + 1
         self._digests = [digest for _, digest, *_ in rows]
         self._hashes = np.array([int(row[2], 16) for row in rows], np.uint64)
@@ -112,6 +118,6 @@ class _Search:
     def _read(self, index: int) -> Look:
         """A content whose file is gone is like nothing: its datasets are gone as well."""
         try:
-            return look_at(example_files.path_of(self._digests[index]).read_bytes())
+            return look_at(stored_contents.read(self._digests[index]))
         except OSError:
             return _NOTHING

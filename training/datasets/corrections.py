@@ -28,7 +28,7 @@ from training.registry.versions import trained_on
 from vision.caches import feature_files
 from vision.data.labelled_files import LabelledFile
 
-from . import example_files
+from . import example_files, stored_contents
 from .importing import Progress, bring_in
 from .revisions import move_on
 from .tallies import Tally
@@ -113,21 +113,36 @@ def forget_withdrawn() -> int:
     """Delete the pictures of corrections that no dataset shows any more, and what was computed of
     them; how many there were.
 
-    While a run goes that may be reading them nothing is deleted: to be called again.
+    While a run goes that may be reading them nothing is deleted: to be called again. Raises
+    StorageSilent.
     """
     shown = Exists(Sample.objects.filter(digest=OuterRef("digest")))
     withdrawn = Content.objects.filter(~shown, is_correction=True)
     digests = list(withdrawn.values_list("digest", flat=True))
     if not digests or _something_runs():
         return 0
+    stored_contents.forget(digests)
+    if _forget_here(digests):
+        Content.objects.filter(~shown, digest__in=digests).delete()
+    return len(digests)
+
+
+def forget_withdrawn_here() -> None:
+    """Delete what this machine has of corrections that were withdrawn, maybe on another."""
+    shown = Exists(Sample.objects.filter(digest=OuterRef("digest")))
+    digests = list(Withdrawal.objects.filter(~shown).values_list("digest", flat=True))
+    if digests and not _something_runs():
+        _forget_here(digests)
+
+
+def _forget_here(digests: Sequence[str]) -> bool:
+    """Whether all that this machine has of contents could be deleted."""
     for digest in digests:
         example_files.path_of(digest).unlink(missing_ok=True)
     # Decoded for a run that was cut off; it decodes them again in a minute.
     for crops in settings.TRAINING_ROOT.glob("*/crops"):
         shutil.rmtree(crops, ignore_errors=True)
-    if feature_files.forget(settings.FEATURE_ROOT, digests):
-        Content.objects.filter(~shown, digest__in=digests).delete()
-    return len(digests)
+    return feature_files.forget(settings.FEATURE_ROOT, digests)
 
 
 def _something_runs() -> bool:

@@ -3,7 +3,9 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +18,7 @@ from vision.data.cleaning import Reason
 from vision.data.selection import EXAM, POLICIES, Candidate, Selection, select, with_exam
 from vision.data.utkface import Curated
 
-from . import contents, example_files
+from . import contents, example_files, stored_contents
 
 
 def selection(dataset: Dataset, policy: str, seed: int = 0) -> Selection:
@@ -31,6 +33,13 @@ def selection(dataset: Dataset, policy: str, seed: int = 0) -> Selection:
 def curated(dataset: Dataset, policy: str, seed: int = 0) -> Curated:
     """The selected examples with their files. Raises vision.data.selection.NothingLeft."""
     return selection(dataset, policy, seed).curated(example_files.path_of)
+
+
+def bring_here(curated: Curated, on_progress: Callable[[str, int, int], None]) -> None:
+    """Have the files of all examples on this machine. Raises ImagesMissing, StorageSilent, DiskFull
+    and what `on_progress` raises."""
+    examples = chain(curated.train, curated.validation, curated.test)
+    stored_contents.bring_here((one.digest for one in examples), on_progress)
 
 
 def current(dataset: Dataset, seed: int = 0) -> dict[str, Curation]:

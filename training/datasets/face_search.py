@@ -11,7 +11,7 @@ from vision.detection import Detector, load_detector
 from vision.photos.decoding import decode_upright
 from vision.types import Image
 
-from . import example_files
+from . import stored_contents
 
 _BATCH = 64
 _MARGIN = 0.25  # of the crop's longer side, on every side
@@ -45,18 +45,25 @@ def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
 
 
 def _look(detector: Detector, batch: list[Sample]) -> int:
-    # An import puts the files that are missing back; these images are looked at after that.
-    batch = [sample for sample in batch if example_files.path_of(sample.digest).is_file()]
-    if not batch:
+    images = {sample: _framed(data) for sample in batch if (data := _content(sample))}
+    if not images:
         return 0
-    images = [_framed(example_files.path_of(sample.digest).read_bytes()) for sample in batch]
     found = [
-        max((face.confidence for face in faces), default=0.0) for faces in detector.detect(images)
+        max((face.confidence for face in faces), default=0.0)
+        for faces in detector.detect(list(images.values()))
     ]
-    for sample, confidence in zip(batch, found, strict=True):
+    for sample, confidence in zip(images, found, strict=True):
         sample.face_confidence = confidence
         unnamed = sample.found in {"", *COPY_REASONS}
         if confidence == 0 and unnamed:
             sample.found = Reason.NO_FACE
-    Sample.objects.bulk_update(batch, ["face_confidence", "found"])
+    Sample.objects.bulk_update(images, ["face_confidence", "found"])
     return sum(confidence == 0 for confidence in found)
+
+
+def _content(sample: Sample) -> bytes:
+    """Empty where it is missing: an import puts it back, and it is looked at after that."""
+    try:
+        return stored_contents.read(sample.digest)
+    except FileNotFoundError:
+        return b""

@@ -27,6 +27,7 @@ from .judging import judge
 from .lineage import bring_up_to_date
 from .mean_faces import draw_all
 from .revisions import move_on
+from .stored_contents import put_back_anew, store_if_possible
 from .tallies import AT_FIRST_SIGHT, Tally
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ def bring_in(dataset: Dataset, labelled: Labelled, on_progress: Progress, hold: 
 
 
 def _settle(dataset: Dataset, on_progress: Progress) -> None:
+    store_if_possible(on_progress)
     clean(dataset, on_progress)
     draw_all(dataset, on_progress)
 
@@ -137,6 +139,7 @@ def _import_batch(dataset: Dataset, batch: list[LabelledFile], hold: Hold, tally
     }
     new: list[LabelledFile] = []
     further: dict[int, Labels] = {}
+    put_back: list[str] = []
     for file in batch:
         sample = known.get(_name_of(file))
         if sample is None or _has_changed(file, sample):
@@ -144,10 +147,11 @@ def _import_batch(dataset: Dataset, batch: list[LabelledFile], hold: Hold, tally
             continue
         told = sample.reason if file.data else file.refusal or Reason.UNREADABLE
         tally.add(told, file.detail or file.name)
-        if file.data and sample.digest:
-            tally.put_back += example_files.put(sample.digest, file.data)
+        if file.data and sample.digest and example_files.put(sample.digest, file.data):
+            put_back.append(sample.digest)
         if lacking := _lacking(file, sample):
             further[sample.pk] = lacking
+    tally.put_back += put_back_anew(put_back)
     tally.changed += _add_labels(further) if further else 0
     if new:
         _add_rows(dataset, new, known, hold, tally)

@@ -39,7 +39,7 @@ from vision.bundles.bundle import load_bundle
 from vision.data.utkface import Example
 from vision.messages import Message
 
-from . import example_files
+from . import example_files, stored_contents
 from .contents import of_sample
 
 Progress = Callable[[str, int, int], None]
@@ -119,6 +119,7 @@ def features_of(samples: list[Sample], on_progress: Progress) -> NDArray[np.floa
     from vision.caches.features import PLAIN, open_features
 
     backbone = load_bundle(resolve_bundle())
+    stored_contents.bring_here((sample.digest for sample in samples), on_progress)
     examples = [_example(sample) for sample in samples]
     with open_features(
         backbone, "pool5", cache=settings.FEATURE_ROOT, cache_bytes=settings.FEATURE_BYTES

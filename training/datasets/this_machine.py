@@ -6,18 +6,24 @@ Nobody else can: what only this machine has is known to no other.
 import fcntl
 import logging
 import threading
+import time
+from itertools import count
 from pathlib import Path
 
 from django.conf import settings
 from django.db import Error, connection
 
 from training import shared_files
-from training.registry.stored_bundles import store_waiting
+from training.registry import stored_bundles
 from training.shared_files import StorageSilent
+
+from . import corrections, stored_contents
+from .example_files import SETTLED
 
 logger = logging.getLogger(__name__)
 
 _EVERY = 60.0  # seconds
+_ROUNDS = 60  # between two looks for copies that nothing needs
 
 
 class Tending:
@@ -35,9 +41,11 @@ class Tending:
         self._stopping.set()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        for number in count():
+            if self._stopping.is_set():
+                return
             try:
-                tend()
+                tend(forget=number % _ROUNDS == 0)
             except (Error, StorageSilent, OSError) as error:
                 logger.warning("Files wait to be stored: %s", error.__cause__ or error)
             except Exception:
@@ -46,13 +54,30 @@ class Tending:
             self._stopping.wait(_EVERY)
 
 
-def tend() -> None:
-    """Store what only this machine has, unless another of its processes is at it."""
+def tend(*, forget: bool) -> None:
+    """Store what only this machine has, and delete copies that nothing needs any more where that
+    is due (`forget`), unless another process of this machine is at it."""
     lock: Path = settings.DATA_DIR / "storing.lock"
     with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        if count := store_waiting():
-            logger.info("%d model versions are stored now.", count)
+        if stored := stored_bundles.store_waiting():
+            logger.info("%d model versions are stored now.", stored)
+        if stored := stored_contents.store_waiting():
+            logger.info("%d images are stored now.", stored)
+        if forget:
+            _forget_unfinished()
+            corrections.forget_withdrawn_here()
+            if deleted := stored_contents.forget_copies():
+                logger.info("Deleted %d copies of images that nothing shows.", deleted)
+
+
+def _forget_unfinished() -> None:
+    """Delete what was being fetched by processes that were killed; nothing takes an hour."""
+    before = time.time() - SETTLED
+    for root in (settings.MODEL_ROOT, settings.DATASET_ROOT):
+        for path in root.glob("*/.*"):
+            if path.is_file() and path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)

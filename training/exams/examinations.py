@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from django.db.models import Exists, OuterRef
 
-from training.datasets import lineage
+from training.datasets import lineage, stored_contents
 from training.datasets.example_files import ExampleFiles
 from training.models import Exam, ExamOutcome, ModelVersion
 from training.registry.loading import load_engine
@@ -74,6 +74,9 @@ def answers(
     from vision.data.crop_files import ExampleUnreadable
 
     images = images_of(exam)
+    stored_contents.bring_here(
+        (one.digest for one in images), lambda _phase, done, total: on_progress(done, total)
+    )
     seen = lineage.seen(images, learnt) if learnt else [False] * len(images)
     asked = [image for image, is_seen in zip(images, seen, strict=True) if not is_seen]
     missing = [image for image in asked if image.digest not in said]

@@ -5,12 +5,14 @@ counts. Until then it lies on the machine that made it, and serves there.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from django.conf import settings
 from django.core.files import File
+from django.utils import timezone
 
 from training import shared_files
 from training.models import ModelVersion
@@ -22,6 +24,9 @@ from vision.errors import BundleAway, BundleCorrupt, BundleError, BundleMissing
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+# Files are stored a moment before the row of their version; nothing takes an hour to do so.
+SETTLED = timedelta(hours=1)
 
 
 def bundle_path(version: ModelVersion) -> Path:
@@ -66,6 +71,15 @@ def store_waiting() -> int:
         if _is_whole(version) and (files := store(bundle_path(version))):
             count += ModelVersion.objects.filter(pk=version.pk, files={}).update(files=files)
     return count
+
+
+def store_again() -> int:
+    """Store whatever the storage lacks of the versions that this machine has; how many versions it
+    has. Raises StorageSilent and OSError."""
+    here = [one for one in ModelVersion.objects.defer("report") if _is_whole(one)]
+    for version in here:
+        ModelVersion.objects.filter(pk=version.pk).update(files=store(bundle_path(version)))
+    return len(here)
 
 
 def _is_whole(version: ModelVersion) -> bool:
@@ -114,6 +128,26 @@ def with_bundle(version: ModelVersion, use: Callable[[Path], T]) -> T:
 def load_version(version: ModelVersion) -> Bundle:
     """The verified bundle of a version. Raises `vision.errors.BundleError`'s kinds."""
     return with_bundle(version, load_bundle)
+
+
+def orphans() -> Iterator[str]:
+    """The stored files, older than an hour, that no version has."""
+    rows = ModelVersion.objects.values_list("files", flat=True)
+    named = {record["sha256"] for files in rows for record in files.values()}
+    before = timezone.now() - SETTLED
+    for digest in shared_files.names(MODELS):
+        if digest not in named and shared_files.is_older(MODELS, digest, before):
+            yield digest
+
+
+def forget_orphans() -> int:
+    """Delete the files of `orphans`; how many there were. Raises StorageSilent."""
+    if not shared_files.are_elsewhere():
+        return 0
+    unused = list(orphans())
+    for digest in unused:
+        shared_files.delete(MODELS, digest)
+    return len(unused)
 
 
 def _have(version: ModelVersion, name: str, path: Path, *, anew: bool) -> None:

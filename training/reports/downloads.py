@@ -1,10 +1,10 @@
 """A version to take away: its bundle or its export, zipped while it is sent, and its model card."""
 
-import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from training.archives import Outlet
 from training.exams.exam_store import current_exam, facts_of, figures_of
 from training.models import ModelVersion
 from training.registry.stored_bundles import bundle_here
@@ -55,7 +55,7 @@ def zipped_export(version: ModelVersion) -> Iterator[bytes]:
 
 
 def _zip(folder: str, files: list[Path], card: str) -> Iterator[bytes]:
-    outlet = _Outlet()
+    outlet = Outlet()
     # Stored, not compressed: weights hardly shrink.
     with zipfile.ZipFile(outlet, "w") as archive:
         archive.writestr(f"{folder}/{CARD}", card)
@@ -66,21 +66,3 @@ def _zip(folder: str, files: list[Path], card: str) -> Iterator[bytes]:
                     member.write(chunk)
                     yield outlet.taken()
     yield outlet.taken()
-
-
-class _Outlet(io.RawIOBase):
-    """Where the zip is written to, and taken from as it grows; it cannot seek, like a socket."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def taken(self) -> bytes:
-        parts, self._parts = self._parts, []
-        return b"".join(parts)

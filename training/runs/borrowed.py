@@ -75,6 +75,7 @@ def pack(
     lineage.bring_up_to_date(on_progress)
     settled_exam(dataset)
     curated = curations.curated(dataset, recipe.policy)
+    curations.bring_here(curated, on_progress)
     unfinished = folder.with_name(f".{folder.name}-unfinished")
     _forget(unfinished)
     unfinished.mkdir(parents=True)
@@ -195,6 +196,7 @@ def bring_home(
         raise ParcelRefused("other_parcel")
     lineage.bring_up_to_date(on_progress)
     dataset, curated = _found_again(about["data"])
+    curations.bring_here(curated, on_progress)
     bundle = _calibrated(result.bundle, curated, on_progress)
     made = replace(
         bundle,

@@ -16,6 +16,7 @@ from django.utils.text import slugify
 
 from training.datasets import curations, former, lineage
 from training.datasets.example_files import ExampleFiles
+from training.datasets.stored_contents import ImagesMissing
 from training.eda.label_noise import label_noise
 from training.exams.exam_store import keep_outcome
 from training.exams.examinations import answers
@@ -26,6 +27,7 @@ from training.registry.loading import load_engine
 from training.registry.stored_bundles import load_version, store_if_possible
 from training.registry.versions import export_if_possible, free_name, register_bundle
 from training.reports.model_cards import model_card
+from training.shared_files import StorageSilent
 from vision.bundles.bundle import Bundle, save_bundle
 from vision.bundles.trained_on import TrainedOn
 from vision.data.selection import CORRECTIONS_SHARE, EXAM, SENDER_SHARE
@@ -66,6 +68,7 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
     )
     if words := _corrections_in_words(curated):
         log.write(words)
+    curations.bring_here(curated, log.progress)
     backbone = load_version(run.backbone) if run.backbone else None
     workspace = Workspace(folder, settings.FEATURE_ROOT, settings.FEATURE_BYTES)
     fitted = recipe.train(backbone, curated, workspace, log)
@@ -215,7 +218,7 @@ def _answers(
 
     try:
         return answers(engine, exam, learnt, said, partial(on_progress, "exam"))
-    except ExampleUnreadable as error:
+    except (ExampleUnreadable, ImagesMissing, StorageSilent) as error:
         logger.warning("Not examined: %s", error)
         return None
 

@@ -46,6 +46,7 @@ def calibrate_anew(
     exam = settled_exam(dataset)
     seed = bundle.manifest.get("data", {}).get("seed", 0)
     curated = curations.curated(dataset, _recipe(bundle), seed)
+    curations.bring_here(curated, on_progress)
     on_progress("reading", 0, 1)
     size = bundle.manifest["input_size"]
     reading = measured_reading(curated.train, size)

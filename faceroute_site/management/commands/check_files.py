@@ -13,13 +13,16 @@ _EXAMPLES = 3
 _WHAT_TO_DO = {
     "photos": "They are in a backup, or lost; results are shown without them.",
     "datasets": "Importing the same images again puts them back, and so does a backup.",
+    "models": (
+        "The machine that made a version may still have it (store_files puts it back), or a backup."
+    ),
 }
 
 
 class Command(BaseCommand):
     help = (
-        "Compare the files of photos and datasets with the database. Nothing is changed, unless "
-        "--repair says so: then files that no row names are deleted, if older than an hour."
+        "Compare the files of photos, datasets and models with the database. Nothing is changed, "
+        "unless --repair says so: then files that no row names are deleted, if older than an hour."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from hypothesis import HealthCheck, settings
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
@@ -20,6 +19,7 @@ from predictions.access import Owner
 from predictions.models import Prediction, Status
 from predictions.uploads import accept_photo
 from tests.factories import FaceFactory, ModelVersionFactory
+from tests.generated import answered_in_time, thorough
 from tests.training.trainable import small_dataset, small_version
 from training.models import TrainingRun
 
@@ -56,15 +56,10 @@ def test_the_document_is_served_as_json_and_as_yaml(nobody: APIClient) -> None:
 
 
 @document.parametrize()
-@settings(
-    max_examples=50,
-    derandomize=True,  # the same requests in every run
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@thorough(50)
 def test_whatever_is_asked_is_answered_as_documented(case: Any, headers: dict[str, str]) -> None:
-    case.call_and_validate(headers=headers, excluded_checks=beyond_the_document)
+    with answered_in_time():
+        case.call_and_validate(headers=headers, excluded_checks=beyond_the_document)
 
 
 @pytest.fixture
@@ -74,17 +69,12 @@ def administrators_headers() -> dict[str, str]:
 
 
 @document.include(path_regex="training-runs").parametrize()
-@settings(
-    max_examples=50,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@thorough(50)
 def test_whatever_an_administrator_asks_of_training_is_answered_as_documented(
     case: Any, administrators_headers: dict[str, str]
 ) -> None:
-    case.call_and_validate(headers=administrators_headers, excluded_checks=beyond_the_document)
+    with answered_in_time():
+        case.call_and_validate(headers=administrators_headers, excluded_checks=beyond_the_document)
 
 
 def test_training_runs_are_answered_as_documented(

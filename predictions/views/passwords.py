@@ -1,0 +1,60 @@
+"""Passwords: changed by whoever knows the present one, or by a link that works once."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import views as auth
+from django.contrib.messages.views import SuccessMessageMixin
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from predictions.account_forms import ChangePasswordForm, ForgottenPasswordForm, NewPasswordForm
+
+
+class ChangePassword(SuccessMessageMixin, auth.PasswordChangeView):  # type: ignore[type-arg]
+    template_name = "accounts/password.html"
+    form_class = ChangePasswordForm
+    success_url = reverse_lazy("account")
+    success_message = gettext_lazy("Your password was changed.")
+
+
+class Forgotten(auth.PasswordResetView):
+    """Sends a link, where mail is sent; the answer is the same whoever has such an address."""
+
+    template_name = "accounts/forgotten.html"
+    form_class = ForgottenPasswordForm
+    subject_template_name = "accounts/mail/new_password_subject.txt"
+    email_template_name = "accounts/mail/new_password.txt"
+    success_url = reverse_lazy("link_sent")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(**context, mail_is_sent=settings.MAIL_IS_SENT)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        if settings.MAIL_IS_SENT:
+            return super().form_valid(form)
+        return self.render_to_response(self.get_context_data(form=form))
+
+
+@require_safe
+def link_sent(request: HttpRequest) -> HttpResponse:
+    """What to expect, whether or not something was sent."""
+    return render(request, "accounts/link_sent.html")
+
+
+class NewPassword(SuccessMessageMixin, auth.PasswordResetConfirmView):  # type: ignore[type-arg]
+    """Where such a link leads."""
+
+    template_name = "accounts/new_password.html"
+    form_class = NewPasswordForm
+    success_url = reverse_lazy("login")
+    success_message = gettext_lazy("Your password was changed. You can log in with it now.")
+
+    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().dispatch(*args, **kwargs)
+        response.headers["Referrer-Policy"] = "no-referrer"  # the address is a secret
+        return response

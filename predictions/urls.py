@@ -9,6 +9,7 @@ _PREDICTION = "predictions/<uuid:pk>/"
 
 urlpatterns = [
     path("", upload.upload, name="upload"),
+    path("photos/", upload.send_photo, name="send_photo"),
     path("about/", about.about, name="about"),
     path("history/", history.history, name="history"),
     path("history/delete/", history.delete_selected, name="delete_selected"),

@@ -14,6 +14,7 @@ from predictions.api.authentication import BearerAuthentication
 
 UPLOADS = {
     "upload": "photos",
+    "send_photo": "photo",
     "api:prediction-list": "photo",
     "api:prediction-batch": "photos",
     "admin:training_dataset_import_files": "dataset",

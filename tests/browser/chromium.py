@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 _CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome")
@@ -19,6 +19,8 @@ _QUIET = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 
 
@@ -29,12 +31,19 @@ def need_chromium() -> None:
 
 
 @contextmanager
-def new_page(url: str) -> Iterator[Page]:
-    """An English page in a browser of its own; paths are relative to `url`."""
+def new_browser() -> Iterator[Browser]:
+    """A browser; its pages share nothing."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
-        yield chromium.new_page(base_url=url, locale="en-US")
+        yield chromium
         chromium.close()
+
+
+@contextmanager
+def new_page(url: str) -> Iterator[Page]:
+    """An English page in a browser of its own; paths are relative to `url`."""
+    with new_browser() as chromium:
+        yield chromium.new_page(base_url=url, locale="en-US")
 
 
 @contextmanager

@@ -154,11 +154,6 @@ def test_no_file_at_all_is_said(client: Client) -> None:
     assert "sessionid" not in client.cookies
 
 
-def test_the_script_gets_the_address_to_go_to(client: Client, photo_bytes: bytes) -> None:
-    answer = send(client, ("a.jpg", photo_bytes), headers={"Accept": "application/json"}).json()
-    assert answer == {"next": f"/predictions/{Prediction.objects.get().pk}/"}
-
-
 def test_too_many_photos_are_cut_off_with_a_word(
     client: Client, photo_bytes: bytes, settings: Any
 ) -> None:

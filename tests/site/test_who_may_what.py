@@ -42,6 +42,7 @@ NOBODY: set[str] = set()
 # Whom an address shows something (GET), and for whom it does something (POST).
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
+    "send_photo": (NOBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
     "set_language": (EVERYBODY, EVERYBODY),
     "signup": (EVERYBODY, EVERYBODY),

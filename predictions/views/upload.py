@@ -1,6 +1,7 @@
 """Sending photos from the browser: one request a photo by the page's script, or all in one form."""
 
-from typing import Any, cast
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -10,10 +11,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
-from rest_framework.response import Response
 
 from predictions.access import owner_of
-from predictions.api.error_responses import handle
+from predictions.batches.models import Batch
 from predictions.messages import in_words
 from predictions.models import Prediction
 from predictions.receipts import key_of_one, new_token
@@ -21,6 +21,9 @@ from predictions.uploads import UploadRefused, accept_photo
 from predictions.visitors import introduce
 from vision.errors import PhotoError
 from vision.photos.formats import ACCEPT, FORMAT_NAMES
+
+
+HANDFUL = 8  # photos; more than so many, sent at once, are a batch
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -31,10 +34,12 @@ def upload(request: HttpRequest) -> HttpResponse:
         return redirect(_send(request))
     if not request.user.is_authenticated:
         introduce(request)
-    return render(request, "predictions/upload.html", {"limits": _limits(), "token": new_token()})
+    context = {"limits": _limits(), "token": new_token(), "batch": _batch(request)}
+    return render(request, "predictions/upload.html", context)
 
 
 @require_POST
+@answering_in_json
 def send_photo(request: HttpRequest) -> HttpResponse:
     """Take one photo: 202 with where its result will be, or the API's answer to what is wrong.
 
@@ -45,18 +50,18 @@ def send_photo(request: HttpRequest) -> HttpResponse:
         document = {"code": "invalid", "message": _("Please choose at least one photo.")}
         return JsonResponse(document, status=400)
     owner = owner_of(request, sends=True)
-    try:
-        made = accept_photo(owner, file, key_of_one(request.POST.get("token", ""), file))
-    except (PhotoError, UploadRefused) as error:
-        return _refused(error)
+    made = accept_photo(owner, file, key_of_one(request.POST.get("token", ""), file))
     document = {"prediction": str(made.pk), "url": reverse("prediction", args=[made.pk])}
     return JsonResponse(document, status=202)
 
 
-def _refused(error: PhotoError | UploadRefused) -> HttpResponse:
-    answer = cast(Response, handle(error, {}))  # it has one to every refusal of a photo
-    headers = {name: value for name, value in answer.headers.items() if name == "Retry-After"}
-    return JsonResponse(answer.data, status=answer.status_code, headers=headers)
+def _batch(request: HttpRequest) -> Batch | None:
+    """The visitor's batch that the photos are to be added to, named in the address."""
+    try:
+        key = UUID(request.GET.get("batch", ""))
+    except ValueError:
+        return None
+    return owner_of(request).batches().filter(pk=key).first()
 
 
 def _limits() -> dict[str, Any]:
@@ -64,8 +69,11 @@ def _limits() -> dict[str, Any]:
         "bytes": settings.PHOTO_MAX_BYTES,
         "megabytes": settings.PHOTO_MAX_BYTES // 2**20,
         "megapixels": settings.PHOTO_MAX_PIXELS // 1_000_000,
-        "photos": settings.PHOTOS_PER_UPLOAD,
-        "handful": settings.PHOTOS_PER_UPLOAD,
+        "form_photos": settings.PHOTOS_PER_UPLOAD,
+        "photos": settings.PHOTOS_PER_BATCH,
+        "handful": HANDFUL,
+        "zip_bytes": settings.ARCHIVE_MAX_BYTES,
+        "zip_gigabytes": f"{settings.ARCHIVE_MAX_BYTES / 2**30:.3g}",
         "days": settings.PHOTO_LIFETIME.days,
         "formats": FORMAT_NAMES,
         "accept": ACCEPT,

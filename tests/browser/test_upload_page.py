@@ -60,8 +60,8 @@ def test_of_a_folder_the_photos_are_sent_and_the_rest_is_said(page: Page, folder
     expect(page.locator("#chosen li")).to_have_count(8)
     expect(page.locator("#summary")).to_have_text("To send: 5 · Not taken: 3")
     for name in ("film.mp4", "notes.txt"):
-        expect(tile(page, f"Holiday/{name}")).to_contain_text("Not a kind of photo")
-    expect(tile(page, "Holiday/more.zip")).to_contain_text("zip within a folder is not opened")
+        expect(tile(page, name)).to_contain_text("Not a kind of photo")
+    expect(tile(page, "more.zip")).to_contain_text("zip within a folder is not opened")
     page.click("#send")
     page.wait_for_url("**/history/")
     expect(page.locator(".card")).to_have_count(5)
@@ -73,8 +73,8 @@ def test_a_dropped_folder_is_walked(page: Page, folder: Path) -> None:
     page.evaluate(
         """bytes => {
           const file = new File([new Uint8Array(bytes)], "0.jpg", {type: "image/jpeg"});
-          const leaf = path => ({isDirectory: false, name: "0.jpg", fullPath: path,
-            file: done => done(file)});
+          const leaf = path => ({isDirectory: false, name: path.slice(-5), fullPath: path,
+            file: done => done(new File([file], path.slice(-5), {type: file.type}))});
           const tree = (path, portions) => ({isDirectory: true, name: "x", fullPath: path,
             createReader: () => ({readEntries: done => done(portions.shift() ?? [])})});
           const top = tree("/a", [[leaf("/a/1.jpg")], [tree("/a/b", [[leaf("/a/b/2.jpg")]])]]);
@@ -84,8 +84,8 @@ def test_a_dropped_folder_is_walked(page: Page, folder: Path) -> None:
         }""",
         list(photo),
     )
-    expect(tile(page, "a/1.jpg")).to_be_visible()
-    expect(tile(page, "a/b/2.jpg")).to_be_visible()
+    expect(tile(page, "1.jpg")).to_be_visible()
+    expect(tile(page, "2.jpg")).to_be_visible()
 
 
 def test_what_will_be_refused_is_not_sent(page: Page, folder: Path, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 const LITTER = /^(\..*|thumbs\.db|desktop\.ini)$/i; // what systems leave in folders
 
+const { compare } = new Intl.Collator(undefined, { numeric: true });
+
 // `{file, path}` of each chosen file; a path has slashes where a folder was chosen.
 export function chosen(files) {
   return [...files]
     .filter((file) => !LITTER.test(file.name) || !file.webkitRelativePath)
-    .map((file) => ({ file, path: file.webkitRelativePath || file.name }));
+    .map((file) => ({ file, path: file.webkitRelativePath || file.name }))
+    .sort((a, b) => compare(a.path, b.path));
 }
 
 // The same of what was dropped, folders walked through. Stops at `most` files.
@@ -44,7 +47,7 @@ async function children(folder) {
   for (;;) {
     // It hands them out in portions; an empty one is the end.
     const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
-    if (!some.length) return all.sort((a, b) => a.name.localeCompare(b.name));
+    if (!some.length) return all.sort((a, b) => compare(a.name, b.name));
     all.push(...some);
   }
 }

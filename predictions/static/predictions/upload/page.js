@@ -68,7 +68,7 @@ function complain(text) {
 function show() {
   const [all, done] = [sendable(), sent()];
   form.classList.toggle("ready", left().length > 0 && !queue.isBusy);
-  part("drop").inert = queue.isBusy;
+  part("drop").hidden = queue.isBusy || Boolean(queue.problem);
   part("naming").hidden = !isBatch() || Boolean(batch);
   if (!part("batch-name").dataset.isTheirs) part("batch-name").value = suggestedName();
   part("send").textContent = queue.problem || done.length ? words.again : words.estimate;
@@ -110,6 +110,7 @@ async function start() {
     return;
   }
   for (const tile of left()) tile.deliver = isZip(tile.file) ? deliverZip : deliverPhoto;
+  if (batch) window.htmx.ajax("GET", `${batch}panel/?sending`, { target: "#panel", swap: "outerHTML" });
   queue.start(tiles);
 }
 
@@ -144,8 +145,8 @@ function finish() {
   if (isDone) return;
   isDone = true;
   const next = batch || (sent().length === 1 ? sent()[0].url : form.dataset.history);
-  // Whoever was told of a refusal only now shall see why.
-  if (tiles.some((tile) => tile.state === "refused" && tile.deliver)) {
+  // Whoever was told of a refusal only now shall see why; of a batch its page says so too.
+  if (!batch && tiles.some((tile) => tile.state === "refused" && tile.deliver)) {
     part("results").href = next;
     part("results").hidden = false;
     part("results").focus();

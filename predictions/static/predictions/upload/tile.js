@@ -15,7 +15,7 @@ export class Tile {
     Object.assign(this, { file, path, words, deliver: null, url: "", loaded: 0, failures: 0 });
     this.token = randomToken(); // one for all tries, so that the site takes the photo once
     this.element = template.content.firstElementChild.cloneNode(true);
-    this.find(".name").textContent = path;
+    this.find(".name").textContent = file.name;
     this.find(".name").title = path;
     for (const [selector, act] of [[".remove", removed], [".again", again]]) {
       const button = this.find(selector);

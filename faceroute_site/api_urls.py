@@ -6,6 +6,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from predictions.api.batches import BatchViewSet
 from predictions.api.views import PredictionViewSet
 from training.api.model_versions import ModelVersionViewSet
 from training.api.training_runs import TrainingRunViewSet
@@ -14,6 +15,7 @@ app_name = "api"
 
 router = SimpleRouter(use_regex_path=False)
 router.register("predictions", PredictionViewSet, basename="prediction")
+router.register("batches", BatchViewSet, basename="batch")
 router.register("models", ModelVersionViewSet, basename="model")
 router.register("training-runs", TrainingRunViewSet, basename="training-run")
 

@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from predictions.heartbeats import all_seen
-from predictions.models import Prediction, Status
+from predictions.models import NO_TURN, Prediction, Status
 from training.registry.versions import active_version
 
 from .statement_timeout import statement_timeout
@@ -67,7 +67,7 @@ class SiteCollector(Collector):
 
 def _open_predictions() -> Iterator[Metric]:
     rows = (
-        Prediction.objects.filter(status__in=_OPEN)
+        Prediction.objects.filter(status__in=_OPEN, turn__lt=NO_TURN)  # what is paused may wait
         .order_by()
         .values_list("status")
         .annotate(Count("pk"), Min("created_at"))

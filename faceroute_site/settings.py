@@ -323,6 +323,10 @@ SPECTACULAR_SETTINGS = {
 PHOTO_MAX_BYTES = env.size("FACEROUTE_PHOTO_MAX_BYTES", 15 * 2**20)
 PHOTO_MAX_PIXELS = env.count("FACEROUTE_PHOTO_MAX_PIXELS", 50_000_000)
 PHOTOS_PER_UPLOAD = env.count("FACEROUTE_PHOTOS_PER_UPLOAD", 50)
+PHOTOS_PER_BATCH = env.count("FACEROUTE_PHOTOS_PER_BATCH", 1000)
+# A zip of photos for a batch, which arrives in pieces.
+ARCHIVE_MAX_BYTES = env.size("FACEROUTE_ARCHIVE_MAX_BYTES", 2 * 2**30)
+ARCHIVE_PIECE_BYTES = 8 * 2**20
 # Somewhat too many get an answer that says so; far too many are not even read.
 DATA_UPLOAD_MAX_NUMBER_FILES = 2 * PHOTOS_PER_UPLOAD
 # What all photos together may take, in bytes; 0: as much as there is room for.

@@ -14,6 +14,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from . import learning, visitors
+from .batches.models import Batch, BatchState
 from .erasures import Erasure
 from .models import Photo, Prediction
 from .visitors import Visitor
@@ -54,6 +55,11 @@ class Owner:
         found = Prediction.objects.filter(**self._column)
         # Of the version only its name is shown, and the rest of it is long.
         return found.defer("model_version__manifest", "model_version__report")
+
+    def batches(self) -> QuerySet[Batch]:
+        if self.is_nobody:
+            return Batch.objects.none()
+        return Batch.objects.filter(**self._column).exclude(state=BatchState.DELETED)
 
     def of_those(self, keys: Collection[uuid.UUID]) -> list[Prediction]:
         """The owner's among some predictions. Found by their keys alone: asked for the owner too,
@@ -115,7 +121,7 @@ def _hand_over(visitor: uuid.UUID, user: User) -> None:
     erased = Erasure.objects.filter(visitor=visitor).order_by("-requested_at").first()
     later = {"created_at__gt": erased.requested_at} if erased else {}
     corrected = learning.corrected_by(visitor)
-    for model in (Photo, Prediction, apps.get_model("predictions", "Receipt")):
+    for model in (Batch, Photo, Prediction, apps.get_model("predictions", "Receipt")):
         theirs = model._default_manager.filter(visitor=visitor, **later)
         theirs.update(visitor=None, owner_id=user.pk)
     learning.now_sent_by(user, corrected)

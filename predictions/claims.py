@@ -23,7 +23,7 @@ from vision.messages import Message, stored
 from vision.types import FaceResult
 
 from .messages import FailureCode
-from .models import Face, Photo, Prediction, Status
+from .models import NO_TURN, Face, Photo, Prediction, Status
 
 # A photo that takes its worker down twice is not tried a third time.
 MAX_ATTEMPTS = 2
@@ -72,8 +72,8 @@ def claim_batch(*, beside_another: bool = False) -> Claim | None:
 
 
 def waiting_predictions() -> QuerySet[Prediction]:
-    """What no worker has taken yet."""
-    return Prediction.objects.filter(status=Status.QUEUED)
+    """What no worker has taken yet and one will; what is paused is not among it."""
+    return Prediction.objects.filter(status=Status.QUEUED, turn__lt=NO_TURN)
 
 
 def waiting_in_turn() -> QuerySet[Prediction]:

@@ -17,6 +17,7 @@ from knox.models import AuthToken
 from training.long_lists import number_in_words
 
 from .access import Owner
+from .batches import deletion as batch_deletion
 from .erasures import Erasure
 from .models import Correction
 from .uploads import deleted_in_slices
@@ -43,6 +44,9 @@ def erase(owners: Iterable[Owner], *, close_accounts: bool = False) -> int:
         # Others were deleted meanwhile.
         asked = [one for one in asked if one.visitor or one.owner_id in there]
         Erasure.objects.bulk_create(asked)
+        for one in asked:
+            owner = Owner(one.owner_id, one.visitor)
+            batch_deletion.close_all_of(owner, one.requested_at)
         if close_accounts:
             _shut_out(there)
     return _work_on(asked, _OF_A_REQUEST)
@@ -62,6 +66,7 @@ def what_goes(account: Owner) -> dict[str, str]:
 
 def go_on() -> int:
     """Go on with what requests did not finish, for a minute; how much of it is left then."""
+    batch_deletion.go_on()
     return _work_on(
         Erasure.objects.filter(requested_at__lt=timezone.now() - _LEFT_ALONE), _OF_UPKEEP
     )
@@ -82,6 +87,7 @@ def _finish(erasure: Erasure, end: float) -> bool:
     for _ in deleted_in_slices(photos.order_by("-created_at")):
         if time.monotonic() > end:
             return False
+    batch_deletion.remove_closed(Owner(erasure.owner_id, erasure.visitor))
     if erasure.closes_account:
         User.objects.filter(pk=erasure.owner_id or 0).delete()
     else:

@@ -14,6 +14,7 @@ from django.core.management import call_command
 from knox.models import AuthToken
 
 from . import receipts
+from .batches import deletion as batches
 from .models import Photo
 from .uploads import deleted_in_slices
 from .visitors import Visitor
@@ -24,9 +25,12 @@ _CHUNK = 500
 
 
 def expire_photos(now: datetime) -> int:
-    """Delete every photo whose time is up, with its predictions; returns how many."""
+    """Delete every photo whose time is up, with its predictions, and every batch without photos
+    whose time is up; returns how many photos."""
     expired = Photo.objects.filter(expires_at__lte=now).order_by("expires_at")
-    return sum(deleted_in_slices(expired))
+    count = sum(deleted_in_slices(expired))
+    batches.expire(now)
+    return count
 
 
 def sweep_orphans(now: datetime) -> int:

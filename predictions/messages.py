@@ -27,6 +27,7 @@ class FailureCode(StrEnum):
     STORAGE_ERROR = "storage_error"
     WORKER_LOST = "worker_lost"
     INTERNAL_ERROR = "internal_error"
+    BATCH_CANCELLED = "batch_cancelled"
 
 
 FAILURE_CODES: list[str] = [*PHOTO_ERRORS, *FailureCode]
@@ -62,6 +63,15 @@ OWN: Templates = {
     FailureCode.INTERNAL_ERROR: (
         "Something went wrong on our side twice, so we stopped trying. You can run it again."
     ),
+    FailureCode.BATCH_CANCELLED: "Not estimated, because its batch was cancelled.",
+    "batch_full": (
+        "This batch has %(limit)d photos, the most that one may have. Please send the others as "
+        "another batch."
+    ),
+    "batch_closed": (
+        "This batch was cancelled, so it takes no more photos. Please send them as another batch."
+    ),
+    "batch_gone": "This batch was deleted, so nothing was kept.",
     "accepted_size": "what is accepted here, in bytes or in pixels",
     "storage_unavailable": "The photo could not be stored. Please try again in a few minutes.",
     "photos_full": (
@@ -135,7 +145,7 @@ def kind_of(code: str) -> str:
 def explain(code: str, parameters: Mapping[str, Any] | None = None) -> str:
     """The sentence, in the reader's language, for a `Prediction.failure_code` and what is stored
     beside it."""
-    known = code if kind_of(code) in FAILURE_CODES else FailureCode.INTERNAL_ERROR
+    known = code if code in TEMPLATES else FailureCode.INTERNAL_ERROR
     told = parameters or _OF_BEFORE.get(known, {})
     return in_words(Message.from_json({"code": known, "parameters": told}))
 

@@ -14,6 +14,7 @@ from training.models.leases import Leased
 from vision.crops.quality import WITHHELD
 
 from . import api_keys, erasures, processes, visitors  # noqa: F401  # Django finds their tables here
+from .batches import models as batches
 from .messages import explain
 
 
@@ -45,6 +46,16 @@ class Photo(models.Model):
     )
     # Codes of `predictions.messages`: what its sender should know of the file that was sent.
     warnings = models.JSONField(_("warnings"), default=list, blank=True, editable=False)
+    batch = models.ForeignKey(
+        batches.Batch,
+        verbose_name=_("batch"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="photos",
+        db_index=False,
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires at"), db_index=True)
 
@@ -62,6 +73,11 @@ class Photo(models.Model):
         indexes = [
             models.Index(fields=["owner", "-created_at"], name="photo_by_owner"),
             models.Index(fields=["visitor", "-created_at"], name="photo_by_visitor"),
+            models.Index(
+                fields=["batch", "created_at"],
+                name="photo_by_batch",
+                condition=models.Q(batch__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -73,6 +89,10 @@ class Status(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
+
+
+NO_TURN = 2**31 - 1
+"""The turn of what waits in a batch that is paused: workers never come to it."""
 
 
 class Prediction(Leased):

@@ -67,6 +67,17 @@ def take(owner: Owner) -> int:
     return seconds
 
 
+def take_up_to(owner: Owner, wanted: int) -> int:
+    """Count as many pieces of work as are accepted of so many, in the transaction that accepts
+    them; how many that is."""
+    sender, _new = Sender.objects.select_for_update().get_or_create(name=_name(owner))
+    now = timezone.now()
+    taken = Sending.objects.filter(sender=sender, sent_at__gt=now - _WINDOW).count()
+    granted = max(0, min(wanted, settings.PHOTOS_PER_HOUR - taken))
+    Sending.objects.bulk_create([Sending(sender=sender, sent_at=now) for _ in range(granted)])
+    return granted
+
+
 def forget(now: datetime) -> None:
     """Delete what counts no longer."""
     Sending.objects.filter(sent_at__lte=now - _WINDOW).delete()

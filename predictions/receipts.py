@@ -9,7 +9,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.base import File
 from django.db import models
 from django.db.models import Q
 
@@ -65,7 +65,7 @@ def hand_over(owner: Owner, key: str, digest: str, prediction: Prediction) -> No
         Receipt.objects.create(**owner.columns, key=key, digest=digest, prediction=prediction)
 
 
-def key_of_one(key: str, upload: "UploadedFile[bytes]") -> str:
+def key_of_one(key: str, upload: "File[bytes]") -> str:
     """The key of one photo of several that were sent under one."""
     if not key:
         return ""

@@ -2,13 +2,13 @@
 
 import hashlib
 import logging
+import uuid
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.base import ContentFile, File
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.signals import post_delete
@@ -22,9 +22,11 @@ from vision.photos.preparing import KeptPhoto
 
 from . import quota, receipts, room
 from .access import Owner, hold
+from .batches import joining
+from .batches.emptying import remove_empty
 from .decoders import prepare_upload
 from .messages import TEMPLATES
-from .models import Photo, Prediction
+from .models import NO_TURN, Photo, Prediction
 from .notify import nudge
 from .turns import current_turn, turn_of_next
 
@@ -88,13 +90,16 @@ class QuotaExceeded(UploadRefused):
         super().__init__(limit=settings.PHOTOS_PER_HOUR, minutes=-(-retry_after // 60))
 
 
-def accept_photo(owner: Owner, upload: "UploadedFile[bytes]", key: str = "") -> Prediction:
+def accept_photo(
+    owner: Owner, upload: "File[bytes]", key: str = "", batch: uuid.UUID | None = None
+) -> Prediction:
     """Keep an uploaded photo, private to its owner, and queue its first prediction.
 
     What is kept is the photo re-encoded upright, without metadata; the upload itself is not.
     `key`: names this sending; where the owner has sent the photo under it before, the prediction
-    made then is returned and nothing is kept. Raises a `vision.errors.PhotoError` for bytes that
-    are no usable photo, and `UploadRefused`.
+    made then is returned and nothing is kept. `batch`: that of the owner's which it is to join.
+    Raises a `vision.errors.PhotoError` for bytes that are no usable photo, and `UploadRefused`;
+    of a batch, `joining.BatchRefused`.
     """
     if (upload.size or 0) > settings.PHOTO_MAX_BYTES:
         raise PhotoTooLarge(
@@ -122,7 +127,7 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]", key: str = "") -> 
     _store(photo, kept.image, kept.thumbnail)
     try:
         with transaction.atomic():
-            made = _keep(photo, owner, key, digest)
+            made = _keep(photo, owner, key, digest, batch)
     except BaseException:
         _remove_files(photo)
         raise
@@ -131,13 +136,15 @@ def accept_photo(owner: Owner, upload: "UploadedFile[bytes]", key: str = "") -> 
     return made
 
 
-def _keep(photo: Photo, owner: Owner, key: str, digest: str) -> Prediction:
+def _keep(photo: Photo, owner: Owner, key: str, digest: str, batch: uuid.UUID | None) -> Prediction:
     """Write a photo and queue its prediction, or find what was given for the key meanwhile."""
     held = _held(owner)
     if before := _given_before(held, key, digest):
         return before
     _take(owner if held.visitor else held)
     photo.owner_id, photo.visitor = held.user_id, held.visitor
+    if batch:
+        photo.batch = joining.join(batch, held.columns, photo.expires_at)
     photo.save(force_insert=True)
     transaction.on_commit(partial(room.add, photo.bytes or 0))
     made = _queue(photo)
@@ -242,16 +249,20 @@ def _lock(photos: QuerySet[Photo]) -> None:
     """Keep photos and their predictions as they are until the transaction ends.
 
     In one order, so that two deletions wait for each other; and so that no worker adds faces to a
-    prediction while it is being deleted.
+    prediction while it is being deleted. Their batches go where no photo is left in them.
     """
-    keys = list(photos.select_for_update().order_by("pk").values_list("pk", flat=True))
+    rows = list(photos.select_for_update().order_by("pk").values_list("pk", "batch"))
+    if batches := {batch for _pk, batch in rows if batch}:
+        transaction.on_commit(partial(remove_empty, batches), robust=True)
+    keys = [pk for pk, _batch in rows]
     predictions = Prediction.objects.select_for_update(of=("self",)).filter(photo__in=keys)
     list(predictions.order_by("pk").values_list("pk"))
 
 
 def _queue(photo: Photo, *, again: bool = False) -> Prediction:
     owner, current = Owner(photo.owner_id, photo.visitor), current_turn()
-    turn = turn_of_next(owner, current, again=again)
+    is_held = not again and photo.batch is not None and photo.batch.is_paused
+    turn = NO_TURN if is_held else turn_of_next(owner, current, again=again)
     prediction = Prediction.objects.create(photo=photo, turn=turn, **owner.columns)
     if current is None:  # whoever works, or was told already, goes on until nothing waits
         transaction.on_commit(nudge)

@@ -3,9 +3,10 @@
 from django.contrib.auth import views as auth
 from django.urls import path, reverse_lazy
 
-from .views import about, accounts, corrections, history, result, upload
+from .views import about, accounts, batch_pages, batches, corrections, history, result, upload
 
 _PREDICTION = "predictions/<uuid:pk>/"
+_BATCH = "batches/<uuid:pk>/"
 
 urlpatterns = [
     path("", upload.upload, name="upload"),
@@ -29,6 +30,17 @@ urlpatterns = [
     ),
     path(f"{_PREDICTION}rerun/", result.rerun, name="rerun"),
     path(f"{_PREDICTION}delete/", result.delete, name="delete"),
+    path("batches/", batch_pages.batches, name="batches"),
+    path(_BATCH, batch_pages.batch, name="batch"),
+    path(f"{_BATCH}panel/", batch_pages.panel, name="batch_panel"),
+    path(f"{_BATCH}progress.json", batches.progress, name="batch_progress"),
+    path(f"{_BATCH}photos/", batches.send, name="batch_photos"),
+    path(f"{_BATCH}pause/", batches.steer, {"what": "pause"}, name="batch_pause"),
+    path(f"{_BATCH}resume/", batches.steer, {"what": "resume"}, name="batch_resume"),
+    path(f"{_BATCH}cancel/", batches.steer, {"what": "cancel"}, name="batch_cancel"),
+    path(f"{_BATCH}retry/", batches.steer, {"what": "retry"}, name="batch_retry"),
+    path(f"{_BATCH}rename/", batches.rename, name="batch_rename"),
+    path(f"{_BATCH}delete/", batches.delete, name="batch_delete"),
     path("account/signup/", accounts.signup, name="signup"),
     path(
         "account/login/",

@@ -15,8 +15,10 @@ from predictions.api.authentication import BearerAuthentication
 UPLOADS = {
     "upload": "photos",
     "send_photo": "photo",
+    "batch_photos": "photo",
     "api:prediction-list": "photo",
     "api:prediction-batch": "photos",
+    "api:batch-photos": "photos",
     "admin:training_dataset_import_files": "dataset",
 }
 """What the pages and calls that take files are sent, by the name of their URL."""

@@ -16,6 +16,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from predictions.batches.joining import BatchGone, BatchRefused
 from predictions.messages import in_words
 from predictions.uploads import (
     AccountGone,
@@ -26,7 +27,7 @@ from predictions.uploads import (
 )
 from training import messages
 from training.jobs.lifecycle import JobRefused
-from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported
+from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, VisionError
 from vision.training.recipe import RecipeInvalid
 
 
@@ -76,10 +77,25 @@ class Gone(exceptions.APIException):
     status_code = status.HTTP_410_GONE
 
 
+class BatchConflict(exceptions.APIException):
+    """A batch that is in no state to do what is asked for."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
 class StorageAway(exceptions.APIException):
     """Nothing can be stored at the moment."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+
+
+_REFUSALS: dict[type[VisionError], type[exceptions.APIException]] = {
+    KeyReused: KeyInUse,
+    AlreadyDeleted: Gone,
+    AccountGone: exceptions.AuthenticationFailed,
+    BatchGone: exceptions.NotFound,
+    BatchRefused: BatchConflict,
+}
 
 
 class Conflict(exceptions.APIException):
@@ -105,36 +121,31 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     known = _known(error)
     response = exception_handler(known, context)
     if response is not None and isinstance(known, exceptions.APIException):
-        response.data = _body(known)
+        response.data = body_of(known)
     return response
 
 
-def entry_error(error: PhotoError | UploadRefused) -> dict[str, Any]:
+def entry_error(error: PhotoError | UploadRefused | BatchRefused) -> dict[str, Any]:
     """The body that `error` would be answered with, for one photo of several."""
-    return _body(_refusal(error))
+    return body_of(refusal_of(error))
 
 
-def _refusal(error: PhotoError | UploadRefused) -> exceptions.APIException:
+def refusal_of(error: PhotoError | UploadRefused | BatchRefused) -> exceptions.APIException:
+    """What a photo that is not taken is answered with."""
     match error:
         case PhotoError():
             return PhotoRefused(error)
         case QuotaExceeded():
             return QuotaUsedUp(error)
-        case KeyReused():
-            return KeyInUse(in_words(error.message), error.code)
-        case AlreadyDeleted():
-            return Gone(in_words(error.message), error.code)
-        case AccountGone():
-            return exceptions.AuthenticationFailed(in_words(error.message), error.code)
-        case _:
-            return StorageAway(in_words(error.message), error.code)
+    kind = next((kind for one, kind in _REFUSALS.items() if isinstance(error, one)), StorageAway)
+    return kind(in_words(error.message), error.code)
 
 
 def _known(error: Exception) -> Exception:
     """The API's own error for one of Django's or the domain's; any other as it is."""
     match error:
-        case PhotoError() | UploadRefused():
-            error = _refusal(error)
+        case PhotoError() | UploadRefused() | BatchRefused():
+            error = refusal_of(error)
         case JobRefused():
             error = Conflict(error)
         case RecipeInvalid():
@@ -160,7 +171,8 @@ def _photo_status(error: PhotoError) -> int:
     return status.HTTP_400_BAD_REQUEST
 
 
-def _body(error: exceptions.APIException) -> dict[str, Any]:
+def body_of(error: exceptions.APIException) -> dict[str, Any]:
+    """The JSON that an error of the API is answered with."""
     if not isinstance(error.detail, dict):
         return {"code": str(error.get_codes()), "message": str(error.detail)}
     sentences = [

@@ -6,6 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from predictions.batches.joining import BatchClosed, BatchFull, BatchGone
 from predictions.receipts import LONGEST_KEY
 from predictions.uploads import (
     AccountGone,
@@ -31,6 +32,9 @@ _REFUSALS = (
     StorageUnavailable,
     PhotosFull,
     DecodingUnavailable,
+    BatchFull,
+    BatchClosed,
+    BatchGone,
 )
 # What the web server refuses before a call sees it.
 _OF_SERVER = ("request_too_slow", "too_busy", "unavailable")

@@ -109,7 +109,7 @@ class PredictionViewSet(
         """Send one photo. 202 with the waiting prediction, or 201 with the finished one."""
         waiting = waiting_of(request)
         if waiting.prediction is None:
-            sent = accept_photo(self._owner(), _only_file(request), _key(request))
+            sent = accept_photo(self._owner(), _only_file(request), key_of(request))
             waiting.until_finished(sent.pk, preferred_wait(request))
             return self._answer(sent, 202)
         prediction = self.get_queryset().get(pk=waiting.prediction)
@@ -128,8 +128,8 @@ class PredictionViewSet(
     @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None)
     def batch(self, request: Request) -> Response:
         """Send several photos; each has its own outcome, in the order sent."""
-        files = _files(request, at_most=settings.PHOTOS_PER_UPLOAD)
-        key = _key(request)
+        files = files_of(request, at_most=settings.PHOTOS_PER_UPLOAD)
+        key = key_of(request)
         entries = [self._accept(file, key_of_one(key, file)) for file in files]
         return Response(entries, status=status.HTTP_202_ACCEPTED)
 
@@ -180,7 +180,7 @@ class PredictionViewSet(
         return entry
 
 
-def _files(request: Request, *, at_most: int) -> "list[UploadedFile[bytes]]":
+def files_of(request: Request, *, at_most: int) -> "list[UploadedFile[bytes]]":
     """The photos of a multipart request, one at least; a body that is too large stays unread."""
     if _content_length(request) > at_most * (settings.PHOTO_MAX_BYTES + _ENVELOPE):
         raise RequestTooLarge
@@ -194,14 +194,15 @@ def _files(request: Request, *, at_most: int) -> "list[UploadedFile[bytes]]":
 
 
 def _only_file(request: Request) -> "UploadedFile[bytes]":
-    file, *others = _files(request, at_most=1)
+    file, *others = files_of(request, at_most=1)
     if others:
         message = _("Please send one photo. Several go to “predictions/batch/”.")
         raise ValidationError({"photo": [message]})
     return file
 
 
-def _key(request: Request) -> str:
+def key_of(request: Request) -> str:
+    """The key that names what a request sends; empty where it has none."""
     key: str = request.headers.get("Idempotency-Key", "")
     if len(key) > LONGEST_KEY:
         message = _("The Idempotency-Key may have at most %(most)d characters.")

@@ -7,10 +7,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from predictions.access import owner_of
 from predictions.batches import listing, words
@@ -21,15 +21,18 @@ from predictions.batches.summary import charts_of, faces_of
 from predictions.models import Status
 
 from .batch_filter import BatchFilter
+from .batches import create, own_batch
 from .upload import HANDFUL
 
 PAGE = 24
 _UNFINISHED = Q(photos__predictions__status__in=[Status.QUEUED, Status.RUNNING])
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def batches(request: HttpRequest) -> HttpResponse:
-    """The visitor's batches, newest first."""
+    """The visitor's batches, newest first; a post begins one."""
+    if request.method == "POST":
+        return create(request)
     number = _number(request.GET.get("page", ""))
     found = owner_of(request).batches().order_by("-created_at", "-pk")
     counted = found.annotate(
@@ -77,11 +80,6 @@ def panel(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not context["is_live"]:
         response["HX-Trigger"] = "batchOver"
     return response
-
-
-def own_batch(request: HttpRequest, pk: UUID) -> Batch:
-    """The visitor's own batch. Raises Http404 for any other."""
-    return get_object_or_404(owner_of(request).batches(), pk=pk)
 
 
 def panel_context(found: Batch) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from predictions.visitors import introduce
 from vision.errors import PhotoError
 from vision.photos.formats import ACCEPT, FORMAT_NAMES
 
+from .batches import answering_in_json
 
 HANDFUL = 8  # photos; more than so many, sent at once, are a batch
 

@@ -134,16 +134,17 @@ def test_after_a_cut_everything_arrives_once(page: Page, folder: Path) -> None:
     page.click("#send")
     expect(page.locator("#problem")).to_contain_text("connection was lost")
     expect(page.locator("#chosen [data-state=left]").first).to_contain_text("Try again")
-    page.unroute("**/photos/")
-    page.click("#send")
+    page.unroute("**/photos/")  # after which it goes on by itself
     page.wait_for_url("**/history/")
     expect(page.locator(".card")).to_have_count(5)
 
 
 def test_one_tile_is_tried_again_and_the_rest_follows(page: Page, folder: Path) -> None:
-    page.route("**/photos/", lambda route: route.abort("internetdisconnected"))
+    refusal = {"code": "storage_unavailable", "message": "Not now."}
+    page.route("**/photos/", lambda route: route.fulfill(status=503, json=refusal))
     page.set_input_files("#photos", [folder / "0.jpg", folder / "1.jpg"])
     page.click("#send")
+    expect(page.locator("#problem")).to_have_text("Not now.")
     expect(page.locator("[data-state=left]")).to_have_count(2)
     page.unroute("**/photos/")
     tile(page, "1.jpg").locator(".again").click()

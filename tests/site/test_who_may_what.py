@@ -16,6 +16,7 @@ from django.test import Client
 from knox.models import AuthToken
 
 from predictions.access import Owner
+from predictions.batches.steering import create as create_batch
 from predictions.models import Correction
 from predictions.uploads import accept_photo
 from tests.factories import (
@@ -62,6 +63,17 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "take_back": (NOBODY, OWNER),
     "rerun": (NOBODY, OWNER),
     "delete": (NOBODY, OWNER),
+    "batches": (EVERYBODY, EVERYBODY),
+    "batch": (OWNER, NOBODY),
+    "batch_panel": (OWNER, NOBODY),
+    "batch_progress": (OWNER, NOBODY),
+    "batch_photos": (NOBODY, OWNER),
+    "batch_pause": (NOBODY, OWNER),
+    "batch_resume": (NOBODY, OWNER),
+    "batch_cancel": (NOBODY, OWNER),
+    "batch_retry": (NOBODY, OWNER),
+    "batch_rename": (NOBODY, OWNER),
+    "batch_delete": (NOBODY, OWNER),
     "password": (ACCOUNTS, ACCOUNTS),
     "api_keys": (ACCOUNTS, ACCOUNTS),
     "revoke_key": (NOBODY, ACCOUNTS),  # of their own
@@ -74,6 +86,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "api:prediction-photo": (OWNER, NOBODY),
     "api:prediction-crop": (OWNER, NOBODY),
     "api:prediction-rerun": (NOBODY, OWNER),
+    "api:batch-list": (ACCOUNTS, ACCOUNTS),
+    "api:batch-detail": (OWNER, NOBODY),
+    "api:batch-photos": (NOBODY, OWNER),
+    "api:batch-pause": (NOBODY, OWNER),
+    "api:batch-resume": (NOBODY, OWNER),
+    "api:batch-cancel": (NOBODY, OWNER),
+    "api:batch-retry": (NOBODY, OWNER),
     "api:model-list": (ACCOUNTS, NOBODY),
     "api:model-active": (ACCOUNTS, NOBODY),
     "api:training-run-list": (STAFF, STAFF),
@@ -199,6 +218,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "axes_accessfailurelog": AccessFailureLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
+        "batch": create_batch(Owner(user_id=user.pk), "Holiday"),
     }
     return {kind: row.pk for kind, row in rows.items()}
 
@@ -243,6 +263,8 @@ def path_of(address: Address, world: dict[str, Any]) -> str:
     """The address of a row of the world; one that nothing has where there is none."""
     parts = address.route.split("/")
     kind = "_".join(parts[1:3]) if parts[0] == "admin" else "prediction"
+    if "batches" in parts:
+        kind = "batch"
     if "training-runs" in parts:
         kind = "training_trainingrun"
     key = world.get(kind, 1)

@@ -1,0 +1,170 @@
+"""The REST calls about batches. Each parses, calls one function of the domain and answers."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from predictions.access import Owner
+from predictions.batches import deletion, steering
+from predictions.batches.joining import BatchRefused
+from predictions.batches.models import Batch
+from predictions.batches.sending import send_photo
+from predictions.receipts import key_of_one
+from predictions.uploads import UploadRefused
+from training.api.pagination import NewestFirst
+from training.api.parsing import DocumentParser
+from training.api.schema import LOCATION
+from vision.errors import PhotoError
+
+from . import schema
+from .batch_serializers import (
+    BatchProgressSerializer,
+    BatchSerializer,
+    NewBatchSerializer,
+    RenamedBatchSerializer,
+)
+from .error_responses import entry_error
+from .serializers import BatchEntrySerializer, BatchUploadSerializer, PredictionSerializer
+from .views import files_of, key_of
+
+_PROGRESS: dict[Any, Any] = {200: BatchProgressSerializer, **schema.errors(401, 404)}
+
+
+@extend_schema_view(
+    list=extend_schema(
+        description="The caller's own batches, newest first.",
+        responses={200: BatchSerializer(many=True), **schema.errors(400, 401)},
+    ),
+    retrieve=extend_schema(description="A batch, and how far it is.", responses=_PROGRESS),
+    destroy=extend_schema(
+        description="Delete a batch with all its photos and results for good.",
+        responses={204: None, **schema.errors(401, 404)},
+    ),
+)
+class BatchViewSet(
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[Batch],
+):
+    """The caller's own batches, newest first."""
+
+    queryset = Batch.objects.none()
+    serializer_class = BatchProgressSerializer
+    pagination_class = NewestFirst
+    parser_classes = (DocumentParser,)
+    filter_backends = ()
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Batch]:
+        return self._owner().batches()
+
+    def get_serializer_class(self) -> Any:
+        return BatchSerializer if self.action == "list" else BatchProgressSerializer
+
+    def perform_destroy(self, instance: Batch) -> None:
+        deletion.delete(instance)
+
+    @extend_schema(
+        request=NewBatchSerializer,
+        parameters=[LOCATION],
+        responses={201: BatchProgressSerializer, **schema.errors(400, 401, 415)},
+    )
+    def create(self, request: Request) -> Response:
+        """Begin a batch."""
+        wanted = _valid(NewBatchSerializer(data=request.data))
+        batch = steering.create(self._owner(), wanted["name"])
+        location = self.reverse_action("detail", args=[batch.pk])
+        body = self.get_serializer(batch).data
+        return Response(body, status=201, headers={"Location": location})
+
+    @extend_schema(
+        request=RenamedBatchSerializer,
+        responses={200: BatchProgressSerializer, **schema.errors(400, 401, 404, 415)},
+    )
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Give a batch another name."""
+        batch = self.get_object()
+        steering.rename(batch, _valid(RenamedBatchSerializer(data=request.data))["name"])
+        return self._told(batch)
+
+    @extend_schema(
+        request={"multipart/form-data": BatchUploadSerializer},
+        parameters=[schema.IDEMPOTENCY_KEY],
+        responses={
+            202: BatchEntrySerializer(many=True),
+            **schema.errors(400, 401, 404, 408, 413, 415, 503),
+        },
+    )
+    @action(detail=True, methods=["post"], parser_classes=[MultiPartParser], pagination_class=None)
+    def photos(self, request: Request, pk: UUID) -> Response:
+        """Add photos to a batch; each has its own outcome, in the order sent."""
+        batch = self.get_object()
+        files, key = files_of(request, at_most=settings.PHOTOS_PER_UPLOAD), key_of(request)
+        entries = [self._send(batch, file, key_of_one(key, file)) for file in files]
+        return Response(entries, status=202)
+
+    @extend_schema(request=None, responses=_PROGRESS)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: UUID) -> Response:
+        """Let what waits wait; what is being estimated is finished."""
+        batch = self.get_object()
+        steering.pause(batch)
+        return self._told(batch)
+
+    @extend_schema(request=None, responses=_PROGRESS)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: UUID) -> Response:
+        """Let a paused batch go on."""
+        batch = self.get_object()
+        steering.resume(batch)
+        return self._told(batch)
+
+    @extend_schema(request=None, responses=_PROGRESS)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: UUID) -> Response:
+        """Give up what waits; what is done stays."""
+        batch = self.get_object()
+        steering.cancel(batch)
+        return self._told(batch)
+
+    @extend_schema(
+        request=None, parameters=[schema.RETRY_AFTER], responses={**_PROGRESS, **schema.errors(429)}
+    )
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: UUID) -> Response:
+        """Queue once more what failed or was cancelled."""
+        batch = self.get_object()
+        steering.retry(batch, self._owner())
+        return self._told(batch)
+
+    def _owner(self) -> Owner:
+        return Owner(user_id=self.request.user.pk)
+
+    def _told(self, batch: Batch) -> Response:
+        return Response(self.get_serializer(batch).data)
+
+    def _send(self, batch: Batch, file: "UploadedFile[bytes]", key: str) -> dict[str, Any]:
+        entry: dict[str, Any] = {"name": file.name or "", "prediction": None, "error": None}
+        try:
+            made = send_photo(batch, self._owner(), file, key)
+        except (PhotoError, UploadRefused, BatchRefused) as error:
+            entry["error"] = entry_error(error)
+        else:
+            entry["prediction"] = PredictionSerializer(made, context={"request": self.request}).data
+        return entry
+
+
+def _valid(serializer: Any) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    validated: dict[str, Any] = serializer.validated_data
+    return validated

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 # Unfold is made with Alpine, which makes functions of the expressions in attributes, and sets
-# colours in a style element; Plotly writes styles. Neither needs scripts inside of pages.
+# colours in a style element. It needs no scripts inside of pages.
 _FURTHER = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 
 

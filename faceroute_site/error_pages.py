@@ -15,7 +15,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import defaults
 
+from predictions.uploads import StorageUnavailable
+from training.shared_files import StorageSilent
 from vision.diskspace import DiskFull, is_full
+from vision.errors import BundleAway
+
+from .administration import is_administration, told
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +55,22 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_program(request):
         return _json(404, "not_found", _("There is nothing at this address."))
+    if is_administration(request):
+        message = _("It may have been deleted meanwhile.")
+        return told(request, 404, _("There is nothing at this address."), message)
     return defaults.page_not_found(request, exception)
 
 
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_administration(request):
+        message = _("Your account lacks the permission. Somebody who manages users can give it.")
+        return told(request, 403, _("You may not open this page"), message)
+    return defaults.permission_denied(request, exception)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """What went wrong here; 503 where it is a disk or a database that may be back any moment."""
+    """What went wrong here; 503 where it is a disk, a database or a storage that may be back any
+    moment."""
     if _passes(sys.exc_info()[1]):
         return _unavailable(request)
     if _is_program(request):
@@ -71,13 +87,14 @@ def _passes(error: BaseException | None) -> bool:
         case OSError():
             return is_full(error)
         case _:
-            return isinstance(error, (InterfaceError, DiskFull))
+            passing = (InterfaceError, DiskFull, BundleAway, StorageSilent, StorageUnavailable)
+            return isinstance(error, passing)
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:
     message = _(
-        "The site cannot do this at the moment: a disk is full, or the database does not answer. "
-        "Please try again in a few minutes."
+        "The site cannot do this at the moment: a disk is full, or the database or the storage "
+        "is not responding. Please try again in a few minutes."
     )
     if _is_program(request):
         response = _json(503, "unavailable", message)

@@ -236,16 +236,14 @@ CELERY_BEAT_SCHEDULER = "faceroute_site.upkeep:UpkeepScheduler"
 
 STATIC_URL = f"{BASE_PATH}/static/"
 STATIC_ROOT = env.folder("FACEROUTE_STATIC_DIR", BASE_DIR / "staticfiles")
-STATICFILES_FINDERS = [
-    "django.contrib.staticfiles.finders.FileSystemFinder",
-    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "faceroute_site.plotly_static.PlotlyFinder",
-]
 MEDIA_ROOT = DATA_DIR / "media"  # never served by URL: a view checks the owner first
 S3_BUCKET = env.text("FACEROUTE_S3_BUCKET")
+# Seconds for a connection to the store, and for each answer of it; it is asked twice.
+S3_CONNECT_TIMEOUT = env.count("FACEROUTE_S3_CONNECT_TIMEOUT", 2, most=60)
+S3_READ_TIMEOUT = env.count("FACEROUTE_S3_READ_TIMEOUT", 4, most=60)
 STORAGES = {
     "default": {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "faceroute_site.bucket.Bucket",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": env.endpoint("FACEROUTE_S3_ENDPOINT"),
@@ -390,10 +388,27 @@ METRICS_TOKEN = env.text("FACEROUTE_METRICS_TOKEN")
 
 # --- Administration ---------------------------------------------------------------------------
 
+# The site's colour, from light to dark; white reads on 600 and darker, and 500 on dark pages.
+_SHADES = {
+    "50": "#f0fdfa",
+    "100": "#ccfbf1",
+    "200": "#99f6e4",
+    "300": "#5eead4",
+    "400": "#4fd1bd",
+    "500": "#14b8a6",
+    "600": "#0f766e",
+    "700": "#115e59",
+    "800": "#134e4a",
+    "900": "#0f3f3c",
+    "950": "#042f2e",
+}
+# A list may have so many rows ticked, each of which is a field of the form.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+
 UNFOLD = {
     "SITE_TITLE": "FaceRoute",
     "SITE_HEADER": "FaceRoute",
-    "SITE_SYMBOL": "face",
+    "SITE_ICON": lambda _request: static("predictions/icon.svg"),
     "SITE_URL": reverse_lazy("upload"),
     "SITE_FAVICONS": [
         {
@@ -403,11 +418,16 @@ UNFOLD = {
         }
     ],
     "SHOW_LANGUAGES": True,
+    "SIDEBAR": {"navigation": "faceroute_site.administration.navigation"},
+    "COLORS": {"primary": _SHADES},
     "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
-    "STYLES": [lambda _request: static("training/admin.css")],
+    "STYLES": [
+        lambda _request: static("training/admin.css"),
+        lambda _request: static("training/charts.css"),
+    ],
     "SCRIPTS": [
         lambda _request: static("predictions/time_zone.js"),
-        lambda _request: static("training/charts.js"),
+        lambda _request: static("training/admin.js"),
     ],
 }
 

@@ -121,7 +121,8 @@ def _hand_over(visitor: uuid.UUID, user: User) -> None:
     erased = Erasure.objects.filter(visitor=visitor).order_by("-requested_at").first()
     later = {"created_at__gt": erased.requested_at} if erased else {}
     corrected = learning.corrected_by(visitor)
-    for model in (Batch, Photo, Prediction, apps.get_model("predictions", "Receipt")):
+    for name in ("Batch", "Photo", "Prediction", "Receipt", "BulkAction"):
+        model = apps.get_model("predictions", name)
         theirs = model._default_manager.filter(visitor=visitor, **later)
         theirs.update(visitor=None, owner_id=user.pk)
     learning.now_sent_by(user, corrected)

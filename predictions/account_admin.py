@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import ngettext
+from knox.models import AuthToken
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -16,7 +17,7 @@ from training.long_lists import LongListAdmin
 
 from .access import Owner
 from .deletion import erase
-from .models import Photo, Prediction
+from .models import Correction, Photo, Prediction
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -33,7 +34,9 @@ class AccountAdmin(UserAdmin, LongListAdmin):  # type: ignore[misc, type-arg]
     def going_along(self, rows: QuerySet[Any]) -> list[QuerySet[Any]]:
         photos = Photo.objects.filter(owner__in=rows).order_by()
         predictions = Prediction.objects.filter(owner__in=rows).order_by()
-        return [photos, predictions]
+        corrections = Correction.objects.filter(face__prediction__owner__in=rows).order_by()
+        keys = AuthToken.objects.filter(user__in=rows).order_by()
+        return [photos, predictions, corrections, keys]
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         self._erase(request, [obj])

@@ -8,9 +8,10 @@ class PredictionsConfig(AppConfig):
 
     def ready(self) -> None:
         # Connects the receivers: log-in adopts a browser's photos, files go with their rows, and
-        # samples with corrections. Loads the tables of quota and receipts, too.
+        # samples with corrections. Loads the tables of quota, receipts and bulk
+        # actions, too.
         from training.datasets import corrections
 
-        from . import access, learning, uploads  # noqa: F401
+        from . import access, bulk, learning, uploads  # noqa: F401
 
         corrections.come_from(learning.AcceptedCorrections())

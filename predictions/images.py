@@ -9,15 +9,16 @@ from vision.types import Box
 
 from .decoders import crop_of_face
 from .models import Face, Photo
+from .uploads import StorageUnavailable
 
 
 def photo_response(file: FieldFile) -> HttpResponse:
-    """A stored JPEG. Raises Http404 where its file is gone."""
+    """A stored JPEG. Raises Http404 where its file is gone, and StorageUnavailable."""
     return _jpeg(_read(file))
 
 
 def face_crop_response(photo: Photo, face: Face) -> HttpResponse:
-    """The part of a photo around a face. Raises Http404 where the file is gone."""
+    """The part of a photo around a face. Raises as `photo_response` does."""
     box = Box(face.x, face.y, face.width, face.height)
     try:
         return _jpeg(crop_of_face(_read(photo.image), box))
@@ -33,6 +34,8 @@ def _read(file: FieldFile) -> bytes:
             data: bytes = stored.read()
     except FileNotFoundError:
         raise Http404 from None
+    except Exception as error:  # every storage raises the errors of its own client library
+        raise StorageUnavailable("reading") from error
     return data
 
 

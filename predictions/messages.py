@@ -74,6 +74,9 @@ OWN: Templates = {
     "batch_gone": "This batch was deleted, so nothing was kept.",
     "accepted_size": "what is accepted here, in bytes or in pixels",
     "storage_unavailable": "The photo could not be stored. Please try again in a few minutes.",
+    "storage_unavailable.reading": (
+        "The photo cannot be loaded right now. Please try again in a few minutes."
+    ),
     "photos_full": (
         "The photos that are stored here take up all the space they may, so no more can be sent "
         "at the moment. Please try again later, or delete photos that you no longer need."

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.conf import settings
 
 from training.models import ModelVersion
-from training.registry.loading import load_engine
-from training.registry.versions import active_version, bundle_path, earlier_versions
+from training.registry.loading import engine_of
+from training.registry.versions import active_version, earlier_versions
 from vision.errors import BundleError, PhotoError
 from vision.messages import Message
 from vision.types import PhotoResult
@@ -126,11 +126,12 @@ def _problem(active: ModelVersion, reason: Message, served: Served | None) -> Me
 def load_pipeline(version: ModelVersion) -> Estimator:
     """The detector and the version's network, warmed up.
 
-    Raises a `vision.errors.BundleError` for a bundle that is missing, corrupt or incompatible.
+    Raises a `vision.errors.BundleError` for a bundle that is missing, corrupt or incompatible, or
+    cannot be fetched.
     """
     from vision.inference.pipeline import Pipeline
 
-    engine = load_engine(bundle_path(version), settings.HEADS)
+    engine = engine_of(version, settings.HEADS)
     engine.warm_up()
     return Pipeline(_detector(), engine)
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_, or_
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from vision.attributes import AGE, Attribute, labelled
 
 from .models import Face, Prediction
+from .presentation import CONFIDENT
 
 # No number of faces and no age that is asked for is larger.
 LARGEST = 10_000
@@ -20,8 +23,10 @@ class FaceQuery:
     """What to look for in finished photos. None and an empty mapping ask for nothing.
 
     `at_least` and `at_most`: the number of faces, both included. `youngest` and `oldest`: the
-    estimated age in years, both included. `labels`: attribute → estimated label. Ages and labels
-    are to be those of one and the same face.
+    estimated age in years, both included. `labels`: attribute → estimated label. `is_confident`:
+    whether every label of the face is shown without “uncertain”. `is_clear`: whether the photo
+    shows the face well enough for a reliable estimate. All of these are to be true of one and the
+    same face.
     """
 
     at_least: int | None = None
@@ -29,6 +34,8 @@ class FaceQuery:
     youngest: float | None = None
     oldest: float | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    is_confident: bool | None = None
+    is_clear: bool | None = None
 
     def narrow(self, predictions: QuerySet[Prediction]) -> QuerySet[Prediction]:
         """The predictions that match."""
@@ -37,14 +44,24 @@ class FaceQuery:
         if self.at_most is not None:
             predictions = predictions.filter(face_count__lte=self.at_most)
         if wanted := self._of_one_face():
-            faces = Face.objects.filter(prediction=OuterRef("pk"), **wanted)
+            faces = Face.objects.filter(wanted, prediction=OuterRef("pk"))
             predictions = predictions.filter(Exists(faces))
         return predictions
 
-    def _of_one_face(self) -> dict[str, Any]:
+    @property
+    def asks_for_something(self) -> bool:
+        numbers = (self.at_least, self.at_most)
+        return any(one is not None for one in numbers) or bool(self._of_one_face())
+
+    def _of_one_face(self) -> Q:
         ages = {"age_years__gte": self.youngest, "age_years__lte": self.oldest}
-        wanted: dict[str, Any] = {key: age for key, age in ages.items() if age is not None}
-        return wanted | {_column(name): label for name, label in self.labels.items() if label}
+        wanted = Q(**{key: age for key, age in ages.items() if age is not None})
+        wanted &= Q(**{column_of(name): label for name, label in self.labels.items() if label})
+        if self.is_confident is not None:
+            wanted &= _all_confident() if self.is_confident else _any_uncertain()
+        if self.is_clear is not None:
+            wanted &= Q(quality__reliable=self.is_clear)
+        return wanted
 
     @classmethod
     def of(cls, wanted: Mapping[str, Any]) -> "FaceQuery":
@@ -55,6 +72,8 @@ class FaceQuery:
             youngest=wanted.get("age_min"),
             oldest=wanted.get("age_max"),
             labels={one.name: wanted.get(one.name) or "" for one in searchable_labels()},
+            is_confident=wanted.get("confident"),
+            is_clear=wanted.get("clear"),
         )
 
 
@@ -67,7 +86,21 @@ def ages_are_searchable() -> bool:
     return AGE.name in settings.HEADS
 
 
-def _column(attribute: str) -> str:
+def column_of(attribute: str) -> str:
     """Where an attribute's label is looked up: in an indexed column, where it has one."""
     column = f"{attribute}_label"
     return column if hasattr(Face, column) else f"estimates__{attribute}__label"
+
+
+def _all_confident() -> Q:
+    confident = [
+        Q(**{f"estimates__{one.name}__probability__gte": CONFIDENT}) for one in searchable_labels()
+    ]
+    return reduce(and_, confident, Q())
+
+
+def _any_uncertain() -> Q:
+    uncertain = [
+        Q(**{f"estimates__{one.name}__probability__lt": CONFIDENT}) for one in searchable_labels()
+    ]
+    return reduce(or_, uncertain, Q())

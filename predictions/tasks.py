@@ -8,7 +8,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.utils import timezone
 
-from . import deletion, expiry, model_server, quota, room
+from . import bulk, deletion, expiry, model_server, quota, room
 from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
 from .worker_loop import WorkerLoop
@@ -38,8 +38,9 @@ def expire() -> None:
 
 @shared_task
 def erase() -> None:
-    """Go on with the deletions that take longer than a request."""
+    """Go on with what takes longer than a request."""
     deletion.go_on()
+    bulk.go_on()
 
 
 @shared_task

@@ -17,6 +17,7 @@ from predictions.access import Owner
 from predictions.decoders import decoders
 from tests.factories import UserFactory
 from tests.processes import Stack
+from tests.s3 import Bucket, running_server
 
 
 def _jpeg(pixels: Any) -> bytes:
@@ -46,6 +47,22 @@ def media_root(settings: Any, tmp_path: Path) -> Path:
     """A folder for uploaded photos that no other test sees."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of an S3 server."""
+    with running_server(tmp_path_factory.mktemp("s3") / "log") as port:
+        yield port
+
+
+@pytest.fixture
+def bucket(s3_server: int, settings: Any) -> Bucket:
+    """An empty bucket, where the test's own process keeps its files."""
+    bucket = Bucket(s3_server)
+    bucket.create()
+    settings.STORAGES = {**settings.STORAGES, **bucket.storages}
+    return bucket
 
 
 @pytest.fixture(autouse=True)

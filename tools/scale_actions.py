@@ -14,8 +14,9 @@ from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from predictions import claims, expiry, turns, uploads
+from predictions import bulk, claims, expiry, turns, uploads
 from predictions.access import Owner
+from predictions.history_query import HistoryQuery
 from predictions.models import Photo, Prediction, Status
 from training.models import ModelVersion
 
@@ -42,6 +43,12 @@ _HISTORY = {
     "the newest version": "version=v5",
     "rare: a version": "version=rare",
     "failed, oldest version": "status=failed&version=v1",
+    "oldest first": "order=oldest",
+    "failed, oldest first": "status=failed&order=oldest",
+    "something uncertain": "confident=no",
+    "nothing uncertain, good enough": "confident=yes&clear=yes",
+    "poor faces": "clear=no",
+    "as a table": "view=table",
 }
 _API = {
     **_FILTERS,
@@ -88,6 +95,8 @@ def actions() -> dict[str, Action]:
     for name, query in _HISTORY.items():
         found[f"history, {name}"] = partial(_get, browser, f"/history/?{query}")
     oldest = _deep(of_many)
+    found["summary"] = partial(_get, browser, "/history/summary/")
+    found["summary, women"] = partial(_get, browser, "/history/summary/?gender=female")
     found["ask to end an account"] = partial(_get, browser, "/account/delete/")
     found["history, deep in"] = partial(_get, browser, f"/history/?before={oldest}")
     found["history of a browser"] = partial(_get, _visitor(), "/history/")
@@ -127,6 +136,7 @@ def _by_api(user: User, owner: Owner) -> dict[str, Action]:
 def _deletions(browser: Client) -> dict[str, Action]:
     done = User.objects.get(username="many").predictions.filter(status=Status.DONE)
     chosen = list(done[:24])
+    many = Owner(user_id=User.objects.get(username="many").pk)
     few = User.objects.get(username="user1")
     few.set_password("secret")
     few.save()
@@ -134,6 +144,13 @@ def _deletions(browser: Client) -> dict[str, Action]:
     return {
         "delete a result": partial(_post, browser, f"/predictions/{chosen[0].pk}/delete/"),
         "delete a page of results": partial(_post, browser, "/history/delete/", data),
+        "run a page of results again": partial(_post, browser, "/history/rerun/", data),
+        "export a page of results": partial(_post, browser, "/history/export/", data),
+        "ask to delete all that match": partial(
+            _post, browser, "/history/delete/", {"scope": "all", "query": "gender=female"}
+        ),
+        "a slice of deleting all that match": lambda: _slice_of("delete", many),
+        "a slice of running all again": lambda: _slice_of("rerun", many),
         "delete everything, ten photos": lambda: _post(
             _browser(few), "/history/delete-everything/"
         ),
@@ -141,6 +158,12 @@ def _deletions(browser: Client) -> dict[str, Action]:
             _browser(few), "/account/delete/", {"password": "secret"}
         ),
     }
+
+
+def _slice_of(kind: str, owner: Owner) -> None:
+    """The first of a bulk action on all that somebody has."""
+    with patch.object(bulk, "_OF_A_REQUEST", 0.0):
+        bulk.begin(owner, bulk.Kind(kind), HistoryQuery())
 
 
 def _of_admin(staff: Client) -> dict[str, Action]:

@@ -101,6 +101,10 @@ _NOT_USED: Templates = {
 }
 
 _REFUSALS: Templates = {
+    "storage_silent": (
+        "The storage with the models and datasets is not responding. Please try again in a few "
+        "minutes."
+    ),
     "run_refused": "Another run is already in progress. Please wait for it to end, or cancel it.",
     "run_refused.not_begun": (
         "Another one was requested earlier and is waiting for a worker. Please start the site, "

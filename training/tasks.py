@@ -4,10 +4,14 @@ The names are written out: messages that wait while the site is upgraded know th
 """
 
 import logging
+from functools import cache
+from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_process_init, worker_process_shutdown
 
 from training.datasets import corrections, import_runs, label_issues
+from training.datasets.this_machine import Tending
 from training.exams import exam_runs
 from training.jobs import lifecycle
 from training.models import ExamRun, ExportRun, JobKind
@@ -59,3 +63,19 @@ def sweep() -> None:
     for kind in (ExamRun, ExportRun):
         if lifecycle.resume_lost(kind):
             logger.warning("The %s that lost its worker goes on.", kind._meta.verbose_name)
+
+
+@worker_process_init.connect
+def begin(**_: Any) -> None:
+    """In a new worker process, whatever it is there for."""
+    _tending().start()
+
+
+@worker_process_shutdown.connect
+def end(**_: Any) -> None:
+    _tending().stop()
+
+
+@cache
+def _tending() -> Tending:
+    return Tending()

@@ -59,6 +59,12 @@ class BundleMissing(BundleError):
     code = "model_missing"
 
 
+class BundleAway(BundleError):
+    """Where bundles are kept does not answer."""
+
+    code = "model_away"
+
+
 class BundleCorrupt(BundleError):
     code = "model_corrupt"
 

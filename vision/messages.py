@@ -150,6 +150,11 @@ TEMPLATES: Templates = {
     "model_missing.named": "There is neither a model version nor a folder called “%(name)s”.",
     "model_missing.export": "The model “%(name)s” has not been exported yet.",
     "model_missing.files": "The files of the model “%(name)s” are missing.",
+    "model_missing.not_stored": ("The model “%(name)s” is still only on the machine that made it."),
+    "model_missing.lost": (
+        "A file of the model “%(name)s” is missing from the storage, or is damaged there."
+    ),
+    "model_away": "The storage with the model “%(name)s” is not responding.",
     "model_corrupt.manifest": "The manifest of the model “%(name)s” is damaged.",
     "model_corrupt.manifest_kind": "The model's manifest is damaged.",
     "model_corrupt.manifest_lacks": "The model's manifest lacks what it needs to be loaded.",

@@ -84,9 +84,10 @@ class BatchConflict(exceptions.APIException):
 
 
 class StorageAway(exceptions.APIException):
-    """Nothing can be stored at the moment."""
+    """Nothing can be stored at the moment; `Retry-After` says when to try again."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    wait = 10  # seconds
 
 
 _REFUSALS: dict[type[VisionError], type[exceptions.APIException]] = {

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import CharField, F, FloatField, Q, QuerySet
+from django.db.models import CharField, F, FloatField, Q, QuerySet, Value
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Least
 
@@ -93,7 +93,7 @@ def page_of(batch: Batch, wanted: Wanted, number: int = 1) -> Page:
     return Page(rows, number, pages, count)
 
 
-def _of_photos(batch: Batch, wanted: Wanted) -> QuerySet[Prediction]:
+def _of_photos(batch: Batch, wanted: Wanted) -> "QuerySet[Any]":
     """A row a face, and one for a photo without any; predictions that are over.
 
     What is asked of a face is asked of these columns, which are all of one and the same.
@@ -148,7 +148,8 @@ def _told(key: str, attribute: str) -> KeyTextTransform:
 def _confidence() -> Any:
     """How sure the least sure label of a face is, 0 to 1."""
     shares = [Cast(_told("probability", one.name), FloatField()) for one in searchable_labels()]
-    return Least(*shares) if len(shares) > 1 else (shares or [Cast(None, FloatField())])[0]
+    known: list[Any] = shares or [Value(None, output_field=FloatField())]
+    return Least(*known) if len(known) > 1 else known[0]
 
 
 def _order(sort: str) -> Iterable[Any]:

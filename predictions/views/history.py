@@ -1,128 +1,131 @@
-"""Everything the visitor sent: filtered, in pages, deletable."""
+"""Everything the visitor sent: filtered, in pages; what can be done with many results at once."""
 
-from datetime import UTC, date, datetime, time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django import forms
+from django.conf import settings
 from django.contrib import messages
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import prefetch_related_objects
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from predictions import uploads
-from predictions.access import owner_of
+from predictions import bulk, uploads
+from predictions.access import Owner, owner_of
+from predictions.bulk import BulkAction, Ending, Kind
 from predictions.deletion import erase
-from predictions.models import Prediction, Status
-from predictions.searching import LARGEST, FaceQuery, ages_are_searchable, searchable_labels
-from training.attribute_names import label_title, title
-from training.models import ModelVersion
-from vision.attributes import OLDEST_AGE, Attribute
+from predictions.exports import csv_response
+from predictions.history_filter import HistoryFilter
+from predictions.history_query import MOST_COUNTED, HistoryQuery, Position
+from predictions.messages import in_words
+from predictions.models import Photo, Prediction
+from predictions.summary import summarise
 
 from .result import history_entry
 
 PAGE = 24
-
-
-class HistoryFilter(forms.Form):
-    """What the history can be narrowed to."""
-
-    status = forms.ChoiceField(
-        label=gettext_lazy("State"),
-        required=False,
-        choices=[("", gettext_lazy("All")), *Status.choices],
-    )
-    since = forms.DateField(
-        label=gettext_lazy("From"),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
-    until = forms.DateField(
-        label=gettext_lazy("To"),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
-    version = forms.ModelChoiceField(
-        label=gettext_lazy("Model"),
-        required=False,
-        queryset=ModelVersion.objects.only("name"),  # the rest of a version is long
-        to_field_name="name",
-        empty_label=gettext_lazy("All"),
-    )
-    faces_min = forms.IntegerField(
-        label=gettext_lazy("Faces, at least"), required=False, min_value=0, max_value=LARGEST
-    )
-    faces_max = forms.IntegerField(
-        label=gettext_lazy("Faces, at most"), required=False, min_value=0, max_value=LARGEST
-    )
-
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data)
-        if ages_are_searchable():
-            self.fields["age_min"] = _age(_("Age from"))
-            self.fields["age_max"] = _age(_("Age to"))
-        for one in searchable_labels():
-            self.fields[one.name] = _label(one)
-
-    def narrow(self, predictions: QuerySet[Prediction]) -> QuerySet[Prediction]:
-        """The predictions that match; a field that makes no sense narrows nothing."""
-        self.is_valid()
-        wanted = self.cleaned_data
-        if wanted.get("status"):
-            predictions = predictions.filter(status=wanted["status"])
-        if wanted.get("since"):
-            predictions = predictions.filter(created_at__gte=_at(wanted["since"], time.min))
-        if wanted.get("until"):
-            predictions = predictions.filter(created_at__lte=_at(wanted["until"], time.max))
-        if wanted.get("version"):
-            predictions = predictions.filter(model_version=wanted["version"])
-        return FaceQuery.of(wanted).narrow(predictions)
-
-
-def _age(words: str) -> forms.Field:
-    return forms.IntegerField(label=words, required=False, min_value=0, max_value=OLDEST_AGE)
-
-
-def _label(attribute: Attribute) -> forms.Field:
-    titles = [(label, label_title(attribute.name, label)) for label in attribute.labels]
-    choices = [("", _("All")), *titles]
-    return forms.ChoiceField(label=title(attribute.name), required=False, choices=choices)
+SLICE = 200  # results of an export that are in memory at once
+VIEW_COOKIE = "history_view"
+_VIEWS = ("grid", "table")
+_YEAR = 365 * 86_400  # seconds
+# What an address says beside what is looked for.
+_NOT_FILTERS = ("before", "view")
 
 
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    """A page of the visitor's predictions, newest first."""
-    filters = HistoryFilter(request.GET or None)
-    own = owner_of(request).predictions().select_related("photo", "model_version")
-    found = filters.narrow(own) if filters.is_bound else own
-    rows = list(_before(found, request.GET.get("before", "")).prefetch_related("faces")[: PAGE + 1])
+    """A page of the visitor's predictions, newest first unless asked otherwise."""
+    owner, view = owner_of(request), view_of(request)
+    filters = HistoryFilter(owner, request.GET or None)
+    own = owner.predictions().select_related("photo", "model_version")
+    page = filters.query.page(own, Position.of(request.GET.get("before", "")), PAGE)
+    prefetch_related_objects(page.rows, "faces")
+    kept = _filters_of(request.GET)
     context: dict[str, Any] = {
         "filters": filters,
-        "entries": [history_entry(row) for row in rows[:PAGE]],
-        "older": _older(request, rows[PAGE - 1]) if len(rows) > PAGE else "",
-        "is_filtered": bool(request.GET),
+        "entries": [history_entry(row) for row in page.rows],
+        "next": "?" + urlencode({**kept, "before": str(page.next)}) if page.next else "",
+        "looked_until": None if page.is_full or not page.next else page.next.created_at,
+        "is_first": "before" not in request.GET,
+        "is_filtered": bool(kept),
+        "query": urlencode(kept),
+        "number": number_in_words(owner, filters.query),
+        "view": view,
+        "under_way": list(bulk.under_way(owner)),
     }
-    return render(request, "predictions/history.html", context)
+    answer = render(request, "predictions/history.html", context)
+    if "view" in request.GET:
+        path = settings.SESSION_COOKIE_PATH
+        answer.set_cookie(VIEW_COOKIE, view, max_age=_YEAR, path=path, samesite="Lax")
+    return answer
+
+
+@require_safe
+def summary(request: HttpRequest) -> HttpResponse:
+    """What the visitor's photos show, in charts."""
+    owner = owner_of(request)
+    filters = HistoryFilter(owner, request.GET or None)
+    kept = _filters_of(request.GET)
+    context = {
+        "summary": summarise(owner, filters.query),
+        "is_filtered": bool(kept),
+        "query": urlencode(kept),
+    }
+    return render(request, "predictions/summary.html", context)
 
 
 @require_POST
 def delete_selected(request: HttpRequest) -> HttpResponse:
-    """Delete the predictions that were ticked."""
-    chosen = [UUID(pk) for pk in request.POST.getlist("selected") if _is_id(pk)]
-    own = owner_of(request).of_those(chosen)
-    for prediction in own:
-        uploads.delete_prediction(prediction)
-    count = len(own)
-    messages.success(
-        request,
-        ngettext("%(count)d result was deleted.", "%(count)d results were deleted.", count)
-        % {"count": count},
-    )
+    """Delete the predictions that were ticked, or, once that is confirmed, all that match."""
+    if request.POST.get("scope") == "all":
+        return _act_on_all(request, Kind.DELETE)
+    if chosen := _selected(request):
+        uploads.delete_predictions(chosen)
+        _say_deleted(request, len(chosen))
+    return _back(request)
+
+
+@require_POST
+def rerun_selected(request: HttpRequest) -> HttpResponse:
+    """Run the photos that were ticked again, or, once that is confirmed, all that match."""
+    if request.POST.get("scope") == "all":
+        return _act_on_all(request, Kind.RERUN)
+    owner, count = owner_of(request), 0
+    for prediction in bulk.newest_of_their_photos(_selected(request)):
+        try:
+            uploads.rerun(prediction, by=owner)
+        except Photo.DoesNotExist:
+            continue
+        except uploads.UploadRefused as error:
+            messages.error(request, in_words(error.message))
+            break
+        count += 1
+    if count:
+        _say_rerun(request, count)
+    return _back(request)
+
+
+@require_POST
+def export_selected(request: HttpRequest) -> HttpResponseBase:
+    """The predictions that were ticked, or all that match, as a CSV file."""
+    if request.POST.get("scope") != "all":
+        chosen = _selected(request)
+        return csv_response([chosen]) if chosen else _back(request)
+    owner = owner_of(request)
+    query = HistoryFilter(owner, _sent_filters(request)).query
+    return csv_response(_slices(owner, query))
+
+
+@require_POST
+def dismiss(request: HttpRequest) -> HttpResponse:
+    """Show no longer how bulk actions ended."""
+    bulk.dismiss(owner_of(request))
     return redirect("history")
 
 
@@ -139,32 +142,90 @@ def delete_everything(request: HttpRequest) -> HttpResponse:
     return redirect("upload")
 
 
-def _at(day: date, hour: time) -> datetime:
-    """A moment rather than a date, so that the index on `created_at` serves."""
-    return timezone.make_aware(datetime.combine(day, hour))
+def view_of(request: HttpRequest) -> str:
+    """How the history is shown: as the address says, or as it was shown last."""
+    asked = [request.GET.get("view"), request.COOKIES.get(VIEW_COOKIE)]
+    return next((view for view in asked if view in _VIEWS), _VIEWS[0])
 
 
-def _before(rows: QuerySet[Prediction], cursor: str) -> QuerySet[Prediction]:
-    """The rows that follow a cursor `time_id`; all of them for an unusable one.
-
-    A page costs the same wherever it lies: the index finds its beginning, nothing is counted.
-    """
-    created_at, _separator, pk = cursor.partition("_")
-    try:
-        said = datetime.fromisoformat(created_at)
-        moment = said.astimezone(UTC)
-    except (ValueError, OverflowError):  # the latter: the calendar's ends, in other zones
-        return rows
-    if said.tzinfo is None or not _is_id(pk):
-        return rows
-    earlier = Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=UUID(pk))
-    return rows.filter(earlier, created_at__lte=moment)
+def number_in_words(owner: Owner, query: HistoryQuery) -> str:
+    """How many results there are of what is looked for."""
+    number, is_exact = query.count(owner.predictions())
+    if is_exact:
+        words = ngettext("%(number)s result", "%(number)s results", number)
+        return words % {"number": f"{number:,}"}
+    if number > MOST_COUNTED:
+        return _("More than %(number)s results") % {"number": f"{MOST_COUNTED:,}"}
+    return _("At least %(number)s results") % {"number": f"{number:,}"}
 
 
-def _older(request: HttpRequest, last: Prediction) -> str:
-    """The query string of the next page."""
-    kept = {key: value for key, value in request.GET.items() if key != "before"}
-    return "?" + urlencode({**kept, "before": f"{last.created_at.isoformat()}_{last.pk}"})
+def _slices(owner: Owner, query: HistoryQuery) -> Iterator[list[Prediction]]:
+    return query.walk(owner.predictions().select_related("photo", "model_version"), SLICE)
+
+
+def _act_on_all(request: HttpRequest, kind: Kind) -> HttpResponse:
+    owner = owner_of(request)
+    sent = _sent_filters(request)
+    query = HistoryFilter(owner, sent).query
+    if "confirmed" not in request.POST:
+        context = {
+            "kind": kind,
+            "number": number_in_words(owner, query),
+            "query": request.POST.get("query", ""),
+            "is_filtered": bool(sent),
+        }
+        return render(request, "predictions/bulk_question.html", context)
+    if not owner.is_nobody:
+        _say_begun(request, bulk.begin(owner, kind, query))
+    return redirect("history")
+
+
+def _say_begun(request: HttpRequest, action: BulkAction) -> None:
+    """What has ended is told once; what goes on stays on the page."""
+    if action.ending != Ending.DONE:
+        return
+    say = _say_deleted if action.kind == Kind.DELETE else _say_rerun
+    say(request, action.count)
+    action.delete()
+
+
+def _say_deleted(request: HttpRequest, count: int) -> None:
+    words = ngettext("%(count)d result was deleted.", "%(count)d results were deleted.", count)
+    messages.success(request, words % {"count": count})
+
+
+def _say_rerun(request: HttpRequest, count: int) -> None:
+    words = ngettext(
+        "%(count)d photo is run again; its new result appears here.",
+        "%(count)d photos are run again; their new results appear here.",
+        count,
+    )
+    messages.success(request, words % {"count": count})
+
+
+def _selected(request: HttpRequest) -> list[Prediction]:
+    """Of what was ticked, what is the visitor's."""
+    chosen = [UUID(pk) for pk in request.POST.getlist("selected") if _is_id(pk)]
+    found = owner_of(request).of_those(chosen)
+    if not found:
+        messages.error(request, _("Nothing was selected."))
+    prefetch_related_objects(found, "photo", "model_version", "faces")
+    return found
+
+
+def _filters_of(sent: QueryDict) -> dict[str, str]:
+    """What is looked for, as in the address of a history."""
+    wanted = {key: str(value) for key, value in sent.items() if key not in _NOT_FILTERS}
+    return {key: value for key, value in wanted.items() if value}
+
+
+def _sent_filters(request: HttpRequest) -> dict[str, str]:
+    return _filters_of(QueryDict(request.POST.get("query", "")))
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    kept = urlencode(_sent_filters(request))
+    return redirect(f"{reverse('history')}?{kept}" if kept else "history")
 
 
 def _is_id(text: str) -> bool:

@@ -14,17 +14,14 @@ from django.views.decorators.http import require_POST, require_safe
 from predictions import uploads
 from predictions.access import owner_of
 from predictions.api.serializers import PredictionSerializer
-from predictions.claims import ahead_of
 from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
 from predictions.messages import explained, in_words
-from predictions.models import Face, Prediction, Status
+from predictions.models import Face, Prediction
 from predictions.presentation import face_boxes, face_cards, said_labels
+from predictions.queue_place import place_of
 from predictions.tables import as_csv, columns, rows
 from predictions.waiting import preferred_wait, waiting_of
-from training.long_lists import count_up_to
-
-_PLACES = 1000  # in the queue; whoever is behind so many need not know exactly
 
 
 @require_safe
@@ -42,12 +39,10 @@ def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def card(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The history's card of a prediction, fetched again while it is not finished."""
-    return render(
-        request,
-        "predictions/partials/card.html",
-        {"entry": history_entry(own_prediction(request, pk))},
-    )
+    """The history's card, or row, of a prediction, fetched again while it is not finished."""
+    partial = "row" if request.GET.get("view") == "table" else "card"
+    entry = history_entry(own_prediction(request, pk))
+    return render(request, f"predictions/partials/{partial}.html", {"entry": entry})
 
 
 @require_safe
@@ -141,15 +136,13 @@ def result_context(
     faces = list(found.faces.select_related("correction"))
     panels = [correction_panel(face, sent.get(face.index)) for face in faces]
     boxes, radius = face_boxes(found.photo, faces)
-    ahead = count_up_to(ahead_of(found), _PLACES) if found.status == Status.QUEUED else 0
     return {
         "prediction": found,
         "warnings": explained(found.photo.warnings),
         "cards": list(zip(face_cards(faces), panels, strict=True)),
         "boxes": boxes,
         "radius": radius,
-        "ahead": min(ahead, _PLACES),
-        "more_are_ahead": ahead > _PLACES,
+        "place": place_of(found),
         "failure": found.failure,
     }
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from predictions.access import Owner
-from predictions.claims import claim_batch, waiting_in_turn, waiting_predictions
+from predictions.claims import ahead_of, claim_batch, waiting_in_turn, waiting_predictions
 from predictions.models import Photo, Prediction, Status
 from predictions.turns import current_turn, turn_of_next
 from predictions.uploads import accept_photo, rerun
@@ -102,7 +102,7 @@ def test_a_sender_alone_is_served_in_the_order_of_sending(
     assert list(claim.predictions) == sent
 
 
-@pytest.mark.parametrize("asked", ["claim", "current turn", "last of an owner", "lost"])
+@pytest.mark.parametrize("asked", ["claim", "current turn", "last of an owner", "ahead", "lost"])
 def test_what_waits_is_found_by_an_index_of_nothing_else(owner: Owner, asked: str) -> None:
     waiting, held = waiting_predictions(), Prediction.objects.filter(status=Status.RUNNING)
     question = {
@@ -111,6 +111,7 @@ def test_what_waits_is_found_by_an_index_of_nothing_else(owner: Owner, asked: st
         "last of an owner": waiting.filter(**owner.columns)
         .order_by("-turn")
         .values_list("turn")[:1],
+        "ahead": ahead_of(Prediction(turn=150, created_at=timezone.now())).values("pk")[:100],
         "lost": held.filter(lease_expires_at__lt=Now()).order_by("lease_expires_at")[:1],
     }[asked]
     done = PhotoFactory.create()

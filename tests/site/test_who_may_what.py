@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import Group, Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
@@ -45,12 +45,17 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
     "send_photo": (NOBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
+    "favicon": (EVERYBODY, NOBODY),
     "set_language": (EVERYBODY, EVERYBODY),
     "signup": (EVERYBODY, EVERYBODY),
     "login": (EVERYBODY, EVERYBODY),
     "logout": (NOBODY, EVERYBODY),
     "history": (EVERYBODY, NOBODY),  # everybody's own
     "delete_selected": (NOBODY, EVERYBODY),  # of their own
+    "rerun_selected": (NOBODY, EVERYBODY),  # likewise
+    "export_selected": (NOBODY, EVERYBODY),
+    "dismiss": (NOBODY, EVERYBODY),
+    "summary": (EVERYBODY, NOBODY),
     "delete_everything": (EVERYBODY, EVERYBODY),  # of their own
     "prediction": (OWNER, NOBODY),
     "prediction_card": (OWNER, NOBODY),
@@ -143,8 +148,7 @@ ROWS = {
     "auth_group": "add change delete",
     "axes_accessattempt": "delete",
     "axes_accesslog": "delete",
-    "axes_accessfailurelog": "delete",
-    "knox_authtoken": "add change delete",
+    "knox_authtoken": "delete",
     "predictions_prediction": "delete",
     "predictions_correction": "change delete",
     "training_dataset": "change delete",
@@ -215,7 +219,6 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "auth_group": Group.objects.create(name="reviewers"),
         "axes_accessattempt": AccessAttempt.objects.create(failures_since_start=1, **attempt),
         "axes_accesslog": AccessLog.objects.create(**attempt),
-        "axes_accessfailurelog": AccessFailureLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
         "batch": create_batch(Owner(user_id=user.pk), "Holiday"),

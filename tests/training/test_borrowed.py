@@ -17,7 +17,8 @@ from tests.training.trainable import small_dataset
 from tests.vision.training_set import small_backbone
 from training.datasets import curations
 from training.models import Dataset, ModelVersion, Sample
-from training.registry.versions import active_version, bundle_path
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import active_version
 from training.runs.borrowed import tracked_bytes
 from vision.bundles.bundle import load_bundle
 from vision.offline.parcel import open_parcel, read_about

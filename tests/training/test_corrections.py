@@ -17,7 +17,8 @@ from training.datasets import contents, corrections, curations, example_files
 from training.datasets.importing import import_files
 from training.eda import dataset_figures
 from training.models import Content, Dataset, ImportRun, JobState, Sample, Withdrawal
-from training.registry.versions import bundle_path, register_bundle
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import register_bundle
 from vision.bundles.bundle import add_trained_on, load_bundle
 from vision.bundles.trained_on import of_examples
 from vision.caches.features import MIRRORED, PLAIN, open_features

@@ -21,7 +21,8 @@ from training.jobs import lifecycle
 from training.messages import in_words
 from training.models import Dataset, Exam, ExamOutcome, ExamRun, JobState, ModelVersion, TrainingRun
 from training.registry.loading import load_engine
-from training.registry.versions import bundle_path, register_bundle
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import register_bundle
 from training.runs import publishing
 from training.runs.trainings import create_training, execute, take
 from vision.bundles.bundle import WEIGHTS, add_trained_on, load_bundle, save_bundle

@@ -18,7 +18,8 @@ from training.jobs import lifecycle
 from training.models import ExportRun, JobState, ModelVersion
 from training.registry import loading
 from training.registry.loading import load_engine
-from training.registry.versions import bundle_path, register_bundle
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import register_bundle
 from training.runs import export_runs
 from vision.bundles.bundle import WEIGHTS, load_bundle, save_bundle
 from vision.bundles.export import ABOUT, GRAPH, is_exported

@@ -19,7 +19,7 @@ from training.datasets.judging import judge
 from training.exams.exam_store import current_exam, images_of
 from training.exams.freezing import settled_exam
 from training.models import Content, Dataset, Exam, JobState, Sample
-from training.registry.versions import bundle_path
+from training.registry.stored_bundles import bundle_path
 from vision.bundles.bundle import add_trained_on
 from vision.bundles.trained_on import of_examples
 from vision.data.labelled_files import LabelledFile, LabelledFiles

@@ -13,7 +13,8 @@ from tests.vision.training_set import make_example
 from training.datasets import example_files
 from training.exams import gate
 from training.models import Dataset, JobState, ModelVersion, TrainingRun
-from training.registry.versions import activate_version, active_version, bundle_path
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import activate_version, active_version
 from training.runs.trainings import create_training, execute, take
 from vision.attributes import Labels
 from vision.bundles.bundle import load_bundle

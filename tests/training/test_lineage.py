@@ -20,7 +20,8 @@ from training.datasets import curations, example_files, former, lineage
 from training.models import Content, Dataset, JobState, ModelVersion, TrainingRun
 from training.registry.figures import noise_sentences
 from training.registry.figures import test_sentences as sentences
-from training.registry.versions import bundle_path, trained_on
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import trained_on
 from training.reports.downloads import zipped_bundle
 from training.runs.trainings import create_training, execute, take
 from vision.bundles.bundle import add_trained_on, load_bundle, save_bundle

@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 
 from tests.training.trainable import small_dataset, small_version
 from training.models import Dataset, JobState, ModelVersion, TrainingRun
-from training.registry.versions import active_version, bundle_path
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import active_version
 from training.runs.trainings import TrainingRefused, create_training, execute, take
 from vision.bundles.bundle import load_bundle
 from vision.training import known_recipes, network_recipes

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from tests.training.trainable import small_dataset, small_version
 from training.datasets import curations
 from training.models import Dataset, ModelVersion
-from training.registry.versions import active_version, bundle_path, register_bundle
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import active_version, register_bundle
 from vision.bundles.bundle import load_bundle, save_bundle
 from vision.caches.crops import measured_reading
 from vision.crops.reading import Reading

@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 
 from tests.vision.vggface_file import Weights, draw_weights, write_weights
 from training.models import ModelVersion
-from training.registry.versions import activate_version, bundle_path
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import activate_version
 from vision.bundles.bundle import load_bundle
 from vision.errors import BundleError
 

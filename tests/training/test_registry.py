@@ -13,10 +13,10 @@ from django.db import connection
 
 from training.models import ModelVersion
 from training.registry.loading import resolve_bundle
+from training.registry.stored_bundles import bundle_path
 from training.registry.versions import (
     activate_version,
     active_version,
-    bundle_path,
     previous_version,
     register_bundle,
 )

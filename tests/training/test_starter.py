@@ -15,12 +15,8 @@ from tests.factories import UserFactory
 from training.models import ModelVersion
 from training.registry import starter
 from training.registry.starter import SHIPPED, register_starter, waiting_starter
-from training.registry.versions import (
-    activate_version,
-    active_version,
-    bundle_path,
-    register_bundle,
-)
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import activate_version, active_version, register_bundle
 from vision.bundles.bundle import WEIGHTS, load_bundle, read_manifest, save_bundle
 
 pytestmark = pytest.mark.django_db

@@ -319,11 +319,13 @@ def test_curves_run_on_through_the_phases_that_train_a_head() -> None:
     charts = learning_curves({"age": age_epochs(3), "gender": gender_epochs(1), "block5": together})
     keys = [chart.key for chart in charts]
     assert keys == ["age-loss", "age-error", "gender-loss", "gender-accuracy"]
-    loss = charts[0].figure
-    assert [trace["name"] for trace in loss["data"]] == ["in training", "on validation"]
-    assert list(loss["data"][0]["x"]) == [1, 2, 3, 4, 5]
-    assert loss["data"][1]["y"] == [4.0, 2.0, 1.333, 4.0, 2.0]
-    assert [line["x0"] for line in loss["layout"]["shapes"]] == [3.5]
+    loss = charts[0]
+    assert loss.columns == ("Epoch", "in training", "on validation")
+    assert [row[0] for row in loss.rows] == [1, 2, 3, 4, 5]
+    assert [row[2] for row in loss.rows] == [4.0, 2.0, 1.333, 4.0, 2.0]
+    third, fourth = (loss.plot.curves[1].points[n][0] for n in (2, 3))
+    [line] = loss.plot.rules
+    assert line.x1 == pytest.approx((third + fourth) / 2)
     assert charts[1].sentence == "Best on validation: 6, in epoch 3 of 5."
     assert charts[3].sentence == "Best on validation: 72.0 %, in epoch 3 of 3."
 

@@ -12,7 +12,7 @@ from tests.training.utkface import random_files, write_zip
 from training.datasets.import_runs import request_import
 from training.jobs import lifecycle
 from training.models import Job, JobState, ModelVersion, TrainingRun
-from training.registry.versions import bundle_path
+from training.registry.stored_bundles import bundle_path
 from training.runs.trainings import request_training
 from vision.bundles.bundle import load_bundle
 

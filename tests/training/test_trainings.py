@@ -19,7 +19,8 @@ from training.datasets import example_files
 from training.datasets.curations import curated
 from training.jobs import lifecycle
 from training.models import Dataset, JobState, ModelVersion, TrainingRun
-from training.registry.versions import activate_version, active_version, bundle_path
+from training.registry.stored_bundles import bundle_path
+from training.registry.versions import activate_version, active_version
 from training.runs.trainings import (
     TrainingRefused,
     create_training,

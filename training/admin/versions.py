@@ -32,7 +32,13 @@ from training.registry.figures import (
     withdrawn_sentences,
 )
 from training.registry.starter import waiting_starter
-from training.registry.versions import ACTIVATED, activate_version, active_version, previous_version
+from training.registry.versions import (
+    ACTIVATED,
+    activate_version,
+    active_version,
+    has_export,
+    previous_version,
+)
 from training.reports import downloads, version_charts
 from training.reports.edit_tables import edits_table
 from vision.attributes import ATTRIBUTES
@@ -148,7 +154,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             "manifest": json.dumps(_without_history(version.manifest), indent=2),
             "previous": previous_version() if version.is_active else None,
             "may_change": self.has_change_permission(request, version),
-            "has_export": downloads.has_export(version),
+            "has_export": has_export(version),
         }
         return self._page(request, "admin/training/version.html", version, **context)
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from training.models import Dataset, JobState, ModelVersion, TrainingRun
-from training.registry.versions import bundle_path, trained_on
+from training.registry.stored_bundles import bundle_here, store
+from training.registry.versions import trained_on
 from vision.bundles import trained_on as lists
 from vision.bundles.bundle import add_trained_on, read_manifest, read_trained_on
 from vision.bundles.trained_on import TrainedOn
@@ -100,10 +101,12 @@ def _of_backbone(version: ModelVersion, own: TrainedOn) -> TrainedOn:
 
 def _tell(version: ModelVersion, learnt: TrainedOn) -> None:
     try:
-        manifest = add_trained_on(bundle_path(version), learnt)
+        folder = bundle_here(version)
+        manifest = add_trained_on(folder, learnt)
     except BundleError:
         return  # broken in itself, which serving it would say
-    ModelVersion.objects.filter(pk=version.pk).update(manifest=manifest)
+    files = store(folder)
+    ModelVersion.objects.filter(pk=version.pk).update(manifest=manifest, files=files)
     # It may have been asked about images that it has learnt from.
     version.outcomes.all().delete()
 

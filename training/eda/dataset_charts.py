@@ -79,7 +79,7 @@ def _label_charts(figures: Figures) -> list[Chart]:
         bars(
             "decades", _("Ages by decade"), _("How many images there are of each decade of age."),
             AGE_BINS, {_("Images"): _ints(dataset_figures.by_decade(ages))},
-            axes=Axes(x=_("Age in years"), y=_("Images"), x_type="category"),
+            axes=Axes(x=_("Age in years"), y=_("Images")),
         ),
         *(_labels(figures, one.name) for one in labelled()),
         bars(
@@ -172,17 +172,15 @@ def _highest(counts: Counts) -> int:
 
 def _age_cats(key: str, title: str, sentence: str, counts: Counts, highest: int) -> Chart:
     cats = _age_cat(counts.sum(axis=1))
-    chart = bars(
+    return bars(
         key,
         title,
         sentence,
         _AGE_CATS,
         {race: _ints(cats[r]) for r, race in enumerate(_races()[:3])},
-        axes=Axes(x="age_cat", y=_("Images"), x_type="category"),
+        axes=Axes(x="age_cat", y=_("Images")),
+        highest=highest,  # one scale for both, or the eye compares nothing
     )
-    # One scale for both, or the eye compares nothing.
-    chart.figure["layout"]["yaxis"]["range"] = [0, highest * 1.05]
-    return chart
 
 
 def _splits(classic: Curation, full: Curation) -> Chart:
@@ -242,18 +240,20 @@ def _small_cells(used: Counts) -> Chart:
     groups = [f"{race}, {gender}" for race in _races() for gender in _genders()]
     table = decades.reshape(-1, decades.shape[-1])
     small = int((table < dataset_figures.SMALL_CELL).sum())
-    # What is missing is what the map is about: an empty cell stands out most.
-    missing: list[list[Any]] = np.maximum(dataset_figures.SMALL_CELL - table, 0).tolist()
+    rows: list[list[int]] = table.tolist()
     return heat_map(
         "cells",
         _("Images in every cell"),
-        _("%(small)d of %(all)d cells of race, gender and decade hold fewer than %(least)d images.")
+        _(
+            "%(small)d of %(all)d cells of race, gender and decade hold fewer than %(least)d "
+            "images and are grey; the stronger the colour of the others, the more images they hold."
+        )
         % {"small": small, "all": table.size, "least": dataset_figures.SMALL_CELL},
         x=AGE_BINS,
         y=groups,
-        values=missing,
+        values=[[n if n >= dataset_figures.SMALL_CELL else None for n in row] for row in rows],
         axes=Axes(x=_("Age in years"), y=_("Group")),
-        notes=[[str(n) for n in row] for row in table.tolist()],
+        notes=[[str(n) for n in row] for row in rows],
         wide=True,
     )
 
@@ -291,12 +291,10 @@ def _image_charts(figures: Figures) -> list[Chart]:
             sentence,
             [_short(edge) for edge in dataset_figures.histogram_edges(field)[:-1]],
             {_("Images"): figures.histograms[field]},
-            axes=Axes(x=title, y=_("Images"), x_type="category"),
+            axes=Axes(x=title, y=_("Images")),
         )
         for field, (title, sentence) in titles.items()
     ]
-    for chart in charts:
-        chart.figure["layout"]["xaxis"]["nticks"] = 10
     charts.append(
         bars(
             "resolution",
@@ -304,7 +302,7 @@ def _image_charts(figures: Figures) -> list[Chart]:
             _("The most frequent sizes in pixels."),
             list(figures.resolutions),
             {_("Images"): list(figures.resolutions.values())},
-            axes=Axes(x=_("Pixels"), y=_("Images"), x_type="category"),
+            axes=Axes(x=_("Pixels"), y=_("Images")),
             sideways=True,
         )
     )

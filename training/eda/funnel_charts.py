@@ -41,20 +41,29 @@ def step_names() -> dict[str, str]:
 
 def _classic_funnel(classic: Curation) -> Chart:
     steps = classic.funnel
+    ours = [step["count"] for step in steps]
+    deck = [DECK_FUNNEL.get(step["step"]) for step in steps]
+    # In per cent of each one's files, or the deck would dwarf a small dataset.
     chart = bars(
         "funnel",
         _("The classic funnel"),
-        _("How many files are left after each step, ours beside the student deck's."),
+        _("What share of the files is left after each step, ours beside the student deck's."),
         _names(steps),
         {
-            _("This dataset"): [step["count"] for step in steps],
-            _("The deck"): [DECK_FUNNEL.get(step["step"]) for step in steps],
+            _("This dataset"): [_per_cent(count, ours[0]) for count in ours],
+            _("The deck"): [_per_cent(count, DECK_FUNNEL["files"]) for count in deck],
         },
-        axes=Axes(x=_("Step"), y=_("Files")),
+        axes=Axes(x=_("Step"), y=_("Per cent of the files")),
         sideways=True,
         wide=True,
     )
-    return replace(_with_reasons(chart, steps), notes=tuple(_differences(steps)))
+    rows = tuple(zip(_names(steps), ours, deck, strict=True))
+    chart = replace(chart, rows=rows, notes=tuple(_differences(steps)))
+    return _with_reasons(chart, steps)
+
+
+def _per_cent(count: int | None, files: int) -> float | None:
+    return None if count is None else round(100 * count / max(files, 1), 1)
 
 
 def _full_funnel(full: Curation) -> Chart:

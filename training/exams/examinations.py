@@ -9,8 +9,7 @@ from training.datasets import lineage
 from training.datasets.example_files import ExampleFiles
 from training.models import Exam, ExamOutcome, ModelVersion
 from training.registry.loading import load_engine
-from training.registry.versions import bundle_path
-from vision.bundles.bundle import load_bundle
+from training.registry.stored_bundles import load_version
 from vision.bundles.trained_on import TrainedOn
 from vision.errors import VisionError
 from vision.evaluation.evaluate import Predictor, score
@@ -55,7 +54,7 @@ def examine_waiting(exam: Exam, on_progress: Progress) -> dict[str, Message]:
 
 def examine(version: ModelVersion, exam: Exam, on_progress: Callable[[int, int], None]) -> None:
     """Score one version and keep what it says. Raises VisionError's kinds. Imports TensorFlow."""
-    bundle = load_bundle(bundle_path(version))
+    bundle = load_version(version)
     scores = answers(load_engine(bundle), exam, bundle.trained_on, {}, on_progress)
     keep_outcome(exam, version, scores)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from training.messages import counted_group, named_head
 from training.models import ModelVersion
-from training.registry.loading import load_engine
-from training.registry.versions import active_version, bundle_path
+from training.registry.loading import engine_of
+from training.registry.versions import active_version
 from vision.attributes import AGE, SHIPPED, labelled
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Curated, Example
@@ -129,7 +129,7 @@ def _agreement(examples: Sequence[Example], on_progress: OnProgress) -> dict[str
 
     count(0)
     try:
-        scores = score(load_engine(bundle_path(serving)), files, on_progress=count).scores
+        scores = score(engine_of(serving), files, on_progress=count).scores
     except BundleError:
         return None
     found = figures(scores)

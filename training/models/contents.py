@@ -19,7 +19,8 @@ class Content(models.Model):
     its samples go; it only ever moves nearer to learning. `group`: contents of one group show one
     picture and have one split; it is the lowest key among them. `compared`: whether near copies of
     it have been looked for among the contents that datasets show. `is_correction`: a sender gave
-    it; it learns, is never examined on, and moves no other content.
+    it; it learns, is never examined on, and moves no other content. `is_stored`: its file is in the
+    storage that all machines share, if there is one; before, on the machine that imported it.
     """
 
     digest = models.CharField("SHA-256", max_length=64, unique=True)
@@ -28,6 +29,7 @@ class Content(models.Model):
     group = models.BigIntegerField(db_index=True)
     compared = models.BooleanField(default=False)
     is_correction = models.BooleanField(default=False)
+    is_stored = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [
@@ -37,6 +39,9 @@ class Content(models.Model):
             ),
             models.Index(
                 fields=["id"], condition=models.Q(is_correction=True), name="content_of_correction"
+            ),
+            models.Index(
+                fields=["id"], condition=models.Q(is_stored=False), name="content_to_store"
             ),
         ]
 

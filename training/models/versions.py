@@ -1,9 +1,20 @@
 """Verified model bundles, of which one serves."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+
+class StoredFile(TypedDict):
+    """What is known of a file in the storage that all machines share."""
+
+    bytes: int
+    sha256: str
+
+
+BundleFiles = dict[str, StoredFile]
+"""The files of a bundle by their names."""
 
 
 class ModelVersion(models.Model):
@@ -25,6 +36,12 @@ class ModelVersion(models.Model):
         related_name="+",
         verbose_name=_("previous version"),
         help_text="What served when this version took over: where going back leads.",
+    )
+    files = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        editable=False,
+        help_text="The stored files of its bundle; none while it is on one machine only.",
     )
     report = models.JSONField(
         default=dict,

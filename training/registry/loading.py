@@ -1,6 +1,7 @@
 """Which bundle to load, and its network as the settings have it computed."""
 
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from vision.bundles.bundle import Bundle, load_bundle
 from vision.bundles.export import read_export
 from vision.errors import BundleMissing
 
-from .versions import active_version, bundle_path
+from .stored_bundles import bundle_here, with_bundle
+from .versions import active_version
 
 if TYPE_CHECKING:
     from vision.inference.base import BaseEngine
@@ -33,7 +35,7 @@ def resolve_bundle(model: str | None = None) -> Path:
     version = ModelVersion.objects.filter(name=model).first()
     if version is None:
         raise BundleMissing("named", name=model)
-    return bundle_path(version)
+    return bundle_here(version)
 
 
 def _serving_bundle() -> Path:
@@ -42,7 +44,7 @@ def _serving_bundle() -> Path:
     except DatabaseError:
         version = None
     starter: Path = settings.STARTER_BUNDLE
-    return bundle_path(version) if version else starter
+    return bundle_here(version) if version else starter
 
 
 def load_engine(bundle: Bundle | Path, heads: Collection[str] = ATTRIBUTES) -> "BaseEngine":
@@ -61,6 +63,11 @@ def load_engine(bundle: Bundle | Path, heads: Collection[str] = ATTRIBUTES) -> "
 
     graph = read_export(bundle, loaded.manifest) if isinstance(bundle, Path) else None
     return OpenVinoEngine(loaded, heads=heads, precision=settings.PRECISION, graph=graph)
+
+
+def engine_of(version: ModelVersion, heads: Collection[str] = ATTRIBUTES) -> "BaseEngine":
+    """The network of a version, as `load_engine` has it. Raises BundleAway, too."""
+    return with_bundle(version, partial(load_engine, heads=heads))
 
 
 def _engine() -> str:

@@ -13,10 +13,18 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from training.models import ModelVersion
-from vision.bundles.bundle import copy_bundle, load_bundle, read_manifest, read_trained_on
-from vision.bundles.export import is_exported, write_export
+from vision.bundles.bundle import (
+    TRAINED_ON,
+    copy_bundle,
+    load_bundle,
+    read_manifest,
+    read_trained_on,
+)
+from vision.bundles.export import ABOUT, GRAPH, is_exported, write_export
 from vision.bundles.trained_on import TrainedOn
-from vision.errors import BundleError
+from vision.errors import BundleAway, BundleError, BundleMissing
+
+from .stored_bundles import bundle_here, load_version, store_if_possible
 
 logger = logging.getLogger(__name__)
 
@@ -24,16 +32,15 @@ logger = logging.getLogger(__name__)
 ACTIVATED = "Activated."
 
 
-def bundle_path(version: ModelVersion) -> Path:
-    """The folder of a version's bundle."""
-    root: Path = settings.MODEL_ROOT
-    return root / version.bundle
-
-
 def trained_on(version: ModelVersion) -> TrainedOn | None:
-    """What a version has learnt from, all the way back; None where that cannot be told."""
+    """What a version has learnt from, all the way back; None where that cannot be told.
+
+    Raises BundleAway, where it can be told later.
+    """
     try:
-        return read_trained_on(bundle_path(version), version.manifest)
+        return read_trained_on(bundle_here(version, [TRAINED_ON]), version.manifest)
+    except BundleAway:
+        raise
     except BundleError:
         return None
 
@@ -61,7 +68,7 @@ def check_name_is_free(name: str) -> None:
 def register_bundle(
     folder: Path, name: str, *, report: Mapping[str, Any] | None = None, activate: bool = False
 ) -> ModelVersion:
-    """Verify a bundle, copy it under the model root, export it and make a version of it.
+    """Verify a bundle, copy it under the model root, export and store it and make a version of it.
 
     `report` is what `vision.evaluation.report` says of it, where it was asked. Raises a
     `vision.errors.BundleError` for a bundle that cannot be used or a name in use.
@@ -77,20 +84,27 @@ def register_bundle(
         manifest = copy_bundle(folder, target)
     export_if_possible(target)
     version = ModelVersion.objects.create(
-        name=name, bundle=target.name, manifest=manifest, report=dict(report or {})
+        name=name,
+        bundle=target.name,
+        manifest=manifest,
+        files=store_if_possible(target),
+        report=dict(report or {}),
     )
     if activate:
         activate_version(version)
     return version
 
 
-def lacks_export(folder: Path) -> bool:
-    """Whether the bundle in a folder estimates something and is not exported."""
-    try:
-        manifest = read_manifest(folder)
-    except BundleError:
+def has_export(version: ModelVersion) -> bool:
+    """Whether a version has its export. Raises BundleAway."""
+    graph = version.files.get(GRAPH)
+    if version.files and not graph:
         return False
-    return bool(manifest["heads"]) and not is_exported(folder, manifest)
+    try:
+        folder = bundle_here(version, [ABOUT])
+    except BundleMissing:
+        return False
+    return is_exported(folder, version.manifest, graph and graph["bytes"])
 
 
 def export_if_possible(folder: Path) -> None:
@@ -98,10 +112,10 @@ def export_if_possible(folder: Path) -> None:
 
     A version is of use without its export too, so what stands against it is only logged.
     """
-    if not lacks_export(folder):
-        return
     try:
-        write_export(folder, load_bundle(folder))
+        manifest = read_manifest(folder)
+        if manifest["heads"] and not is_exported(folder, manifest):
+            write_export(folder, load_bundle(folder))
     except (BundleError, OSError) as error:
         logger.warning("“%s” is not exported: %s", folder.name, error)
 
@@ -112,7 +126,7 @@ def activate_version(version: ModelVersion) -> None:
     The bundle is verified first, so that a broken one never takes over, nor one that has no heads
     to estimate anything with. Raises BundleError.
     """
-    if not load_bundle(bundle_path(version)).manifest["heads"]:
+    if not load_version(version).manifest["heads"]:
         raise BundleError("backbone", name=version.name)
     with transaction.atomic():
         # Locking every version, always in one order, makes simultaneous activations queue up.

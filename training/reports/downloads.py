@@ -7,10 +7,11 @@ from pathlib import Path
 
 from training.exams.exam_store import current_exam, facts_of, figures_of
 from training.models import ModelVersion
-from training.registry.versions import bundle_path
+from training.registry.stored_bundles import bundle_here
+from training.registry.versions import has_export
 from vision.bundles.bundle import MANIFEST, WEIGHTS
-from vision.bundles.export import ABOUT, GRAPH, is_exported
-from vision.errors import BundleMissing
+from vision.bundles.export import ABOUT, GRAPH
+from vision.errors import BundleError, BundleMissing
 
 from .model_cards import exam_section, model_card, with_exam
 
@@ -20,10 +21,9 @@ _CHUNK = 2**20
 
 def card_of(version: ModelVersion) -> str:
     """The model card that lies in the bundle, or else one written now, with what the exam says."""
-    file = bundle_path(version) / CARD
-    if file.is_file():
-        card = file.read_text()
-    else:
+    try:
+        card = (bundle_here(version, [CARD]) / CARD).read_text()
+    except (BundleError, OSError):
         card = model_card({**version.manifest, "name": version.name}, version.report)
     exam, figures = current_exam(), figures_of(version)
     if exam is None or figures is None:
@@ -34,9 +34,9 @@ def card_of(version: ModelVersion) -> str:
 def zipped_bundle(version: ModelVersion) -> Iterator[bytes]:
     """A zip with one folder, the bundle with its card, in chunks of about a megabyte.
 
-    Raises BundleMissing at once where the bundle is not whole.
+    Raises BundleMissing at once where the bundle is not whole, and BundleAway.
     """
-    folder = bundle_path(version)
+    folder = bundle_here(version)
     files = [
         folder / MANIFEST,
         *(folder / name for name in version.manifest.get("files", [WEIGHTS])),
@@ -46,15 +46,11 @@ def zipped_bundle(version: ModelVersion) -> Iterator[bytes]:
     return _zip(version.bundle, files, card_of(version))
 
 
-def has_export(version: ModelVersion) -> bool:
-    return is_exported(bundle_path(version), version.manifest)
-
-
 def zipped_export(version: ModelVersion) -> Iterator[bytes]:
     """As `zipped_bundle`, of the version's export. Raises BundleMissing where it has none."""
     if not has_export(version):
         raise BundleMissing("export", name=version.name)
-    folder = bundle_path(version)
+    folder = bundle_here(version, [ABOUT, GRAPH])
     return _zip(f"{version.bundle}-onnx", [folder / ABOUT, folder / GRAPH], card_of(version))
 
 

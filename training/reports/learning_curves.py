@@ -1,7 +1,6 @@
 """How a training goes, epoch by epoch, as charts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -13,7 +12,6 @@ History = Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]]
 """Phase → epochs → head → figures, as `TrainingRun.history` holds them."""
 
 _DIGITS = 4
-_FEW = 10  # epochs
 
 
 def epochs_of(history: History) -> int:
@@ -47,9 +45,9 @@ def _charts(history: History, head: str) -> Iterable[Chart]:
         yield _chart(f"{head}-error", _title(head, _("error in years")), figures, error, ends)
     else:
         share = {_("on validation"): "validation_accuracy"}
-        chart = _chart(f"{head}-accuracy", _title(head, _("accuracy")), figures, share, ends)
-        chart.figure["layout"]["yaxis"]["tickformat"] = ".1%"
-        yield chart
+        yield _chart(
+            f"{head}-accuracy", _title(head, _("accuracy")), figures, share, ends, percent=True
+        )
 
 
 def _chart(
@@ -58,23 +56,23 @@ def _chart(
     figures: Sequence[Mapping[str, float]],
     series: Mapping[str, str],
     ends: Sequence[int],
+    *,
+    percent: bool = False,
 ) -> Chart:
     values = {
         name: [_rounded(one.get(figure)) for one in figures] for name, figure in series.items()
     }
     measure = list(series.values())[-1]
-    chart = lines(
+    return lines(
         key,
         title,
         _best(figures, measure),
         range(1, len(figures) + 1),
         values,
         axes=Axes(x=_("Epoch")),
+        percent=percent,
+        breaks=[end + 0.5 for end in ends],
     )
-    # Where there is room for few ticks, Plotly would put some between two epochs.
-    chart.figure["layout"]["xaxis"] |= {"dtick": 1} if len(figures) <= _FEW else {}
-    chart.figure["layout"]["shapes"] = [_between(end) for end in ends]
-    return chart
 
 
 def _best(figures: Sequence[Mapping[str, float]], measure: str) -> str:
@@ -97,16 +95,3 @@ def _title(head: str, figure: str) -> str:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.{_DIGITS}g}")
-
-
-def _between(epoch: int) -> dict[str, Any]:
-    """A dotted line after an epoch, over the whole height."""
-    return {
-        "type": "line",
-        "x0": epoch + 0.5,
-        "x1": epoch + 0.5,
-        "y0": 0,
-        "y1": 1,
-        "yref": "paper",
-        "line": {"dash": "dot", "width": 1, "color": "#888888"},
-    }

@@ -10,7 +10,7 @@ from training.attribute_names import label_title, labelled_in_words, title
 from training.charts import Axes, Chart, Section, bars, heat_map, lines, scatter
 from training.registry.figures import group_name, marginal_groups
 from vision.attributes import AGE_BINS, ATTRIBUTES, GENDER, RACE, labelled
-from vision.evaluation.fairness import ENOUGH, lower_is_better
+from vision.evaluation.fairness import ENOUGH
 
 Report = Mapping[str, Any]
 
@@ -73,7 +73,7 @@ def _errors_by_decade(decades: Sequence[Mapping[str, Any]]) -> Chart:
         _("Age error by labelled decade"),
         decades,
         ("mae", "bias"),
-        axes=Axes(x=_("Labelled age in years"), y=_("Years"), x_type="category"),
+        axes=Axes(x=_("Labelled age in years"), y=_("Years")),
     )
 
 
@@ -85,7 +85,7 @@ def _errors_by_race_and_gender(groups: Sequence[Mapping[str, Any]]) -> Chart:
         _("Age error by race and by gender"),
         found,
         figures,
-        axes=Axes(x=_("Group"), y=_("Years"), x_type="category"),
+        axes=Axes(x=_("Group"), y=_("Years")),
     )
 
 
@@ -167,9 +167,10 @@ def _held(
             _("Measured"): [decade["coverage"] for decade in decades],
             _("Target"): [promised] * len(decades),
         },
-        axes=Axes(x=ages, y=_("Share of images"), x_type="category"),
+        axes=Axes(x=ages, y=_("Share of images")),
+        percent=True,
+        from_zero=True,
     )
-    chart.figure["layout"]["yaxis"]["range"] = [0, 1.02]
     return chart.with_columns(
         {
             _("Mean width in years"): [decade["mean_width"] for decade in decades],
@@ -265,26 +266,25 @@ def _by_group(figure: str, title: str, groups: Sequence[Mapping[str, Any]]) -> C
         f"groups-{figure.replace('_', '-')}",
         title,
         _(
-            "The number of images is in brackets. The stronger the colour, the worse the figure; "
-            "groups with fewer than %(least)d images are not coloured, because their figures are "
-            "mostly chance."
+            "The number of images is in brackets. The stronger the colour, the larger the figure; "
+            "groups with fewer than %(least)d images are grey, because their figures are mostly "
+            "chance."
         )
         % {"least": ENOUGH},
         x=AGE_BINS,
         y=[group_name({"race": race, "gender": gender}) for race, gender in rows],
-        values=[[_badness(figure, cell) for cell in row] for row in found],
+        values=[[_size(figure, cell) for cell in row] for row in found],
         notes=[[_cell_text(figure, cell) for cell in row] for row in found],
         axes=Axes(x=_("Labelled age in years"), y=_("Group")),
         wide=True,
     )
 
 
-def _badness(figure: str, group: Mapping[str, Any] | None) -> float:
+def _size(figure: str, group: Mapping[str, Any] | None) -> float | None:
+    """What a cell is coloured by; of a bias how far it is from none, either way."""
     if group is None or group["n"] < ENOUGH or group.get(figure) is None:
-        return 0.0
-    if figure == "age_bias":
-        return abs(float(group[figure]))
-    return float(group[figure] if lower_is_better(figure) else 1 - group[figure])
+        return None
+    return abs(float(group[figure]))
 
 
 def _cell_text(figure: str, group: Mapping[str, Any] | None) -> str:

@@ -3,8 +3,8 @@
 from training.jobs import lifecycle
 from training.jobs.lifecycle import Reporter
 from training.models import ExportRun, ModelVersion
-from training.registry.versions import bundle_path, lacks_export
-from vision.bundles.bundle import load_bundle
+from training.registry.stored_bundles import bundle_path, load_version, store
+from training.registry.versions import has_export
 from vision.bundles.export import write_export
 from vision.diskspace import full_disk_in_words
 from vision.errors import BundleError
@@ -26,10 +26,9 @@ def _work(reporter: Reporter) -> Message:
     versions, failed = _waiting(), []
     for number, version in enumerate(versions):
         reporter("export", number, len(versions))
-        folder = bundle_path(version)
         try:
             with full_disk_in_words():
-                write_export(folder, load_bundle(folder))
+                _export(version)
         except BundleError as error:
             failed.append(Message("not_exported", {"name": version.name, "reason": error.message}))
     return several([Message("exported", {"count": len(versions) - len(failed)}), *failed])
@@ -38,4 +37,10 @@ def _work(reporter: Reporter) -> Message:
 def _waiting() -> list[ModelVersion]:
     """The versions that are to be exported, the one that serves first."""
     rows = ModelVersion.objects.order_by("-is_active", "pk").defer("report")
-    return [version for version in rows if lacks_export(bundle_path(version))]
+    return [one for one in rows if one.manifest.get("heads") and not has_export(one)]
+
+
+def _export(version: ModelVersion) -> None:
+    bundle, folder = load_version(version), bundle_path(version)
+    write_export(folder, bundle)
+    ModelVersion.objects.filter(pk=version.pk).update(files=store(folder))

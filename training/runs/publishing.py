@@ -23,14 +23,10 @@ from training.exams.freezing import settled_exam
 from training.exams.label_facts import label_facts
 from training.models import Dataset, Exam, ModelVersion, TrainingRun
 from training.registry.loading import load_engine
-from training.registry.versions import (
-    bundle_path,
-    export_if_possible,
-    free_name,
-    register_bundle,
-)
+from training.registry.stored_bundles import load_version, store_if_possible
+from training.registry.versions import export_if_possible, free_name, register_bundle
 from training.reports.model_cards import model_card
-from vision.bundles.bundle import Bundle, load_bundle, save_bundle
+from vision.bundles.bundle import Bundle, save_bundle
 from vision.bundles.trained_on import TrainedOn
 from vision.data.selection import CORRECTIONS_SHARE, EXAM, SENDER_SHARE
 from vision.data.utkface import Curated, Example
@@ -70,7 +66,7 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
     )
     if words := _corrections_in_words(curated):
         log.write(words)
-    backbone = load_bundle(bundle_path(run.backbone)) if run.backbone else None
+    backbone = load_version(run.backbone) if run.backbone else None
     workspace = Workspace(folder, settings.FEATURE_ROOT, settings.FEATURE_BYTES)
     fitted = recipe.train(backbone, curated, workspace, log)
     untested = Bundle(
@@ -286,7 +282,9 @@ def saved(bundle: Bundle, report: dict[str, Any]) -> Path:
             documents=card,
             trained_on=bundle.trained_on,
         )
-    export_if_possible(folder)  # here, since a registration holds a transaction open
+    # Here, since a registration holds a transaction open.
+    export_if_possible(folder)
+    store_if_possible(folder)
     return folder
 
 

@@ -11,9 +11,10 @@ from training.datasets import curations, lineage
 from training.exams.examinations import examine_waiting
 from training.exams.freezing import settled_exam
 from training.models import Dataset, ModelVersion
-from training.registry.versions import bundle_path, check_name_is_free
+from training.registry.stored_bundles import load_version
+from training.registry.versions import check_name_is_free
 from vision.attributes import Labels
-from vision.bundles.bundle import Bundle, load_bundle
+from vision.bundles.bundle import Bundle
 from vision.data.selection import POLICIES
 from vision.data.utkface import Example
 from vision.errors import BundleError
@@ -38,7 +39,7 @@ def calibrate_anew(
     from vision.training.calibrating import calibrated_bundle
 
     check_name_is_free(name)
-    bundle = load_bundle(bundle_path(version))
+    bundle = load_version(version)
     if not bundle.manifest["heads"]:
         raise BundleError("backbone", name=version.name)
     lineage.bring_up_to_date(on_progress)

@@ -60,15 +60,20 @@ def read_export(folder: Path, manifest: Mapping[str, Any]) -> bytes | None:
     return graph
 
 
-def is_exported(folder: Path, manifest: Mapping[str, Any]) -> bool:
-    """Whether the bundle in a folder has its export, by the size of the file alone."""
-    return _valid_about(folder, manifest) is not None
+def is_exported(folder: Path, manifest: Mapping[str, Any], graph_bytes: int | None = None) -> bool:
+    """Whether the bundle in a folder has its export, by the size of the file alone.
+
+    `graph_bytes`: that size, where the file is elsewhere.
+    """
+    return _valid_about(folder, manifest, graph_bytes) is not None
 
 
-def _valid_about(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+def _valid_about(
+    folder: Path, manifest: Mapping[str, Any], graph_bytes: int | None = None
+) -> dict[str, Any] | None:
     try:
         about: dict[str, Any] = json.loads((folder / ABOUT).read_bytes())
-        size = (folder / GRAPH).stat().st_size
+        size = graph_bytes or (folder / GRAPH).stat().st_size
         is_valid = about["made_of"] == _made_of(manifest) and about["graph"]["bytes"] == size
     except (OSError, ValueError, LookupError, TypeError):
         return None

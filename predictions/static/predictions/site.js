@@ -4,7 +4,7 @@ document.documentElement.classList.add("js");
 
 // Questions before what cannot be undone.
 document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
+  const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 });
 

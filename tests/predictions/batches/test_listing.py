@@ -42,7 +42,7 @@ def family(batch: Batch, user: User) -> Batch:
 
     first, second = done("a.jpg"), done("b.jpg")
     done("c.jpg")
-    warned = {"size": 30, "sharpness": 1, "exposure": 1, "turn": 0, "cut": False}
+    warned: dict[str, Any] = {"size": 30, "sharpness": 1, "exposure": 1, "turn": 0, "cut": False}
     warned |= {"reliable": True, "warnings": ["small"]}
     female, male = labelled("female", 0.99), labelled("male", 0.6)
     for made, number, told in (

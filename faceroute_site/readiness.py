@@ -16,11 +16,12 @@ from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext_noop
 from redis.exceptions import ResponseError
 
 from predictions import room
 from predictions.due_times import overdue
-from predictions.heartbeats import SILENCE, UPKEEP, workers_of
+from predictions.heartbeats import UPKEEP, workers_of
 from predictions.messages import in_words
 from predictions.notify import QUEUE
 from predictions.processes import Worker
@@ -35,7 +36,7 @@ OK = "ok"
 DEGRADED, UNAVAILABLE = "degraded", "unavailable"
 # Without these photos can be taken and shown, and a machine out of service would refuse them.
 _DISPENSABLE = frozenset({"queue", "broker", "room", "workers", "beat"})
-_NOTHING_ACTIVE = "No model version is active. Run: python manage.py register_starter"
+_NOTHING_ACTIVE = gettext_noop("No model version is active. Run: python manage.py register_starter")
 
 _PATIENCE = 2.0  # seconds for a storage, whose own limits are for uploads
 _LATE = timedelta(minutes=15)
@@ -75,7 +76,7 @@ def _told_by_database(part: Callable[[], str]) -> str:
         with statement_timeout():
             return part()
     except DatabaseError:  # its table comes with a migration that is missing
-        return "The database cannot tell."
+        return gettext_noop("The database cannot tell.")
 
 
 def _broker() -> str:
@@ -85,14 +86,25 @@ def _broker() -> str:
             channel.client.set("faceroute.readyz", 1, ex=60)
     except ResponseError as error:
         logger.warning("Redis takes no messages: %s", error)
-        return f"Redis takes no messages (it is read-only, or full). {_WITHOUT_BROKER}"
+        return _READ_ONLY
     except Exception as error:  # each layer below raises errors of its own
         logger.warning("Redis does not answer: %s", error)
-        return f"Redis does not answer. {_WITHOUT_BROKER}"
+        return _AWAY
     return OK
 
 
-_WITHOUT_BROKER = "Photos are served all the same; imports and trainings wait."
+_NO_WORKER = gettext_noop("No inference worker is there. Photos wait for one.")
+_NO_SCHEDULER = gettext_noop(
+    "No scheduler is there. Photos are not deleted when their time is up, and lost trainings are "
+    "not noticed."
+)
+_READ_ONLY = gettext_noop(
+    "Redis takes no messages (it is read-only, or full). Photos are served all the same; imports "
+    "and trainings wait."
+)
+_AWAY = gettext_noop(
+    "Redis does not answer. Photos are served all the same; imports and trainings wait."
+)
 
 
 def _database() -> str:
@@ -101,14 +113,14 @@ def _database() -> str:
             cursor.execute("SELECT 1")
     except DatabaseError:
         logger.exception("The database does not answer.")
-        return "The database does not answer."
+        return gettext_noop("The database does not answer.")
     return OK
 
 
 def _migrations() -> str:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return "The database is older than the program. Run: python manage.py migrate"
+        return gettext_noop("The database is older than the program. Run: python manage.py migrate")
     return OK
 
 
@@ -131,8 +143,8 @@ def _workers() -> str:
     if any(worker.version for worker in there):
         return OK
     if not there:
-        return f"No inference worker was seen for {SILENCE.seconds} s. Photos wait for one."
-    return _problem_of(there) or "The inference workers are loading the model."
+        return _NO_WORKER
+    return _problem_of(there) or gettext_noop("The inference workers are loading the model.")
 
 
 def _problem_of(workers: Iterable[Worker]) -> str:
@@ -143,10 +155,7 @@ def _problem_of(workers: Iterable[Worker]) -> str:
 
 def _beat() -> str:
     if not workers_of(UPKEEP):
-        return (
-            f"No scheduler was seen for {SILENCE.seconds} s. Photos are not deleted when their "
-            "time is up, and lost trainings are not noticed."
-        )
+        return _NO_SCHEDULER
     if late := overdue(_LATE).first():
         return f"“{late}” should have been done by {late.due_at:%Y-%m-%d %H:%M} UTC."
     return OK
@@ -165,7 +174,9 @@ def _storage() -> str:
         if not thread.is_alive() and not troubles:
             return OK
     logger.warning("The storage of photos does not answer: %s", troubles)
-    return "Photos cannot be stored: the disk is full or read-only, or the bucket does not answer."
+    return gettext_noop(
+        "Photos cannot be stored: the disk is full or read-only, or the bucket does not answer."
+    )
 
 
 def _ask_storage(troubles: list[Exception]) -> None:

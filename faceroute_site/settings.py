@@ -161,9 +161,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# Seconds. Even SQLite takes 1 to 2 ms to connect, which is more than most queries take.
+DATABASES["default"]["CONN_MAX_AGE"] = 60
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Web server (docs/developer/web-server.md) --------------------------------------------------
@@ -348,6 +349,7 @@ LEASE = timedelta(seconds=env.count("FACEROUTE_LEASE_SECONDS", 60, most=86_400))
 # Done by the scheduler itself (faceroute_site/upkeep.py): no queue is in between.
 CELERY_BEAT_SCHEDULE = {
     "expire": {"task": "predictions.tasks.expire", "schedule": timedelta(hours=1)},
+    "sum up": {"task": "predictions.tasks.sum_up", "schedule": timedelta(minutes=1)},
     "erase": {"task": "predictions.tasks.erase", "schedule": timedelta(seconds=15)},
     "sweep runs": {"task": "training.tasks.sweep", "schedule": timedelta(seconds=30)},
     "forget expired log-ins": {
@@ -420,7 +422,7 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "SIDEBAR": {"navigation": "faceroute_site.administration.navigation"},
     "COLORS": {"primary": _SHADES},
-    "DASHBOARD_CALLBACK": "predictions.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "faceroute_site.overview.overview",
     "STYLES": [
         lambda _request: static("training/admin.css"),
         lambda _request: static("training/charts.css"),

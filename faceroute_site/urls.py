@@ -8,6 +8,8 @@ from django.urls import include, path
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from .overview import health
+
 admin.autodiscover()  # here, since only the web shows the administration
 admin.site.index_title = gettext_lazy("Overview")
 
@@ -20,6 +22,7 @@ def favicon(_request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
+    path("admin/health/", admin.site.admin_view(health), name="health"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("faceroute_site.api_urls")),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -59,8 +59,13 @@ def _entry(job: Job) -> dict[str, Any]:
     return {
         "kind": job.get_kind_display(),
         "run": job,
-        "url": reverse(f"admin:training_{_PAGES[JobKind(job.kind)]}_change", args=[job.pk]),
+        "url": job_url(job),
     }
+
+
+def job_url(job: Job) -> str:
+    """The administration's page of a job."""
+    return reverse(f"admin:training_{_PAGES[JobKind(job.kind)]}_change", args=[job.pk])
 
 
 def _model_problems() -> list[str]:

@@ -13,7 +13,7 @@ from training.models import ModelVersion
 from training.models.leases import Leased
 from vision.crops.quality import WITHHELD
 
-from . import api_keys, erasures, processes, visitors  # noqa: F401  # Django finds their tables here
+from . import api_keys, erasures, processes, sums, visitors  # noqa: F401  # Django finds their tables here
 from .batches import models as batches
 from .messages import explain
 
@@ -180,6 +180,11 @@ class Prediction(Leased):
                 fields=["owner", "visitor", "turn"],
                 name="prediction_waiting_by_owner",
                 condition=models.Q(status="queued"),
+            ),
+            models.Index(
+                fields=["finished_at"],
+                name="prediction_by_end",
+                condition=models.Q(finished_at__isnull=False),
             ),
         ]
 

@@ -8,7 +8,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.utils import timezone
 
-from . import bulk, deletion, expiry, model_server, quota, room
+from . import bulk, daily_sums, deletion, expiry, model_server, quota, room
 from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
 from .worker_loop import WorkerLoop
@@ -26,6 +26,7 @@ def look() -> None:
 def expire() -> None:
     """Delete photos whose time is up, files that belong to no photo, and traces of the killed."""
     now = timezone.now()
+    daily_sums.count_on()  # before they go
     photos, orphans = expiry.expire_photos(now), expiry.sweep_orphans(now)
     logger.info("Deleted %d expired photos and %d orphaned files.", photos, orphans)
     quota.forget(now)
@@ -41,6 +42,12 @@ def erase() -> None:
     """Go on with what takes longer than a request."""
     deletion.go_on()
     bulk.go_on()
+
+
+@shared_task
+def sum_up() -> None:
+    """Go on with the daily sums."""
+    daily_sums.count_on()
 
 
 @shared_task

@@ -14,7 +14,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from predictions import bulk, claims, expiry, turns, uploads
+from predictions import bulk, claims, daily_sums, expiry, turns, uploads
 from predictions.access import Owner
 from predictions.history_query import HistoryQuery
 from predictions.models import Photo, Prediction, Status
@@ -190,6 +190,7 @@ def _of_workers(owner: Owner) -> dict[str, Action]:
         "look for expired leases": claims.return_expired,
         "the turn of the next photo": lambda: turns.turn_of_next(owner, turns.current_turn()),
         "expire five photos": _first_slice,
+        "sum up a slice": partial(daily_sums.count_on, 1),
         "sweep 500 files": lambda: list(expiry._without_photo(names)),
         "forget expired log-ins": partial(expiry.forget_expired_logins, timezone.now()),
     }

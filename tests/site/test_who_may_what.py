@@ -46,6 +46,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "send_photo": (NOBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
     "favicon": (EVERYBODY, NOBODY),
+    "health": (STAFF, NOBODY),
     "set_language": (EVERYBODY, EVERYBODY),
     "signup": (EVERYBODY, EVERYBODY),
     "login": (EVERYBODY, EVERYBODY),
@@ -124,6 +125,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "admin:training_dataset_train_row": (ADMINISTRATORS, ADMINISTRATORS),
     "admin:training_dataset_import_files": (ADMINISTRATORS, ADMINISTRATORS),
     "admin:training_trainingrun_train": (ADMINISTRATORS, ADMINISTRATORS),
+    "admin:training_trainingrun_preview": (ADMINISTRATORS, NOBODY),
+    "admin:training_dataset_rename_row": (ADMINISTRATORS, ADMINISTRATORS),  # leads to the form
     "admin:training_trainingrun_growth": (VIEWERS, VIEWERS),
     "admin:training_trainingrun_progress": (VIEWERS, VIEWERS),
     "admin:training_importrun_progress": (VIEWERS, VIEWERS),

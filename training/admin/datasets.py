@@ -9,7 +9,8 @@ from django.db.models import Prefetch, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path, reverse, reverse_lazy
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
@@ -36,10 +37,15 @@ from .downloads import named
 class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     """Datasets come by importing; their images are looked at and ruled on one by one."""
 
-    list_display = ("name", "files", "used", "created_at")
+    list_display = ("charts_of", "files", "used", "created_at")
+    list_display_links = None
+    empty_step = (
+        reverse_lazy("admin:training_dataset_import_files"),
+        gettext_lazy("Import images"),
+    )
     fields = ("name",)
     actions_list = ("import_files",)
-    actions_row = ("explore_row", "train_row")
+    actions_row = ("explore_row", "train_row", "rename_row")
     actions_detail = ("explore",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
@@ -47,6 +53,11 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         full = Prefetch("curations", Curation.objects.filter(policy="full", seed=0), "full")
         rows: QuerySet[Dataset] = super().get_queryset(request).prefetch_related(full)
         return rows
+
+    @admin.display(description=gettext_lazy("Name"), ordering="name")
+    def charts_of(self, dataset: Dataset) -> str:
+        url = reverse("admin:training_dataset_charts", args=[dataset.pk])
+        return format_html('<a class="underline" href="{}">{}</a>', url, dataset.name)
 
     @admin.display(description=gettext_lazy("Files"))
     def files(self, dataset: Any) -> str:
@@ -115,7 +126,6 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
             except ImportRefused as refused:
                 form.add_error(None, in_words(refused.message))
             else:
-                messages.success(request, _("The import begins as soon as a worker is free."))
                 return redirect("admin:training_importrun_change", run.pk)
         context = {
             **self.admin_site.each_context(request),
@@ -132,6 +142,14 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
     @action(description=gettext_lazy("Charts"), url_path="explore-row")  # type: ignore[untyped-decorator]
     def explore_row(self, _request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect("admin:training_dataset_charts", key_of(object_id))
+
+    @action(  # type: ignore[untyped-decorator]
+        description=gettext_lazy("Rename"),
+        url_path="rename-row",
+        permissions=["change"],
+    )
+    def rename_row(self, _request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:training_dataset_change", key_of(object_id))
 
     @action(  # type: ignore[untyped-decorator]
         description=gettext_lazy("Train"),

@@ -8,8 +8,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
@@ -21,7 +22,7 @@ from vision.attributes import AGE
 
 from ..messages import in_words
 from ..models import ExamRun, ExportRun, ImportRun, Job, JobState, ReviewRun
-from .access import key_of
+from .access import key_of, number_of
 from .phases import phase_name
 
 _COLOURS = {
@@ -92,7 +93,9 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The live part of a run's page, asked for about once a second while the run is open."""
         run = self.visible_run(request, pk)
-        return TemplateResponse(request, self.progress_template, self.page_context(run))
+        before = request.GET.get("left", "")
+        context = self.page_context(run, before)
+        return TemplateResponse(request, self.progress_template, context)
 
     def visible_run(self, request: HttpRequest, pk: int) -> Any:
         """Raises Http404 and PermissionDenied."""
@@ -101,17 +104,20 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
             raise PermissionDenied
         return run
 
-    def page_context(self, run: Job) -> dict[str, Any]:
+    def page_context(self, run: Job, left_before: str = "") -> dict[str, Any]:
+        """What a run's page shows; `left_before` is the time left that it showed the last time."""
         url = reverse(f"admin:training_{self.opts.model_name}_progress", args=[run.pk])
+        left = _left(run, left_before)
+        shown = f"{run.phase}:{left}" if left is not None else ""
         return {
             "run": run,
-            "progress_url": url,
+            "progress_url": f"{url}?{urlencode({'left': shown})}",
             "progress_template": self.progress_template,
             "opts_change_name": f"admin:training_{self.opts.model_name}_change",
-            "phase": phase_name(run.phase) if run.state == JobState.RUNNING else "",
+            "phase": _phase(run),
             "facts": self.facts(run),
             "took": self.took(run),
-            "left": _left(run),
+            "left": "" if left is None else f"{left // 60}:{left % 60:02}",
             "can_resume": run.can_go_on,
             # With an id, a button keeps the focus when the page's live part is replaced.
             "cancel_attrs": {
@@ -128,7 +134,6 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
     def _act(self, request: HttpRequest, run: Job) -> None:
         if "cancel" in request.POST:
             lifecycle.cancel(run)
-            messages.info(request, _("The run stops at its next step."))
         elif "resume" in request.POST:
             self._resume(request, run)
 
@@ -143,24 +148,41 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
 
-def _left(run: Job) -> str:
-    """The time the present phase still takes at the pace it had so far, as m:ss."""
+def _phase(run: Job) -> str:
+    if run.state != JobState.RUNNING:
+        return ""
+    return _("Stopping…") if run.cancel_requested else phase_name(run.phase)
+
+
+def _left(run: Job, before: str) -> int | None:
+    """The seconds that the present phase still takes at the pace it had so far, and never more than
+    was shown `before`: PHASE:SECONDS."""
     made = run.done - run.done_before
     if run.state != JobState.RUNNING or not made or not run.phase_started_at:
-        return ""
+        return None
     spent = (timezone.now() - run.phase_started_at).total_seconds()
-    seconds = spent * (run.total - run.done) / made
-    return f"{int(seconds // 60)}:{int(seconds % 60):02}"
+    seconds = int(spent * (run.total - run.done) / made)
+    phase, _colon, shown = before.rpartition(":")
+    known = number_of(shown) if phase == run.phase else None
+    return seconds if known is None else min(seconds, known)
 
 
 @admin.register(ImportRun)
 class ImportRunAdmin(JobAdmin):
+    empty_step = (
+        reverse_lazy("admin:training_dataset_import_files"),
+        gettext_lazy("Import images"),
+    )
     list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
     list_select_related = ("dataset", "requested_by")
 
 
 @admin.register(ReviewRun)
 class ReviewRunAdmin(JobAdmin):
+    empty_step = (
+        reverse_lazy("admin:training_dataset_changelist"),
+        gettext_lazy("Choose a dataset to look for label errors in"),
+    )
     list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
     list_select_related = ("dataset", "requested_by")
 

@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet, Value
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -49,6 +49,10 @@ class SampleAdmin(LongListAdmin):
     alone.
     """
 
+    empty_step = (
+        reverse_lazy("admin:training_dataset_import_files"),
+        gettext_lazy("Import images"),
+    )
     # By name, the database would sort a million rows for every page.
     ordering = ("pk",)
     list_filter_submit = True

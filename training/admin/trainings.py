@@ -1,30 +1,36 @@
 """Trainings: asked for by a form, watched live, cancelled, resumed, compared in a list."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
 from unfold.decorators import action
 
 from training.attribute_names import name_in_words, title
 from training.exams import gate
+from training.registry.figures import figure_text
 from training.registry.versions import active_version
 from training.reports.learning_curves import epochs_of, learning_curves
+from training.runs.preview import preview
 from training.runs.trainings import TrainingRefused, request_training
 from vision.attributes import RACE, Attribute, labelled
+from vision.data.selection import NothingLeft
 from vision.training.known_recipes import recorded
 from vision.training.recipe import RecipeInvalid
 
 from ..forms import TrainingForm
 from ..messages import in_words
-from ..models import Job, JobState, ModelVersion, TrainingRun
+from ..models import Dataset, Job, JobState, ModelVersion, TrainingRun
 from .columns import column
 from .phases import steps
 from .runs import Fact, JobAdmin
@@ -41,6 +47,8 @@ class TrainingRunAdmin(JobAdmin):
     list_filter = ("state", "dataset")
     list_select_related = ("dataset", "version")
     actions_list = ("train",)
+    list_before_template = "admin/training/partials/own_tests.html"
+    empty_step = (reverse_lazy("admin:training_trainingrun_train"), gettext_lazy("Train"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
         rows: QuerySet[TrainingRun] = super().get_queryset(request)
@@ -62,7 +70,12 @@ class TrainingRunAdmin(JobAdmin):
     def get_urls(self) -> list[URLPattern]:
         live = self.admin_site.admin_view(self.growth_view)
         urls: list[URLPattern] = super().get_urls()
-        return [path("<int:pk>/growth/", live, name="training_trainingrun_growth"), *urls]
+        told = self.admin_site.admin_view(require_safe(self.preview))
+        return [
+            path("<int:pk>/growth/", live, name="training_trainingrun_growth"),
+            path("train/preview/", told, name="training_trainingrun_preview"),
+            *urls,
+        ]
 
     @action(  # type: ignore[untyped-decorator]
         description=gettext_lazy("Train"),
@@ -80,7 +93,6 @@ class TrainingRunAdmin(JobAdmin):
             except TrainingRefused as refused:
                 form.add_error(None, in_words(refused.message))
             else:
-                messages.success(request, _("The training begins as soon as a worker is free."))
                 return redirect("admin:training_trainingrun_change", run.pk)
         context = {
             **self.admin_site.each_context(request),
@@ -88,8 +100,26 @@ class TrainingRunAdmin(JobAdmin):
             "title": _("Train"),
             "form": form,
             "going": _open_training(),
+            "has_datasets": Dataset.objects.exists(),
         }
         return TemplateResponse(request, "admin/training/train.html", context)
+
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """What the form, as it is filled in, would do."""
+        if not self.has_train_permission(request):
+            raise PermissionDenied
+        form = TrainingForm(request.GET)
+        if not form.is_valid():
+            context: dict[str, Any] = {"why": _("Please fill in the form to see what will happen.")}
+        else:
+            try:
+                told = preview(
+                    **{key: form.wanted[key] for key in ("dataset", "recipe", "backbone")}
+                )
+                context = {"preview": told, "takes": _in_words(told.takes)}
+            except NothingLeft as error:
+                context = {"why": in_words(error.message)}
+        return TemplateResponse(request, "admin/training/partials/preview.html", context)
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Tells the page's charts and log to come anew, once there is more for them to show."""
@@ -104,11 +134,11 @@ class TrainingRunAdmin(JobAdmin):
         run = self.visible_run(request, pk)
         return TemplateResponse(request, self.growth_template, _grown(run))
 
-    def page_context(self, run: Job) -> dict[str, Any]:
-        context = super().page_context(run)
+    def page_context(self, run: Job, left_before: str = "") -> dict[str, Any]:
+        context = super().page_context(run, left_before)
         return {
             **context,
-            "progress_url": f"{context['progress_url']}?seen={_growth(run)}",
+            "progress_url": f"{context['progress_url']}&seen={_growth(run)}",
             "steps": _steps(run),
             "decision": _decision(run),
             "growth_template": self.growth_template,
@@ -128,6 +158,16 @@ class TrainingRunAdmin(JobAdmin):
             facts.append(Fact(_("New version"), run.version.name, _version_url(run.version_id)))
             facts.append(Fact(_("Figures on its test images"), _figures_in_words(run.version)))
         return facts
+
+
+def _in_words(takes: timedelta | None) -> str:
+    """A time of which only the order matters, in minutes or hours."""
+    if takes is None:
+        return ""
+    minutes = max(1, round(takes.total_seconds() / 60))
+    if minutes < 120:
+        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+    return _("%(hours)d hours") % {"hours": round(minutes / 60)}
 
 
 def _open_training() -> TrainingRun | None:
@@ -173,7 +213,7 @@ def _decision(run: Job) -> dict[str, Any] | None:
 
 
 def _figure(run: Job, key: str) -> Any:
-    return run.version.metrics.get(key, "–") if run.version else "–"
+    return figure_text(run.version.metrics, key) if run.version else "–"
 
 
 def _figures_in_words(version: ModelVersion) -> str:
@@ -184,8 +224,9 @@ def _figures_in_words(version: ModelVersion) -> str:
         **{f"{one.name}_accuracy": _accuracy_of(one) for one in labelled()},
         "race3_accuracy": _("%(figure)s (three labels)"),
     }
-    known = [(text, version.metrics.get(key)) for key, text in words.items()]
-    return ", ".join(text % {"figure": value} for text, value in known if value is not None) or "–"
+    metrics = version.metrics
+    known = [(text, key) for key, text in words.items() if metrics.get(key) is not None]
+    return ", ".join(text % {"figure": figure_text(metrics, key)} for text, key in known) or "–"
 
 
 def _accuracy_of(attribute: Attribute) -> str:

@@ -29,6 +29,7 @@ from training.registry.figures import (
     metrics_of,
     short_metric_names,
     test_sentences,
+    tested_elsewhere,
     withdrawn_sentences,
 )
 from training.registry.starter import waiting_starter
@@ -60,6 +61,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
     list_per_page = 25
     search_fields = ("name",)
     actions_list = ("go_back",)
+    list_before_template = "admin/training/partials/own_tests.html"
 
     @display(description=gettext_lazy("State"), label={"serves": "success", "ready": "default"})  # type: ignore[untyped-decorator]
     def state(self, version: ModelVersion) -> tuple[str, str]:
@@ -67,7 +69,11 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_list_display(self, _request: HttpRequest) -> list[Any]:
         figures = [column(*one, cell=_figure) for one in short_metric_names().items()]
-        return ["name", "state", *figures, "training", "activated_at"]
+        return ["name", "state", *figures, "test_images", "training", "activated_at"]
+
+    @admin.display(description=gettext_lazy("Test images"))
+    def test_images(self, version: ModelVersion) -> str:
+        return str(metrics_of(version).get("n", "–"))
 
     @admin.display(description=gettext_lazy("Training run"))
     def training(self, version: ModelVersion) -> str:
@@ -145,6 +151,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             **_exam(version, serving),
             "edits": edits_table(version.report),
             "test_notes": [
+                *filter(None, [tested_elsewhere(version, serving)]),
                 *test_sentences(version.manifest, version.report),
                 *withdrawn_sentences(withdrawn_from(version)),
             ],

@@ -84,6 +84,24 @@ def comparison(version: ModelVersion, serving: ModelVersion | None) -> Compariso
     return Comparison((_("Figure"), *columns), rows)
 
 
+def tested_elsewhere(version: ModelVersion, serving: ModelVersion | None) -> str:
+    """That the serving version's figures beside a version's are of other images; empty where they
+    are of the same."""
+    if serving is None or serving.pk == version.pk:
+        return ""
+    tests = [
+        (one.manifest.get("data", {}).get("fingerprint"), metrics_of(one).get("n"))
+        for one in (version, serving)
+    ]
+    if tests[0] == tests[1] and tests[0][0]:
+        return ""
+    words = _(
+        "“%(name)s” was tested on other images than this version, so its figures are there for "
+        "orientation; the exam compares both on the same images."
+    )
+    return words % {"name": serving.name}
+
+
 def figure_text(figures: Mapping[str, Any], name: str) -> str:
     """One of some figures, or its interval, as text; a bias with its sign."""
     return as_text(figures.get(name), signed=name == "age_bias")

@@ -25,15 +25,3 @@ document.addEventListener("htmx:responseError", (event) => {
   renew(answer);
   if (answer.message) window.alert(answer.message);
 });
-
-// A box on the photo and its card light up together.
-function light(event, on) {
-  const number = event.target.closest?.("[data-face]")?.dataset.face;
-  if (!number) return;
-  for (const element of document.querySelectorAll(`[data-face="${number}"]`)) {
-    element.classList.toggle("lit", on);
-  }
-}
-for (const [kind, on] of [["mouseover", true], ["mouseout", false], ["focusin", true], ["focusout", false]]) {
-  document.addEventListener(kind, (event) => light(event, on));
-}

@@ -1,0 +1,89 @@
+"""The overview: health, traffic, what waits for a person, and where faces part from the test."""
+
+from datetime import UTC, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from predictions.sums import DailySum
+from tests.factories import ModelVersionFactory
+from tests.training.reports import HEADS, made_report
+from tests.training.training_runs import training_run
+from training.models import JobState
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+def add(what: str, **counts: int) -> None:
+    today = timezone.now().astimezone(UTC).date()
+    for label, count in counts.items():
+        DailySum.objects.create(day=today, what=what, label=label.replace("_", "."), count=count)
+
+
+def test_traffic_of_the_week_is_told(boss: Client) -> None:
+    add("photos", done=120, failed=4)
+    add("failure", undecodable=4)
+    add("faces", found=150)
+    DailySum.objects.create(
+        day=timezone.now().astimezone(UTC).date(), what="seconds", label="0.5", count=100
+    )
+    page = boss.get("/admin/")
+    assert page.context["traffic"]["failures"] == [("undecodable", 4)]
+    text = page.content.decode()
+    for words in ("120", "150", "undecodable", "0.5 s", "Photos a day"):
+        assert words in text
+
+
+def test_where_faces_part_from_the_test_is_said_in_a_sentence(boss: Client) -> None:
+    ModelVersionFactory.create(
+        name="v7", is_active=True, report=made_report(), manifest={"heads": HEADS}
+    )
+    add("gender", male=10, female=290)
+    page = boss.get("/admin/")
+    [section] = [one for one in page.context["sections"] if "beside" in one.title]
+    gender = next(chart for chart in section.charts if chart.key == "drift-gender")
+    assert gender.sentence == "Female: 97 % of the faces, but 50 % of the test images."
+    DailySum.objects.all().delete()
+    add("gender", male=1, female=29)  # too few to say anything of
+    assert boss.get("/admin/").context["sections"] == []
+
+
+def test_runs_that_ended_and_versions_held_back_wait_for_somebody(boss: Client) -> None:
+    new = ModelVersionFactory.create(name="new")
+    training_run(JobState.DONE, version=new, activate=True, finished_at=timezone.now())
+    training_run(JobState.INTERRUPTED)
+    long_ago = timezone.now() - timedelta(days=30)
+    training_run(JobState.DONE, finished_at=long_ago)
+    page = boss.get("/admin/")
+    assert [one["name"] for one in page.context["held_back"]] == ["new"]
+    assert len(page.context["runs_to_see"]) == 2
+    assert "new was not activated: decide" in page.content.decode()
+
+
+def test_health_tells_every_part_in_the_reader_s_language(boss: Client) -> None:
+    english = boss.get("/admin/health/").content.decode()
+    assert "Scheduler" in english
+    assert "No model version is active." in english
+    korean = boss.get("/admin/health/", headers={"Accept-Language": "ko"}).content.decode()
+    assert "활성 모델 버전이 없습니다" in korean
+
+
+def test_the_page_asks_for_as_much_of_the_database_however_long_the_site_has_run(
+    boss: Client, django_assert_max_num_queries: Any
+) -> None:
+    today = timezone.now().astimezone(UTC).date()
+    DailySum.objects.bulk_create(
+        DailySum(day=today - timedelta(days=n), what="photos", label="done", count=n)
+        for n in range(800)
+    )
+    with django_assert_max_num_queries(30):
+        boss.get("/admin/")

@@ -1,0 +1,71 @@
+"""What a training will do, told before it is asked for."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+
+from training.datasets import curations
+from training.eda import dataset_figures
+from training.models import Dataset, JobState, ModelVersion, TrainingRun
+from training.registry.versions import active_version
+from vision.diskspace import free_bytes
+from vision.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """How long the last whole run of the same recipe took, and on how many images it trained."""
+
+    took: timedelta
+    images: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`images`: split → how many. `backbone` is None where the weights are random at first, or
+    where one is needed and none is there (`lacks_backbone`). Bytes of the disk: what the training
+    takes, and what is free. `earlier` is None where no run tells how long it may take."""
+
+    images: dict[str, int]
+    backbone: ModelVersion | None
+    lacks_backbone: bool
+    bytes: int
+    free: int
+    earlier: Earlier | None
+
+    @property
+    def takes(self) -> timedelta | None:
+        """About how long it takes here, as if time went with the number of images."""
+        if self.earlier is None:
+            return None
+        return self.earlier.took * (self.images["train"] / self.earlier.images)
+
+
+def preview(dataset: Dataset, recipe: Recipe, backbone: ModelVersion | None) -> Preview:
+    """What training a recipe on a dataset, as it is now, comes to."""
+    if recipe.needs_backbone:
+        backbone = backbone or active_version()
+    images = dataset_figures.split_sizes(curations.current(dataset))[recipe.policy]
+    size = backbone.manifest["input_size"] if backbone else 0
+    features, other = recipe.disk_estimate(size, images["train"], images["validation"])
+    return Preview(
+        images=images,
+        backbone=backbone,
+        lacks_backbone=recipe.needs_backbone and backbone is None,
+        bytes=features + other,
+        free=free_bytes(settings.DATA_DIR),
+        earlier=_earlier(recipe.name),
+    )
+
+
+def _earlier(name: str) -> Earlier | None:
+    runs = TrainingRun.objects.filter(
+        state=JobState.DONE, recipe__name=name, resumed=0, version__isnull=False,
+        started_at__isnull=False, finished_at__isnull=False,
+    )  # fmt: skip
+    run = runs.select_related("version").order_by("-finished_at").first()
+    if run is None or not (run.version and run.started_at and run.finished_at):
+        return None
+    images = run.version.manifest.get("data", {}).get("counts", {}).get("train", 0)
+    return Earlier(run.finished_at - run.started_at, images) if images else None

@@ -3,26 +3,10 @@
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from predictions.messages import FaceWarningCode
 from predictions.presentation import FaceCard
 from predictions.searching import ages_are_searchable, searchable_labels
 from training.attribute_names import title
-
-# In a word each; the result page has the sentences.
-_WARNINGS = {
-    FaceWarningCode.TOO_SMALL: gettext_lazy("too small to tell"),
-    FaceWarningCode.TOO_BLURRED: gettext_lazy("too blurred to tell"),
-    FaceWarningCode.TOO_DARK: gettext_lazy("too dark to tell"),
-    FaceWarningCode.TOO_BRIGHT: gettext_lazy("too bright to tell"),
-    FaceWarningCode.SMALL: gettext_lazy("small"),
-    FaceWarningCode.BLURRED: gettext_lazy("blurred"),
-    FaceWarningCode.DARK: gettext_lazy("dark"),
-    FaceWarningCode.OVEREXPOSED: gettext_lazy("overexposed"),
-    FaceWarningCode.TURNED: gettext_lazy("turned to the side"),
-    FaceWarningCode.CUT: gettext_lazy("cut by the border"),
-}
 
 
 @dataclass(frozen=True)
@@ -47,16 +31,21 @@ def columns() -> list[Column]:
 
 def cells(card: FaceCard) -> list[str]:
     """A face's, in the order of `columns`."""
-    labels = {one.title: one for one in card.estimates}
+    labels = {one.name: one.label for one in card.estimates}
     asked = searchable_labels()
-    shares = [one.shares[0].percent for one in card.estimates]
     return [
         *([_age(card)] if ages_are_searchable() else []),
-        *(labels[name].label if (name := title(one.name)) in labels else "–" for one in asked),
-        *([_("%(percent)d %%") % {"percent": min(shares)} if shares else "–"] if asked else []),
+        *(labels.get(one.name, "–") for one in asked),
+        *([_confidence(card)] if asked else []),
         str(card.face.width),
-        _quality(card),
+        ", ".join(card.short_warnings) or (_("good") if card.face.quality else "–"),
     ]
+
+
+def _confidence(card: FaceCard) -> str:
+    """That of the least sure label."""
+    shares = [one.percent for one in card.estimates]
+    return _("%(percent)d %%") % {"percent": min(shares)} if shares else "–"
 
 
 def _age(card: FaceCard) -> str:
@@ -66,10 +55,3 @@ def _age(card: FaceCard) -> str:
     if not card.age.get("coverage"):
         return str(years)
     return f"{years} ({round(card.age['low'])}–{round(card.age['high'])})"
-
-
-def _quality(card: FaceCard) -> str:
-    if card.quality is None:
-        return "–"
-    known = [FaceWarningCode(one["code"]) for one in card.quality["warnings"]]
-    return ", ".join(str(_WARNINGS[code]) for code in known) or _("good")

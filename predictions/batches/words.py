@@ -96,6 +96,10 @@ def archive(one: Archive) -> Line:
                 "same file again; it goes on where it stopped."
             )
             return Line(words % megabytes, "caution")
+        case ArchiveState.UNPACKING if one.failure_code:  # it goes on when that is over
+            return Line(
+                f"{one.name}: {explain(one.failure_code, one.failure_parameters)}", "caution"
+            )
         case ArchiveState.UNPACKING:
             told = {"name": one.name, "n": one.unpacked, "of": one.entries}
             return Line(_("%(name)s: %(n)d of %(of)d files were looked at.") % told)

@@ -17,7 +17,7 @@ from predictions.batches import listing, words
 from predictions.batches.cells import Column, cells, columns
 from predictions.batches.models import Batch, BatchState
 from predictions.batches.progress import newest_outcomes, progress_of
-from predictions.batches.summary import charts_of, faces_of
+from predictions.batches.summary import charts_of
 from predictions.models import Status
 
 from .batch_filter import BatchFilter
@@ -54,7 +54,7 @@ def batch(request: HttpRequest, pk: UUID) -> HttpResponse:
     page = listing.page_of(found, wanted, filters.cleaned_data.get("page") or 1)
     context = {
         **panel_context(found),
-        "charts": charts_of(faces_of(found)),
+        "charts": charts_of(found),
         "page": page,
         "rows": [(row, cells(row.card) if row.card else []) for row in page.rows],
         "columns": [
@@ -66,6 +66,14 @@ def batch(request: HttpRequest, pk: UUID) -> HttpResponse:
         "wanted": wanted,
         "is_filtered": wanted != listing.Wanted(sort=wanted.sort),
         "before": _query(request, page=page.number - 1) if page.number > 1 else "",
+        "downloads": [
+            (word, reverse(name, args=[found.pk]))
+            for word, name in (
+                ("CSV", "batch_csv"),
+                ("Excel", "batch_xlsx"),
+                ("JSON", "batch_jsonl"),
+            )
+        ],
         "after": _query(request, page=page.number + 1) if page.number < page.pages else "",
     }
     return render(request, "predictions/batch.html", context)

@@ -2,6 +2,8 @@
 
 import { form, request } from "./requests.js";
 
+const OVER = ["failed", "cancelled"]; // of which nothing is kept
+
 // `address`: that of the batch it goes to.
 export async function sendArchive(file, address, progressed) {
   const archive = await begunOrNew(file, address);
@@ -18,9 +20,9 @@ export async function sendArchive(file, address, progressed) {
 
 async function begunOrNew(file, address) {
   const { archives } = await request("GET", `${address}progress.json`);
-  const begun = archives.find((one) => one.name === file.name && one.bytes === file.size);
-  if (begun) return request("GET", `${address}archives/${begun.id}/`);
-  return request("POST", `${address}archives/`, form({ name: file.name, bytes: file.size }));
+  const isThis = (one) => one.name === file.name && one.bytes === file.size;
+  const begun = archives.find((one) => isThis(one) && !OVER.includes(one.state));
+  return begun ?? request("POST", `${address}archives/`, form({ name: file.name, bytes: file.size }));
 }
 
 // Another tab, or a piece whose answer was lost: the site says where it is.

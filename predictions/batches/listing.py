@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import CharField, F, FloatField, Q, QuerySet, Value
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
-from django.db.models.functions import Cast, Least
+from django.db.models.functions import Cast, Least, Lower
 
 from predictions.messages import explain
 from predictions.models import Face, Prediction, Status
@@ -21,10 +21,10 @@ PAGE = 50
 FACES, NO_FACE, FAILED, REFUSED = "faces", "no_face", "failed", "refused"
 
 _ORDERS = {
-    "name": "photo__name",
-    "age": "face_age",
-    "confidence": "face_confidence",
-    "size": "face_width",
+    "name": Lower("photo__name"),
+    "age": F("face_age"),
+    "confidence": F("face_confidence"),
+    "size": F("face_width"),
 }
 
 
@@ -32,13 +32,15 @@ _ORDERS = {
 class Wanted:
     """Which rows are asked for; empty, all, in the order of sending.
 
-    `show`: one of the four kinds of rows. `labels`: attribute → estimated label. `youngest` and
+    `show`: one of the four kinds of rows. `name`: a part of the file's name, in whatever case.
+    `labels`: attribute → estimated label. `youngest` and
     `oldest`: the estimated age in years, both included. `surest`, `least_sure`: bounds of the
     confidence, 0 to 1. `is_clear`: whether the photo shows the face well enough that nothing is
     warned of. `sort`: a column, with a minus for the other way round.
     """
 
     show: str = ""
+    name: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     youngest: int | None = None
     oldest: int | None = None
@@ -131,6 +133,8 @@ def _condition(wanted: Wanted) -> Q:
         **{f"face_{name}": label for name, label in wanted.labels.items()},
     }
     found &= Q(**{name: bound for name, bound in bounds.items() if bound is not None})
+    if wanted.name:
+        found &= Q(photo__name__icontains=wanted.name)
     if wanted.is_clear is not None:
         clear = Q(face_warnings=[])
         found &= Q(face_warnings__isnull=False) & (clear if wanted.is_clear else ~clear)
@@ -153,9 +157,10 @@ def _confidence() -> Any:
 
 
 def _order(sort: str) -> Iterable[Any]:
-    labels = {one.name: f"face_{one.name}" for one in searchable_labels()}
-    if column := {**_ORDERS, **labels}.get(sort.removeprefix("-")):
-        way = F(column).desc if sort.startswith("-") else F(column).asc
+    labels = {one.name: F(f"face_{one.name}") for one in searchable_labels()}
+    column: Any = {**_ORDERS, **labels}.get(sort.removeprefix("-"))
+    if column is not None:
+        way = column.desc if sort.startswith("-") else column.asc
         yield way(nulls_last=True)
     yield from ("created_at", "pk", "face_index")
 
@@ -163,7 +168,7 @@ def _order(sort: str) -> Iterable[Any]:
 def _refused(batch: Batch, wanted: Wanted) -> QuerySet[RefusedPhoto]:
     if wanted.show not in {"", REFUSED} or wanted.is_about_faces:
         return RefusedPhoto.objects.none()
-    return batch.refused.order_by("created_at", "pk")
+    return batch.refused.filter(name__icontains=wanted.name).order_by("created_at", "pk")
 
 
 def _rows(keys: list[tuple[Any, Any]]) -> list[Row]:

@@ -88,28 +88,34 @@ def actions(batch: Batch, progress: Progress) -> list[Action]:
 
 def archive(one: Archive) -> Line:
     """How far a zip is."""
-    megabytes = {"name": one.name, "of": _megabytes(one.bytes), "n": _megabytes(one.received)}
+    told = {"name": one.name, "of": _megabytes(one.bytes), "n": _megabytes(one.received)}
     match one.state:
         case ArchiveState.RECEIVING:
             words = _(
                 "%(name)s: %(n)d of %(of)d MB were sent. If the sending was interrupted, add the "
                 "same file again; it goes on where it stopped."
             )
-            return Line(words % megabytes, "caution")
-        case ArchiveState.UNPACKING if one.failure_code:  # it goes on when that is over
-            return Line(
-                f"{one.name}: {explain(one.failure_code, one.failure_parameters)}", "caution"
-            )
+            return Line(words % told, "caution")
         case ArchiveState.UNPACKING:
-            told = {"name": one.name, "n": one.unpacked, "of": one.entries}
-            return Line(_("%(name)s: %(n)d of %(of)d files were looked at.") % told)
+            return _unpacking(one)
         case ArchiveState.FAILED:
-            return Line(
-                f"{one.name}: {explain(one.failure_code, one.failure_parameters)}", "problem"
-            )
+            return Line(_why(one), "problem")
         case ArchiveState.CANCELLED:
-            return Line(_("%(name)s was cancelled.") % megabytes)
-    return Line(_("%(name)s was unpacked.") % megabytes)
+            return Line(_("%(name)s was cancelled.") % told)
+    return Line(_("%(name)s was unpacked.") % told)
+
+
+def _unpacking(one: Archive) -> Line:
+    told = {"name": one.name, "n": one.unpacked, "of": one.entries}
+    if one.failure_code:  # it goes on when that is over
+        return Line(_why(one), "caution")
+    if not one.entries:
+        return Line(_("%(name)s has arrived and is unpacked next.") % told)
+    return Line(_("%(name)s: %(n)d of %(of)d files were looked at.") % told)
+
+
+def _why(one: Archive) -> str:
+    return f"{one.name}: {explain(one.failure_code, one.failure_parameters)}"
 
 
 def _megabytes(count: int) -> int:

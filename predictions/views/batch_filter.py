@@ -27,6 +27,7 @@ class BatchFilter(forms.Form):
             (listing.REFUSED, gettext_lazy("Refused")),
         ],
     )
+    name = forms.CharField(label=gettext_lazy("File name"), required=False, max_length=255)
     confidence = forms.ChoiceField(
         label=gettext_lazy("Confidence"),
         required=False,
@@ -64,7 +65,7 @@ class BatchFilter(forms.Form):
                 asked[name] = forms.IntegerField(
                     label=word, required=False, min_value=0, max_value=OLDEST_AGE
                 )
-        first = {"show": self.fields.pop("show")}
+        first = {name: self.fields.pop(name) for name in ("show", "name")}
         self.fields = {**first, **asked, **self.fields}
         self.is_valid()
 
@@ -74,6 +75,7 @@ class BatchFilter(forms.Form):
         confidence, quality = told.get("confidence"), told.get("quality")
         return listing.Wanted(
             show=told.get("show") or "",
+            name=told.get("name") or "",
             labels={one.name: told[one.name] for one in searchable_labels() if told.get(one.name)},
             youngest=told.get("age_min"),
             oldest=told.get("age_max"),

@@ -18,6 +18,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stack.manage("collectstatic", "--noinput", "--verbosity", "0")
         stack.manage("register_starter")
         stack.start_redis()
-        stack.start_worker()
+        stack.start_worker(queues="inference,data")
         _process, url = stack.start_web()
         yield url

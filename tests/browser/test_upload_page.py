@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 from skimage import data
 
-from tests.browser.chromium import new_browser, without_complaints, without_script_errors
+from tests.browser.chromium import (
+    lose_answers,
+    new_browser,
+    without_complaints,
+    without_script_errors,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -116,26 +121,13 @@ def test_a_photo_that_the_site_refuses_says_why_beside_the_others(
 
 
 def test_after_a_cut_everything_arrives_once(page: Page, folder: Path) -> None:
-    """Of two answers nothing is heard, though the photos arrived; then there is no network."""
-    seen: list[Route] = []
-
-    def cut(route: Route) -> None:
-        seen.append(route)
-        number = len(seen)
-        if number == 1:
-            route.continue_()
-            return
-        if number <= 3:
-            route.fetch()
-        route.abort("internetdisconnected")
-
-    page.route("**/photos/", cut)
+    """Of two photos that arrived no answer comes back, so that they are sent once more."""
+    lose_answers(page, "*/photos/", {2, 3})
     page.set_input_files("#folder", folder)
     page.click("#send")
     expect(page.locator("#problem")).to_contain_text("connection was lost")
     expect(page.locator("#chosen [data-state=left]").first).to_contain_text("Try again")
-    page.unroute("**/photos/")  # after which it goes on by itself
-    page.wait_for_url("**/history/")
+    page.wait_for_url("**/history/")  # it goes on by itself
     expect(page.locator(".card")).to_have_count(5)
 
 

@@ -86,6 +86,8 @@ def test_everything_that_is_over_has_a_row(family: Batch) -> None:
         ({"show": "no_face"}, ["c.jpg"]),
         ({"show": "failed"}, ["d.jpg"]),
         ({"show": "refused"}, ["e.txt"]),
+        ({"name": "B.J"}, ["b.jpg 1"]),
+        ({"name": "e.", "show": "refused"}, ["e.txt"]),
         ({"labels": {"gender": "female"}}, ["a.jpg 1", "b.jpg 1"]),
         ({"labels": {"gender": "female", "race": "white"}}, ["b.jpg 1"]),
         ({"youngest": 8, "oldest": 31}, ["a.jpg 2", "b.jpg 1"]),

@@ -35,13 +35,14 @@ def batches(request: HttpRequest) -> HttpResponse:
         return create(request)
     number = _number(request.GET.get("page", ""))
     found = owner_of(request).batches().order_by("-created_at", "-pk")
-    counted = found.annotate(
+    # Chosen first, so that the photos of no others are counted.
+    keys = list(found.values_list("pk", flat=True)[(number - 1) * PAGE : number * PAGE + 1])
+    rows = found.filter(pk__in=keys[:PAGE]).annotate(
         photo_count=Count("photos", distinct=True),
         open_count=Count("photos__predictions", filter=_UNFINISHED, distinct=True),
     )
-    rows = list(counted[(number - 1) * PAGE : number * PAGE + 1])
-    older = f"?page={number + 1}" if len(rows) > PAGE else ""
-    context = {"batches": rows[:PAGE], "older": older, "handful": HANDFUL}
+    older = f"?page={number + 1}" if len(keys) > PAGE else ""
+    context = {"batches": rows, "older": older, "handful": HANDFUL}
     return render(request, "predictions/batches.html", context)
 
 
@@ -84,8 +85,9 @@ def panel(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far a batch is, fetched again and again. `?sending`: for the page that sends to it."""
     context = panel_context(own_batch(request, pk))
     context["is_sending"] = "sending" in request.GET
+    context["is_news"] = not context["is_live"] and not context["is_sending"]
     response = render(request, "predictions/partials/batch_panel.html", context)
-    if not context["is_live"]:
+    if context["is_news"]:
         response["HX-Trigger"] = "batchOver"
     return response
 

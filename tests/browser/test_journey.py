@@ -157,7 +157,7 @@ def test_several_photos_each_have_their_own_outcome(page: Page, photos: dict[str
 
     page.on("dialog", lambda dialog: dialog.accept())
     page.locator(".card", has_text="No face").locator("input").check()
-    page.click("text=Delete selected")
+    page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator(".card")).to_have_count(2)
     expect(page.locator(".messages")).to_contain_text("1 result was deleted")
 

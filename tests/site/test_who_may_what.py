@@ -44,6 +44,7 @@ NOBODY: set[str] = set()
 # Whom an address shows something (GET), and for whom it does something (POST).
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
+    "send_photo": (NOBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
     "favicon": (EVERYBODY, NOBODY),
     "health": (STAFF, NOBODY),
@@ -74,8 +75,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "account": (ACCOUNTS, NOBODY),
     "mail_address": (ACCOUNTS, ACCOUNTS),
     "everything": (EVERYBODY, NOBODY),  # of their own
-    "batches": (NOBODY, EVERYBODY),
+    "batches": (EVERYBODY, EVERYBODY),
     "batch": (OWNER, NOBODY),
+    "batch_panel": (OWNER, NOBODY),
     "batch_progress": (OWNER, NOBODY),
     "batch_photos": (NOBODY, OWNER),
     "batch_csv": (OWNER, NOBODY),

@@ -151,6 +151,7 @@ ROWS = {
     "axes_accesslog": "delete",
     "knox_authtoken": "delete",
     "predictions_prediction": "delete",
+    "predictions_batch": "",
     "predictions_correction": "change delete",
     "training_dataset": "change delete",
     "training_sample": "change",
@@ -202,6 +203,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
     }
     rows = {
         "predictions_prediction": prediction,
+        "predictions_batch": create_batch(Owner(user_id=user.pk), "Weekend"),
         "predictions_correction": Correction.objects.create(
             face=face, consented_at=prediction.created_at
         ),

@@ -8,7 +8,8 @@ that workers' clocks need not agree.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -100,31 +101,50 @@ def renew(claim: Claim) -> None:
 
 def finish(
     claim: Claim,
-    prediction: Prediction,
-    faces: Sequence[FaceResult],
+    results: Mapping[Prediction, Sequence[FaceResult]],
     *,
     version: ModelVersion,
     took_ms: int,
-) -> bool:
-    """Write a result, faces and status at once; False, and nothing written, if no longer held."""
+) -> int:
+    """Write results, faces and status, at once; how many of the predictions were still held.
+
+    Of the others nothing is written.
+    """
+    if not results:
+        return 0
     with transaction.atomic():
-        # Whoever deletes a prediction locks its photo first: no face may arrive in between.
-        list(Photo.objects.select_for_update().filter(pk=prediction.photo_id).values_list("pk"))
-        if not _held(claim, prediction).update(
+        # Whoever deletes a prediction locks its photo first: no face may arrive in between. In one
+        # order, as deletions do.
+        photos = Photo.objects.filter(pk__in=[prediction.photo_id for prediction in results])
+        list(photos.select_for_update().order_by("pk").values_list("pk"))
+        rows = _held(claim, *results).select_for_update().order_by("pk")
+        held = set(rows.values_list("pk", flat=True))
+        found = {one: faces for one, faces in results.items() if one.pk in held}
+        _mark_done(claim, found, model_version=version, took_ms=took_ms)
+        Face.objects.bulk_create(
+            face_row(face, index, prediction=prediction)
+            for prediction, faces in found.items()
+            for index, face in enumerate(faces)
+        )
+    return len(found)
+
+
+def _mark_done(
+    claim: Claim, found: Mapping[Prediction, Sequence[FaceResult]], **columns: Any
+) -> None:
+    by_count = defaultdict(list)
+    for prediction, faces in found.items():
+        by_count[len(faces)].append(prediction)
+    for count, predictions in by_count.items():
+        _held(claim, *predictions).update(
             status=Status.DONE,
-            model_version=version,
             finished_at=timezone.now(),
-            took_ms=took_ms,
-            face_count=len(faces),
+            face_count=count,
             failure_code="",
             failure_parameters={},
+            **columns,
             **UNCLAIMED,
-        ):
-            return False
-        Face.objects.bulk_create(
-            face_row(face, index, prediction=prediction) for index, face in enumerate(faces)
         )
-    return True
 
 
 def fail(claim: Claim, prediction: Prediction, why: Message) -> bool:

@@ -58,12 +58,17 @@ class Drain:
             batch = self._next(served.estimator) if served else None
             if served is None or batch is None:
                 return False
-            if not batch.claim.was_cut_off:  # nothing may fall with what felled a worker before
+            if self._may_read_ahead(batch.claim):
                 self._ahead = reader.submit(self._take, served.estimator, beside_another=True)
             estimate(batch, served)
             self._held.remove(batch.claim)
             self.served += len(batch.claim.predictions)
             return True
+
+    def _may_read_ahead(self, claim: Claim) -> bool:
+        """Not beside what felled a worker before, lest something falls with it; and not where all
+        that waited was taken, whose result comes sooner without."""
+        return not claim.was_cut_off and len(claim.predictions) == settings.BATCH_PHOTOS
 
     def _next(self, estimator: Estimator) -> Batch | None:
         ahead, self._ahead = self._ahead, None
@@ -93,10 +98,14 @@ class Drain:
             self._held.clear()
 
 
-def return_lost() -> None:
-    """Put back what lost workers have left; however long the queue is, somebody waits for that."""
+def return_lost() -> int:
+    """Put back what lost workers have left, however long the queue is: somebody waits for that.
+
+    How many predictions it was.
+    """
     if returned := sum(return_expired()):
         logger.warning("%d predictions of lost workers were found.", returned)
+    return returned
 
 
 @contextmanager

@@ -83,9 +83,9 @@ def _estimate(batch: Batch, served: Served, retries: Retries) -> None:
     # One photo's share of the time that reading and estimating its batch took; not its wait.
     took_ms = round(seconds * 1000 / len(results))
     logger.info("Estimated %d photos, %d ms each.", len(results), took_ms)
-    for prediction, result in zip(batch.decoded, results, strict=True):
-        write = partial(_write, batch.claim, prediction, result, served, took_ms)
-        retries.attempt(write, *DATABASE_AWAY)
+    told = dict(zip(batch.decoded, results, strict=True))
+    write = partial(_write, batch.claim, told, served, took_ms)
+    retries.attempt(write, *DATABASE_AWAY)
 
 
 def _read_all(claim: Claim, retries: Retries) -> dict[Prediction, bytes]:
@@ -118,12 +118,15 @@ def _read(photo: Photo) -> bytes:
 
 def _write(
     claim: Claim,
-    prediction: Prediction,
-    result: PhotoResult | PhotoError,
+    results: Mapping[Prediction, PhotoResult | PhotoError],
     served: Served,
     took_ms: int,
 ) -> None:
-    if isinstance(result, PhotoError):
-        fail(claim, prediction, result.message)
-    else:
-        finish(claim, prediction, result.faces, version=served.version, took_ms=took_ms)
+    """All that can be told at once: a transaction for each photo would take longer."""
+    found = {}
+    for prediction, result in results.items():
+        if isinstance(result, PhotoError):
+            fail(claim, prediction, result.message)
+        else:
+            found[prediction] = result.faces
+    finish(claim, found, version=served.version, took_ms=took_ms)

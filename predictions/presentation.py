@@ -11,13 +11,15 @@ from django.utils.translation import ngettext
 from training.attribute_names import label_title, title
 from vision.attributes import ATTRIBUTES, Attribute, labelled
 
-from .messages import explained_quality
-from .models import Correction, Face, Photo
+from .messages import FaceWarningCode, explained_quality
+from .models import Correction, Face
+from .worth import Worth
 
 # Below this probability a label is shown as uncertain.
 CONFIDENT = 0.7
 
 _CHART_HEIGHT = 40
+_OLDEST_SHOWN = 100  # years, where the line of ages ends
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,15 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class AgeLine:
+    """An age and its interval on a line from 0 to 100 years."""
+
+    years: int
+    low: int
+    width: int
+
+
+@dataclass(frozen=True)
 class Share:
     """One label's probability."""
 
@@ -45,22 +56,29 @@ class Share:
 class Estimate:
     """An estimate of an attribute with labels, these likeliest first."""
 
+    name: str
     title: str
     label: str
+    percent: int
     is_certain: bool
     shares: Sequence[Share]
+    worth: str
 
 
 @dataclass(frozen=True)
 class FaceCard:
-    """Everything a page says of one face."""
+    """Everything a page says of one face; `worth`: what the estimate of its age is worth."""
 
     number: int
     face: Face
     age: dict[str, Any] | None
+    line: AgeLine | None
     bars: Sequence[Bar]
     estimates: Sequence[Estimate]
-    quality: dict[str, Any] | None
+    warnings: Sequence[str]
+    short_warnings: Sequence[str]
+    quality: Sequence[str]
+    worth: str
 
     @property
     def summary(self) -> str:
@@ -74,47 +92,80 @@ class FaceCard:
         return ", ".join(parts)
 
 
+def face_cards(faces: Sequence[Face], worth: Worth | None = None) -> list[FaceCard]:
+    """`worth` is that of the estimates, where the page has room to tell it."""
+    return [_face_card(face, worth) for face in faces]
+
+
 @dataclass(frozen=True)
-class FaceBox:
-    """A face's rectangle and number, in pixels of the photo."""
+class FaceTable:
+    """Many faces as a row each: the titles of the columns of attributes with labels, and what
+    every face has there, None where nothing is estimated."""
 
-    number: int
-    face: Face
-    label_x: int
-    label_y: int
+    columns: Sequence[str]
+    cells: Sequence[Sequence[Estimate | None]]
 
 
-def face_cards(faces: Sequence[Face]) -> list[FaceCard]:
-    return [
-        FaceCard(
-            number=face.index + 1,
-            face=face,
-            age=face.estimate("age"),
-            bars=_bars(face.estimate("age")),
-            estimates=[
-                _estimate(one.name, stored)
-                for one in labelled()
-                if (stored := face.estimate(one.name))
-            ],
-            quality=explained_quality(face.quality),
-        )
-        for face in faces
+def face_table(cards: Sequence[FaceCard]) -> FaceTable:
+    titles = {one.name: one.title for card in cards for one in card.estimates}
+    columns = {one.name: titles[one.name] for one in labelled() if one.name in titles}
+    said = [{one.name: one for one in card.estimates} for card in cards]
+    return FaceTable(list(columns.values()), [[of.get(name) for name in columns] for of in said])
+
+
+def _face_card(face: Face, worth: Worth | None) -> FaceCard:
+    age, quality = face.estimate("age"), explained_quality(face.quality)
+    codes = [warning["code"] for warning in quality["warnings"]] if quality else []
+    return FaceCard(
+        number=face.index + 1,
+        face=face,
+        age=age,
+        line=_age_line(age),
+        bars=_bars(age),
+        estimates=[
+            _estimate(one.name, stored, worth.of(face, one.name) if worth else "")
+            for one in labelled()
+            if (stored := face.estimate(one.name))
+        ],
+        warnings=[warning["message"] for warning in quality["warnings"]] if quality else [],
+        short_warnings=[_short_warnings()[code] for code in codes],
+        quality=_quality_words(quality) if quality else [],
+        worth=worth.of(face, "age") if worth and age else "",
+    )
+
+
+def _short_warnings() -> dict[str, str]:
+    """What is wrong with the picture of a face, by code, in a word or two."""
+    return {
+        FaceWarningCode.TOO_SMALL: _("too small"),
+        FaceWarningCode.TOO_BLURRED: _("too blurred"),
+        FaceWarningCode.TOO_DARK: _("too dark"),
+        FaceWarningCode.TOO_BRIGHT: _("too bright"),
+        FaceWarningCode.SMALL: _("small"),
+        FaceWarningCode.BLURRED: _("blurred"),
+        FaceWarningCode.DARK: _("dark"),
+        FaceWarningCode.OVEREXPOSED: _("overexposed"),
+        FaceWarningCode.TURNED: _("turned aside"),
+        FaceWarningCode.CUT: _("cut off"),
+    }
+
+
+def _quality_words(quality: dict[str, Any]) -> list[str]:
+    """How the photo shows a face, aspect by aspect."""
+    warned = {warning["code"] for warning in quality["warnings"]}
+    words = _short_warnings()
+
+    def aspect(fine: str, *codes: FaceWarningCode) -> str:
+        return next((words[code] for code in codes if code in warned), fine)
+
+    code = FaceWarningCode
+    said = [
+        _("%(size)d pixels wide") % {"size": quality["size"]},
+        aspect(_("sharp enough"), code.TOO_BLURRED, code.BLURRED),
+        aspect(_("well lit"), code.TOO_DARK, code.TOO_BRIGHT, code.DARK, code.OVEREXPOSED),
+        _("turned by %(turn)d°") % {"turn": quality["turn"]},
     ]
-
-
-def face_boxes(photo: Photo, faces: Sequence[Face]) -> tuple[list[FaceBox], int]:
-    """The boxes to draw over a photo and the radius of their numbers' discs, in photo pixels."""
-    radius = max(9, round(max(photo.width, photo.height) / 45))
-    boxes = [
-        FaceBox(
-            number=face.index + 1,
-            face=face,
-            label_x=max(radius, face.x),
-            label_y=max(radius, face.y),
-        )
-        for face in faces
-    ]
-    return boxes, radius
+    return [*said, words[code.CUT]] if quality["cut"] else said
 
 
 def said_labels(correction: Correction) -> list[str]:
@@ -170,11 +221,22 @@ def _bars(age: dict[str, Any] | None) -> list[Bar]:
     return bars
 
 
-def _estimate(name: str, stored: dict[str, Any]) -> Estimate:
+def _age_line(age: dict[str, Any] | None) -> AgeLine | None:
+    if age is None:
+        return None
+    years = min(round(age["years"]), _OLDEST_SHOWN)
+    low, high = (years if age[end] is None else age[end] for end in ("low", "high"))
+    return AgeLine(years, low, max(0, min(high, _OLDEST_SHOWN) - low))
+
+
+def _estimate(name: str, stored: dict[str, Any], worth: str) -> Estimate:
     shares = sorted(stored["probabilities"].items(), key=lambda item: -item[1])
     return Estimate(
+        name=name,
         title=title(name),
         label=label_title(name, stored["label"]),
+        percent=round(stored["probability"] * 100),
         is_certain=stored["probability"] >= CONFIDENT,
         shares=[Share(label_title(name, label), round(share * 100)) for label, share in shares],
+        worth=worth,
     )

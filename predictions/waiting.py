@@ -25,7 +25,7 @@ LONGEST_WAIT = 60  # seconds
 _PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
 # Seconds between two looks. They follow one another fast, so that a result is told when it is
 # there, but take a tenth of the time at most: where the database is slow, they are fewer.
-_LEAST_PAUSE, _MOST_PAUSE = 0.01, 0.1
+_LEAST_PAUSE, _MOST_PAUSE = 0.005, 0.1
 _LOOKING_SHARE = 0.1
 
 

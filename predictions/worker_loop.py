@@ -64,8 +64,12 @@ class WorkerLoop:
 
     def _look(self) -> None:
         close_old_connections()
-        if self._server.current() is None:  # what cannot be served is left to others
-            return
-        return_lost()
-        if anything_waits():
+        if anything_waits() or self._found_lost():
             self._drain.run()
+
+    def _found_lost(self) -> bool:
+        """Whether what others have lost waits now; asked where nothing else does.
+
+        A newly activated version is loaded meanwhile, and what cannot be served left to others.
+        """
+        return self._server.current() is not None and return_lost() > 0

@@ -16,12 +16,16 @@ from predictions.access import owner_of
 from predictions.api.serializers import PredictionSerializer
 from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
+from predictions.marks import marks_of
 from predictions.messages import explained, in_words
 from predictions.models import Face, Prediction
-from predictions.presentation import face_boxes, face_cards, said_labels
+from predictions.presentation import face_cards, face_table, said_labels
 from predictions.queue_place import place_of
 from predictions.tables import as_csv, columns, rows
 from predictions.waiting import preferred_wait, waiting_of
+from predictions.worth import worth_by
+
+_TABLE_FROM = 10  # faces: of so many cards nobody keeps track
 
 
 @require_safe
@@ -135,12 +139,16 @@ def result_context(
     sent = sent or {}
     faces = list(found.faces.select_related("correction"))
     panels = [correction_panel(face, sent.get(face.index)) for face in faces]
-    boxes, radius = face_boxes(found.photo, faces)
+    cards = face_cards(faces, worth_by(found.model_version))
+    table = face_table(cards)
+    marks, radius = marks_of(found.photo, faces)
     return {
         "prediction": found,
         "warnings": explained(found.photo.warnings),
-        "cards": list(zip(face_cards(faces), panels, strict=True)),
-        "boxes": boxes,
+        "cards": list(zip(cards, panels, table.cells, strict=True)),
+        "as_table": len(cards) >= _TABLE_FROM,
+        "columns": table.columns,
+        "marks": marks,
         "radius": radius,
         "place": place_of(found),
         "failure": found.failure,

@@ -55,12 +55,17 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for side, angle, place in ((500, 0, (40, 40)), (350, 20, (600, 60)), (600, -30, (960, 200))):
         turned = portrait.resize((side, side)).rotate(angle, fillcolor="slategray")
         collage.paste(turned, place)
+    crowd = Image.new("RGB", (2000, 1500), "slategray")
+    for x in range(0, 2000, 500):
+        for y in range(0, 1500, 500):
+            crowd.paste(portrait.resize((480, 480)), (x, y))
     exif = Image.Exif()
     exif[0x0112] = 6
     files: dict[str, tuple[Image.Image, dict[str, Any]]] = {
         "portrait.heic": (portrait, {}),
         "cat.png": (Image.fromarray(data.chelsea()), {}),  # type: ignore[no-untyped-call]
         "collage.jpg": (collage, {}),
+        "crowd.jpg": (crowd, {}),
         "large.jpg": (portrait.resize((3464, 3464)).rotate(90), {"exif": exif}),
     }
     for name, (image, options) in files.items():
@@ -88,6 +93,78 @@ def test_the_portrait_becomes_a_result_without_reload(page: Page, photos: dict[s
     expect(page.locator("article.face")).to_have_class(re.compile("lit"))
     crop = page.request.get(page.locator("img.crop").get_attribute("src") or "")
     assert Image.open(io.BytesIO(crop.body())).width > 50
+
+
+def test_a_face_is_chosen_on_the_photo_or_by_its_card_with_mouse_or_keys(
+    page: Page, photos: dict[str, Path]
+) -> None:
+    send(page, photos["collage.jpg"])
+    expect(page.locator("article.face")).to_have_count(3, timeout=60_000)
+    page.click("#mark-2 circle")
+    expect(page.locator("#face-2")).to_be_focused()
+    page.hover("h1")
+    for chosen in ("#mark-2", "#face-2"):
+        expect(page.locator(chosen)).to_have_attribute("aria-current", "true")
+    page.focus("#face-3 .number")
+    page.keyboard.press("Enter")
+    expect(page.locator("#mark-3")).to_be_focused()
+    expect(page.locator("#mark-3")).to_have_attribute("aria-current", "true")
+    expect(page.locator("main [aria-current]")).to_have_count(2)
+    page.keyboard.press("Escape")
+    expect(page.locator("main [aria-current]")).to_have_count(0)
+
+
+def test_what_an_estimate_is_worth_is_one_click_away(page: Page, photos: dict[str, Path]) -> None:
+    send(page, photos["portrait.heic"])
+    gender = page.locator(".estimate", has_text="Gender").first
+    expect(gender).to_be_visible(timeout=60_000)
+    worth = gender.locator("p")
+    expect(worth).to_be_hidden()
+    gender.locator("summary").click()
+    expect(worth).to_contain_text(re.compile(r"gave \d+ images the same estimate: .*Female"))
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_twelve_faces_are_a_table_that_is_sorted_and_unfolded(
+    page: Page, photos: dict[str, Path], width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    send(page, photos["crowd.jpg"])
+    rows = page.locator("table.faces tbody")
+    expect(rows).to_have_count(12, timeout=60_000)
+    for way, reverse in (("ascending", False), ("descending", True)):
+        page.click("th button:has-text('Age')")
+        expect(page.locator("th[aria-sort]")).to_have_attribute("aria-sort", way)
+        cells = page.locator("tbody td:nth-child(2)[data-value]")
+        ages = cells.evaluate_all("cells => cells.map(cell => Number(cell.dataset.value))")
+        assert ages == sorted(ages, reverse=reverse)
+    details = rows.nth(4).locator(".details")
+    expect(details).to_be_hidden()
+    rows.nth(4).get_by_text("Details").click()
+    expect(details).to_contain_text("Not right? Correct it")
+    expect(rows.nth(4).locator("a.more")).to_have_attribute("aria-expanded", "true")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_without_a_script_marks_and_cards_lead_to_each_other(
+    page: Page, photos: dict[str, Path]
+) -> None:
+    send(page, photos["crowd.jpg"])
+    expect(page.locator("table.faces tbody")).to_have_count(12, timeout=60_000)
+    browser = page.context.browser
+    assert browser is not None
+    cookies = page.context.storage_state()
+    plain = browser.new_context(
+        base_url=page.url, java_script_enabled=False, storage_state=cookies, locale="en-US"
+    )
+    other = plain.new_page()
+    other.goto(page.url)
+    other.click("#face-5 a.more")
+    expect(other.locator("#details-5")).to_be_visible()
+    expect(other.locator(".details:visible")).to_have_count(1)
+    other.click("#mark-7 circle")
+    assert other.url.endswith("#face-7")
+    plain.close()
 
 
 def test_several_photos_each_have_their_own_outcome(page: Page, photos: dict[str, Path]) -> None:

@@ -47,7 +47,7 @@ def return_lost() -> tuple[int, int]:
 
 def finish_one(claim: Claim, prediction: Prediction, faces: int = 1) -> bool:
     version = ModelVersionFactory.create()
-    return finish(claim, prediction, [face()] * faces, version=version, took_ms=12)
+    return finish(claim, {prediction: [face()] * faces}, version=version, took_ms=12) == 1
 
 
 def test_a_claim_marks_the_rows_as_running_under_a_lease(settings: Any) -> None:

@@ -47,7 +47,8 @@ def face(owner: Owner, photo_bytes: bytes) -> Face:
 
 
 def withhold(face: Face) -> None:
-    Face.objects.filter(pk=face.pk).update(estimates={}, quality={"warnings": ["too_dark"]})
+    quality = {**(face.quality or {}), "warnings": ["too_dark"]}
+    Face.objects.filter(pk=face.pk).update(estimates={}, quality=quality)
 
 
 @pytest.fixture

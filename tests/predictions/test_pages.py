@@ -66,7 +66,8 @@ def send(client: Client, *files: tuple[str, bytes], **options: Any) -> Any:
 def test_a_result_says_what_the_photo_cannot_tell(browser: Client, prediction: Prediction) -> None:
     face = prediction.faces.get()
     address = f"/predictions/{prediction.pk}/"
-    assert "Face 182 px wide" in browser.get(address).content.decode()
+    said = "182 pixels wide, sharp enough, well lit, turned by 12°"
+    assert said in browser.get(address).content.decode()
     face.quality = {
         **(face.quality or {}),
         "size": 15,
@@ -77,6 +78,7 @@ def test_a_result_says_what_the_photo_cannot_tell(browser: Client, prediction: P
     face.save()
     page = browser.get(address).content.decode()
     assert "Too small to tell" in page
+    assert "15 pixels wide" in page
     assert "years" not in page.split('class="face"')[1]
     assert "Correct it" not in page
     assert "cannot be estimated from this photo" in browser.get("/history/").content.decode()
@@ -99,7 +101,7 @@ def test_a_face_of_before_is_shown_without_its_quality(
 ) -> None:
     prediction.faces.update(quality=None)
     page = browser.get(f"/predictions/{prediction.pk}/").content.decode()
-    assert "px wide" not in page
+    assert "pixels wide" not in page
     assert "About 34 years" in page
 
 

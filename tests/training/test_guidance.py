@@ -83,12 +83,13 @@ def test_the_time_is_that_of_earlier_runs_by_the_number_of_images(
     boss: Client, dataset: Dataset
 ) -> None:
     active = ModelVersionFactory.create(is_active=True, manifest={"input_size": 96})
-    plain = {"dataset": dataset, "state": JobState.DONE, "recipe": FULL.as_json()}
+    plain: dict[str, Any] = {"dataset": dataset, "recipe": FULL.as_json()}
     told = boss.get(PREVIEW, asked(dataset)).context["preview"]
     images = told.images["train"]
     made = ModelVersionFactory.create(manifest={"data": {"counts": {"train": 2 * images}}})
     start = timezone.now() - timedelta(days=1)
-    training_run(**plain, version=made, started_at=start, finished_at=start + timedelta(hours=1))
+    end = start + timedelta(hours=1)
+    training_run(JobState.DONE, **plain, version=made, started_at=start, finished_at=end)
     page = boss.get(PREVIEW, asked(dataset)).content.decode()
     assert "About 30 minutes" in page
     assert active.name in page

@@ -143,6 +143,27 @@ def test_other_weights_under_a_starters_name_are_their_own(
     assert serving() == "own"
 
 
+def test_what_its_report_has_come_to_tell_is_added_after_an_upgrade(
+    starters: dict[int, Path], tmp_path: Path
+) -> None:
+    register_starter()
+    report = {"metrics": {"n": 7}, "by_estimate": []}
+    (starters[7] / "report.json").write_text(json.dumps(report))
+    assert "registered already" in register_starter()
+    assert ModelVersion.objects.get(name="starter-7").report == report
+
+
+def test_a_report_of_another_model_of_that_name_stays(
+    starters: dict[int, Path], tmp_path: Path
+) -> None:
+    save_bundle(tmp_path / "own", read_manifest(starters[7]), {"a": np.zeros(3)})
+    own = upgrade_from(tmp_path / "own", "starter-7")
+    (starters[7] / "report.json").write_text('{"metrics": {"n": 7}, "by_estimate": []}')
+    register_starter()
+    own.refresh_from_db()
+    assert own.report == {}
+
+
 def test_who_goes_back_stays_there(starters: dict[int, Path], admin: Client) -> None:
     six = upgrade_from(starters[6])
     register_starter()

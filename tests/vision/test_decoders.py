@@ -1,5 +1,6 @@
 """Photos opened in processes of their own: what happens to one happens to it alone."""
 
+import contextlib
 import fcntl
 import io
 import os
@@ -39,14 +40,37 @@ def parent_of(decoders: Decoders) -> int:
     """The process that forks; it is started by the first photo."""
     decoders.prepare(SMALL, LIMITS)
     assert decoders._parent
-    parent = decoders._parent.process.pid
-    wait_until(lambda: not children(parent), "that photo's process is gone")
-    return parent
+    return decoders._parent.process.pid
 
 
-def started(parent: int) -> list[int]:
-    wait_until(lambda: bool(children(parent)), "a decoder is at work")
-    return children(parent)
+def spare_of(parent: int) -> int:
+    """The process that waits for the next photo, once the others are gone."""
+
+    wait_until(lambda: len(waiting(parent)) == len(children(parent)) == 1, "one process waits")
+    [spare] = waiting(parent)
+    return spare
+
+
+def waiting(parent: int, *but: int) -> list[int]:
+    return [child for child in children(parent) if child not in but and state(child) == "S"]
+
+
+def state(pid: int) -> str:
+    """As the kernel calls it: S where it sleeps."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
+
+
+def resident(pid: int) -> int:
+    """Megabytes of memory."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
+def wait_until_at_work(pid: int) -> None:
+    """Until it has begun to open BOMB."""
+    wait_until(lambda: resident(pid) > 150, "a decoder is at work")
 
 
 def test_a_photo_comes_back_as_it_is_kept(decoders: Decoders) -> None:
@@ -100,8 +124,10 @@ def test_what_takes_too_long_is_ended_and_refused_in_words(
 def test_a_decoder_that_dies_takes_no_other_photo_along(decoders: Decoders) -> None:
     parent = parent_of(decoders)
     with ThreadPoolExecutor() as threads:
+        child = spare_of(parent)
         doomed = threads.submit(decoders.prepare, BOMB, LIMITS)
-        os.kill(started(parent)[0], signal.SIGSEGV)
+        wait_until_at_work(child)
+        os.kill(child, signal.SIGSEGV)
         with pytest.raises(PhotoUnreadable, match="brought down the program"):
             doomed.result()
     assert decoders.prepare(SMALL, LIMITS).width == 60
@@ -128,8 +154,9 @@ def test_large_photos_are_opened_one_at_a_time_and_small_ones_meanwhile(
 def test_no_decoder_outlives_who_started_it(decoders: Decoders) -> None:
     parent = parent_of(decoders)
     with ThreadPoolExecutor() as threads:
+        child = spare_of(parent)
         at_work = threads.submit(decoders.prepare, BOMB, LIMITS)
-        [child] = started(parent)
+        wait_until_at_work(child)
         assert decoders._parent
         decoders._parent.control.shutdown(socket.SHUT_RDWR)  # as where its owner is killed
         wait_until(lambda: not is_running(child), "the decoder is gone", seconds=2)
@@ -139,7 +166,50 @@ def test_no_decoder_outlives_who_started_it(decoders: Decoders) -> None:
 def test_memory_is_given_back(decoders: Decoders) -> None:
     parent = parent_of(decoders)
     decoders.prepare(BOMB, LIMITS)
-    wait_until(lambda: not children(parent), "the photo's process is gone")
-    rollup = Path(f"/proc/{parent}/smaps_rollup").read_text()
-    [resident] = [int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:")]
-    assert resident < 100 * 1024  # kB
+    assert resident(parent) < 100
+    assert resident(spare_of(parent)) < 100
+
+
+def descriptors_of(pid: int) -> set[int]:
+    """But for those of standard input, output and errors."""
+    return {int(link.name) for link in Path(f"/proc/{pid}/fd").iterdir()} - {0, 1, 2}
+
+
+def test_each_photo_has_a_process_of_its_own_which_was_ready_before(decoders: Decoders) -> None:
+    parent = parent_of(decoders)
+    spares = []
+    for _ in range(3):
+        spares.append(spare_of(parent))
+        decoders.prepare(SMALL, LIMITS)
+        wait_until(lambda: not is_running(spares[-1]), "that photo's process is gone")
+    assert len(set(spares)) == 3
+
+
+def test_more_photos_at_once_than_are_ready_for(decoders: Decoders) -> None:
+    parent = parent_of(decoders)
+    with ThreadPoolExecutor(8) as threads:
+        kept = list(threads.map(lambda _: decoders.prepare(SMALL, LIMITS), range(40)))
+    assert kept == [prepare(SMALL, LIMITS)] * 40
+    spare_of(parent)
+
+
+def test_a_process_that_is_killed_while_it_waits_is_replaced(decoders: Decoders) -> None:
+    parent = parent_of(decoders)
+    killed = spare_of(parent)
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: not is_running(killed), "it is gone")
+    assert spare_of(parent) != killed
+    assert decoders.prepare(SMALL, LIMITS).width == 60
+
+
+def test_who_opens_a_photo_holds_no_way_to_others(decoders: Decoders) -> None:
+    parent = parent_of(decoders)
+    with ThreadPoolExecutor() as threads:
+        other = spare_of(parent)
+        held = threads.submit(decoders.prepare, BOMB, LIMITS)
+        wait_until_at_work(other)
+        decoders.prepare(SMALL, LIMITS)  # a spare follows that is forked while a photo is opened
+        wait_until(lambda: len(waiting(parent, other)) == 1, "another one waits")
+        [spare] = waiting(parent, other)
+        assert len(descriptors_of(spare)) == 1  # by which its own job comes
+        held.result()

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tests.vision.training_set import SIZE, make_curated, small_backbone
 from vision.bundles.bundle import Bundle
 from vision.caches.crops import decode_crops, measured_reading, whole
-from vision.caches.features import MIRRORED, PLAIN, Extractor, open_features
+from vision.caches.extractor import Extractor
+from vision.caches.features import MIRRORED, PLAIN, open_features
 from vision.crops.light import brighten, face_highlights, highlights
 from vision.crops.reading import AS_THEY_ARE, Reading, measured, sample
 from vision.crops.softness import soften, softness

@@ -9,7 +9,7 @@ from training.jobs.lifecycle import JobRefused, Reporter
 from training.models import Exam, ExamRun, JobState
 from vision.messages import Message, several
 
-from .exam_store import current_exam
+from .exam_store import add_groups, current_exam, without_groups
 from .examinations import Progress, examine_waiting, waiting
 from .freezing import is_due, settled_exam
 
@@ -33,15 +33,17 @@ def examine_all(on_progress: Progress) -> Examination:
     exam = settled_exam()
     if exam is None:
         return Examination()
+    add_groups()
     before = [version.name for version in waiting(exam)]
     failed = examine_waiting(exam, on_progress)
     return Examination(exam, tuple(name for name in before if name not in failed), failed)
 
 
 def is_needed() -> bool:
-    """Whether an exam is to be frozen, or a version to be scored on the one that there is."""
+    """Whether an exam is to be frozen, a version to be scored on the one that there is, or an
+    outcome to be told by estimate."""
     exam = current_exam()
-    return is_due() or bool(exam and waiting(exam))
+    return is_due() or bool(exam and (waiting(exam) or without_groups().exists()))
 
 
 def request_examination(user: Any) -> ExamRun:

@@ -12,6 +12,7 @@ from training.models.labels import LABEL_COLUMNS, labels_in
 from vision.attributes import Labels
 from vision.data.utkface import Example
 from vision.evaluation import kept_scores
+from vision.evaluation.by_estimate import by_estimate
 from vision.evaluation.scores import Scores, figures
 
 
@@ -83,8 +84,22 @@ def keep_outcome(exam: Exam, version: ModelVersion, scores: Scores) -> None:
         defaults={
             "scores": kept_scores.as_bytes(scores),
             "figures": {"n": len(asked), **figures(asked)},
+            "by_estimate": by_estimate(asked),
         },
     )
+
+
+def without_groups() -> QuerySet[ExamOutcome]:
+    """The outcomes that earlier releases kept, which were not told by estimate."""
+    return ExamOutcome.objects.filter(by_estimate__isnull=True)
+
+
+def add_groups() -> None:
+    """Tell by estimate whatever was said on any exam and is not told so yet."""
+    for outcome in without_groups().select_related("exam"):
+        scores = kept_scores.read(bytes(outcome.scores), labels_of(outcome.exam))
+        outcome.by_estimate = by_estimate(scores.where(_answered(scores)))
+        outcome.save(update_fields=["by_estimate"])
 
 
 def images_of(exam: Exam) -> list[Example]:

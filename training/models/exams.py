@@ -61,13 +61,15 @@ class ExamOutcome(models.Model):
 
     `scores`: `vision.evaluation.kept_scores` in the order of the images, NaN for those that the
     version has learnt from or from a copy of. `figures`: those of the others, with their number
-    `n`.
+    `n`. `by_estimate`: what `vision.evaluation.by_estimate` tells of them; null in outcomes of
+    earlier releases until the next examination.
     """
 
     exam = models.ForeignKey(Exam, models.CASCADE, related_name="outcomes")
     version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="outcomes")
     scores = models.BinaryField()
     figures = models.JSONField(_("figures"))
+    by_estimate = models.JSONField(null=True, editable=False)
     created_at = models.DateTimeField(_("examined at"), auto_now_add=True)
 
     class Meta:

@@ -36,6 +36,7 @@ def register_starter() -> str:
     """
     starter, serving = waiting_starter(), active_version()
     name = _manifest()["name"]
+    _complete_report()
     if starter is None and ModelVersion.objects.filter(name=name).exists():
         return f"The model {name} is registered already."
     if starter is None:
@@ -48,6 +49,19 @@ def register_starter() -> str:
         f"The model {name} is registered and waits to be activated in the admin; until then "
         f"{serving.name} serves on."
     )
+
+
+def _complete_report() -> None:
+    """Give the starter, registered by an earlier release, what its report has come to tell since.
+
+    Raises BundleCorrupt.
+    """
+    manifest = _manifest()
+    version = ModelVersion.objects.filter(name=manifest["name"]).first()
+    if version and version.manifest.get("files") == manifest["files"]:
+        report = _report()
+        if version.report.keys() < report.keys():
+            ModelVersion.objects.filter(pk=version.pk).update(report=report)
 
 
 def waiting_starter() -> ModelVersion | None:

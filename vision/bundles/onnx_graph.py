@@ -22,6 +22,7 @@ INPUT = "crops"
 # Of 2022; what runs ONNX at all knows them.
 _OPSET, _IR_VERSION = 17, 8
 _NAME = "faces"
+_FEATURES = "features"
 _ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}
 
 
@@ -38,14 +39,32 @@ def onnx_graph(bundle: Bundle) -> bytes:
     side = size // 2 ** len(BLOCKS)
     specs = parse_heads(bundle.manifest)
     units = [_head(graph, spec, pool5, side) for spec in specs]
+    shapes = {spec.name: (count,) for spec, count in zip(specs, units, strict=True)}
+    return _serialised(graph, size, shapes)
+
+
+def backbone_graph(bundle: Bundle, cut: str) -> bytes:
+    """The graph of a bundle's backbone: `crops` as above → `features`, what the pooling `cut`
+    ("pool1" to "pool5") puts out, float32 (N, s, s, channels). Raises BundleIncompatible.
+    """
+    size, blocks = bundle.manifest["input_size"], int(cut.removeprefix("pool"))
+    graph = _Graph(bundle.tensors)
+    pooled = _backbone(graph, blocks)
+    graph.add("Transpose", pooled, name=_FEATURES, perm=[0, 2, 3, 1])
+    side, channels = size // 2**blocks, list(BLOCKS[blocks - 1].values())[-1]
+    return _serialised(graph, size, {_FEATURES: (side, side, channels)})
+
+
+def _serialised(graph: "_Graph", size: int, outputs: Mapping[str, tuple[int, ...]]) -> bytes:
+    """`outputs`: the shape of each, without the number of crops."""
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             _NAME,
             [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", size, size, 3])],
             [
-                helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, ["N", count])
-                for spec, count in zip(specs, units, strict=True)
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])
+                for name, shape in outputs.items()
             ],
             graph.weights,
         ),
@@ -90,13 +109,13 @@ class _Graph:
         return found
 
 
-def _backbone(graph: _Graph) -> str:
-    """From crops to `pool5`, channels first."""
+def _backbone(graph: _Graph, blocks: int = len(BLOCKS)) -> str:
+    """From crops to the pooling that ends so many blocks, channels first."""
     mean = graph.constant("mean", np.array(MEAN_RGB, np.float32))
     top = graph.add("Sub", graph.add("Cast", INPUT, to=TensorProto.FLOAT), mean)
     top = graph.add("Transpose", top, perm=[0, 3, 1, 2])
     channels = 3
-    for number, block in enumerate(BLOCKS, start=1):
+    for number, block in enumerate(BLOCKS[:blocks], start=1):
         for name, wanted in block.items():
             kernel = graph.tensor(f"{name}/kernel", (3, 3, channels, wanted))
             if channels == 3:

@@ -5,79 +5,29 @@ features, float16. Rows belong to contents: another selection of the same images
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.backbone.precision import choose_precision, computing_in
-from vision.backbone.vgg16 import backbone_fingerprint, build_backbone, preprocess
 from vision.bundles.bundle import Bundle
-from vision.crops.reading import Reading
 from vision.data.crop_files import read_example
 from vision.data.utkface import Example
 from vision.diskspace import DiskFull, free_bytes, full_disk_in_words, in_words, used_bytes
 
+from .extractor import BATCH, Cut, Extractor, Features
 from .feature_files import LOCK, FeaturesBusy, locked
 from .rows import Name, RowStore
 
-Cut = Literal["pool4", "pool5"]
-Features = NDArray[np.float16]
-
 PLAIN, MIRRORED = 0, 1
-
-_PREPROCESSING = "vggface-1, bilinear"
-_BATCH = 32
-_LARGEST_HALF = float(np.finfo(np.float16).max)
 
 Wanted = tuple[Example, int]
 """An image and a view of it."""
-
-
-class Extractor:
-    """A bundle's backbone from crops, read as the bundle says, to the output of a pooling layer."""
-
-    def __init__(self, backbone: Bundle, cut: Cut) -> None:
-        self._tensors = backbone.tensors
-        self._reading = Reading.of(backbone.manifest)
-        self._cut = cut
-        self._model: Any = None
-        self.precision = choose_precision()
-        self.input_size: int = backbone.manifest["input_size"]
-        side = self.input_size // (32 if cut == "pool5" else 16)
-        self.shape = (side, side, 512)
-
-    @property
-    def key(self) -> str:
-        """Names the backbone's weights and all else that the features depend on."""
-        backbone = backbone_fingerprint(self._tensors)
-        about = [backbone, self._cut, self.input_size, _PREPROCESSING, self.precision]
-        if reading := self._reading.as_json():
-            about.append(reading)
-        return hashlib.sha256(repr(tuple(about)).encode()).hexdigest()[:32]
-
-    def __call__(self, crops: NDArray[np.uint8]) -> Features:
-        """Crops (N, S, S, 3) RGB → features (N, s, s, 512), N being at most the batch."""
-        if self._model is None:
-            self._model = self._build()
-        crops = self._reading.read_all(crops)
-        padded = np.pad(crops, ((0, _BATCH - len(crops)), (0, 0), (0, 0), (0, 0)))
-        found = np.asarray(self._model.predict_on_batch(preprocess(padded)), np.float32)
-        return found[: len(crops)].clip(max=_LARGEST_HALF).astype(np.float16)
-
-    def _build(self) -> Any:
-        import keras
-
-        with computing_in(self.precision):
-            backbone = build_backbone(self.input_size, self._tensors)
-        return keras.Model(backbone.input, backbone.get_layer(self._cut).output)
 
 
 @contextmanager
@@ -179,7 +129,7 @@ def _decoded(
     wanted: Sequence[Wanted], size: int
 ) -> Iterator[tuple[Sequence[Wanted], NDArray[np.uint8]]]:
     """Batches with their crops; the next is decoded while the backbone works on this one."""
-    batches = [wanted[i : i + _BATCH] for i in range(0, len(wanted), _BATCH)]
+    batches = [wanted[i : i + BATCH] for i in range(0, len(wanted), BATCH)]
     with ThreadPoolExecutor(max_workers=2) as pool:
 
         def start(batch: Sequence[Wanted]) -> list[Future[NDArray[np.uint8]]]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from vision.attributes import AGE_BINS, ATTRIBUTES, OLDEST_AGE, RACE
 from vision.data.labelled_files import LabelledFile
 
+from .by_estimate import by_estimate
 from .edits import EDITS, SAMPLE, edit_figures
 from .evaluate import Evaluation, Predictor, score
 from .fairness import by_group, gaps
@@ -41,9 +42,9 @@ def report(
     (rows) against estimated. `age`: bias and error by labelled decade, a sample of points, counts
     of labelled against estimated decade. `interval` and `reliability`: whether intervals and
     probabilities keep their word. `by_group`: figures by attribute and decade with their 95 %
-    intervals. `gaps`: the largest differences between groups. `edits`: what
-    `vision.evaluation.edits.edit_figures` finds on a sample. What a silent head leaves unknown is
-    None.
+    intervals. `by_estimate`: those of crops that the same was said of. `gaps`: the largest
+    differences between groups. `edits`: what `vision.evaluation.edits.edit_figures` finds on a
+    sample. What a silent head leaves unknown is None.
     """
     evaluation = score(engine, files, on_progress=on_progress)
     return report_on(evaluation, engine, files, on_progress=on_progress)
@@ -88,6 +89,7 @@ def describe(scores: Scores) -> dict[str, Any]:
             for name, probabilities in scores.probabilities.items()
         },
         "by_group": by_group(scores, seed=_SEED),
+        "by_estimate": by_estimate(scores),
         "gaps": gaps(scores),
     }
 

@@ -8,6 +8,7 @@ from .scores import Column
 
 _RESAMPLES = 1000
 _TAILS = (0.025, 0.975)
+_DEVIATIONS = 1.96  # of a normal distribution, which hold 95 % of it
 
 
 def bootstrap_intervals(
@@ -34,3 +35,23 @@ def bootstrap_intervals(
         else None
         for column, name in enumerate(outcomes)
     }
+
+
+def share_interval(right: Column) -> tuple[float, float]:
+    """The 95 % interval of a share, by outcomes (N,) of 1 and 0, N > 0.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927:
+    unlike the textbook's it is not empty where all are right.
+    """
+    count, share, z2 = len(right), float(right.mean()), _DEVIATIONS**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    spread = share * (1 - share) / count + z2 / (4 * count**2)
+    off = _DEVIATIONS * float(np.sqrt(spread)) / (1 + z2 / count)
+    return max(0.0, middle - off), min(1.0, middle + off)
+
+
+def mean_interval(values: Column) -> tuple[float, float]:
+    """The 95 % interval of the mean of values (N,), N > 1, by the normal distribution that means of
+    many have; of values of 0 and more it does not reach below 0."""
+    mean, off = float(values.mean()), _DEVIATIONS * float(values.std(ddof=1)) / len(values) ** 0.5
+    return (max(0.0, mean - off) if values.min() >= 0 else mean - off), mean + off

@@ -1,6 +1,6 @@
 """The engine on OpenVINO: what serves on a CPU, without TensorFlow."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 import openvino as ov
@@ -13,6 +13,7 @@ from vision.bundles.bundle import Bundle
 from .base import BaseEngine, Outputs
 
 _DEVICE = "CPU"
+_MOST_CROPS = 8  # at a time
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
@@ -21,7 +22,7 @@ class OpenVinoEngine(BaseEngine):
 
     # Any size up to the last runs as it is, and costs some 10 ms more the first time. More at once
     # are no faster and take more memory.
-    batch_sizes = (1, 8)
+    batch_sizes = (1, _MOST_CROPS)
 
     def __init__(
         self,
@@ -36,19 +37,39 @@ class OpenVinoEngine(BaseEngine):
         Raises BundleIncompatible; ValueError for the precision.
         """
         super().__init__(bundle, heads=heads)
+        self.precision = choose_cpu_precision(precision)
         core = ov.Core()
-        self.precision = _choose_precision(precision)
         model = core.read_model(_graph_of(bundle) if graph is None else graph)
         wanted = [model.output(spec.name) for spec in self.specs]
-        self._network = core.compile_model(
-            ov.Model(wanted, model.get_parameters()),
-            _DEVICE,
-            {"INFERENCE_PRECISION_HINT": _HINTS[self.precision], "PERFORMANCE_HINT": "LATENCY"},
-        )
+        self._network = _compiled(core, ov.Model(wanted, model.get_parameters()), self.precision)
 
     def _run(self, crops: NDArray[np.uint8]) -> Outputs:
         results = self._network(np.ascontiguousarray(crops))
         return {spec.name: results[index] for index, spec in enumerate(self.specs)}
+
+
+def load_backbone(
+    bundle: Bundle, cut: str, precision: str
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """A bundle's backbone: crops (N, S, S, 3) RGB → what its pooling `cut` ("pool4", "pool5") puts
+    out, float32 (N, s, s, 512). Raises BundleIncompatible.
+    """
+    from vision.bundles.onnx_graph import backbone_graph
+
+    core = ov.Core()
+    network = _compiled(core, core.read_model(backbone_graph(bundle, cut)), precision)
+
+    def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        parts = range(0, len(crops), _MOST_CROPS)
+        found = [network(np.ascontiguousarray(crops[i : i + _MOST_CROPS]))[0] for i in parts]
+        return np.concatenate(found)
+
+    return run
+
+
+def _compiled(core: ov.Core, model: ov.Model, precision: str) -> ov.CompiledModel:
+    hints = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
+    return core.compile_model(model, _DEVICE, hints)
 
 
 def _graph_of(bundle: Bundle) -> bytes:
@@ -57,7 +78,7 @@ def _graph_of(bundle: Bundle) -> bytes:
     return onnx_graph(bundle)
 
 
-def _choose_precision(wanted: str) -> str:
+def choose_cpu_precision(wanted: str) -> str:
     """The precision wanted, or else bfloat16 where it is faster: with AMX, and not by AVX512 alone
     (docs/experiments/engine.md)."""
     check_precision(wanted)

@@ -1,8 +1,9 @@
 """Photos of strangers, opened in processes that can be ended: one for each photo.
 
-A small process waits with everything loaded (`decoder_process`) and forks for each photo. What a
-photo takes, memory and time, is limited there and given back with its process; whatever happens
-to it happens to that photo alone.
+A small process waits with everything loaded (`decoder_process`) and forks for each photo, one ahead
+of need. What a photo takes, memory and time, is limited there and given back with its process;
+whatever happens to it happens to that photo alone. No process opens a second photo: what the first
+made of it, if it was crafted, would see other people's.
 """
 
 import json
@@ -26,9 +27,13 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 300.0  # seconds a photo may wait for large ones before it, and be opened
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as a process that forks needs
 # A new process fetches every page of memory from the kernel, which takes a sixth of a large photo's
-# time where pages are small. Other systems than Linux with glibc do not know it.
-_LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-_LENGTHS = struct.Struct("!II")  # of a JSON document, and of the bytes after it
+# time where pages are small; and it would give memory back that it needs again a moment later.
+# Other systems than Linux with glibc do not know it.
+_MEMORY = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432"
+    ":glibc.malloc.trim_threshold=1073741824"
+}
+_COUNT = struct.Struct("!I")  # of the parts of a frame; then the length of each, then they
 
 
 class DecodersUnavailable(Exception):
@@ -42,7 +47,7 @@ class _Parent:
     process: "subprocess.Popen[bytes]"
     control: socket.socket
 
-    def ask(self, job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    def ask(self, job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], list[bytes]]:
         """Raises OSError (TimeoutError where it takes too long) and EOFError."""
         ours, theirs = socket.socketpair()
         with ours:
@@ -74,28 +79,28 @@ class Decoders:
 
         Raises a `PhotoError`, which names the limit where it was one, and DecodersUnavailable.
         """
-        kept, blob = self._done(data, limits)
-        length = kept.pop("image_bytes")
+        kept, (image, thumbnail) = self._done(data, limits)
         kept["warnings"] = tuple(kept["warnings"])
-        return KeptPhoto(**kept, image=blob[:length], thumbnail=blob[length:])
+        return KeptPhoto(**kept, image=image, thumbnail=thumbnail)
 
     def crop_face(self, data: bytes, box: Box, limits: Limits) -> bytes:
         """See `decoding.crop_face`; blocks and raises as `prepare` does."""
-        return self._done(data, limits, box=asdict(box))[1]
+        _, (crop,) = self._done(data, limits, box=asdict(box))
+        return crop
 
-    def _done(self, data: bytes, limits: Limits, **job: Any) -> tuple[dict[str, Any], bytes]:
+    def _done(self, data: bytes, limits: Limits, **job: Any) -> tuple[dict[str, Any], list[bytes]]:
         job["limits"] = asdict(limits)
         for _ in range(2):
             parent = self._started()
             try:
-                answer, blob = parent.ask(job, data)
+                answer, files = parent.ask(job, data)
             except TimeoutError as error:
                 raise DecodersUnavailable from error
             except (OSError, EOFError):
                 # The process that forks was killed, and with it whatever was at work.
                 self._forget(parent)
             else:
-                return _unless_refused(answer, limits), blob
+                return _unless_refused(answer, limits), files
         raise DecodersUnavailable
 
     def close(self) -> None:
@@ -122,35 +127,38 @@ class Decoders:
             process = subprocess.Popen(
                 [*program, str(theirs.fileno()), str(self._lock_file)],
                 cwd=_ROOT,
-                env={**_LARGE_PAGES, **os.environ, **_ONE_THREAD},
+                env={**_MEMORY, **os.environ, **_ONE_THREAD},
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
             )
         return _Parent(process, ours)
 
 
-def write_frame(peer: socket.socket, document: Any, blob: bytes = b"") -> None:
-    """Send a JSON document, and bytes after it."""
-    text = json.dumps(document).encode()
-    peer.sendall(_LENGTHS.pack(len(text), len(blob)) + text)
-    peer.sendall(blob)
+def write_frame(peer: socket.socket, document: Any, *files: bytes) -> None:
+    """Send a JSON document, and files after it."""
+    parts = json.dumps(document).encode(), *files
+    peer.sendall(struct.pack(f"!{1 + len(parts)}I", len(parts), *map(len, parts)))
+    for part in parts:
+        peer.sendall(part)
 
 
-def read_frame(peer: socket.socket) -> tuple[Any, bytes]:
+def read_frame(peer: socket.socket) -> tuple[Any, list[bytes]]:
     """What `write_frame` sent. Raises EOFError where it ends too early."""
-    text, blob = _LENGTHS.unpack(_read(peer, _LENGTHS.size))
-    return json.loads(_read(peer, text)), _read(peer, blob)
+    (count,) = _COUNT.unpack(_read(peer, _COUNT.size))
+    lengths = struct.unpack(f"!{count}I", _read(peer, count * _COUNT.size))
+    document, *files = [_read(peer, length) for length in lengths]
+    return json.loads(document), files
 
 
 def _read(peer: socket.socket, count: int) -> bytes:
-    data = bytearray(count)
-    view = memoryview(data)
-    while view:
-        received = peer.recv_into(view)
-        if not received:
+    """So many bytes; at once, without a copy, where the socket blocks."""
+    parts = []
+    while count:
+        parts.append(peer.recv(count, socket.MSG_WAITALL))
+        if not parts[-1]:
             raise EOFError
-        view = view[received:]
-    return bytes(data)
+        count -= len(parts[-1])
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _unless_refused(answer: dict[str, Any], limits: Limits) -> dict[str, Any]:

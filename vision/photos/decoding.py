@@ -136,7 +136,7 @@ def make_thumbnail(image: Pillow.Image, side: int = 320) -> bytes:
     """A JPEG of the whole image, at most `side` pixels wide and high, never enlarged."""
     scale = min(1.0, side / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    small = image.resize(size, Pillow.Resampling.LANCZOS, reducing_gap=2.0)
+    small = image.resize(size, Pillow.Resampling.HAMMING, reducing_gap=2.0)
     return encode_jpeg(small, quality=85)
 
 

@@ -1,6 +1,7 @@
 """An uploaded photo as it is kept: upright, without metadata, with a thumbnail."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from .decoding import make_thumbnail, read_photo
@@ -46,6 +47,7 @@ def prepare(
         before_decoding=before_decoding,
     )
     image = read.image
-    return KeptPhoto(
-        image.width, image.height, read.warnings, read.as_jpeg(), make_thumbnail(image)
-    )
+    with ThreadPoolExecutor(1) as beside:  # Pillow lets other threads run while it works
+        thumbnail = beside.submit(make_thumbnail, image)
+        kept = read.as_jpeg()
+        return KeptPhoto(image.width, image.height, read.warnings, kept, thumbnail.result())

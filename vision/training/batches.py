@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.caches.features import Features
+from vision.caches.extractor import Features
 from vision.heads.targets import Targets
 
 from .network_recipes import Augmentation

@@ -23,7 +23,8 @@ from vision.backbone.vgg16 import (
 )
 from vision.bundles.bundle import Bundle
 from vision.caches.crops import measured_reading
-from vision.caches.features import MIRRORED, PLAIN, Cut, FeatureStore, open_features
+from vision.caches.extractor import Cut
+from vision.caches.features import MIRRORED, PLAIN, FeatureStore, open_features
 from vision.crops.reading import AS_THEY_ARE, Reading
 from vision.data.utkface import Curated, Example
 from vision.heads.calibration import calibrate

@@ -26,18 +26,6 @@ document.addEventListener("htmx:responseError", (event) => {
   if (answer.message) window.alert(answer.message);
 });
 
-// A box on the photo and its card light up together.
-function light(event, on) {
-  const number = event.target.closest?.("[data-face]")?.dataset.face;
-  if (!number) return;
-  for (const element of document.querySelectorAll(`[data-face="${number}"]`)) {
-    element.classList.toggle("lit", on);
-  }
-}
-for (const [kind, on] of [["mouseover", true], ["mouseout", false], ["focusin", true], ["focusout", false]]) {
-  document.addEventListener(kind, (event) => light(event, on));
-}
-
 // Choosing, dropping, pasting and taking photos; previews; progress.
 const form = document.getElementById("upload");
 if (form) {

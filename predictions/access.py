@@ -24,12 +24,14 @@ from .visitors import Visitor
 class Owner:
     """An account or an anonymous browser; with neither, the owner of nothing.
 
-    `address`: where a browser asks from, as far as that is known.
+    `address`: where a browser asks from, as far as that is known. `sender`: by what name its
+    sendings are counted (`predictions.quota`), where that is known and the address is not.
     """
 
     user_id: int | None = None
     visitor: uuid.UUID | None = None
     address: str = field(default="", compare=False)
+    sender: str = field(default="", compare=False)
 
     @property
     def is_nobody(self) -> bool:

@@ -71,6 +71,55 @@ OWN: Templates = {
     "batch_closed": (
         "This batch was cancelled, so it takes no more photos. Please send them as another batch."
     ),
+    "archive_refused.too_many_at_once": (
+        "Several large zip files of yours are on their way already. Please send this one when "
+        "they are unpacked."
+    ),
+    "archive_too_large": "A zip file may have at most %(limit)s. Please divide it.",
+    "archive_closed": (
+        "This zip file was cancelled or left half sent for a day. Please send it again."
+    ),
+    "archive_piece_misplaced": (
+        "This piece does not follow what has arrived. The next one begins at byte %(received)d."
+    ),
+    "archive_unusable.damaged": (
+        "This is not a zip file, or it is damaged. Please make it again and send it once more."
+    ),
+    "archive_unusable.empty": "There are no files in this zip file.",
+    "archive_unusable.too_many_files": (
+        "There are more files in this zip file than a batch may have photos. Please divide it."
+    ),
+    "archive_unusable.too_many_photos": (
+        "There are %(files)d files in this zip file, and this batch has room for %(room)d more. "
+        "Please divide it."
+    ),
+    "archive_waits.quota": (
+        "%(limit)d photos were sent within an hour, the most one sender may. Unpacking goes on by "
+        "itself."
+    ),
+    "archive_waits.storage": (
+        "Photos cannot be stored at the moment. Unpacking goes on by itself."
+    ),
+    "archive_entry.path": (
+        "This name leads out of the zip file, so the file was not read. Please rename it."
+    ),
+    "archive_entry.encrypted": (
+        "This file is protected by a password. Please make the zip file without one."
+    ),
+    "archive_entry.nested": (
+        "This is an archive within the zip file. Please unpack it first, or send it by itself."
+    ),
+    "archive_entry.method": (
+        "This file is compressed in a way that is not read here. Please make the zip file with "
+        "the usual method (Deflate)."
+    ),
+    "archive_entry.bomb": (
+        "This file grows far more than a photo does when it is unpacked, so it was not read."
+    ),
+    "archive_entry.damaged": "This file is damaged in the zip file. Please send it again.",
+    "archive_entry.interrupted": (
+        "Reading this file was interrupted twice, so it was left out. Please send it by itself."
+    ),
     "batch_gone": "This batch was deleted, so nothing was kept.",
     "accepted_size": "what is accepted here, in bytes or in pixels",
     "storage_unavailable": "The photo could not be stored. Please try again in a few minutes.",

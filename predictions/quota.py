@@ -49,7 +49,7 @@ class Sending(models.Model):
 def seconds_to_wait(owner: Owner) -> int:
     """Until one more piece of work is accepted from an owner; 0 where it is now."""
     since = timezone.now() - _WINDOW
-    recent = Sending.objects.filter(sender=_name(owner), sent_at__gt=since).order_by("-sent_at")
+    recent = Sending.objects.filter(sender=sender_of(owner), sent_at__gt=since).order_by("-sent_at")
     # What fills the quota, counted from the newest: the next may come an hour after it.
     filling = recent.values_list("sent_at", flat=True)[settings.PHOTOS_PER_HOUR - 1 :][:1]
     return next((max(1, round((oldest - since).total_seconds())) for oldest in filling), 0)
@@ -60,7 +60,7 @@ def take(owner: Owner) -> int:
 
     Of several at once each waits for the one before, so that none is counted with another.
     """
-    sender, _new = Sender.objects.select_for_update().get_or_create(name=_name(owner))
+    sender, _new = Sender.objects.select_for_update().get_or_create(name=sender_of(owner))
     seconds = seconds_to_wait(owner)
     if not seconds:
         Sending.objects.create(sender=sender, sent_at=timezone.now())
@@ -70,7 +70,7 @@ def take(owner: Owner) -> int:
 def take_up_to(owner: Owner, wanted: int) -> int:
     """Count as many pieces of work as are accepted of so many, in the transaction that accepts
     them; how many that is."""
-    sender, _new = Sender.objects.select_for_update().get_or_create(name=_name(owner))
+    sender, _new = Sender.objects.select_for_update().get_or_create(name=sender_of(owner))
     now = timezone.now()
     taken = Sending.objects.filter(sender=sender, sent_at__gt=now - _WINDOW).count()
     granted = max(0, min(wanted, settings.PHOTOS_PER_HOUR - taken))
@@ -88,9 +88,12 @@ def forget(now: datetime) -> None:
         idle.filter(pk__in=names).delete()
 
 
-def _name(owner: Owner) -> str:
+def sender_of(owner: Owner) -> str:
+    """The name that an owner's sendings are counted by."""
     if owner.user_id:
         return f"account {owner.user_id}"
+    if owner.sender:
+        return owner.sender
     who = _network(owner.address) if owner.address else f"visitor {owner.visitor}"
     return salted_hmac("predictions.quota", who).hexdigest()[:40]
 

@@ -43,7 +43,7 @@ class FaceQuery:
             predictions = predictions.filter(face_count__gte=self.at_least)
         if self.at_most is not None:
             predictions = predictions.filter(face_count__lte=self.at_most)
-        if wanted := self._of_one_face():
+        if wanted := self.of_one_face():
             faces = Face.objects.filter(wanted, prediction=OuterRef("pk"))
             predictions = predictions.filter(Exists(faces))
         return predictions
@@ -51,9 +51,10 @@ class FaceQuery:
     @property
     def asks_for_something(self) -> bool:
         numbers = (self.at_least, self.at_most)
-        return any(one is not None for one in numbers) or bool(self._of_one_face())
+        return any(one is not None for one in numbers) or bool(self.of_one_face())
 
-    def _of_one_face(self) -> Q:
+    def of_one_face(self) -> Q:
+        """What a face has to be."""
         ages = {"age_years__gte": self.youngest, "age_years__lte": self.oldest}
         wanted = Q(**{key: age for key, age in ages.items() if age is not None})
         wanted &= Q(**{column_of(name): label for name, label in self.labels.items() if label})

@@ -5,17 +5,26 @@ Columns are named as the API's JSON names its fields, a dot for each level.
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from xlsxwriter import Workbook
 
 from vision.attributes import ATTRIBUTES, FACE_FIELDS, Attribute
 
 from .api.serializers import FaceSerializer
+from .messages import explain, kind_of
 from .models import Face, Prediction
 
 Cell = str | int | float | bool | datetime | None
 
+FAILURE = ("failure.code", "failure.message")
+"""The columns of tables in which there is more than results."""
+
+_LONGEST_CELL = 32_767  # characters, of a workbook
 _AGE = ("years", "low", "high", "coverage")
 
 # A spreadsheet runs a text that begins with one of these as a formula (OWASP, "CSV Injection").
@@ -45,6 +54,7 @@ def rows(predictions: Iterable[Prediction]) -> Iterator[dict[str, Cell]]:
             "status": prediction.status,
             "model_version": getattr(prediction.model_version, "name", None),
             "created_at": prediction.created_at,
+            **failure_cells(prediction.failure_code, prediction.failure_parameters),
         }
         faces = list(prediction.faces.all())
         for face in faces:
@@ -53,17 +63,86 @@ def rows(predictions: Iterable[Prediction]) -> Iterator[dict[str, Cell]]:
             yield of_photo
 
 
+def failure_cells(code: str, parameters: Mapping[str, Any]) -> dict[str, Cell]:
+    """The cells that say why there is no result; none where there is one."""
+    if not code:
+        return {}
+    return dict(zip(FAILURE, (kind_of(code), explain(code, parameters)), strict=True))
+
+
 def as_csv(names: Sequence[str], table: Iterable[Mapping[str, Cell]]) -> str:
-    """A table with a header, as text with the mark by which Excel knows UTF-8.
+    """What `csv_lines` gives, as one text."""
+    return "".join(csv_lines(names, table))
+
+
+def csv_lines(names: Sequence[str], table: Iterable[Mapping[str, Cell]]) -> Iterator[str]:
+    """A table with a header, line by line, with the mark by which Excel knows UTF-8.
 
     Booleans are `true` and `false`, times are ISO 8601. Text that a spreadsheet would run as a
     formula begins with an apostrophe.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
+    text.write("\ufeff")
     writer.writerow(names)
-    writer.writerows([_as_text(row.get(name)) for name in names] for row in table)
-    return "\ufeff" + text.getvalue()
+    for row in table:
+        writer.writerow([_as_text(row.get(name)) for name in names])
+        yield _taken(text)
+    yield _taken(text)
+
+
+def json_lines(names: Sequence[str], table: Iterable[Mapping[str, Cell]]) -> Iterator[str]:
+    """A table as JSON lines: an object a row, with every column. Times are ISO 8601."""
+    for row in table:
+        cells = {name: row.get(name) for name in names}
+        yield json.dumps(cells, ensure_ascii=False, default=_iso) + "\n"
+
+
+def write_xlsx(
+    file: IO[bytes], names: Sequence[str], table: Iterable[Mapping[str, Cell]], folder: Path
+) -> None:
+    """Write a table as an Excel workbook of one sheet, row by row, so that no memory grows with it.
+
+    Text is never a formula or a link, whatever it begins with. Times are those of UTC, since
+    spreadsheets know no zones. `folder`: where temporary files go.
+    """
+    options = {"constant_memory": True, "tmpdir": str(folder)}
+    with Workbook(file, options) as book:
+        sheet = book.add_worksheet("FaceRoute")
+        moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        sheet.freeze_panes(1, 0)
+        for column, name in enumerate(names):
+            sheet.write_string(0, column, name)
+        for number, row in enumerate(table, 1):
+            for column, name in enumerate(names):
+                _write_cell(sheet, number, column, row.get(name), moment)
+
+
+def _write_cell(sheet: Any, row: int, column: int, cell: Cell, moment: Any) -> None:
+    match cell:
+        case bool():
+            sheet.write_boolean(row, column, cell)
+        case int() | float():
+            sheet.write_number(row, column, cell)
+        case datetime():
+            at = cell.astimezone(UTC).replace(tzinfo=None)
+            sheet.write_datetime(row, column, at, moment)
+        case str():
+            sheet.write_string(row, column, cell[:_LONGEST_CELL])
+
+
+def _taken(text: io.StringIO) -> str:
+    """What was written since the last time."""
+    written = text.getvalue()
+    text.seek(0)
+    text.truncate()
+    return written
+
+
+def _iso(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{value!r} has no place in a table.")
 
 
 def _columns_of(serializer: FaceSerializer) -> dict[str, tuple[str, ...]]:

@@ -9,11 +9,16 @@ from celery.signals import worker_process_init, worker_process_shutdown
 from django.utils import timezone
 
 from . import bulk, daily_sums, deletion, expiry, model_server, quota, room
+from .batches import archives
+from .batches.unpack_loop import UnpackLoop
 from .heartbeats import Condition, Heartbeat, forget_long_gone
 from .notify import QUEUE
 from .worker_loop import WorkerLoop
 
 logger = logging.getLogger(__name__)
+
+# The queue of those workers that nobody sits in front of a screen waiting for.
+_DATA = "data"
 
 
 @shared_task
@@ -30,6 +35,7 @@ def expire() -> None:
     photos, orphans = expiry.expire_photos(now), expiry.sweep_orphans(now)
     logger.info("Deleted %d expired photos and %d orphaned files.", photos, orphans)
     quota.forget(now)
+    archives.forget(now)
     forget_long_gone()
     room.measure()
     room.forget()
@@ -58,9 +64,11 @@ def forget_expired_logins() -> None:
 
 @worker_process_init.connect
 def begin(**_: Any) -> None:
-    """In a new worker process, after the fork: look for photos, if it is there for them."""
+    """In a new worker process, after the fork: look for what it is there for."""
     if QUEUE in _queues():
         _worker_loop().start()
+    if _DATA in _queues():
+        _unpack_loop().start()
     _heartbeat().start()
 
 
@@ -69,6 +77,8 @@ def end(**_: Any) -> None:
     """Before a worker process ends by itself: finish what is at hand."""
     if QUEUE in _queues():
         _worker_loop().stop()
+    if _DATA in _queues():
+        _unpack_loop().stop()
     _heartbeat().stop()
 
 
@@ -80,6 +90,11 @@ def _queues() -> list[str]:
 @cache
 def _worker_loop() -> WorkerLoop:
     return WorkerLoop(model_server.model_server)
+
+
+@cache
+def _unpack_loop() -> UnpackLoop:
+    return UnpackLoop()
 
 
 @cache

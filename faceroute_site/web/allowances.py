@@ -15,14 +15,17 @@ from predictions.api.authentication import BearerAuthentication
 UPLOADS = {
     "upload": "photos",
     "batch_photos": "photo",
+    "batch_archive": "piece",
     "api:prediction-list": "photo",
     "api:prediction-batch": "photos",
     "api:batch-photos": "photos",
+    "api:batch-archive": "piece",
     "admin:training_dataset_import_files": "dataset",
 }
 """What the pages and calls that take files are sent, by the name of their URL."""
 
-_CROPS = {"face_crop", "api:prediction-crop"}
+_SENDS = {"POST", "PUT"}
+_SLOW = {"face_crop", "api:prediction-crop", "batch_xlsx", "api:batch-results"}
 # Bytes of multipart boundaries, headers and other fields around a photo.
 _ENVELOPE = 64 * 1024
 
@@ -32,8 +35,8 @@ class NotRead(Exception):
 
 
 def is_about_files(request: HttpRequest) -> bool:
-    """Whether answering a request takes receiving a file or opening a photo."""
-    return _name(request) in (UPLOADS if request.method == "POST" else _CROPS)
+    """Whether answering a request takes receiving or writing a file, or opening a photo."""
+    return _name(request) in (UPLOADS if request.method in _SENDS else _SLOW)
 
 
 def most_bytes(request: HttpRequest) -> int:
@@ -42,11 +45,13 @@ def most_bytes(request: HttpRequest) -> int:
     Costs a few queries where files are taken. Raises NotRead.
     """
     most: int = settings.FORM_BYTES
-    match _sent(request) if request.method == "POST" else None:
+    match _sent(request) if request.method in _SENDS else None:
         case "dataset" if _is_staff(request):
             most = settings.DATASET_MAX_BYTES
         case "photo" if _may_send_photos(request):
             most = settings.PHOTO_MAX_BYTES + _ENVELOPE
+        case "piece" if _may_send_photos(request):
+            most = settings.ARCHIVE_PIECE_BYTES
         case "photos" if _may_send_photos(request):
             most = settings.PHOTOS_PER_UPLOAD * (settings.PHOTO_MAX_BYTES + _ENVELOPE)
     return most

@@ -1,23 +1,31 @@
 """The REST calls about batches. Each parses, calls one function of the domain and answers."""
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.access import Owner
 from predictions.batches import deletion, steering
+from predictions.batches.archives import announce, receive
+from predictions.batches.files import table_response
 from predictions.batches.joining import BatchRefused
 from predictions.batches.models import Batch
+from predictions.batches.results import page
 from predictions.batches.sending import send_photo
+from predictions.batches.totals import totals_of
 from predictions.receipts import key_of_one
 from predictions.uploads import UploadRefused
 from training.api.pagination import NewestFirst
@@ -27,15 +35,47 @@ from vision.errors import PhotoError
 
 from . import schema
 from .batch_serializers import (
+    ArchiveSerializer,
     BatchProgressSerializer,
     BatchSerializer,
+    NewArchiveSerializer,
     NewBatchSerializer,
+    OffsetSerializer,
     RenamedBatchSerializer,
+    ResultPageSerializer,
+    ResultSerializer,
+    ResultsQuerySerializer,
+    TotalsSerializer,
 )
 from .error_responses import entry_error
 from .serializers import BatchEntrySerializer, BatchUploadSerializer, PredictionSerializer
-from .views import files_of, key_of
+from .views import ImageNegotiation, files_of, key_of
 
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_OFFSET = OpenApiParameter(
+    "offset",
+    {"type": "integer", "minimum": 0, "maximum": 2**53},
+    required=True,
+    description="Where the piece begins in the zip, in bytes.",
+)
+
+
+class PieceParser(BaseParser):
+    """The body as it is, whatever its type, as `piece`."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return {"piece": stream.read(settings.ARCHIVE_PIECE_BYTES + 1)}
+
+
+_RESULTS: dict[Any, Any] = {
+    (200, "application/json"): ResultPageSerializer,
+    (200, "text/csv"): OpenApiTypes.STR,
+    (200, "application/jsonl"): OpenApiTypes.STR,
+    (200, _XLSX): OpenApiTypes.BINARY,
+    **schema.errors(400, 401, 404),
+}
 _PROGRESS: dict[Any, Any] = {200: BatchProgressSerializer, **schema.errors(401, 404)}
 
 
@@ -112,6 +152,71 @@ class BatchViewSet(
         files, key = files_of(request, at_most=settings.PHOTOS_PER_UPLOAD), key_of(request)
         entries = [self._send(batch, file, key_of_one(key, file)) for file in files]
         return Response(entries, status=202)
+
+    @extend_schema(
+        request=NewArchiveSerializer,
+        parameters=[LOCATION],
+        responses={201: ArchiveSerializer, **schema.errors(400, 401, 404, 409, 413, 415, 503)},
+    )
+    @action(detail=True, methods=["post"], pagination_class=None)
+    def archives(self, request: Request, pk: UUID) -> Response:
+        """Begin to send a zip of photos to a batch, whose pieces follow."""
+        batch = self.get_object()
+        wanted = _valid(NewArchiveSerializer(data=request.data))
+        archive = announce(batch, self._owner(), wanted["name"], wanted["bytes"])
+        location = self.reverse_action("archive", args=[pk, archive.pk])
+        body = ArchiveSerializer(archive).data
+        return Response(body, status=201, headers={"Location": location})
+
+    @extend_schema(
+        description="How far a zip is.",
+        responses={200: ArchiveSerializer, **schema.errors(401, 404)},
+    )
+    @action(detail=True, url_path="archives/<uuid:archive>", parser_classes=[PieceParser])
+    def archive(self, request: Request, pk: UUID, archive: UUID) -> Response:
+        found = get_object_or_404(self.get_object().archives, pk=archive)
+        return Response(ArchiveSerializer(found).data)
+
+    @extend_schema(
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        parameters=[_OFFSET],
+        responses={
+            200: ArchiveSerializer,
+            **schema.errors(400, 401, 404, 408, 409, 413, 503),
+        },
+    )
+    @archive.mapping.put
+    def add_piece(self, request: Request, pk: UUID, archive: UUID) -> Response:
+        """Add the bytes of a zip from `offset` on; sent once more they change nothing."""
+        found = get_object_or_404(self.get_object().archives, pk=archive)
+        offset = _valid(OffsetSerializer(data=request.query_params))["offset"]
+        sent: Any = request.data  # of a body without bytes it is empty
+        receive(found, offset, sent.get("piece", b""))
+        found.refresh_from_db()
+        return Response(ArchiveSerializer(found).data)
+
+    @extend_schema(parameters=[ResultsQuerySerializer], responses=_RESULTS)
+    @action(detail=True, content_negotiation_class=ImageNegotiation, pagination_class=None)
+    def results(self, request: Request, pk: UUID) -> HttpResponseBase:
+        """What came out, in the order of sending: in pages as JSON, or whole as one table."""
+        batch = self.get_object()
+        query = ResultsQuerySerializer(data=request.query_params)
+        wanted = _valid(query)
+        if wanted["format"] != "json":
+            return table_response(batch, wanted["format"])
+        found, more = page(batch, wanted["cursor"], wanted["limit"])
+        following = {**request.query_params.dict(), "cursor": str(more)}
+        address = request.build_absolute_uri(f"?{urlencode(following)}")
+        entries = ResultSerializer(found, many=True, context={"request": request}).data
+        return Response({"next": address if more else None, "results": entries})
+
+    @extend_schema(
+        description="How many people of which kind it shows, and how far that may be off.",
+        responses={200: TotalsSerializer(many=True), **schema.errors(401, 404)},
+    )
+    @action(detail=True, pagination_class=None)
+    def totals(self, request: Request, pk: UUID) -> Response:
+        return Response(TotalsSerializer(totals_of(self.get_object()), many=True).data)
 
     @extend_schema(request=None, responses=_PROGRESS)
     @action(detail=True, methods=["post"])

@@ -1,6 +1,6 @@
 """Every error of the API in one shape: `{"code", "message", "fields"?}`."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.core.exceptions import (
@@ -16,6 +16,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from predictions.batches.archives import ArchiveRefused, ArchiveTooLarge
 from predictions.batches.joining import BatchGone, BatchRefused
 from predictions.messages import in_words
 from predictions.uploads import (
@@ -29,6 +30,9 @@ from training import messages
 from training.jobs.lifecycle import JobRefused
 from vision.errors import PhotoError, PhotoTooLarge, PhotoTypeUnsupported, VisionError
 from vision.training.recipe import RecipeInvalid
+
+NotTaken: TypeAlias = PhotoError | UploadRefused | BatchRefused | ArchiveRefused
+"""What says why a photo, or a zip of them, is not taken."""
 
 
 class PhotoRefused(exceptions.APIException):
@@ -83,6 +87,12 @@ class BatchConflict(exceptions.APIException):
     status_code = status.HTTP_409_CONFLICT
 
 
+class ArchiveTooLong(exceptions.APIException):
+    """A zip of more bytes than one may have."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+
 class StorageAway(exceptions.APIException):
     """Nothing can be stored at the moment; `Retry-After` says when to try again."""
 
@@ -96,6 +106,8 @@ _REFUSALS: dict[type[VisionError], type[exceptions.APIException]] = {
     AccountGone: exceptions.AuthenticationFailed,
     BatchGone: exceptions.NotFound,
     BatchRefused: BatchConflict,
+    ArchiveTooLarge: ArchiveTooLong,
+    ArchiveRefused: BatchConflict,
 }
 
 
@@ -126,12 +138,16 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
-def entry_error(error: PhotoError | UploadRefused | BatchRefused) -> dict[str, Any]:
+def entry_error(
+    error: PhotoError | UploadRefused | BatchRefused | ArchiveRefused,
+) -> dict[str, Any]:
     """The body that `error` would be answered with, for one photo of several."""
     return body_of(refusal_of(error))
 
 
-def refusal_of(error: PhotoError | UploadRefused | BatchRefused) -> exceptions.APIException:
+def refusal_of(
+    error: PhotoError | UploadRefused | BatchRefused | ArchiveRefused,
+) -> exceptions.APIException:
     """What a photo that is not taken is answered with."""
     match error:
         case PhotoError():
@@ -145,7 +161,7 @@ def refusal_of(error: PhotoError | UploadRefused | BatchRefused) -> exceptions.A
 def _known(error: Exception) -> Exception:
     """The API's own error for one of Django's or the domain's; any other as it is."""
     match error:
-        case PhotoError() | UploadRefused() | BatchRefused():
+        case PhotoError() | UploadRefused() | BatchRefused() | ArchiveRefused():
             error = refusal_of(error)
         case JobRefused():
             error = Conflict(error)

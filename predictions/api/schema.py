@@ -6,6 +6,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from predictions.batches.archives import (
+    ArchiveClosed,
+    ArchiveRefused,
+    ArchiveTooLarge,
+    PieceMisplaced,
+)
 from predictions.batches.joining import BatchClosed, BatchFull, BatchGone
 from predictions.receipts import LONGEST_KEY
 from predictions.uploads import (
@@ -35,6 +41,10 @@ _REFUSALS = (
     BatchFull,
     BatchClosed,
     BatchGone,
+    ArchiveRefused,
+    ArchiveTooLarge,
+    ArchiveClosed,
+    PieceMisplaced,
 )
 # What the web server refuses before a call sees it.
 _OF_SERVER = ("request_too_slow", "too_busy", "unavailable")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
@@ -11,7 +12,7 @@ from predictions.messages import FailureCode, explain, kind_of
 from predictions.models import Prediction, Status
 
 from .contents import predictions_of
-from .models import UNDER_WAY, Archive, Batch, BatchState, RefusedPhoto
+from .models import UNDER_WAY, Archive, ArchiveState, Batch, BatchState, RefusedPhoto
 
 _WINDOW = timedelta(minutes=1)  # of which the rate is told
 _CANCELLED = Q(status=Status.FAILED, failure_code=FailureCode.BATCH_CANCELLED)
@@ -45,12 +46,8 @@ class Outcome:
 
     @property
     def failure(self) -> dict[str, str] | None:
-        """Why it failed or was refused: a code for programs, a sentence for people."""
         of = self.prediction or self.refused
-        if of is None or not of.failure_code:
-            return None
-        words = explain(of.failure_code, of.failure_parameters)
-        return {"code": kind_of(of.failure_code), "message": words}
+        return failure_of(of) if of else None
 
 
 def progress_of(batch: Batch) -> Progress:
@@ -87,6 +84,36 @@ def newest_outcomes(batch: Batch, most: int = 20) -> list[Outcome]:
         ),
     ]
     return sorted(outcomes, key=lambda outcome: outcome.at, reverse=True)[:most]
+
+
+def archive_figures(archive: Archive) -> dict[str, Any]:
+    """How far a zip is, as JSON.
+
+    `state`: `waiting` where the quota is used up or storage is away, until about `continues_at`;
+    `failure` then says so. `entries` is how many files are looked at, of which `unpacked` are
+    through.
+    """
+    is_waiting = archive.state == ArchiveState.UNPACKING and bool(archive.not_before)
+    return {
+        "id": str(archive.pk),
+        "name": archive.name,
+        "bytes": archive.bytes,
+        "piece_bytes": settings.ARCHIVE_PIECE_BYTES,
+        "received": archive.received,
+        "state": "waiting" if is_waiting else archive.state,
+        "entries": archive.entries,
+        "unpacked": archive.unpacked,
+        "continues_at": archive.not_before if is_waiting else None,
+        "failure": failure_of(archive),
+    }
+
+
+def failure_of(of: Prediction | RefusedPhoto | Archive) -> dict[str, str] | None:
+    """Why something failed: a code for programs, a sentence for people."""
+    if not of.failure_code:
+        return None
+    words = explain(of.failure_code, of.failure_parameters)
+    return {"code": kind_of(of.failure_code), "message": words}
 
 
 _SUMS: dict[str, Any] = {

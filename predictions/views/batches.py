@@ -5,23 +5,35 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from predictions.access import owner_of
 from predictions.api.error_responses import body_of, refusal_of
-from predictions.batches import deletion, steering
+from predictions.batches import archives, deletion, steering
+from predictions.batches.archives import ArchiveRefused, PieceMisplaced
+from predictions.batches.files import table_response
 from predictions.batches.joining import BatchRefused
 from predictions.batches.models import Batch
-from predictions.batches.progress import Outcome, newest_outcomes, progress_of
+from predictions.batches.progress import (
+    Outcome,
+    archive_figures,
+    newest_outcomes,
+    progress_of,
+)
 from predictions.batches.sending import send_photo
+from predictions.batches.totals import totals_of
 from predictions.receipts import LONGEST_KEY, key_of_one
 from predictions.uploads import UploadRefused
 from vision.errors import PhotoError
+
+_DIGITS = 16  # that no size or offset has
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -34,10 +46,13 @@ def answering_in_json(view: View[P]) -> View[P]:
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except (PhotoError, UploadRefused, BatchRefused) as error:
+        except (PhotoError, UploadRefused, BatchRefused, ArchiveRefused) as error:
             refusal = refusal_of(error)
             headers = {"Retry-After": str(wait)} if (wait := getattr(refusal, "wait", None)) else {}
-            return JsonResponse(body_of(refusal), status=refusal.status_code, headers=headers)
+            body = body_of(refusal)
+            if isinstance(error, PieceMisplaced):
+                body["received"] = error.received
+            return JsonResponse(body, status=refusal.status_code, headers=headers)
 
     return answer
 
@@ -54,7 +69,9 @@ def page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The page of a batch."""
     batch = own_batch(request, pk)
     return render(
-        request, "predictions/batch.html", {"batch": batch, "progress": progress_of(batch)}
+        request,
+        "predictions/batch.html",
+        {"batch": batch, "progress": progress_of(batch), "totals": totals_of(batch)},
     )
 
 
@@ -73,7 +90,7 @@ def progress(request: HttpRequest, pk: UUID) -> HttpResponse:
             "faces": told.faces,
             "rate_per_minute": told.rate_per_minute,
             "seconds_left": told.seconds_left,
-            "archives": [],
+            "archives": [archive_figures(one) for one in batch.archives.all()],
             "outcomes": [_outcome(one) for one in newest_outcomes(batch)],
         }
     )
@@ -97,6 +114,34 @@ def send(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @answering_in_json
+def announce(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Begin to send a zip, whose pieces follow."""
+    batch = own_batch(request, pk)
+    size = request.POST.get("bytes", "")
+    if not (size.isascii() and size.isdecimal() and len(size) < _DIGITS and int(size)):
+        message = _("Please say in “bytes” how long the zip file is.")
+        return JsonResponse({"code": "invalid", "message": message}, status=400)
+    name = request.POST.get("name", "")
+    archive = archives.announce(batch, owner_of(request), name, int(size))
+    return JsonResponse(archive_figures(archive), status=201)
+
+
+@require_http_methods(["GET", "HEAD", "PUT"])
+@answering_in_json
+def archive(request: HttpRequest, pk: UUID, archive: UUID) -> HttpResponse:
+    """How far a zip is; a put adds a piece of it."""
+    found = get_object_or_404(own_batch(request, pk).archives, pk=archive)
+    if request.method != "PUT":
+        return JsonResponse(archive_figures(found))
+    offset = request.GET.get("offset", "")
+    if not (offset.isascii() and offset.isdecimal() and len(offset) < _DIGITS):
+        raise PieceMisplaced(found.received)
+    piece = request.read(settings.ARCHIVE_PIECE_BYTES + 1)
+    return JsonResponse({"received": archives.receive(found, int(offset), piece)})
+
+
+@require_POST
+@answering_in_json
 def steer(request: HttpRequest, pk: UUID, *, what: str) -> HttpResponse:
     """Pause a batch, let it go on, cancel it, or try again what failed; its progress then."""
     batch = own_batch(request, pk)
@@ -110,6 +155,24 @@ def steer(request: HttpRequest, pk: UUID, *, what: str) -> HttpResponse:
         case "retry":
             steering.retry(batch, owner_of(request))
     return JsonResponse({**_named(batch), "state": progress_of(batch).state})
+
+
+@require_safe
+def csv(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The table of a batch for spreadsheets."""
+    return table_response(own_batch(request, pk), "csv")
+
+
+@require_safe
+def jsonl(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The table of a batch for programs."""
+    return table_response(own_batch(request, pk), "jsonl")
+
+
+@require_safe
+def xlsx(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The table of a batch as an Excel workbook."""
+    return table_response(own_batch(request, pk), "xlsx")
 
 
 @require_POST

@@ -16,6 +16,7 @@ from django.test import Client
 from knox.models import AuthToken
 
 from predictions.access import Owner
+from predictions.batches.archives import announce
 from predictions.batches.steering import create as create_batch
 from predictions.models import Correction
 from predictions.uploads import accept_photo
@@ -72,6 +73,11 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "batch": (OWNER, NOBODY),
     "batch_progress": (OWNER, NOBODY),
     "batch_photos": (NOBODY, OWNER),
+    "batch_csv": (OWNER, NOBODY),
+    "batch_xlsx": (OWNER, NOBODY),
+    "batch_jsonl": (OWNER, NOBODY),
+    "batch_archives": (NOBODY, OWNER),
+    "batch_archive": (OWNER, NOBODY),
     "batch_pause": (NOBODY, OWNER),
     "batch_resume": (NOBODY, OWNER),
     "batch_cancel": (NOBODY, OWNER),
@@ -93,6 +99,10 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "api:batch-list": (ACCOUNTS, ACCOUNTS),
     "api:batch-detail": (OWNER, NOBODY),
     "api:batch-photos": (NOBODY, OWNER),
+    "api:batch-results": (OWNER, NOBODY),
+    "api:batch-totals": (OWNER, NOBODY),
+    "api:batch-archives": (NOBODY, OWNER),
+    "api:batch-archive": (OWNER, NOBODY),
     "api:batch-pause": (NOBODY, OWNER),
     "api:batch-resume": (NOBODY, OWNER),
     "api:batch-cancel": (NOBODY, OWNER),
@@ -201,6 +211,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "user_agent": "-",
         "path_info": "/",
     }
+    batch = create_batch(Owner(user_id=user.pk), "Holiday")
     rows = {
         "predictions_prediction": prediction,
         "predictions_batch": create_batch(Owner(user_id=user.pk), "Weekend"),
@@ -224,7 +235,8 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "axes_accesslog": AccessLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
-        "batch": create_batch(Owner(user_id=user.pk), "Holiday"),
+        "batch": batch,
+        "archive": announce(batch, Owner(user_id=user.pk), "photos.zip", 100),
     }
     return {kind: row.pk for kind, row in rows.items()}
 
@@ -275,6 +287,7 @@ def path_of(address: Address, world: dict[str, Any]) -> str:
         kind = "training_trainingrun"
     key = world.get(kind, 1)
     known = {"recipe": "full", "key": "ages", "index": 0, "race": 0, "gender": 0}
+    known["archive"] = world["archive"]
     return address.path(**dict.fromkeys(address.parameters, key) | {"token_key": "none"} | known)
 
 

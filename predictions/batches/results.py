@@ -1,0 +1,124 @@
+"""What came out of a batch, photo by photo: in pages, and as one table in a file.
+
+Predictions and refused files stand in one list, in the order of sending.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import IO, NamedTuple
+
+from django.conf import settings
+
+from predictions import tables
+from predictions.models import Prediction
+from predictions.tables import Cell
+
+from .contents import predictions_of
+from .models import Batch, RefusedPhoto
+
+_CHUNK = 100  # photos that are in memory at a time
+
+
+class Place(NamedTuple):
+    """Where something stands in the list: by when it was sent, and, of two at the same time, by
+    its key."""
+
+    at: datetime
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()}_{self.key}"
+
+    @classmethod
+    def of(cls, text: str) -> "Place":
+        """Raises ValueError for a text that is no place."""
+        at, _separator, key = text.partition("_")
+        place = cls(datetime.fromisoformat(at), key)
+        if place.at.tzinfo is None:
+            raise ValueError(text)
+        return place
+
+
+def places(batch: Batch) -> list[tuple[Place, Prediction | RefusedPhoto]]:
+    """Everything in a batch by its place, as rows that are not loaded but for their keys."""
+    sent = predictions_of(batch).order_by().only("pk", "created_at")
+    refused = batch.refused.order_by().only("pk", "batch", "created_at")
+    rows: list[Prediction | RefusedPhoto] = [*sent, *refused]
+    return sorted(((Place(one.created_at, str(one.pk)), one) for one in rows), key=_by_place)
+
+
+def page(
+    batch: Batch, after: Place | None, most: int
+) -> tuple[list[Prediction | RefusedPhoto], Place | None]:
+    """At most so many of a batch that follow a place, and the place of the last where more
+    follow."""
+    following = [one for one in places(batch) if after is None or one[0] > after]
+    chosen = following[:most]
+    return list(_loaded(row for _place, row in chosen)), (
+        chosen[-1][0] if len(following) > most else None
+    )
+
+
+def rows(batch: Batch) -> Iterator[dict[str, Cell]]:
+    """The table of a batch: a row a face, one for a photo without any (`status` says why), and one
+    for a refused file; by the names of `columns`."""
+    found = [row for _place, row in places(batch)]
+    for start in range(0, len(found), _CHUNK):
+        yield from _table(list(_loaded(found[start : start + _CHUNK])))
+
+
+def columns() -> list[str]:
+    return [*tables.columns(), *tables.FAILURE]
+
+
+def as_csv(batch: Batch) -> Iterator[str]:
+    return tables.csv_lines(columns(), rows(batch))
+
+
+def as_json_lines(batch: Batch) -> Iterator[str]:
+    return tables.json_lines(columns(), rows(batch))
+
+
+def as_xlsx(batch: Batch) -> IO[bytes]:
+    """An open file without a name, to be read from its beginning."""
+    folder = settings.INCOMING_ROOT
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # whoever sends it closes it
+    tables.write_xlsx(file, columns(), rows(batch), folder)
+    file.seek(0)
+    return file
+
+
+def _by_place(one: tuple[Place, Prediction | RefusedPhoto]) -> Place:
+    return one[0]
+
+
+def _loaded(found: Iterable[Prediction | RefusedPhoto]) -> Iterator[Prediction | RefusedPhoto]:
+    """The rows whole, in the order given; those that were deleted meanwhile are left out.
+
+    Each time a query of its own: what streams a table reads it in several threads.
+    """
+    keys = list(found)
+    sent = [one.pk for one in keys if isinstance(one, Prediction)]
+    refused = [one.pk for one in keys if isinstance(one, RefusedPhoto)]
+    whole = Prediction.objects.select_related("photo", "model_version")
+    whole = whole.defer("model_version__manifest", "model_version__report")
+    by_key: dict[object, Prediction | RefusedPhoto] = {
+        **whole.prefetch_related("faces").in_bulk(sent),
+        **RefusedPhoto.objects.in_bulk(refused),
+    }
+    return (by_key[one.pk] for one in keys if one.pk in by_key)
+
+
+def _table(found: Sequence[Prediction | RefusedPhoto]) -> Iterator[dict[str, Cell]]:
+    for one in found:
+        if isinstance(one, Prediction):
+            yield from tables.rows([one])
+        else:
+            yield {
+                "photo": one.name,
+                "status": "refused",
+                "created_at": one.created_at,
+                **tables.failure_cells(one.failure_code, one.failure_parameters),
+            }

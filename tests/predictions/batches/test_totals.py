@@ -1,0 +1,107 @@
+"""How many of which kind, and how far that may be off."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from django.conf import settings as site_settings
+from rest_framework.test import APIClient
+
+from predictions.batches.models import Batch
+from predictions.batches.totals import totals_of, true_counts
+from tests.factories import (
+    FaceFactory,
+    FinishedPredictionFactory,
+    ModelVersionFactory,
+    PhotoFactory,
+)
+
+MEN, WOMEN = ((574, 31), (33, 489)), (78, 62)
+
+
+def ends(draws: Any) -> Any:
+    return np.percentile(draws, [2.5, 97.5], axis=0)
+
+
+def test_the_issues_example() -> None:
+    low, high = ends(true_counts(WOMEN, MEN))
+    assert 53 <= low[1] <= 58
+    assert 65 <= high[1] <= 70
+    assert (true_counts(WOMEN, MEN).sum(axis=1) == 140).all()
+
+
+def test_a_model_that_never_errs_is_taken_at_its_word() -> None:
+    draws = true_counts((30, 70), ((100_000, 0), (0, 100_000)))
+    assert (abs(draws - [30, 70]) <= 1).all()
+
+
+def test_a_known_lean_is_put_right() -> None:
+    """Of 100 true women this model takes 40 for men, and no man for a woman."""
+    low, high = ends(true_counts((140, 60), ((1000, 0), (400, 600))))
+    assert low[1] < 100 < high[1]
+    assert low[1] > 60
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_intervals_hold_the_true_number_as_often_as_they_say(share: float) -> None:
+    """200 batches of 120 faces with a share of women, by a model of the starter's errors."""
+    random = np.random.default_rng(7)
+    rates = np.asarray(MEN) / np.sum(MEN, axis=1, keepdims=True)
+    held = 0
+    for _ in range(200):
+        women = random.binomial(120, share)
+        given = random.multinomial(120 - women, rates[0]) + random.multinomial(women, rates[1])
+        low, high = ends(true_counts(tuple(given.tolist()), MEN))
+        held += bool(low[1] <= women <= high[1])
+    assert held >= 0.9 * 200
+
+
+@pytest.fixture
+def version() -> Any:
+    report = json.loads((site_settings.STARTER_BUNDLE / "report.json").read_text())
+    return ModelVersionFactory.create(name="starter", report=report)
+
+
+def add(batch: Batch, version: Any, **face: Any) -> None:
+    photo = PhotoFactory.create(owner=batch.owner, batch=batch)
+    made = FinishedPredictionFactory.create(photo=photo, model_version=version, face_count=1)
+    FaceFactory.create(prediction=made, **face)
+
+
+@pytest.mark.django_db
+def test_totals_of_a_batch(batch: Batch, version: Any, api: APIClient) -> None:
+    man = {"gender": {"label": "male", "probability": 0.9, "probabilities": {}}}
+    for _ in range(20):
+        add(batch, version)
+    for _ in range(10):
+        add(batch, version, estimates=man)
+    add(batch, version, estimates={"age": None, "gender": None, "race": None})
+    totals = {one.attribute: one for one in totals_of(batch)}
+    assert list(totals) == ["age", "gender", "race"]
+    gender = totals["gender"]
+    assert (gender.faces, gender.unknown) == (30, 1)
+    female = gender.labels[1]
+    assert (female.label, female.count) == ("female", 20)
+    assert female.low is not None
+    assert female.high is not None
+    assert 15 <= female.low < 20 < female.high <= 25
+    assert gender.versions == {"starter": 1127}
+    assert {one.label: one.count for one in totals["age"].labels}["20-39"] == 20
+    told = api.get(f"/api/v1/batches/{batch.pk}/totals/").json()
+    assert told[1]["labels"][1]["count"] == 20
+
+
+@pytest.mark.django_db
+def test_where_nobody_knows_how_often_it_errs_that_is_said(batch: Batch, version: Any) -> None:
+    add(batch, version)
+    add(batch, ModelVersionFactory.create(name="untested"))
+    gender = totals_of(batch)[1]
+    assert gender.versions == {"starter": 1127, "untested": None}
+    assert [(one.count, one.low) for one in gender.labels] == [(0, None), (2, None)]
+    assert totals_of(batch)[0].labels[1].low is None
+
+
+@pytest.mark.django_db
+def test_an_empty_batch_has_totals_of_nothing(batch: Batch) -> None:
+    assert [(one.faces, one.labels[0].count) for one in totals_of(batch)] == [(0, 0)] * 3

@@ -174,6 +174,7 @@ ROWS = {
     "axes_accesslog": "delete",
     "knox_authtoken": "delete",
     "predictions_prediction": "delete",
+    "predictions_batch": "",
     "predictions_correction": "change delete",
     "training_dataset": "change delete",
     "training_sample": "change",
@@ -227,6 +228,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
     batch = create_batch(Owner(user_id=user.pk), "Holiday")
     rows = {
         "predictions_prediction": prediction,
+        "predictions_batch": create_batch(Owner(user_id=user.pk), "Weekend"),
         "predictions_correction": Correction.objects.create(
             face=face, consented_at=prediction.created_at
         ),

@@ -18,6 +18,7 @@ _TASKS: tuple[tuple[str | Promise, tuple[_Entry, ...]], ...] = (
         _("Photos"),
         (
             ("predictions.prediction", _("Predictions"), "frame_person"),
+            ("predictions.batch", _("Batches"), "photo_album"),
             ("predictions.correction", _("Corrections"), "rate_review"),
             ("training.withdrawal", _("Withdrawn corrections"), "undo"),
         ),

@@ -28,7 +28,7 @@ from training.messages import in_words
 from training.models import Dataset
 from vision.attributes import ATTRIBUTES, Attribute
 
-from . import access_admin, account_admin, corrections  # noqa: F401  # pages are found here
+from . import access_admin, account_admin, batch_admin, corrections  # noqa: F401  # pages
 from .models import Correction, Face, Prediction, Review
 from .presentation import comparison
 from .uploads import delete_prediction, delete_predictions

@@ -71,12 +71,13 @@ def _count_slice() -> int:
     with transaction.atomic():
         mark = _mark()
         upto = timezone.now() - _SETTLED
-        later = Prediction.objects.filter(finished_at__gt=mark.finished_at, finished_at__lte=upto)
-        times = later.order_by("finished_at").values_list("finished_at", flat=True)[:_SLICE]
+        later = Prediction.objects.filter(finished_at__gt=mark.finished_at).order_by("finished_at")
+        times = later.filter(finished_at__lte=upto).values_list("finished_at", flat=True)[:_SLICE]
         if not (last := max((time for time in times if time), default=None)):
             return 0
         # All that were finished at the same moment belong to the same slice.
-        rows = list(later.filter(finished_at__lte=last).order_by("finished_at").values(*_COLUMNS))
+        # (One bound alone: beside another, SQLite may go by the wrong one and read on to the end.)
+        rows = list(later.filter(finished_at__lte=last).values(*_COLUMNS))
         _add(_sums(rows))
         mark.finished_at = last
         mark.save()

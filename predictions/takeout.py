@@ -86,7 +86,7 @@ def _name_of(photo: Photo) -> str:
 def _results(owner: Owner) -> Iterator[list[Prediction]]:
     rows = owner.predictions().select_related("photo", "model_version")
     for found in HistoryQuery().walk(rows, _SLICE):
-        prefetch_related_objects(found, "faces")
+        prefetch_related_objects(found, "faces__correction")
         yield found
 
 

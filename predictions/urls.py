@@ -6,6 +6,7 @@ from django.urls import path
 from .views import (
     about,
     accounts,
+    batch_pages,
     batches,
     corrections,
     history,
@@ -20,6 +21,7 @@ _BATCH = "batches/<uuid:pk>/"
 
 urlpatterns = [
     path("", upload.upload, name="upload"),
+    path("photos/", upload.send_photo, name="send_photo"),
     path("about/", about.about, name="about"),
     path("history/", history.history, name="history"),
     path("history/summary/", history.summary, name="summary"),
@@ -45,8 +47,9 @@ urlpatterns = [
     ),
     path(f"{_PREDICTION}rerun/", result.rerun, name="rerun"),
     path(f"{_PREDICTION}delete/", result.delete, name="delete"),
-    path("batches/", batches.create, name="batches"),
-    path(_BATCH, batches.page, name="batch"),
+    path("batches/", batch_pages.batches, name="batches"),
+    path(_BATCH, batch_pages.batch, name="batch"),
+    path(f"{_BATCH}panel/", batch_pages.panel, name="batch_panel"),
     path(f"{_BATCH}progress.json", batches.progress, name="batch_progress"),
     path(f"{_BATCH}results.csv", batches.csv, name="batch_csv"),
     path(f"{_BATCH}results.xlsx", batches.xlsx, name="batch_xlsx"),

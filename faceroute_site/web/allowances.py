@@ -14,6 +14,7 @@ from predictions.api.authentication import BearerAuthentication
 
 UPLOADS = {
     "upload": "photos",
+    "send_photo": "photo",
     "batch_photos": "photo",
     "batch_archive": "piece",
     "api:prediction-list": "photo",

@@ -1,5 +1,6 @@
 """Batches in the browser: the page of one, and what its scripts send and ask."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -28,7 +29,6 @@ from predictions.batches.progress import (
     progress_of,
 )
 from predictions.batches.sending import send_photo
-from predictions.batches.totals import totals_of
 from predictions.receipts import LONGEST_KEY, key_of_one
 from predictions.uploads import UploadRefused
 from vision.errors import PhotoError
@@ -57,22 +57,26 @@ def answering_in_json(view: View[P]) -> View[P]:
     return answer
 
 
+def back_to_page(view: View[P]) -> View[P]:
+    """A form of the batch's page is answered with that page, which says what was refused."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if "text/html" not in request.headers.get("Accept", ""):
+            return response
+        if response.status_code >= 400:
+            messages.error(request, json.loads(response.content)["message"])
+        return redirect("batch", kwargs["pk"])
+
+    return answer
+
+
 @require_POST
 def create(request: HttpRequest) -> HttpResponse:
     """Begin a batch."""
     batch = steering.create(owner_of(request, sends=True), request.POST.get("name", ""))
     return JsonResponse(_named(batch), status=201)
-
-
-@require_safe
-def page(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The page of a batch."""
-    batch = own_batch(request, pk)
-    return render(
-        request,
-        "predictions/batch.html",
-        {"batch": batch, "progress": progress_of(batch), "totals": totals_of(batch)},
-    )
 
 
 @require_safe
@@ -141,6 +145,7 @@ def archive(request: HttpRequest, pk: UUID, archive: UUID) -> HttpResponse:
 
 
 @require_POST
+@back_to_page
 @answering_in_json
 def steer(request: HttpRequest, pk: UUID, *, what: str) -> HttpResponse:
     """Pause a batch, let it go on, cancel it, or try again what failed; its progress then."""
@@ -176,6 +181,7 @@ def xlsx(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 
 
 @require_POST
+@back_to_page
 def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
     batch = own_batch(request, pk)
     steering.rename(batch, request.POST.get("name", ""))

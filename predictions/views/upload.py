@@ -1,4 +1,7 @@
-"""Sending photos from the browser."""
+"""Sending photos from the browser: one request a photo by the page's script, or all in one form."""
+
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -7,9 +10,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from predictions.access import owner_of
+from predictions.batches.models import Batch
 from predictions.messages import in_words
 from predictions.models import Prediction
 from predictions.receipts import key_of_one, new_token
@@ -18,31 +22,67 @@ from predictions.visitors import introduce
 from vision.errors import PhotoError
 from vision.photos.formats import ACCEPT, FORMAT_NAMES
 
+from .batches import answering_in_json
+
+HANDFUL = 8  # photos; more than so many, sent at once, are a batch
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
-    """The upload page; a post leads to the result, or to the history for several photos."""
-    if request.method != "POST":
-        if not request.user.is_authenticated:
-            introduce(request)
-        limits = {
-            "megabytes": settings.PHOTO_MAX_BYTES // 2**20,
-            "megapixels": settings.PHOTO_MAX_PIXELS // 1_000_000,
-            "photos": settings.PHOTOS_PER_UPLOAD,
-            "days": settings.PHOTO_LIFETIME.days,
-            "formats": FORMAT_NAMES,
-            "accept": ACCEPT,
-        }
-        return render(request, "predictions/upload.html", {"limits": limits, "token": new_token()})
-    target = _send(request)
-    if request.headers.get("Accept") == "application/json":
-        # The page's script goes there itself: a redirect it followed would use up the messages.
-        return JsonResponse({"next": target})
-    return redirect(target)
+    """The upload page; a post of its form leads to the result, or to the history for several
+    photos."""
+    if request.method == "POST":
+        return redirect(_send(request))
+    if not request.user.is_authenticated:
+        introduce(request)
+    context = {"limits": _limits(), "token": new_token(), "batch": _batch(request)}
+    return render(request, "predictions/upload.html", context)
+
+
+@require_POST
+@answering_in_json
+def send_photo(request: HttpRequest) -> HttpResponse:
+    """Take one photo: 202 with where its result will be, or the API's answer to what is wrong.
+
+    Sent once more with the same `token`, it is the same photo, not another one.
+    """
+    file = request.FILES.get("photo")
+    if file is None:
+        document = {"code": "invalid", "message": _("Please choose at least one photo.")}
+        return JsonResponse(document, status=400)
+    owner = owner_of(request, sends=True)
+    made = accept_photo(owner, file, key_of_one(request.POST.get("token", ""), file))
+    document = {"prediction": str(made.pk), "url": reverse("prediction", args=[made.pk])}
+    return JsonResponse(document, status=202)
+
+
+def _batch(request: HttpRequest) -> Batch | None:
+    """The visitor's batch that the photos are to be added to, named in the address."""
+    try:
+        key = UUID(request.GET.get("batch", ""))
+    except ValueError:
+        return None
+    return owner_of(request).batches().filter(pk=key).first()
+
+
+def _limits() -> dict[str, Any]:
+    return {
+        "bytes": settings.PHOTO_MAX_BYTES,
+        "megabytes": settings.PHOTO_MAX_BYTES // 2**20,
+        "megapixels": settings.PHOTO_MAX_PIXELS // 1_000_000,
+        "form_photos": settings.PHOTOS_PER_UPLOAD,
+        "photos": settings.PHOTOS_PER_BATCH,
+        "handful": HANDFUL,
+        "zip_bytes": settings.ARCHIVE_MAX_BYTES,
+        "zip_gigabytes": f"{settings.ARCHIVE_MAX_BYTES / 2**30:.3g}",
+        "days": settings.PHOTO_LIFETIME.days,
+        "formats": FORMAT_NAMES,
+        "accept": ACCEPT,
+    }
 
 
 def _send(request: HttpRequest) -> str:
-    """Accept what was posted; where to look next."""
+    """Accept what a form without the script posted; where to look next."""
     files = request.FILES.getlist("photos")
     if not files:
         messages.error(request, _("Please choose at least one photo."))

@@ -13,32 +13,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from skimage import data
 
-from tests.browser.chromium import (
-    need_chromium,
-    new_page,
-    without_complaints,
-    without_script_errors,
-)
-from tests.processes import Stack
+from tests.browser.chromium import new_page, without_complaints, without_script_errors
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.processes,
 ]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    need_chromium()
-    folder = tmp_path_factory.mktemp("site")
-    with Stack(folder / "data", logs=folder) as stack:
-        stack.manage("migrate", "--verbosity", "0")
-        stack.manage("collectstatic", "--noinput", "--verbosity", "0")
-        stack.manage("register_starter")
-        stack.start_redis()
-        stack.start_worker()
-        _process, url = stack.start_web()
-        yield url
 
 
 @pytest.fixture
@@ -70,8 +50,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
     for name, (image, options) in files.items():
         image.save(folder / name, **options)
-    (folder / "words.jpg").write_text("no photo")
-    return {name: folder / name for name in [*files, "words.jpg"]}
+    return {name: folder / name for name in files}
 
 
 def send(page: Page, *paths: Path) -> None:
@@ -168,10 +147,9 @@ def test_without_a_script_marks_and_cards_lead_to_each_other(
 
 
 def test_several_photos_each_have_their_own_outcome(page: Page, photos: dict[str, Path]) -> None:
-    names = ["cat.png", "collage.jpg", "large.jpg", "words.jpg"]
+    names = ["cat.png", "collage.jpg", "large.jpg"]
     send(page, *(photos[name] for name in names))
     page.wait_for_url("**/history/")
-    expect(page.locator(".messages")).to_contain_text("words.jpg: This kind of picture")
     expect(page.locator(".card")).to_have_count(3)
     for words in ("No face", "3 faces", "One face"):
         expect(page.locator(".card", has_text=words)).to_have_count(1, timeout=60_000)
@@ -179,7 +157,7 @@ def test_several_photos_each_have_their_own_outcome(page: Page, photos: dict[str
 
     page.on("dialog", lambda dialog: dialog.accept())
     page.locator(".card", has_text="No face").locator("input").check()
-    page.click("text=Delete selected")
+    page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator(".card")).to_have_count(2)
     expect(page.locator(".messages")).to_contain_text("1 result was deleted")
 

@@ -8,7 +8,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from knox.models import AuthToken
 
+from predictions.access import Owner
 from predictions.api_keys import make_key
+from predictions.batches.steering import create as create_batch
 from tests.factories import ModelVersionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +32,7 @@ def test_the_sidebar_goes_by_task_in_the_reader_s_language(boss: Client) -> None
     english = sidebar(boss.get("/admin/").content.decode())
     assert english == [
         "Overview",
-        *("Photos", "Predictions", "Corrections", "Withdrawn corrections"),
+        *("Photos", "Predictions", "Batches", "Corrections", "Withdrawn corrections"),
         *("Data", "Datasets", "Images", "Imports", "Label issues"),
         *("Models", "Versions", "Training", "Examinations", "Exports"),
         *("Access", "Users", "Groups", "API keys", "Log-ins", "Failed log-ins"),
@@ -100,3 +102,10 @@ def test_recent_actions_say_what_happened(boss: Client) -> None:
 
 def test_browsers_that_look_for_an_icon_find_it(client: Client) -> None:
     assert client.get("/favicon.ico")["Location"].endswith(".svg")
+
+
+def test_batches_are_told_by_number_and_never_by_name(boss: Client) -> None:
+    batch = create_batch(Owner(user_id=UserFactory.create().pk), "Holiday")
+    page = boss.get("/admin/predictions/batch/").content.decode()
+    assert str(batch.pk) in page
+    assert "Holiday" not in page

@@ -67,13 +67,13 @@ def test_the_upload_script_gets_a_token_that_works(
 
     def send(token: str) -> Any:
         photo = SimpleUploadedFile("a.jpg", photo_bytes)
-        form = {"photos": photo, "csrfmiddlewaretoken": token}
-        return browser.post("/", form, headers={"Accept": "application/json"})
+        form = {"photo": photo, "csrfmiddlewaretoken": token}
+        return browser.post("/photos/", form, headers={"Accept": "application/json"})
 
     refused = send(stale)
     assert (refused.status_code, refused.json()["code"]) == (403, "form_expired")
     assert "send it once more" in refused.json()["message"]
-    assert send(refused.json()["token"]).json()["next"].startswith("/predictions/")
+    assert send(refused.json()["token"]).json()["url"].startswith("/predictions/")
     assert Photo.objects.get().owner == user
 
 

@@ -44,6 +44,7 @@ NOBODY: set[str] = set()
 # Whom an address shows something (GET), and for whom it does something (POST).
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
+    "send_photo": (NOBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
     "favicon": (EVERYBODY, NOBODY),
     "health": (STAFF, NOBODY),
@@ -74,8 +75,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "account": (ACCOUNTS, NOBODY),
     "mail_address": (ACCOUNTS, ACCOUNTS),
     "everything": (EVERYBODY, NOBODY),  # of their own
-    "batches": (NOBODY, EVERYBODY),
+    "batches": (EVERYBODY, EVERYBODY),
     "batch": (OWNER, NOBODY),
+    "batch_panel": (OWNER, NOBODY),
     "batch_progress": (OWNER, NOBODY),
     "batch_photos": (NOBODY, OWNER),
     "batch_csv": (OWNER, NOBODY),
@@ -172,6 +174,7 @@ ROWS = {
     "axes_accesslog": "delete",
     "knox_authtoken": "delete",
     "predictions_prediction": "delete",
+    "predictions_batch": "",
     "predictions_correction": "change delete",
     "training_dataset": "change delete",
     "training_sample": "change",
@@ -225,6 +228,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
     batch = create_batch(Owner(user_id=user.pk), "Holiday")
     rows = {
         "predictions_prediction": prediction,
+        "predictions_batch": create_batch(Owner(user_id=user.pk), "Weekend"),
         "predictions_correction": Correction.objects.create(
             face=face, consented_at=prediction.created_at
         ),

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -234,7 +235,7 @@ def test_a_finished_training_leads_to_its_version(office: Client, backbone: Mode
     page = office.get(f"{RUNS}{run.pk}/change/").content.decode()
     assert f'href="/admin/training/modelversion/{made.pk}/change/">full-1' in page
     assert f'href="/admin/training/modelversion/{backbone.pk}/change/">starter' in page
-    assert "age error 4.2 years, age bias -0.3 years, gender accuracy 0.92</dd>" in page
+    assert "age error 4.200 years, age bias -0.300 years, gender accuracy 0.920</dd>" in page
     assert "every 1s" not in page
     assert "Resume" not in page
 
@@ -282,7 +283,7 @@ def test_what_stopped_says_why_and_can_be_resumed(office: Client) -> None:
 def test_the_page_asks_for_charts_only_when_there_is_more_to_show(office: Client) -> None:
     run = training_run()
     page = office.get(f"{RUNS}{run.pk}/change/").content.decode()
-    [url] = re.findall(r'hx-get="([^"]*/progress/\?[^"]*)"', page)
+    [url] = re.findall(r'hx-get="([^"]*/progress/\?[^"]*)"', unescape(page))
     assert "HX-Trigger" not in office.get(url)
     TrainingRun.objects.update(done=30)
     assert "HX-Trigger" not in office.get(url)

@@ -1,4 +1,4 @@
-"""What came out of a batch: as a table in files, in pages of JSON, and on its page."""
+"""What came out of a batch: as a table in files, and in pages of JSON."""
 
 import csv
 import io
@@ -12,12 +12,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
 
-from predictions.batches import results, steering
+from predictions.batches import results
 from predictions.batches.models import Batch
 from predictions.batches.sending import note_refused
-from predictions.batches.table import Row, TableQuery, rows_of, sorts
 from predictions.models import Photo, Prediction, Status
-from predictions.searching import FaceQuery
 from tests.factories import (
     FaceFactory,
     FinishedPredictionFactory,
@@ -154,52 +152,6 @@ def test_a_long_table_is_read_in_parts(
     monkeypatch.setattr(results, "_CHUNK", 100)
     with django_assert_num_queries(6):
         list(results.rows(full))
-
-
-def outcomes(rows: list[Row]) -> list[str]:
-    return [row.outcome for row in rows]
-
-
-def test_the_rows_of_the_page(full: Batch) -> None:
-    rows = rows_of(full)
-    assert [row.name for row in rows] == NAMES
-    assert outcomes(rows) == ["face", "face", "no_face", "waiting", "failed", "refused"]
-    steering.cancel(full)
-    assert outcomes(rows_of(full)).count("cancelled") == 1
-    assert outcomes(rows_of(full, TableQuery(outcome="refused"))) == ["refused"]
-    assert [row.name for row in rows_of(full, TableQuery(name="CAT"))] == ["=cat().jpg"]
-
-
-def test_rows_are_narrowed_to_faces(full: Batch) -> None:
-    men = rows_of(full, TableQuery(faces=FaceQuery(labels={"gender": "male"})))
-    assert [(row.name, row.index) for row in men] == [("both.jpg", 1)]
-    old = rows_of(full, TableQuery(faces=FaceQuery(youngest=30)))
-    assert [row.index for row in old] == [0]
-    assert rows_of(full, TableQuery(faces=FaceQuery(at_least=3))) == []
-
-
-def test_rows_are_sorted_and_what_has_none_comes_last(full: Batch) -> None:
-    def first(sort: str, *, down: bool = False) -> tuple[str, int | None]:
-        row = rows_of(full, TableQuery(sort=sort, is_descending=down))[0]
-        return row.name, row.index
-
-    assert first("age") == first("gender", down=True) == ("both.jpg", 1)
-    assert first("age", down=True) == ("both.jpg", 0)
-    assert first("name") == ("=cat().jpg", None)
-    assert first("sent", down=True) == ("torn.jpg", None)
-    assert outcomes(rows_of(full, TableQuery(sort="age")))[2:] == [
-        "no_face",
-        "waiting",
-        "failed",
-        "refused",
-    ]
-    assert sorts() == ["sent", "name", "age", "gender", "race"]
-
-
-def test_a_head_that_is_switched_off_is_not_in_the_rows(full: Batch, settings: Any) -> None:
-    settings.HEADS = ("age",)
-    assert rows_of(full)[0].labels == {}
-    assert sorts() == ["sent", "name", "age"]
 
 
 def test_tables_are_nobody_elses(client: Client, stranger: User, full: Batch) -> None:

@@ -1,0 +1,57 @@
+"""The words of a batch's table: its columns, and what stands in the cells of a face."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from predictions.presentation import FaceCard
+from predictions.searching import ages_are_searchable, searchable_labels
+from training.attribute_names import title
+
+
+@dataclass(frozen=True)
+class Column:
+    """`sort` is what `listing.Wanted` calls it; empty where nobody sorts by it."""
+
+    word: str
+    sort: str = ""
+
+
+def columns() -> list[Column]:
+    """Those of a face, of the heads that are switched on, after that of the photo."""
+    labels = searchable_labels()
+    return [
+        *([Column(_("Age"), "age")] if ages_are_searchable() else []),
+        *(Column(title(one.name), one.name) for one in labels),
+        *([Column(_("Confidence"), "confidence")] if labels else []),
+        Column(_("Width in pixels"), "size"),
+        Column(_("Quality")),
+    ]
+
+
+def cells(card: FaceCard) -> list[str]:
+    """A face's, in the order of `columns`."""
+    labels = {one.name: one.label for one in card.estimates}
+    asked = searchable_labels()
+    return [
+        *([_age(card)] if ages_are_searchable() else []),
+        *(labels.get(one.name, "–") for one in asked),
+        *([_confidence(card)] if asked else []),
+        str(card.face.width),
+        ", ".join(card.short_warnings) or (_("good") if card.face.quality else "–"),
+    ]
+
+
+def _confidence(card: FaceCard) -> str:
+    """That of the least sure label."""
+    shares = [one.percent for one in card.estimates]
+    return _("%(percent)d %%") % {"percent": min(shares)} if shares else "–"
+
+
+def _age(card: FaceCard) -> str:
+    if not card.age:
+        return "–"
+    years = round(card.age["years"])
+    if not card.age.get("coverage"):
+        return str(years)
+    return f"{years} ({round(card.age['low'])}–{round(card.age['high'])})"

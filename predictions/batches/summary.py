@@ -1,0 +1,87 @@
+"""What the faces of a batch are, all together: bars, and sentences with their honest error."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, F
+from django.db.models.functions import Floor
+from django.utils.translation import gettext as _
+
+from predictions.models import Face, Status
+from predictions.searching import ages_are_searchable
+from training.attribute_names import label_title, title
+from vision.attributes import AGE_BINS
+
+from .contents import predictions_of
+from .models import Batch
+from .totals import AttributeTotals, LabelTotal, totals_of
+
+
+@dataclass(frozen=True)
+class CountBar:
+    """How many faces have one label, `percent` of those that have any; `range` is where the true
+    number lies, empty where that is not known."""
+
+    label: str
+    count: int
+    percent: int
+    range: str = ""
+
+
+@dataclass(frozen=True)
+class CountChart:
+    """`sentence` tells of the commonest label, and of the faces that nothing is told of."""
+
+    title: str
+    bars: Sequence[CountBar]
+    sentence: str = ""
+
+
+def charts_of(batch: Batch) -> list[CountChart]:
+    """A chart for each attribute whose head is switched on, and one of ages by decade."""
+    charts = [_chart(totals) for totals in totals_of(batch) if totals.faces]
+    return [*charts, _decades(batch)] if charts and ages_are_searchable() else charts
+
+
+def _chart(totals: AttributeTotals) -> CountChart:
+    bars = [
+        CountBar(
+            label=label_title(totals.attribute, one.label).replace("-", "–"),
+            count=one.count,
+            percent=round(100 * one.count / totals.faces),
+            range="" if one.low is None else f"{one.low}–{one.high}",
+        )
+        for one in totals.labels
+    ]
+    return CountChart(title(totals.attribute), bars, _sentence(totals))
+
+
+def _sentence(totals: AttributeTotals) -> str:
+    commonest: LabelTotal = max(totals.labels, key=lambda one: one.count)
+    told = {
+        "label": label_title(totals.attribute, commonest.label).replace("-", "–"),
+        "count": commonest.count,
+        "faces": totals.faces,
+        "low": commonest.low,
+        "high": commonest.high,
+        "unknown": totals.unknown,
+    }
+    words = _("%(label)s: %(count)d of %(faces)d faces") % told
+    if commonest.low is not None:
+        words += _("; between %(low)d and %(high)d, as often as the model errs") % told
+    return words + (_(" (%(unknown)d more cannot be told)") % told if totals.unknown else "")
+
+
+def _decades(batch: Batch) -> CountChart:
+    done = predictions_of(batch).order_by().filter(status=Status.DONE)
+    known = Face.objects.order_by().filter(prediction__in=done, age_years__isnull=False)
+    rows = known.values(decade=Floor(F("age_years") / 10.0)).annotate(count=Count("pk"))
+    counts = [0] * len(AGE_BINS)
+    for decade, count in rows.values_list("decade", "count"):
+        counts[min(max(0, int(decade)), len(counts) - 1)] += count
+    total = sum(counts) or 1
+    bars = [
+        CountBar(label.replace("-", "–"), count, round(100 * count / total))
+        for label, count in zip(AGE_BINS, counts, strict=True)
+    ]
+    return CountChart(_("Age by decade"), bars)

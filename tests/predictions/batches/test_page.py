@@ -1,0 +1,127 @@
+"""The page of a batch and the list of batches, as their owner sees them."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from predictions.batches import steering
+from predictions.batches.models import Batch
+from predictions.models import Prediction, Status
+from tests.factories import FaceFactory, ModelVersionFactory
+from tests.predictions.batches.conftest import Send
+
+pytestmark = pytest.mark.django_db
+
+
+def finish(predictions: list[Prediction]) -> None:
+    """As a worker would, with a face on each."""
+    version = ModelVersionFactory.create()
+    keys = [one.pk for one in predictions]
+    Prediction.objects.filter(pk__in=keys).update(
+        status=Status.DONE, model_version=version, face_count=1
+    )
+    for one in predictions:
+        FaceFactory.create(prediction=one)
+
+
+def page_of(browser: Client, batch: Batch, query: str = "") -> str:
+    return browser.get(f"/batches/{batch.pk}/{query}").content.decode()
+
+
+def test_the_page_follows_its_progress_until_it_is_over(
+    browser: Client, batch: Batch, send: Send
+) -> None:
+    made = send(3)
+    finish(made[:1])
+    panel = browser.get(f"/batches/{batch.pk}/panel/")
+    assert "1 of 3 photos" in panel.content.decode()
+    assert 'hx-trigger="every 2s"' in panel.content.decode()
+    assert "HX-Trigger" not in panel
+    finish(made[1:])
+    panel = browser.get(f"/batches/{batch.pk}/panel/")
+    assert "hx-trigger" not in panel.content.decode()
+    assert panel["HX-Trigger"] == "batchOver"  # upon which the page fetches its results
+
+
+def test_faces_are_summed_up_and_listed(browser: Client, batch: Batch, send: Send) -> None:
+    finish(send(3))
+    page = page_of(browser, batch)
+    assert re.search(r"Female</span>.*?<rect width=\"100\".*?<span class=\"percent\">3<", page)
+    assert page.count('class="row-photo"') == 3
+    assert "34 (27–42)" in page
+    assert "91 %" in page
+    assert page_of(browser, batch, "?gender=male").count('class="row-photo"') == 0
+    assert "Nothing matches" in page_of(browser, batch, "?gender=male")
+    assert page_of(browser, batch, "?gender=nonsense&age_min=x").count('class="row-photo"') == 3
+
+
+def test_a_sorted_column_says_so_and_turns_round(browser: Client, batch: Batch, send: Send) -> None:
+    finish(send(1))
+    page = page_of(browser, batch, "?sort=age&gender=female")
+    assert 'aria-sort="ascending"' in page
+    assert "?sort=-age&amp;gender=female" in page
+
+
+def test_its_forms_lead_back_to_the_page(browser: Client, batch: Batch, send: Send) -> None:
+    send(2)
+    form = {"Accept": "text/html"}
+    for what, words in (("pause", "Paused"), ("resume", "Queued"), ("cancel", "Cancelled")):
+        answer = browser.post(f"/batches/{batch.pk}/{what}/", headers=form)
+        assert answer["Location"] == f"/batches/{batch.pk}/"
+        assert words in page_of(browser, batch)
+    browser.post(f"/batches/{batch.pk}/rename/", {"name": "Sea & sun"}, headers=form)
+    assert "<h1>Sea &amp; sun</h1>" in page_of(browser, batch)
+
+
+def test_what_is_refused_is_said_on_the_page(
+    browser: Client, batch: Batch, send: Send, settings: Any
+) -> None:
+    made = send(1)
+    Prediction.objects.update(status=Status.FAILED, failure_code="worker_lost", attempts=2)
+    assert made
+    assert "Retry what failed" in page_of(browser, batch)
+    settings.PHOTOS_PER_HOUR = 1
+    browser.post(f"/batches/{batch.pk}/retry/", headers={"Accept": "text/html"})
+    assert "within an hour" in page_of(browser, batch)
+
+
+def test_batches_are_listed_for_their_owner_alone(
+    browser: Client, batch: Batch, send: Send, stranger: User
+) -> None:
+    send(2)
+    page = browser.get("/batches/").content.decode()
+    assert "Holiday" in page
+    assert "2 photos" in page
+    assert "2 are left" in page
+    browser.force_login(stranger)
+    assert "Holiday" not in browser.get("/batches/").content.decode()
+    assert browser.get(f"/batches/{batch.pk}/").status_code == 404
+    assert browser.get(f"/batches/{batch.pk}/panel/").status_code == 404
+
+
+def test_a_page_costs_the_same_queries_however_long_it_is(
+    browser: Client, batch: Batch, send: Send, owner: Any, django_assert_max_num_queries: Any
+) -> None:
+    finish(send(2))
+    with django_assert_max_num_queries(20):
+        page_of(browser, batch)
+    finish(send(12))
+    with django_assert_max_num_queries(20):
+        page_of(browser, batch)
+    for number in range(3):
+        steering.create(owner, str(number))
+    with django_assert_max_num_queries(5):
+        browser.get("/batches/")
+
+
+def test_photos_are_added_to_a_batch_of_ones_own(
+    browser: Client, batch: Batch, stranger: User
+) -> None:
+    address = f"/?batch={batch.pk}"
+    assert f'data-batch="/batches/{batch.pk}/"' in browser.get(address).content.decode()
+    assert "data-batch=" not in browser.get("/?batch=nonsense").content.decode()
+    browser.force_login(stranger)
+    assert "data-batch=" not in browser.get(address).content.decode()

@@ -29,7 +29,7 @@ def prediction(user: User) -> Prediction:
 
 
 def call(client: APIClient, method: str, path: str, pk: uuid.UUID | int) -> Any:
-    return getattr(client, method)(path.format(id=pk, index=0), format="multipart")
+    return getattr(client, method)(path.format(id=pk, index=0, archive=pk), format="multipart")
 
 
 def test_the_document_knows_every_call_of_one_prediction() -> None:

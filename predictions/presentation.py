@@ -225,7 +225,7 @@ def _age_line(age: dict[str, Any] | None) -> AgeLine | None:
     if age is None:
         return None
     years = min(round(age["years"]), _OLDEST_SHOWN)
-    low, high = (years if age[end] is None else age[end] for end in ("low", "high"))
+    low, high = (years if age.get(end) is None else age[end] for end in ("low", "high"))
     return AgeLine(years, low, max(0, min(high, _OLDEST_SHOWN) - low))
 
 

@@ -181,8 +181,9 @@ def _image(sample: Sample, side: int) -> str:
         return _("none")
     url = reverse("admin:training_sample_image", args=[sample.pk])
     return format_html(
-        '<img src="{}" width="{}" height="{}" alt="" loading="lazy" class="fr-thumb">',
+        '<img src="{}" width="{}" height="{}" alt="{}" loading="lazy" class="fr-thumb">',
         url,
         side,
         side,
+        sample.name.rpartition("/")[2] or sample.pk,
     )

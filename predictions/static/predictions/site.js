@@ -1,6 +1,5 @@
 // Everything here makes pages nicer; all of them work without it.
 "use strict";
-document.documentElement.classList.add("js");
 
 // Questions before what cannot be undone.
 document.addEventListener("submit", (event) => {

@@ -186,9 +186,7 @@ window.addEventListener("beforeunload", (event) => {
   if (queue.isBusy || queue.problem) event.preventDefault();
 });
 
-if (hasCamera()) {
-  part("webcam").hidden = false;
-  offerCamera(part("webcam"), (file) => add(chosen([file])));
-}
+part("webcam").hidden = !hasCamera();
+if (hasCamera()) offerCamera(part("webcam"), (file) => add(chosen([file])));
 // Elsewhere the dialog would offer documents instead of the gallery.
 if (window.matchMedia("(pointer: fine)").matches) part("photos").accept += ",.zip,application/zip";

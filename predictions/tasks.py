@@ -24,7 +24,7 @@ _DATA = "data"
 @shared_task
 def look() -> None:
     """Look for photos now. Acknowledged when it is received: one that is lost costs a moment."""
-    _worker_loop().look()
+    _worker_loop().look_now()
 
 
 @shared_task

@@ -1,69 +1,30 @@
-"""The thread of a worker process that looks for photos, beside Celery's own loop.
+"""The thread of a worker process that looks for photos.
 
 It asks nobody but the database, so that photos are taken up within a second whatever state Redis is
 in. A message only has it look at once.
 """
 
-import logging
-import threading
-
-from django.db import close_old_connections, connection
-
 from .claims import anything_waits
 from .draining import Drain, return_lost
-from .inference import DATABASE_AWAY
+from .looking import LookingThread
 from .model_server import ModelServer
 
-logger = logging.getLogger(__name__)
 
-_PAUSE = 0.5  # seconds between two looks
-_PAUSE_IN_TROUBLE = 2.0  # so that a database that is away fills no log
-
-
-class WorkerLoop:
-    """Looks and works in a thread of its own from `start` to `stop`."""
+class WorkerLoop(LookingThread):
+    """When it is stopped, the batch at hand is done and what was read ahead goes back to the
+    queue."""
 
     def __init__(self, server: ModelServer) -> None:
+        super().__init__("worker loop", self._work, pause=0.5, pause_in_trouble=2.0)
         self._server = server
-        self._stopping = threading.Event()
-        self._look_now = threading.Event()
-        self._drain = Drain(server, self._stopping)
-        self._thread = threading.Thread(target=self._run, name="worker loop", daemon=True)
+        self._drain = Drain(server, self.stopping)
 
     @property
     def served(self) -> int:
         """How many photos it has worked through."""
         return self._drain.served
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def look(self) -> None:
-        """Look now, if it is idle; returns at once."""
-        self._look_now.set()
-
-    def stop(self) -> None:
-        """Return once the batch at hand is done and what was read ahead is back in the queue."""
-        self._stopping.set()
-        self._look_now.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._look_now.clear()
-            pause = _PAUSE
-            try:
-                self._look()
-            except Exception as error:
-                pause = _PAUSE_IN_TROUBLE
-                away = isinstance(error, DATABASE_AWAY)
-                logger.error("Looking for photos failed: %s", error, exc_info=not away)
-                connection.close()
-            self._look_now.wait(pause)
-        connection.close()
-
-    def _look(self) -> None:
-        close_old_connections()
+    def _work(self) -> None:
         if anything_waits() or self._found_lost():
             self._drain.run()
 

@@ -48,12 +48,12 @@ def test_photos_are_found_without_a_message(loop: WorkerLoop) -> None:
 
 
 def test_a_message_has_it_look_at_once(loop: WorkerLoop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_loop, "_PAUSE", 3600)
+    monkeypatch.setattr(loop, "pause", 3600)
     send()
     wait_until_done()
     time.sleep(0.5)  # it sleeps for an hour now
     send()
-    loop.look()
+    loop.look_now()
     wait_until_done()
 
 
@@ -66,7 +66,7 @@ def test_what_a_lost_worker_held_is_found(loop: WorkerLoop) -> None:
 def test_it_goes_on_when_the_database_is_back(
     loop: WorkerLoop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(worker_loop, "_PAUSE_IN_TROUBLE", 0.1)
+    monkeypatch.setattr(loop, "pause_in_trouble", 0.1)
     with monkeypatch.context() as trouble:
 
         def away() -> None:

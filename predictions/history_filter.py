@@ -1,7 +1,7 @@
 """The form that a history is narrowed by."""
 
 from datetime import date, datetime, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
@@ -18,8 +18,24 @@ from .history_query import HistoryQuery
 from .models import Status
 from .searching import LARGEST, FaceQuery, ages_are_searchable, searchable_labels
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
 _ANY = ("", gettext_lazy("All"))
 _YES, _NO = "yes", "no"
+
+
+def _either(
+    label: "_StrPromise", *, yes: "_StrPromise", no: "_StrPromise"
+) -> forms.TypedChoiceField:
+    """True, False, or None where all are wanted."""
+    return forms.TypedChoiceField(
+        label=label,
+        required=False,
+        choices=[_ANY, (_YES, yes), (_NO, no)],
+        coerce=lambda word: word == _YES,
+        empty_value=None,
+    )
 
 
 class HistoryFilter(forms.Form):
@@ -49,27 +65,15 @@ class HistoryFilter(forms.Form):
     faces_max = forms.IntegerField(
         label=gettext_lazy("Faces, at most"), required=False, min_value=0, max_value=LARGEST
     )
-    confident = forms.TypedChoiceField(
-        label=gettext_lazy("Confidence"),
-        required=False,
-        choices=[
-            _ANY,
-            (_YES, gettext_lazy("Nothing uncertain")),
-            (_NO, gettext_lazy("Something uncertain")),
-        ],
-        coerce=lambda word: word == _YES,
-        empty_value=None,
+    confident = _either(
+        gettext_lazy("Confidence"),
+        yes=gettext_lazy("Nothing uncertain"),
+        no=gettext_lazy("Something uncertain"),
     )
-    clear = forms.TypedChoiceField(
-        label=gettext_lazy("Quality of the face"),
-        required=False,
-        choices=[
-            _ANY,
-            (_YES, gettext_lazy("Good enough")),
-            (_NO, gettext_lazy("Poor (small, blurred, turned …)")),
-        ],
-        coerce=lambda word: word == _YES,
-        empty_value=None,
+    clear = _either(
+        gettext_lazy("Quality of the face"),
+        yes=gettext_lazy("Good enough"),
+        no=gettext_lazy("Poor (small, blurred, turned …)"),
     )
     version = forms.ModelChoiceField(
         label=gettext_lazy("Model"),

@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group, User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -48,7 +48,9 @@ class AccountAdmin(UserAdmin, LongListAdmin):  # type: ignore[misc, type-arg]
     )
     def password_link(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Ask, then show a link by which the user chooses a new password, to be handed over."""
-        user = get_object_or_404(User, pk=object_id)
+        user = self.get_object(request, str(object_id))
+        if user is None:
+            raise Http404
         if not self.has_password_link_permission(request, object_id):
             raise PermissionDenied
         link = ""
@@ -67,8 +69,8 @@ class AccountAdmin(UserAdmin, LongListAdmin):  # type: ignore[misc, type-arg]
     def has_password_link_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whoever may change users; of administrators only another one, or anybody could become
         one."""
-        user = User.objects.filter(pk=object_id or 0, is_superuser=True)
-        if not request.user.is_superuser and user.exists():
+        user = self.get_object(request, str(object_id)) if object_id else None
+        if user and user.is_superuser and not request.user.is_superuser:
             return False
         return self.has_change_permission(request)
 

@@ -244,12 +244,18 @@ def test_what_is_deleted_meanwhile_is_told_from_what_is_lost(
     assert sorted(statuses) in ([200, 200, 404, 404], [200, 200, 200, 404])
 
 
+def _as_from_a_terminal() -> None:
+    """Shells have what they start in the background ignore Ctrl-C, and so all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stopped_when(site: Site, condition: Callable[[], bool], how: int, *command: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "manage.py", *command],
         cwd=ROOT,
         env=site.environment,
         stderr=subprocess.DEVNULL,
+        preexec_fn=_as_from_a_terminal,  # noqa: PLW1509  # no thread runs here
     )
     while not condition():
         assert process.poll() is None, "it was done before it could be stopped"

@@ -260,6 +260,15 @@ def processes_of(data_dir: Path) -> list[int]:
     return found
 
 
+def wait_until_gone(data_dir: Path) -> None:
+    """Wait until no process of a data directory is left; if some stay, the error says which."""
+    try:
+        wait_until(lambda: processes_of(data_dir) == [], "every process is gone")
+    except AssertionError as error:
+        left = [Path(f"/proc/{pid}/status").read_text() for pid in processes_of(data_dir)]
+        raise AssertionError("\n".join([str(error), *left])) from None
+
+
 def maps_tensorflow(pid: int) -> bool:
     """Whether a running process has TensorFlow's libraries loaded (Linux)."""
     return "libtensorflow" in Path(f"/proc/{pid}/maps").read_text()

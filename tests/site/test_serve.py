@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from faceroute_site import embedded_redis
-from tests.processes import ROOT, Process, Stack, Watched, free_port, processes_of, wait_until
+from tests.processes import (
+    ROOT,
+    Process,
+    Stack,
+    Watched,
+    free_port,
+    processes_of,
+    wait_until,
+    wait_until_gone,
+)
 from tests.site.terminal import Terminal
 
 pytestmark = pytest.mark.processes
@@ -69,7 +78,7 @@ def test_a_terminal_that_is_closed_takes_the_site_along(site: Stack) -> None:
         wait_until_ready(terminal)
         terminal.close()
         terminal.wait()
-    wait_until(lambda: processes_of(site.data_dir) == [], "every process is gone")
+    wait_until_gone(site.data_dir)
 
 
 def test_sigterm_to_make_alone_stops_everything(site: Stack) -> None:
@@ -89,7 +98,7 @@ def test_a_killed_run_leaves_nothing_behind_and_hinders_no_other(site: Stack) ->
     assert f"runs here already (process {killed.pid})" in second.output()
 
     killed.popen.kill()
-    wait_until(lambda: processes_of(site.data_dir) == [], "the killed run's processes are gone")
+    wait_until_gone(site.data_dir)
     wait_until_ready(serve(site))
 
 

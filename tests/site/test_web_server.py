@@ -32,6 +32,7 @@ from tests.processes import (
     is_running,
     processes_of,
     wait_until,
+    wait_until_gone,
 )
 from tests.vision.pictures import encoded
 
@@ -380,7 +381,7 @@ def test_however_the_server_ends_nothing_is_left(
     sender.send(bytes(10 * MEGABYTE))
     wait_until(lambda: decoders_of(stack.data_dir) > 1, "a decoder is at work")
     os.kill(web[0].pid, number)
-    wait_until(lambda: processes_of(stack.data_dir) == [], "every process is gone")
+    wait_until_gone(stack.data_dir)
     assert list((stack.data_dir / "incoming").iterdir()) == []
 
 

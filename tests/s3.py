@@ -79,9 +79,9 @@ def running_server(log: Path) -> Iterator[int]:
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, **LOGIN}
-        )
+        # It is none of the site's processes, which are known by their data folder.
+        environment = {**os.environ, **LOGIN, "FACEROUTE_DATA_DIR": ""}
+        server = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         try:
             wait_until(lambda: "Running on" in log.read_text(), "the S3 server listens")
             yield port

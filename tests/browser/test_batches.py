@@ -94,7 +94,7 @@ def test_a_zip_goes_on_after_a_reload_where_it_stopped(page: Page, archive: Path
     sent: list[str] = []
     page.on("request", lambda one: sent.append(one.url) if one.method == "PUT" else None)
     begin(page, archive)
-    expect(page.locator("#problem")).to_contain_text("connection was lost")
+    expect(page.locator("#problem")).to_contain_text("connection was lost", timeout=WORKED)
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
     sent.clear()

@@ -47,6 +47,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
     "send_photo": (NOBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
+    "help": (EVERYBODY, NOBODY),
     "favicon": (EVERYBODY, NOBODY),
     "health": (STAFF, NOBODY),
     "set_language": (EVERYBODY, EVERYBODY),

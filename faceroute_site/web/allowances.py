@@ -27,8 +27,9 @@ UPLOADS = {
 
 _SENDS = {"POST", "PUT"}
 _SLOW = {
-    *("face_crop", "annotated_image", "anonymised_image", "batch_xlsx", "api:batch-results"),
+    *("face_crop", "annotated_image", "anonymised_image", "batch_xlsx", "batch_pictures"),
     *(f"api:prediction-{call}" for call in ("crop", "annotated", "anonymised")),
+    *("api:batch-results", "api:batch-pictures"),
 }
 # Bytes of multipart boundaries, headers and other fields around a photo.
 _ENVELOPE = 64 * 1024

@@ -63,9 +63,17 @@ def page(
 def rows(batch: Batch) -> Iterator[dict[str, Cell]]:
     """The table of a batch: a row a face, one for a photo without any (`status` says why), and one
     for a refused file; by the names of `columns`."""
-    found = [row for _place, row in places(batch)]
+    for one in loaded([row for _place, row in places(batch)]):
+        yield from _table(one)
+
+
+def loaded(
+    found: Sequence[Prediction | RefusedPhoto],
+) -> Iterator[Prediction | RefusedPhoto]:
+    """Rows of `places` whole, a part of them in memory at a time, without those that were deleted
+    meanwhile."""
     for start in range(0, len(found), _CHUNK):
-        yield from _table(list(_loaded(found[start : start + _CHUNK])))
+        yield from _loaded(found[start : start + _CHUNK])
 
 
 def columns() -> list[str]:
@@ -111,14 +119,13 @@ def _loaded(found: Iterable[Prediction | RefusedPhoto]) -> Iterator[Prediction |
     return (by_key[one.pk] for one in keys if one.pk in by_key)
 
 
-def _table(found: Sequence[Prediction | RefusedPhoto]) -> Iterator[dict[str, Cell]]:
-    for one in found:
-        if isinstance(one, Prediction):
-            yield from tables.rows([one])
-        else:
-            yield {
-                "photo": one.name,
-                "status": "refused",
-                "created_at": one.created_at,
-                **tables.failure_cells(one.failure_code, one.failure_parameters),
-            }
+def _table(one: Prediction | RefusedPhoto) -> Iterator[dict[str, Cell]]:
+    if isinstance(one, Prediction):
+        yield from tables.rows([one])
+    else:
+        yield {
+            "photo": one.name,
+            "status": "refused",
+            "created_at": one.created_at,
+            **tables.failure_cells(one.failure_code, one.failure_parameters),
+        }

@@ -22,13 +22,13 @@ from rest_framework.response import Response
 from predictions.access import Owner
 from predictions.batches import deletion, steering
 from predictions.batches.archives import announce, receive
-from predictions.batches.files import table_response
 from predictions.batches.joining import BatchRefused
 from predictions.batches.models import Batch
 from predictions.batches.pictures import pictures_response
-from predictions.batches.results import page
+from predictions.batches.results import page, rows
 from predictions.batches.sending import send_photo
 from predictions.batches.totals import totals_of
+from predictions.exports import table_response
 from predictions.pictures import drawing_of
 from predictions.receipts import key_of_one
 from predictions.uploads import UploadRefused
@@ -211,7 +211,7 @@ class BatchViewSet(
         query = ResultsQuerySerializer(data=request.query_params)
         wanted = _valid(query)
         if wanted["format"] != "json":
-            return table_response(batch, wanted["format"])
+            return table_response(rows(batch), f"faceroute-{batch.pk}", wanted["format"])
         found, more = page(batch, wanted["cursor"], wanted["limit"])
         following = {**request.query_params.dict(), "cursor": str(more)}
         address = request.build_absolute_uri(f"?{urlencode(following)}")

@@ -3,12 +3,9 @@
 Predictions and refused files stand in one list, in the order of sending.
 """
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import IO, NamedTuple
-
-from django.conf import settings
+from typing import NamedTuple
 
 from predictions import tables
 from predictions.models import Prediction
@@ -62,7 +59,7 @@ def page(
 
 def rows(batch: Batch) -> Iterator[dict[str, Cell]]:
     """The table of a batch: a row a face, one for a photo without any (`status` says why), and one
-    for a refused file; by the names of `columns`."""
+    for a refused file; by the names of `exports.columns`."""
     for one in loaded([row for _place, row in places(batch)]):
         yield from _table(one)
 
@@ -74,28 +71,6 @@ def loaded(
     meanwhile."""
     for start in range(0, len(found), _CHUNK):
         yield from _loaded(found[start : start + _CHUNK])
-
-
-def columns() -> list[str]:
-    return [*tables.columns(), *tables.FAILURE]
-
-
-def as_csv(batch: Batch) -> Iterator[str]:
-    return tables.csv_lines(columns(), rows(batch))
-
-
-def as_json_lines(batch: Batch) -> Iterator[str]:
-    return tables.json_lines(columns(), rows(batch))
-
-
-def as_xlsx(batch: Batch) -> IO[bytes]:
-    """An open file without a name, to be read from its beginning."""
-    folder = settings.INCOMING_ROOT
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # whoever sends it closes it
-    tables.write_xlsx(file, columns(), rows(batch), folder)
-    file.seek(0)
-    return file
 
 
 def _by_place(one: tuple[Place, Prediction | RefusedPhoto]) -> Place:

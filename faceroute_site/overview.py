@@ -56,7 +56,7 @@ def health(request: HttpRequest) -> HttpResponse:
              "storage": _("Storage"), "broker": _("Queue"), "workers": _("Workers"),
              "beat": _("Scheduler"), "model": _("Model"), "room": _("Room for photos")}  # fmt: skip
     parts = [
-        Part(named[name], "" if state == OK else _(state))
+        Part(named[name], "" if state == OK else state)
         for name, state in checks.items()
         if name in named
     ]

@@ -8,8 +8,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from predictions import room
+from predictions.heartbeats import UPKEEP
+from predictions.processes import UpkeepTask, Worker
 from predictions.sums import DailySum
-from tests.factories import ModelVersionFactory
+from tests.factories import ModelVersionFactory, PhotoFactory
 from tests.training.reports import HEADS, made_report
 from tests.training.training_runs import training_run
 from training.models import JobState
@@ -87,3 +90,29 @@ def test_the_page_asks_for_as_much_of_the_database_however_long_the_site_has_run
     )
     with django_assert_max_num_queries(30):
         boss.get("/admin/")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "Deleting expired photos has been overdue since"), ("ko", "만료된 사진 삭제 작업이")],
+)
+def test_upkeep_that_is_late_is_told_in_the_reader_s_language(
+    boss: Client, language: str, words: str
+) -> None:
+    now = timezone.now()
+    Worker.objects.create(queues=UPKEEP, seen_at=now, machine="here", process=1)
+    UpkeepTask.objects.create(name="expire", due_at=timezone.now() - timedelta(hours=1))
+    page = boss.get("/admin/health/", headers={"Accept-Language": language})
+    assert words in page.content.decode()
+
+
+def test_the_limit_of_photos_is_told_in_the_reader_s_language(boss: Client, settings: Any) -> None:
+    settings.MEDIA_BYTES = 1
+    PhotoFactory.create(bytes=2_000_000)
+    room.forget()
+    page = boss.get("/admin/health/", headers={"Accept-Language": "ko"}).content.decode()
+    assert "사진이 허용된 용량(FACEROUTE_MEDIA_BYTES)을 모두 차지해(2.0 MB)" in page
+    # For programs it stays English, whatever their header says.
+    asked = boss.get("/readyz", headers={"Accept-Language": "ko"}).json()["checks"]
+    assert asked["room"].startswith("Photos take 2.0 MB")
+    room.forget()

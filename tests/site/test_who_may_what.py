@@ -24,6 +24,7 @@ from tests.factories import (
     DatasetFactory,
     FaceFactory,
     ModelVersionFactory,
+    PredictionFactory,
     SampleFactory,
 )
 from tests.predictions.conftest import client_of
@@ -64,6 +65,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "prediction_card": (OWNER, NOBODY),
     "prediction_document": (OWNER, NOBODY),
     "prediction_table": (OWNER, NOBODY),
+    "comparison": (OWNER, NOBODY),
     "photo_image": (OWNER, NOBODY),
     "photo_thumbnail": (OWNER, NOBODY),
     "face_crop": (OWNER, NOBODY),
@@ -250,6 +252,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "axes_accesslog": AccessLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
+        "other": PredictionFactory.create(photo=prediction.photo),
         "batch": batch,
         "archive": announce(batch, Owner(user_id=user.pk), "photos.zip", 100),
     }
@@ -302,7 +305,7 @@ def path_of(address: Address, world: dict[str, Any]) -> str:
         kind = "training_trainingrun"
     key = world.get(kind, 1)
     known = {"recipe": "full", "key": "ages", "index": 0, "race": 0, "gender": 0}
-    known["archive"] = world["archive"]
+    known |= {name: world[name] for name in ("archive", "other")}
     return address.path(**dict.fromkeys(address.parameters, key) | {"token_key": "none"} | known)
 
 

@@ -22,6 +22,7 @@ from training.registry.figures import figure_text
 from training.registry.versions import active_version
 from training.reports.learning_curves import epochs_of, learning_curves
 from training.runs.preview import preview
+from training.runs.training_log import lines_in_words
 from training.runs.trainings import TrainingRefused, request_training
 from vision.attributes import RACE, Attribute, labelled
 from vision.data.selection import NothingLeft
@@ -182,7 +183,7 @@ def _growth(run: Job) -> str:
 
 
 def _grown(run: Job) -> dict[str, Any]:
-    lines = run.log.splitlines()[-_SHOWN_LINES:]
+    lines = lines_in_words(run.log)[-_SHOWN_LINES:]
     return {
         "growth_url": reverse("admin:training_trainingrun_growth", args=[run.pk]),
         "curves": learning_curves(run.history),

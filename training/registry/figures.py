@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from training.attribute_names import name_in_words, title
+from training.digits import three_digits
 from training.messages import headline_figures, in_words, named_figure, named_group
 from training.models import ModelVersion
 from vision.attributes import RACE, SHIPPED, labelled
@@ -108,13 +109,12 @@ def figure_text(figures: Mapping[str, Any], name: str) -> str:
 
 
 def as_text(value: float | Sequence[float] | None, *, signed: bool = False) -> str:
-    """A figure, or an interval of it, to three places; a dash where it is unknown."""
+    """A figure, or an interval of it, with three digits; a dash where it is unknown."""
     if value is None:
         return "–"
-    places = "+z.3f" if signed else ".3f"
     if isinstance(value, Sequence):
-        return (" … " if signed else "–").join(format(end, places) for end in value)
-    return format(value, places)
+        return (" … " if signed else "–").join(three_digits(end, signed=signed) for end in value)
+    return three_digits(value, signed=signed)
 
 
 def group_name(group: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection, models, transaction  # noqa: E402
 from knox.models import AuthToken  # noqa: E402
 
+from predictions.daily_sums import count_on  # noqa: E402
 from predictions.models import Correction, Face, Photo, Prediction, Status  # noqa: E402
 from training.models import Content, Dataset, ModelVersion, Sample  # noqa: E402
 from vision.attributes import AGE_BINS, ATTRIBUTES  # noqa: E402
@@ -70,6 +71,8 @@ def main() -> None:
     fill_faces(predictions)
     fill_corrections(predictions)
     fill_the_rest(rows // 10)
+    while count_on():
+        pass  # daily sums, as upkeep makes them
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE")
     print(f"{connection.vendor}: {rows} rows in {time.perf_counter() - started:.0f} s")  # noqa: T201

@@ -1,6 +1,6 @@
 """Estimates in the words and shapes of a page: ranges, bars, boxes. No arithmetic in templates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,6 +180,19 @@ def comparison(correction: Correction, attribute: Attribute) -> str:
     said = correction.labels.get(attribute.name)
     estimated = "–" if estimate is None else _estimated(attribute, estimate)
     return f"{estimated} → {'–' if said is None else _named(attribute, said)}"
+
+
+def age_in_words(age: Mapping[str, Any]) -> str:
+    """An estimated age with its range, where it has one: “34 (27–42)”."""
+    years = round(age["years"])
+    return f"{years} ({age['low']}–{age['high']})" if age.get("coverage") else str(years)
+
+
+def label_in_words(name: str, estimate: Mapping[str, Any]) -> str:
+    """An estimated label with its probability: “Female 97 %”, which no line breaks before the
+    sign."""
+    percent = round(estimate["probability"] * 100)
+    return f"{label_title(name, estimate['label'])} {percent}\N{NO-BREAK SPACE}%"
 
 
 def _said(attribute: Attribute, value: int) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from predictions.presentation import FaceCard
+from predictions.presentation import FaceCard, age_in_words
 from predictions.searching import ages_are_searchable, searchable_labels
 from training.attribute_names import title
 
@@ -49,9 +49,4 @@ def _confidence(card: FaceCard) -> str:
 
 
 def _age(card: FaceCard) -> str:
-    if not card.age:
-        return "–"
-    years = round(card.age["years"])
-    if not card.age.get("coverage"):
-        return str(years)
-    return f"{years} ({round(card.age['low'])}–{round(card.age['high'])})"
+    return age_in_words(card.age) if card.age else "–"

@@ -15,17 +15,21 @@ from django.views.decorators.http import require_POST, require_safe
 from predictions import uploads
 from predictions.access import owner_of
 from predictions.api.serializers import PredictionSerializer
+from predictions.comparison import compare, others_of_photo
 from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
 from predictions.marks import marks_of
 from predictions.messages import explained, in_words
-from predictions.models import Face, Prediction
+from predictions.models import Face, Prediction, Status
 from predictions.presentation import face_cards, face_table, said_labels
 from predictions.queue_place import place_of
+from predictions.side_by_side import what_changed
 from predictions.tables import as_csv, columns, rows
 from predictions.waiting import preferred_wait, waiting_of
 from predictions.worth import worth_by
+from training.registry.versions import serving_name
 
+_MOST_OTHERS = 10  # results of the same photo that a page lists
 _TABLE_FROM = 10  # faces: of so many cards nobody keeps track
 
 
@@ -155,6 +159,22 @@ def result_context(
         "radius": radius,
         "place": place_of(found),
         "failure": found.failure,
+        "serving": serving_name(),
+        **_other_results(found),
+    }
+
+
+def _other_results(found: Prediction) -> dict[str, Any]:
+    """The other results of the same photo, and what changed since the one before."""
+    others = others_of_photo(found, _MOST_OTHERS + 1)
+    earlier = [one for one in others if one.created_at < found.created_at]
+    before = next((one for one in earlier if one.status == Status.DONE), None)
+    comparable = before is not None and found.status == Status.DONE
+    return {
+        "others": others[:_MOST_OTHERS],
+        "more_others": len(others) > _MOST_OTHERS,
+        "before": before if comparable else None,
+        "changed": what_changed(compare(before, found)) if before and comparable else "",
     }
 
 

@@ -16,7 +16,7 @@ from django.test import Client  # isort: skip
 from predictions.access import Owner  # isort: skip
 from predictions.batches.steering import create as create_batch  # isort: skip
 from predictions.models import Prediction, Status  # isort: skip
-from predictions.uploads import accept_photo  # isort: skip
+from predictions.uploads import accept_photo, rerun  # isort: skip
 from tests.factories import FaceFactory  # isort: skip
 from tests.site.addresses import Address, addresses  # isort: skip
 from training.models import ExamRun, ExportRun, ModelVersion, ReviewRun  # isort: skip
@@ -29,6 +29,7 @@ def fill() -> User:
     ann = User.objects.get(username="ann")
     batch = create_batch(Owner(user_id=ann.pk), "Holiday")
     _estimated(accept_photo(Owner(user_id=ann.pk), furnished.upload(20), batch=batch.pk))
+    _estimated(rerun(_first(ann)))
     dataset = apps.get_model("training.dataset").objects.get()
     ReviewRun.objects.create(dataset=dataset)
     ExamRun.objects.create()
@@ -47,6 +48,11 @@ def _estimated(prediction: Prediction) -> None:
     FaceFactory.create(prediction=prediction)
 
 
+def _first(user: User) -> Prediction:
+    done = Prediction.objects.filter(photo__owner=user, status=Status.DONE)
+    return done.order_by("created_at")[0]
+
+
 def pages(user: User) -> dict[str, str]:
     """Name → path of the addresses that answer with a page."""
     found = {}
@@ -63,15 +69,16 @@ def pages(user: User) -> dict[str, str]:
 def _path(user: User, address: Address) -> str:
     """The address of the user's own batch and photo, or of a row of that kind."""
     parts = address.route.split("/")
+    first = _first(user)
     key: object = 1
     if parts[0] == "admin" and address.parameters and parts[1] in apps.app_configs:
         key = apps.get_model(parts[1], parts[2])._default_manager.order_by("pk")[0].pk
     elif parts[0] == "batches":
         key = user.batches.get().pk
     elif address.parameters:
-        done = Prediction.objects.filter(photo__owner=user, status=Status.DONE)
-        key = done.order_by("created_at")[0].pk
-    return address.path(**dict.fromkeys(address.parameters, key) | _KNOWN)
+        key = first.pk
+    again = {"other": first.photo.predictions.latest("created_at").pk}
+    return address.path(**dict.fromkeys(address.parameters, key) | _KNOWN | again)
 
 
 if __name__ == "__main__":

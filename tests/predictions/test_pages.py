@@ -229,7 +229,8 @@ def test_htmx_gets_the_fragment_alone(browser: Client, prediction: Prediction) -
 
 
 def address_of(name: str, prediction: Prediction) -> str:
-    return "/" + EVERY_ADDRESS[name].replace("<uuid:pk>", str(prediction.pk))
+    address = EVERY_ADDRESS[name].replace("<uuid:other>", "<uuid:pk>")
+    return "/" + address.replace("<uuid:pk>", str(prediction.pk))
 
 
 @pytest.mark.parametrize("name", sorted(EVERY_ADDRESS.keys() - set(CHANGES)))

@@ -34,6 +34,7 @@ def test_pages_files_and_errors_of_a_person_are_not_kept(
 ) -> None:
     client.force_login(user)
     own = [f"/predictions/{prediction.pk}/{rest}" for rest in PAGES]
+    own.append(f"/predictions/{prediction.pk}/compared-with/{prediction.pk}/")
     accounts = ["/account/keys/", "/account/password/", "/account/delete/", "/account/login/"]
     for address in [*own, *accounts, "/", "/history/", "/about/", "/nothing/", "/admin/"]:
         assert "no-store" in client.get(address)["Cache-Control"], address

@@ -24,6 +24,7 @@ from tests.factories import (
     DatasetFactory,
     FaceFactory,
     ModelVersionFactory,
+    PredictionFactory,
     SampleFactory,
 )
 from tests.predictions.conftest import client_of
@@ -46,6 +47,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "upload": (EVERYBODY, EVERYBODY),
     "send_photo": (NOBODY, EVERYBODY),
     "about": (EVERYBODY, NOBODY),
+    "help": (EVERYBODY, NOBODY),
     "favicon": (EVERYBODY, NOBODY),
     "health": (STAFF, NOBODY),
     "set_language": (EVERYBODY, EVERYBODY),
@@ -63,6 +65,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "prediction_card": (OWNER, NOBODY),
     "prediction_document": (OWNER, NOBODY),
     "prediction_table": (OWNER, NOBODY),
+    "comparison": (OWNER, NOBODY),
     "photo_image": (OWNER, NOBODY),
     "photo_thumbnail": (OWNER, NOBODY),
     "face_crop": (OWNER, NOBODY),
@@ -83,6 +86,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "batch_csv": (OWNER, NOBODY),
     "batch_xlsx": (OWNER, NOBODY),
     "batch_jsonl": (OWNER, NOBODY),
+    "batch_pictures": (OWNER, NOBODY),
     "batch_archives": (NOBODY, OWNER),
     "batch_archive": (OWNER, NOBODY),
     "batch_pause": (NOBODY, OWNER),
@@ -112,6 +116,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "api:batch-detail": (OWNER, NOBODY),
     "api:batch-photos": (NOBODY, OWNER),
     "api:batch-results": (OWNER, NOBODY),
+    "api:batch-pictures": (OWNER, NOBODY),
     "api:batch-totals": (OWNER, NOBODY),
     "api:batch-archives": (NOBODY, OWNER),
     "api:batch-archive": (OWNER, NOBODY),
@@ -249,6 +254,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "axes_accesslog": AccessLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
+        "other": PredictionFactory.create(photo=prediction.photo),
         "batch": batch,
         "archive": announce(batch, Owner(user_id=user.pk), "photos.zip", 100),
     }
@@ -301,7 +307,7 @@ def path_of(address: Address, world: dict[str, Any]) -> str:
         kind = "training_trainingrun"
     key = world.get(kind, 1)
     known = {"recipe": "full", "key": "ages", "index": 0, "race": 0, "gender": 0}
-    known["archive"] = world["archive"]
+    known |= {name: world[name] for name in ("archive", "other")}
     return address.path(**dict.fromkeys(address.parameters, key) | {"token_key": "none"} | known)
 
 

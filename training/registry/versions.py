@@ -50,6 +50,12 @@ def active_version() -> ModelVersion | None:
     return ModelVersion.objects.filter(is_active=True).defer("report").first()
 
 
+def serving_name() -> str:
+    """The name of the version that serves predictions now; empty where none does."""
+    names = ModelVersion.objects.filter(is_active=True).values_list("name", flat=True)
+    return names.first() or ""
+
+
 def free_name(wanted: str) -> str:
     """A name no version has: the wanted one, or that with a number behind it."""
     taken = Q(name__startswith=wanted) | Q(bundle__startswith=slugify(wanted))

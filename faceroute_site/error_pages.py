@@ -96,7 +96,7 @@ def _unavailable(request: HttpRequest) -> HttpResponse:
         "The site cannot do this at the moment: a disk is full, or the database or the storage "
         "is not responding. Please try again in a few minutes."
     )
-    if _is_program(request):
+    if _is_program(request) or _accepts_json(request):
         response = _json(503, "unavailable", message)
     else:
         response = render(request, "503.html", {"message": message}, status=503)
@@ -133,7 +133,12 @@ def _page_before(request: HttpRequest) -> str:
 
 
 def _is_script(request: HttpRequest) -> bool:
-    return "HX-Request" in request.headers or request.headers.get("Accept") == "application/json"
+    return "HX-Request" in request.headers or _accepts_json(request)
+
+
+def _accepts_json(request: HttpRequest) -> bool:
+    """Whether the script of the upload page asks."""
+    return request.headers.get("Accept") == "application/json"
 
 
 def _is_program(request: HttpRequest) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.utils.crypto import constant_time_compare
+from django.utils.translation import override
 
 from .prometheus import CONTENT_TYPE, exposition
 from .readiness import UNAVAILABLE, overall, readiness
@@ -37,10 +38,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Readiness: 200 where photos can be taken and shown, 503 with reasons where they cannot.
 
     Without Redis, workers, the scheduler or the files of the active model the answer is 200 and
-    "degraded": photos are taken, and a machine taken out of service would refuse them.
+    "degraded": photos are taken, and a machine taken out of service would refuse them. In English,
+    for programs.
     """
-    checks = readiness()
-    status = overall(checks)
+    with override("en"):
+        checks = readiness()
+        status = overall(checks)
     code = 503 if status == UNAVAILABLE else 200
     if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
         lines = "".join(

@@ -1,4 +1,5 @@
-"""Whether each part that the site is made of does its work: "ok", or a sentence that says what not.
+"""Whether each part that the site is made of does its work: "ok", or a sentence that says what not,
+in the reader's language.
 
 Nothing here takes longer than a few seconds, whatever state a part is in.
 """
@@ -17,6 +18,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from redis.exceptions import ResponseError
 
@@ -27,6 +30,7 @@ from predictions.messages import in_words
 from predictions.notify import QUEUE
 from predictions.processes import Worker
 from training.registry.versions import active_version
+from vision.diskspace import in_words as in_bytes
 from vision.messages import Message
 
 from .statement_timeout import statement_timeout
@@ -43,6 +47,15 @@ PROBE = "faceroute.readyz"
 """What is written into a storage to see whether it takes anything."""
 _PATIENCE = 2.0  # seconds for a storage, whose own limits are for uploads
 _LATE = timedelta(minutes=15)
+# What the scheduler does, by the names in CELERY_BEAT_SCHEDULE.
+_TASKS = {
+    "expire": gettext_noop("Deleting expired photos"),
+    "sum up": gettext_noop("Counting the daily sums"),
+    "erase": gettext_noop("Deleting what was asked to be deleted"),
+    "sweep runs": gettext_noop("Looking for interrupted runs"),
+    "sweep storage": gettext_noop("Tidying up the storage"),
+    "forget expired log-ins": gettext_noop("Deleting expired log-ins"),
+}
 
 
 def readiness() -> dict[str, str]:
@@ -69,7 +82,7 @@ def overall(checks: Mapping[str, str]) -> str:
     if not troubled:
         return OK
     # Where the active version cannot be loaded another one serves, or photos wait for it.
-    if checks.get("model") != _NOTHING_ACTIVE:
+    if checks.get("model") != _(_NOTHING_ACTIVE):
         troubled -= {"model"}
     return DEGRADED if troubled <= _DISPENSABLE else UNAVAILABLE
 
@@ -79,7 +92,7 @@ def _told_by_database(part: Callable[[], str]) -> str:
         with statement_timeout():
             return part()
     except DatabaseError:  # its table comes with a migration that is missing
-        return gettext_noop("The database cannot tell.")
+        return _("The database cannot tell.")
 
 
 def _broker() -> str:
@@ -89,10 +102,10 @@ def _broker() -> str:
             channel.client.set("faceroute.readyz", 1, ex=60)
     except ResponseError as error:
         logger.warning("Redis takes no messages: %s", error)
-        return _READ_ONLY
+        return _(_READ_ONLY)
     except Exception as error:  # each layer below raises errors of its own
         logger.warning("Redis does not answer: %s", error)
-        return _AWAY
+        return _(_AWAY)
     return OK
 
 
@@ -116,27 +129,30 @@ def _database() -> str:
             cursor.execute("SELECT 1")
     except DatabaseError:
         logger.exception("The database does not answer.")
-        return gettext_noop("The database does not answer.")
+        return _("The database does not answer.")
     return OK
 
 
 def _migrations() -> str:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return gettext_noop("The database is older than the program. Run: python manage.py migrate")
+        return _("The database is older than the program. Run: python manage.py migrate")
     return OK
 
 
 def _model() -> str:
     """Whether the version that is to serve does so wherever photos are served."""
     if active_version() is None:
-        return _NOTHING_ACTIVE
+        return _(_NOTHING_ACTIVE)
     return _problem_of(workers_of(QUEUE)) or OK
 
 
 def _room() -> str:
     if (kept := room.kept()).is_all_that_may_be:
-        return f"{kept} (FACEROUTE_MEDIA_BYTES), so no more are taken."
+        return _(
+            "Photos take %(size)s, which is all they may (FACEROUTE_MEDIA_BYTES), so no more are "
+            "accepted."
+        ) % {"size": in_bytes(kept.bytes)}
     return OK
 
 
@@ -146,8 +162,8 @@ def _workers() -> str:
     if any(worker.version for worker in there):
         return OK
     if not there:
-        return _NO_WORKER
-    return _problem_of(there) or gettext_noop("The inference workers are loading the model.")
+        return _(_NO_WORKER)
+    return _problem_of(there) or _("The inference workers are loading the model.")
 
 
 def _problem_of(workers: Iterable[Worker]) -> str:
@@ -158,9 +174,13 @@ def _problem_of(workers: Iterable[Worker]) -> str:
 
 def _beat() -> str:
     if not workers_of(UPKEEP):
-        return _NO_SCHEDULER
+        return _(_NO_SCHEDULER)
     if late := overdue(_LATE).first():
-        return f"“{late}” should have been done by {late.due_at:%Y-%m-%d %H:%M} UTC."
+        due = timezone.localtime(late.due_at)
+        return _("%(task)s has been overdue since %(date)s.") % {
+            "task": _(_TASKS.get(late.name, late.name)),
+            "date": f"{due:%Y-%m-%d %H:%M %Z}",
+        }
     return OK
 
 
@@ -177,7 +197,7 @@ def _storage() -> str:
         if not thread.is_alive() and not troubles:
             return OK
     logger.warning("The storage of photos does not answer: %s", troubles)
-    return gettext_noop(
+    return _(
         "Photos cannot be stored: the disk is full or read-only, or the bucket does not answer."
     )
 

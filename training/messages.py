@@ -208,7 +208,28 @@ _GATE: Templates = {
     ),
 }
 
-OWN: Templates = {**_WORDS, **_ENDS, **_NOT_USED, **_REFUSALS, **_GATE}
+_LOG: Templates = {
+    "log.images": (
+        "%(recipe)s on %(dataset)s: %(train)d images to train on, %(validation)d to validate, "
+        "%(test)d to test."
+    ),
+    "log.corrections": "%(trained)d of %(given)d corrections are trained on.",
+    "log.held_back": "%(count)d of the corrections show a held-back picture.",
+    "log.sender_bound": "%(count)d are beyond the %(share).0f %% of one sender.",
+    "log.joint_bound": "%(count)d are beyond the %(share).0f %% of all senders together.",
+    "log.epoch": "%(phase)s, epoch %(epoch)d of %(epochs)d: %(figures)s",
+    "log.epoch.timed": "%(phase)s, epoch %(epoch)d of %(epochs)d (%(seconds).1f s): %(figures)s",
+    "log.last_block": "Last block of the backbone",
+    "log.head": "%(head)s (%(figures)s)",
+    "log.figure": "%(name)s %(value)s",
+    "log.loss": "loss %(value)s",
+    "log.validation_loss": "validation loss %(value)s",
+    "log.validation_mae": "validation error %(value)s years",
+    "log.validation_accuracy": "validation accuracy %(value)s",
+    "log.tested": "Tested on %(count)d images: %(figures)s.",
+}
+
+OWN: Templates = {**_WORDS, **_ENDS, **_LOG, **_NOT_USED, **_REFUSALS, **_GATE}
 TEMPLATES: Templates = {**OF_VISION, **OWN}
 """Every code that training, or what it uses, says something with."""
 

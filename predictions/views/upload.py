@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from predictions.access import owner_of
+from predictions.api.error_responses import refusal_of
 from predictions.batches.models import Batch
 from predictions.messages import in_words
 from predictions.models import Prediction
@@ -30,13 +31,12 @@ HANDFUL = 8  # photos; more than so many, sent at once, are a batch
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     """The upload page; a post of its form leads to the result, or to the history for several
-    photos."""
+    photos. Where nothing is taken now but later, it is answered with the page, 503 or 429."""
     if request.method == "POST":
-        return redirect(_send(request))
+        return _send(request)
     if not request.user.is_authenticated:
         introduce(request)
-    context = {"limits": _limits(), "token": new_token(), "batch": _batch(request)}
-    return render(request, "predictions/upload.html", context)
+    return _page(request, new_token())
 
 
 @require_POST
@@ -54,6 +54,11 @@ def send_photo(request: HttpRequest) -> HttpResponse:
     made = accept_photo(owner, file, key_of_one(request.POST.get("token", ""), file))
     document = {"prediction": str(made.pk), "url": reverse("prediction", args=[made.pk])}
     return JsonResponse(document, status=202)
+
+
+def _page(request: HttpRequest, token: str) -> HttpResponse:
+    context = {"limits": _limits(), "token": token, "batch": _batch(request)}
+    return render(request, "predictions/upload.html", context)
 
 
 def _batch(request: HttpRequest) -> Batch | None:
@@ -81,36 +86,59 @@ def _limits() -> dict[str, Any]:
     }
 
 
-def _send(request: HttpRequest) -> str:
-    """Accept what a form without the script posted; where to look next."""
+def _send(request: HttpRequest) -> HttpResponse:
+    """Accept what a form without the script posted."""
     files = request.FILES.getlist("photos")
     if not files:
         messages.error(request, _("Please choose at least one photo."))
-    accepted = _accept_each(request, files)
+    accepted, later = _accept_each(request, files)
+    if not accepted and later:
+        # Under the same token, so that what is sent once more, however, is taken once.
+        page = _page(request, request.POST.get("token") or new_token())
+        page.status_code, page["Retry-After"] = later
+        return page
     if not accepted:
-        return reverse("upload")
+        return redirect("upload")
     if len(files) == 1:
-        return reverse("prediction", args=[accepted[0].pk])
-    return reverse("history")
+        return redirect("prediction", accepted[0].pk)
+    return redirect("history")
 
 
-def _accept_each(request: HttpRequest, files: "list[UploadedFile[bytes]]") -> list[Prediction]:
-    """Every photo has its own outcome; a refused one does not hold up the others."""
-    owner = owner_of(request, sends=bool(files))
-    token = request.POST.get("token", "")
-    accepted = []
-    for file in files[: settings.PHOTOS_PER_UPLOAD]:
+Later = tuple[int, str]
+"""A status that means “not now”, and in how many seconds to try again."""
+
+
+def _accept_each(
+    request: HttpRequest, files: "list[UploadedFile[bytes]]"
+) -> tuple[list[Prediction], Later | None]:
+    """What is accepted, and what to say of the rest where that may be accepted later.
+
+    Every photo has its own outcome; a refused one does not hold up the others.
+    """
+    owner, token = owner_of(request, sends=bool(files)), request.POST.get("token", "")
+    limit = settings.PHOTOS_PER_UPLOAD
+    accepted: list[Prediction] = []
+    for number, file in enumerate(files[:limit]):
         try:
             accepted.append(accept_photo(owner, file, key_of_one(token, file)))
         except PhotoError as error:
             messages.error(request, f"{file.name}: {in_words(error.message)}")
         except UploadRefused as error:
             messages.error(request, in_words(error.message))
-            break
-    if len(files) > settings.PHOTOS_PER_UPLOAD:
+            if accepted:
+                names = ", ".join(str(one.name) for one in files[number:])
+                messages.error(request, _("Not taken: %(names)s") % {"names": names})
+            return accepted, _later(error)
+    if len(files) > limit:
         messages.warning(
             request,
             _("Only the first %(limit)d photos were accepted. Please send the others separately.")
-            % {"limit": settings.PHOTOS_PER_UPLOAD},
+            % {"limit": limit},
         )
-    return accepted
+    return accepted, None
+
+
+def _later(error: UploadRefused) -> Later | None:
+    refusal = refusal_of(error)
+    seconds = getattr(refusal, "wait", None)
+    return (refusal.status_code, str(seconds)) if seconds else None

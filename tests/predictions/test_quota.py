@@ -46,11 +46,15 @@ def test_six_at_once_with_a_limit_of_three_are_three(user: User, photo_bytes: by
 
 
 def test_browsers_without_a_cookie_count_by_their_address(photo_bytes: bytes) -> None:
-    def send(address: str) -> None:
-        Client(REMOTE_ADDR=address).post("/", {"photos": photo(photo_bytes)})
+    def send(address: str) -> Any:
+        return Client(REMOTE_ADDR=address).post("/", {"photos": photo(photo_bytes)})
 
-    for _ in range(LIMIT + 1):
+    for _ in range(LIMIT):
         send("192.0.2.1")
+    refused = send("192.0.2.1")
+    assert refused.status_code == 429
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    assert f"{LIMIT} photos within an hour" in refused.content.decode()
     assert Photo.objects.count() == LIMIT
     send("192.0.2.2")
     assert Photo.objects.count() == LIMIT + 1

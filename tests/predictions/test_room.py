@@ -60,9 +60,10 @@ def test_where_all_room_is_taken_no_more_are_accepted_until_some_go(
         "/api/v1/predictions/", {"photo": upload(photo_bytes)}, format="multipart"
     )
     assert (answer.status_code, answer.json()["code"]) == (503, "photos_full")
-    page = client.post("/", {"photos": upload(photo_bytes)}, follow=True)
+    page = client.post("/", {"photos": upload(photo_bytes)})
+    assert page.status_code == 503
     assert "take up all the space they may" in page.content.decode()
-    assert "so no more are taken" in readiness()["room"]
+    assert "so no more are accepted" in readiness()["room"]
     assert client.get("/readyz").json()["status"] != "ok"
 
     Photo.objects.all().delete()

@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from rest_framework.test import APIClient
 
+from predictions import uploads
 from predictions.access import Owner
 from predictions.models import Photo
 from predictions.uploads import accept_photo
@@ -77,6 +78,48 @@ def test_photos_are_refused_soon_and_taken_again(
         time.sleep(0.2)
     assert storage_is(client) == "ok"
     assert Photo.objects.count() == 2
+
+
+@pytest.mark.parametrize("trouble", [Trouble.FROZEN, Trouble.REFUSED, Trouble.RESET])
+def test_the_form_is_answered_with_its_page_and_taken_when_sent_again(
+    proxy: TcpProxy, client: Client, photo_bytes: bytes, trouble: Trouble
+) -> None:
+    token = client.get("/").context["token"]
+
+    def post() -> Any:
+        return client.post("/", {"photos": upload(photo_bytes), "token": token})
+
+    proxy.trouble = trouble
+    answer = post()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "The photo could not be stored. Please try again" in answer.content.decode()
+    assert answer.context["token"] == token
+    proxy.trouble = Trouble.NONE
+    deadline = time.monotonic() + 20
+    while post().status_code != 302:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    post()
+    assert Photo.objects.count() == 1
+
+
+def test_of_several_photos_the_form_says_which_were_not_taken(
+    proxy: TcpProxy, client: Client, photo_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = uploads._keep
+
+    def trouble_after_the_first(*args: Any) -> Any:
+        proxy.trouble = Trouble.REFUSED
+        return made(*args)
+
+    monkeypatch.setattr(uploads, "_keep", trouble_after_the_first)
+    photos = [SimpleUploadedFile(name, photo_bytes) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    answer = client.post("/", {"photos": photos}, follow=True)
+    assert answer.redirect_chain == [("/history/", 302)]
+    page = answer.content.decode()
+    assert "The photo could not be stored." in page
+    assert "Not taken: b.jpg, c.jpg" in page
+    assert Photo.objects.count() == 1
 
 
 def test_a_photo_that_cannot_be_read_now_is_503_and_no_longer_when_it_can(

@@ -15,7 +15,7 @@ from vision.attributes import ATTRIBUTES
 
 ROOT = Path(__file__).parents[2]
 KOREAN = ROOT / "locale" / "ko" / "LC_MESSAGES"
-_IN_PYTHON = re.compile(r"""\b(?:_|gettext|gettext_lazy)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)""")
+_IN_PYTHON = re.compile(r"""\b(?:_|gettext(?:_lazy|_noop)?)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)""")
 _IN_TEMPLATE = re.compile(r"""{%\s*translate\s+(?:"([^"]*)"|'([^']*)')""")
 
 

@@ -123,7 +123,7 @@ def test_whatever_is_made_fits_its_template() -> None:
 
 
 # Codes that are put together from a name: `figure.age_mae`.
-_FAMILIES = {"figure", "head", "race", "gender", "split", "not_used"}
+_FAMILIES = {"figure", "head", "race", "gender", "split", "not_used", "log"}
 
 
 def _constants(path: Path, tree: ast.Module) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The overview: health, traffic, what waits for a person, and where faces part from the test."""
+"""The overview: health, traffic, what waits for a person, where faces part from training data."""
 
 from datetime import UTC, timedelta
 from typing import Any
@@ -8,10 +8,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from predictions import room
+from predictions.heartbeats import UPKEEP
+from predictions.processes import UpkeepTask, Worker
 from predictions.sums import DailySum
-from tests.factories import ModelVersionFactory
+from tests.factories import ModelVersionFactory, PhotoFactory
 from tests.training.reports import HEADS, made_report
 from tests.training.training_runs import training_run
+from training.charts import Chart
 from training.models import JobState
 
 pytestmark = pytest.mark.django_db
@@ -43,14 +47,52 @@ def test_traffic_of_the_week_is_told(boss: Client) -> None:
         assert words in text
 
 
-def test_where_faces_part_from_the_test_is_said_in_a_sentence(boss: Client) -> None:
+def charts_of_drift(boss: Client) -> dict[str, Chart]:
+    sections = boss.get("/admin/").context["sections"]
+    [section] = [one for one in sections if "beside" in one.title]
+    return {chart.key: chart for chart in section.charts}
+
+
+def test_where_faces_part_from_the_training_data_is_said_in_a_sentence(boss: Client) -> None:
+    report = made_report()
+    trained = {"gender": {"male": 900, "female": 300}, "age": {"20-29": 700, "90+": 500}}
+    labels = {"classes": {"train": trained, "test": {}}, "agreement": None}
+    ModelVersionFactory.create(
+        is_active=True, report=report, manifest={"heads": HEADS, "labels": labels}
+    )
+    add("gender", male=10, female=290)
+    DailySum.objects.create(
+        day=timezone.now().astimezone(UTC).date(), what="age", label="20-29", count=250
+    )
+    charts = charts_of_drift(boss)
+    gender = charts["drift-gender"]
+    assert gender.sentence == "Female: 97 % of the faces, but 25 % of the training images."
+    assert gender.columns[1:] == ("Last four weeks", "Training images")
+    age = charts["drift-age"]
+    assert age.sentence == "20-29: 100 % of the faces, but 58 % of the training images."
+
+
+def test_confidences_are_compared_with_those_on_images_that_were_not_learnt_from(
+    boss: Client,
+) -> None:
+    labels = {"classes": {"train": {"gender": {"male": 900, "female": 300}}}}
+    ModelVersionFactory.create(
+        is_active=True, report=made_report(), manifest={"heads": HEADS, "labels": labels}
+    )
+    today = timezone.now().astimezone(UTC).date()
+    DailySum.objects.create(day=today, what="confidence", label="gender 0.5", count=250)
+    chart = charts_of_drift(boss)["drift-confidence-gender"]
+    assert chart.columns[1:] == ("Last four weeks", "Test images")
+
+
+def test_a_version_that_does_not_tell_its_training_labels_is_compared_by_its_test(
+    boss: Client,
+) -> None:
     ModelVersionFactory.create(
         name="v7", is_active=True, report=made_report(), manifest={"heads": HEADS}
     )
     add("gender", male=10, female=290)
-    page = boss.get("/admin/")
-    [section] = [one for one in page.context["sections"] if "beside" in one.title]
-    gender = next(chart for chart in section.charts if chart.key == "drift-gender")
+    gender = charts_of_drift(boss)["drift-gender"]
     assert gender.sentence == "Female: 97 % of the faces, but 50 % of the test images."
     DailySum.objects.all().delete()
     add("gender", male=1, female=29)  # too few to say anything of
@@ -87,3 +129,29 @@ def test_the_page_asks_for_as_much_of_the_database_however_long_the_site_has_run
     )
     with django_assert_max_num_queries(30):
         boss.get("/admin/")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "Deleting expired photos has been overdue since"), ("ko", "만료된 사진 삭제 작업이")],
+)
+def test_upkeep_that_is_late_is_told_in_the_reader_s_language(
+    boss: Client, language: str, words: str
+) -> None:
+    now = timezone.now()
+    Worker.objects.create(queues=UPKEEP, seen_at=now, machine="here", process=1)
+    UpkeepTask.objects.create(name="expire", due_at=timezone.now() - timedelta(hours=1))
+    page = boss.get("/admin/health/", headers={"Accept-Language": language})
+    assert words in page.content.decode()
+
+
+def test_the_limit_of_photos_is_told_in_the_reader_s_language(boss: Client, settings: Any) -> None:
+    settings.MEDIA_BYTES = 1
+    PhotoFactory.create(bytes=2_000_000)
+    room.forget()
+    page = boss.get("/admin/health/", headers={"Accept-Language": "ko"}).content.decode()
+    assert "사진이 허용된 용량(FACEROUTE_MEDIA_BYTES)을 모두 차지해(2.0 MB)" in page
+    # For programs it stays English, whatever their header says.
+    asked = boss.get("/readyz", headers={"Accept-Language": "ko"}).json()["checks"]
+    assert asked["room"].startswith("Photos take 2.0 MB")
+    room.forget()

@@ -69,8 +69,8 @@ def test_a_version_is_shown_beside_the_one_that_serves_on_the_images_neither_has
     assert "“new” was trained on 1 of them or on a near copy: it does not count." in text
     table = text.split("The exam that all versions take")[1]
     row = table.split("Age, mean absolute error")[1].split("</tr>")[0]
-    assert row.count("<td>2.000</td>") == row.count("<td>1.000</td>") == 1
-    assert "<td>7.500</td>" in row  # on its own test
+    assert row.count("<td>2.00</td>") == row.count("<td>1.00</td>") == 1
+    assert "<td>7.50</td>" in row  # on its own test
     assert "<td>4</td><td>4</td><td>1000</td>" in table
     assert "not been examined" not in text
     assert "Examine the remaining" not in text
@@ -124,7 +124,7 @@ def test_a_card_that_is_taken_away_has_the_exam_once(
     assert card.startswith("# The model new")
     section = card.split("## The exam that all versions of its site sit")[1]
     assert "5 test images of “five faces”" in section
-    assert "| 4 | 2.000 | +2.000 |" in section
+    assert "| 4 | 2.00 | +2.00 |" in section
     folder = settings.MODEL_ROOT / versions[1].bundle
     folder.mkdir(parents=True)
     (folder / "MODEL_CARD.md").write_text(card)

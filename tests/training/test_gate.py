@@ -55,7 +55,7 @@ def test_nothing_is_said_of_the_same_a_better_or_a_first_version() -> None:
 def test_what_is_worse_is_told_with_both_figures_and_by_how_much() -> None:
     sentences = warned(older(OLD, 0.3))
     now, then = older(OLD, 0.3).outcomes["age_mae"].mean(), OLD.outcomes["age_mae"].mean()
-    assert f"{now:.3f} instead of the {then:.3f}" in sentences[0]
+    assert f"{now:.2f} instead of the {then:.2f}" in sentences[0]
     assert "on the same 1127 images; it is worse, by 0.300 to 0.300" in sentences[0]
 
 

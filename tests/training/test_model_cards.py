@@ -7,6 +7,7 @@ import pytest
 from django.utils.translation import override
 
 from tests.training.reports import HEADS, group, made_report
+from training.digits import three_digits
 from training.registry.figures import DECK_METRICS
 from training.reports.model_cards import model_card
 from vision.evaluation.edits import EDITS
@@ -56,22 +57,22 @@ def test_it_sets_both_protocols_beside_the_deck(manifest: dict[str, Any]) -> Non
     lines = model_card(manifest, made_report()).splitlines()
     rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("|")}
     assert rows["all ages"].split("|")[2].strip() == "120"
-    assert "| 3.000 | +3.000 | 9.000 | 3.000 | 1.000 |" in rows["all ages"]
+    assert "| 3.00 | +3.00 | 9.00 | 3.00 | 1.00 |" in rows["all ages"]
     assert rows["ages 21 to 60"].split("|")[2].strip() == "116"
-    assert "| 3.000–3.000 | +3.000 … +3.000 |" in rows["all ages, 95 % interval"]
+    assert "| 3.00–3.00 | +3.00 … +3.00 |" in rows["all ages, 95 % interval"]
     for figure in DECK_METRICS.values():
-        assert f"{figure:.3f}" in rows["baseline (the student deck)"]
+        assert three_digits(figure) in rows["baseline (the student deck)"]
     columns = {line.count("|") for line in lines if line.startswith(("| all", "| ages", "| the"))}
     assert len(columns) == 1
 
 
 def test_it_tells_errors_by_group_and_whether_it_keeps_its_word(manifest: dict[str, Any]) -> None:
     card = model_card(manifest, made_report(400))
-    assert "| White, male, 20-29 | 100 | 3.000 | +3.000 | 1.000 | 1.000 |" in card
-    assert "best for White (3.000; 400 images)" in card
+    assert "| White, male, 20-29 | 100 | 3.00 | +3.00 | 1.00 | 1.00 |" in card
+    assert "best for White (3.00; 400 images)" in card
     assert "claims to hold 80% of the labelled ages and holds 100.0%" in card
     assert "By estimated decade it holds 20-29: 100.0%, 30-39: 100.0%" in card
-    assert "gender: mean confidence 0.900, accuracy 1.000, expected calibration error 0.100" in card
+    assert "gender: mean confidence 0.900, accuracy 1.00, expected calibration error 0.100" in card
 
 
 def test_groups_are_told_by_each_label_alone(manifest: dict[str, Any]) -> None:
@@ -84,17 +85,17 @@ def test_groups_are_told_by_each_label_alone(manifest: dict[str, Any]) -> None:
         group(n=60, age_mae=4.0, age_bias=2.0, age="30-39", race="black", race_accuracy=None),
     ]
     card = model_card(manifest, report)
-    assert "| White | 40 | 3.000 | -0.750 | 0.800 | 0.800 |" in card
-    assert "| Black | 60 | 4.000 | +2.000 | 0.900 | – |" in card
-    assert "| male | 100 | 3.600 | +0.900 | 0.860 | 0.800 |" in card
-    assert "| 30-39 | 70 | 4.286 | +0.857 | 0.843 | 0.800 |" in card
+    assert "| White | 40 | 3.00 | -0.750 | 0.800 | 0.800 |" in card
+    assert "| Black | 60 | 4.00 | +2.00 | 0.900 | – |" in card
+    assert "| male | 100 | 3.60 | +0.900 | 0.860 | 0.800 |" in card
+    assert "| 30-39 | 70 | 4.29 | +0.857 | 0.843 | 0.800 |" in card
 
 
 def test_groups_come_with_how_far_their_figures_may_be_off(manifest: dict[str, Any]) -> None:
     report = made_report(20)
     (women,) = [one for one in report["by_group"] if one.get("gender") == "female"]
     low, high = women["intervals"]["age_mae"]
-    row = f"| female | {women['n']} | {women['age_mae']:.3f} ({low:.3f}–{high:.3f}) |"
+    row = f"| female | {women['n']} | {women['age_mae']:.2f} ({low:.2f}–{high:.2f}) |"
     assert row in model_card(manifest, report)
 
 
@@ -105,8 +106,8 @@ def test_a_report_of_before_biases_were_told_has_a_dash(manifest: dict[str, Any]
     for protocol in report["protocols"].values():
         del protocol["age_bias"], protocol["intervals"]["age_bias"]
     card = model_card(manifest, report)
-    assert "| all ages | 40 | 3.000 | – | 9.000 |" in card
-    assert "| White | 30 | 5.000 | – | 0.900 | 0.800 |" in card
+    assert "| all ages | 40 | 3.00 | – | 9.00 |" in card
+    assert "| White | 30 | 5.00 | – | 0.900 | 0.800 |" in card
 
 
 def test_it_tells_what_edits_do_where_that_was_measured(manifest: dict[str, Any]) -> None:
@@ -114,8 +115,8 @@ def test_it_tells_what_edits_do_where_that_was_measured(manifest: dict[str, Any]
     with override("ko"):
         card = model_card(manifest, report)
     assert "when 77 images are edited" in card
-    assert "| Blurred by 2 px of 200 | +2.000 | +1.500 | -0.010 | – |" in card
-    assert card.count("| +2.000 | +1.500 |") == len(EDITS)
+    assert "| Blurred by 2 px of 200 | +2.00 | +1.50 | -0.010 | – |" in card
+    assert card.count("| +2.00 | +1.50 |") == len(EDITS)
     del report["edits"]
     assert "edit" not in model_card(manifest, report)
 
@@ -136,7 +137,7 @@ def test_it_says_what_the_estimates_are_not(manifest: dict[str, Any]) -> None:
 
 def test_without_a_report_it_tells_what_the_manifest_knows(manifest: dict[str, Any]) -> None:
     card = model_card(manifest, {})
-    assert "| all ages | 120 | 4.321 | – |" in card
+    assert "| all ages | 120 | 4.32 | – |" in card
     assert "No figures by group" in card
 
 

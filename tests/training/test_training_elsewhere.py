@@ -7,7 +7,9 @@ import pytest
 
 from tests.s3 import Bucket
 from tests.training.trainable import quick, small_dataset, small_version
+from tests.training.training_runs import lose_workers
 from training.datasets import contents, example_files, stored_contents
+from training.jobs import lifecycle
 from training.models import JobState, TrainingRun
 from training.registry.stored_bundles import load_version
 from training.runs.trainings import create_training, execute, take
@@ -57,3 +59,42 @@ def test_it_fetches_what_it_needs_and_stores_what_it_makes(
     go_to("serving", settings, tmp_path)
     assert run.version is not None
     assert load_version(run.version).manifest["name"] == run.version.name
+
+
+class Killed(BaseException):
+    """Stands for a machine that is gone."""
+
+
+def test_one_that_was_cut_off_goes_on_where_its_features_and_checkpoints_are_not(
+    bucket: Bucket, settings: Any, tmp_path: Path
+) -> None:
+    go_to("first", settings, tmp_path)
+    small_version(tmp_path / "small")
+    dataset = small_dataset()
+    contents.keep(dataset.samples.all())
+    stored_contents.store_waiting()
+    run = create_training(dataset, quick(), backbone=None, activate=False, user=None)
+
+    def die_in_the_second_epoch(phase: str, done: int, total: int) -> None:
+        if phase == "gender" and done > total // 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        execute(take(run.pk), die_in_the_second_epoch)
+    run.refresh_from_db()
+    assert len(run.history["gender"]) == 1
+    assert list(settings.FEATURE_ROOT.glob("*/rows"))
+    assert list((settings.TRAINING_ROOT / str(run.pk)).iterdir())
+    lose_workers()
+    lifecycle.sweep()
+
+    go_to("second", settings, tmp_path)
+    steps: list[tuple[str, int]] = []
+    execute(take(run.pk), lambda phase, done, _total: steps.append((phase, done)))
+    run.refresh_from_db()
+    assert run.state == JobState.DONE, run.sentence
+    assert ("features", 0) in steps
+    assert len(run.history["gender"]) == 3
+    assert run.version is not None
+    assert load_version(run.version).manifest["name"] == run.version.name
+    assert {name.partition("/")[0] for name in bucket.names()} == {"models", "datasets"}

@@ -235,7 +235,7 @@ def test_a_finished_training_leads_to_its_version(office: Client, backbone: Mode
     page = office.get(f"{RUNS}{run.pk}/change/").content.decode()
     assert f'href="/admin/training/modelversion/{made.pk}/change/">full-1' in page
     assert f'href="/admin/training/modelversion/{backbone.pk}/change/">starter' in page
-    assert "age error 4.200 years, age bias -0.300 years, gender accuracy 0.920</dd>" in page
+    assert "age error 4.20 years, age bias -0.300 years, gender accuracy 0.920</dd>" in page
     assert "every 1s" not in page
     assert "Resume" not in page
 
@@ -327,7 +327,7 @@ def test_curves_run_on_through_the_phases_that_train_a_head() -> None:
     third, fourth = (loss.plot.curves[1].points[n][0] for n in (2, 3))
     [line] = loss.plot.rules
     assert line.x1 == pytest.approx((third + fourth) / 2)
-    assert charts[1].sentence == "Best on validation: 6, in epoch 3 of 5."
+    assert charts[1].sentence == "Best on validation: 6.00, in epoch 3 of 5."
     assert charts[3].sentence == "Best on validation: 72.0 %, in epoch 3 of 3."
 
 

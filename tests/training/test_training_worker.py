@@ -13,6 +13,7 @@ from training.datasets.import_runs import request_import
 from training.jobs import lifecycle
 from training.models import Job, JobState, ModelVersion, TrainingRun
 from training.registry.stored_bundles import bundle_path
+from training.runs.training_log import lines_in_words
 from training.runs.trainings import request_training
 from vision.bundles.bundle import load_bundle
 
@@ -64,8 +65,10 @@ def test_a_run_whose_worker_is_killed_goes_on_and_makes_one_version(
     assert epochs(run) == EPOCHS
     assert run.history["gender"][: len(before)] == before
     # An epoch that ended just before the kill is told by the second worker, without its time.
-    told = [line.split()[3].rstrip(":") for line in run.log.splitlines() if " gender " in line[:30]]
-    assert told == [f"{epoch}/{EPOCHS}" for epoch in range(1, EPOCHS + 1)]
+    told = [line for line in lines_in_words(run.log) if " Gender, epoch " in line]
+    assert len(told) == EPOCHS
+    for epoch, line in enumerate(told, start=1):
+        assert f" Gender, epoch {epoch} of {EPOCHS}" in line
     version = ModelVersion.objects.get(is_active=True)
     assert version == run.version
     load_bundle(bundle_path(version))

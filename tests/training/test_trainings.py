@@ -1,5 +1,6 @@
 """From a click to a version: refused in words, one at a time, whole or not at all, resumable."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import connection
+from django.utils import timezone, translation
 
 from tests.training.trainable import quick, small_dataset, small_version
 from tests.training.training_runs import lose_workers
@@ -21,6 +23,7 @@ from training.jobs import lifecycle
 from training.models import Dataset, JobState, ModelVersion, TrainingRun
 from training.registry.stored_bundles import bundle_path
 from training.registry.versions import activate_version, active_version
+from training.runs.training_log import lines_in_words
 from training.runs.trainings import (
     TrainingRefused,
     create_training,
@@ -239,12 +242,26 @@ def test_the_log_tells_what_happens_line_by_line(dataset: Dataset, backbone: Mod
     said: list[str] = []
     execute(take(run.pk), say=said.append)
     run.refresh_from_db()
-    assert [line.split(" ", 2)[2] for line in run.log.splitlines()] == said
+    assert [line.split(" ", 2)[2] for line in lines_in_words(run.log)] == said
     assert said[0].startswith("full on tiny: ")
-    assert [line.split()[1] for line in said if line.startswith("gender ")] == ["1/3", "2/3", "3/3"]
-    assert " s): gender " in said[1]
-    assert said[-2].startswith("test on ")
-    assert said[-1] == f"made the model full-{run.pk}"
+    epochs = [line.split(" (")[0] for line in said if line.startswith("Gender, ")]
+    assert epochs == [f"Gender, epoch {n} of 3" for n in (1, 2, 3)]
+    assert " s): validation loss " in said[1]
+    assert said[-2].startswith("Tested on ")
+    assert said[-1] == f"The model “full-{run.pk}” is ready."
+    with translation.override("ko"):
+        korean = [line.split(" ", 2)[2] for line in lines_in_words(run.log)]
+    assert len(korean) == len(said)
+    assert all(re.search("[가-힣]", line) for line in korean)
+
+
+def test_lines_of_a_log_are_read_whoever_wrote_them(settings: Any) -> None:
+    later = '2026-11-27 08:00:01 {"code": "log.of_later", "parameters": {}}'
+    with timezone.override("Asia/Seoul"):
+        told = lines_in_words(f"2026-11-27 08:00:00 age 1/3: loss 4\n{later}\nno time")
+    assert told[0] == "2026-11-27 17:00:00 age 1/3: loss 4"
+    assert "another version of FaceRoute" in told[1]
+    assert told[2] == "no time"
 
 
 def test_the_log_keeps_its_last_lines(dataset: Dataset, backbone: ModelVersion) -> None:

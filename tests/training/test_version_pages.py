@@ -21,6 +21,7 @@ from tests.training.examined import sat
 from tests.training.reports import HEADS, made_report, metrics, without_columns
 from tests.vision.answers import older, two_models
 from training.charts.plots import Cell
+from training.digits import three_digits
 from training.models import JobState, ModelVersion, TrainingRun
 from training.registry.figures import DECK_METRICS
 from training.registry.stored_bundles import bundle_path
@@ -111,13 +112,13 @@ def test_a_version_is_shown_beside_the_deck_and_the_one_that_serves(
 ) -> None:
     page = without_columns(admin.get(url("change", version)).content.decode())
     for figure in DECK_METRICS.values():
-        assert f"<td>{figure:.3f}</td>" in page
+        assert f"<td>{three_digits(figure)}</td>" in page
     assert "In use: serving-1" in page
-    assert "<td>1.000</td>" in page
+    assert "<td>1.00</td>" in page
     assert "Measured on 800 images" in page
     assert "Ages 21 to 60" in page
     assert "ab12cd" in page
-    assert "best for White (3.000; 400 images)" in page
+    assert "best for White (3.00; 400 images)" in page
     assert "Age; Gender: Male, Female; Race: White, Black, Asian, Indian, Others" in page
 
 
@@ -180,17 +181,17 @@ def test_a_bias_has_its_sign(admin: Client, version: ModelVersion, serving: Mode
     # The one that serves was measured before biases were told.
     page = without_columns(admin.get(url("change", version)).content.decode())
     row = page.split("bias: mean of estimated minus labelled")[1].split("</tr>")[0]
-    assert row.count("<td>+3.000</td>") == 2  # all ages, and 21 to 60
+    assert row.count("<td>+3.00</td>") == 2  # all ages, and 21 to 60
     assert row.count("<td>–</td>") == 2  # the one that serves, and the deck
-    assert "+3.000 … +3.000" in row
-    assert "+3.000" in admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
+    assert "+3.00 … +3.00" in row
+    assert "+3.00" in admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
 
 
 def test_what_edits_do_is_told_where_it_was_measured(admin: Client, version: ModelVersion) -> None:
     page = without_columns(admin.get(url("change", version)).content.decode())
     assert "when 77 images are edited" in page
     row = page.split("Sharpened mildly")[1].split("</tr>")[0]
-    figures = ["+2.000", "+1.500", "-0.010", "–"]
+    figures = ["+2.00", "+1.50", "-0.010", "–"]
     assert re.findall(r"<td>(.*?)</td>", row) == figures
     del version.report["edits"]
     version.save()
@@ -213,7 +214,7 @@ def test_a_version_without_a_report_says_so(admin: Client) -> None:
     page = without_columns(admin.get(url("change", bare)).content.decode())
     assert "No full report" in page
     assert "fr-chart" not in page.split("<body")[1]
-    assert "<td>5.000</td>" in page
+    assert "<td>5.00</td>" in page
 
 
 @pytest.mark.parametrize("pk", ["999", "abc"])
@@ -236,7 +237,7 @@ def test_what_speaks_against_it_stands_on_the_page_that_asks(
 ) -> None:
     page = without_columns(admin.get(url("activate", version)).content.decode())
     assert "not examined" in page
-    assert "<td>3.000</td><td>1.000</td>" in page
+    assert "<td>3.00</td><td>1.00</td>" in page
     assert "Activate anyway" in page
     assert "different images" in page
 
@@ -325,7 +326,7 @@ def test_the_list_shows_state_figures_and_training(
     )
     page = admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
     assert "In use" in page
-    assert "3.000" in page
+    assert "3.00" in page
     assert "full · Faces" in page
     assert f"trainingrun/{run.pk}/change/" in page
 

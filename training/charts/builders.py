@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .chart import Axes, Chart
+from .chart import Axes, Chart, shown
 from .plots import (
     Bar,
     Box,
@@ -246,7 +246,8 @@ def _boxes(
         for n, category in enumerate(categories):
             if five := found.get(category):
                 left = (n + (1 - _FILLED) / 2) / len(categories) + s * width
-                words = ", ".join(f"{at}: {value}" for at, value in zip(_FIVE, five, strict=True))
+                told = zip(_FIVE, map(shown, five), strict=True)
+                words = ", ".join(f"{at}: {value}" for at, value in told)
                 yield Box(
                     left + width * (1 - _BOX) / 2,
                     width * _BOX,
@@ -263,8 +264,7 @@ def _diagonal(across: Scale, up: Scale) -> Rule:
 
 
 def _tip(category: Any, name: str, value: Number) -> str:
-    shown = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-    return f"{category}: {shown} ({name})"
+    return f"{shown(category)}: {shown(value)} ({name})"
 
 
 def _table(

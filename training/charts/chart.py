@@ -8,6 +8,8 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
+from training.digits import three_digits
+
 from . import svg
 from .plots import Plot
 
@@ -26,6 +28,11 @@ class Chart:
     rows: tuple[tuple[Any, ...], ...]
     wide: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def shown_rows(self) -> list[list[str]]:
+        """The rows as people read them."""
+        return [[shown(cell) for cell in row] for row in self.rows]
 
     @property
     def element(self) -> str:
@@ -61,6 +68,20 @@ class Axes:
     x: str = ""
     y: str = ""
     series: str = ""
+
+
+def shown(cell: Any) -> str:
+    """A cell of a table, or a number in a tip: what is counted whole, what is measured with three
+    digits, a dash where nothing is known."""
+    match cell:
+        case None:
+            return "–"
+        case int():
+            return f"{cell:,}"
+        case float():
+            return three_digits(cell)
+        case _:
+            return str(cell)
 
 
 def as_csv(chart: Chart) -> str:

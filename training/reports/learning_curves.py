@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from training.attribute_names import title
 from training.charts import Axes, Chart, lines
+from training.digits import three_digits
 from vision.attributes import ATTRIBUTES
 
 History = Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]]
@@ -81,7 +82,7 @@ def _best(figures: Sequence[Mapping[str, float]], measure: str) -> str:
     values = [one[measure] for one in figures]
     best = pick(range(len(values)), key=values.__getitem__)
     value = values[best]
-    shown = f"{100 * value:.1f} %" if measure == "validation_accuracy" else f"{value:.{_DIGITS}g}"
+    shown = f"{100 * value:.1f} %" if measure == "validation_accuracy" else three_digits(value)
     return _("Best on validation: %(value)s, in epoch %(epoch)d of %(epochs)d.") % {
         "value": shown,
         "epoch": best + 1,

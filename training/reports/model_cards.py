@@ -13,6 +13,7 @@ from training.attribute_names import name_in_words
 from training.exams.exam_tables import exam_sentences
 from training.registry.figures import (
     DECK_METRICS,
+    as_text,
     figure_text,
     gap_sentences,
     group_name,
@@ -249,9 +250,9 @@ def _honesty(report: Facts) -> str:
     for head, reliability in report.get("reliability", {}).items():
         if reliability:
             lines.append(
-                f"- {head}: mean confidence {reliability['mean_confidence']:.3f}, accuracy "
-                f"{reliability['accuracy']:.3f}, expected calibration error "
-                f"{reliability['expected_calibration_error']:.3f}."
+                f"- {head}: mean confidence {as_text(reliability['mean_confidence'])}, accuracy "
+                f"{as_text(reliability['accuracy'])}, expected calibration error "
+                f"{as_text(reliability['expected_calibration_error'])}."
             )
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from training.attribute_names import label_title, labelled_in_words, title
 from training.charts import Axes, Chart, Section, bars, heat_map, lines, scatter
+from training.digits import three_digits
 from training.registry.figures import group_name, marginal_groups
 from vision.attributes import AGE_BINS, ATTRIBUTES, GENDER, RACE, labelled
 from vision.evaluation.fairness import ENOUGH
@@ -228,9 +229,9 @@ def _reliability(key: str, title: str, reliability: Mapping[str, Any]) -> Chart:
         title,
         _(
             "On the dotted line the model is right as often as it says. Expected calibration "
-            "error: %(error).3f."
+            "error: %(error)s."
         )
-        % {"error": reliability["expected_calibration_error"]},
+        % {"error": three_digits(reliability["expected_calibration_error"])},
         [one["confidence"] for one in used],
         {_("Accuracy"): [one["accuracy"] for one in used]},
         axes=Axes(x=_("Probability of the estimate"), y=_("Share of right estimates")),

@@ -22,7 +22,9 @@ from training.exams.exam_store import keep_outcome
 from training.exams.examinations import answers
 from training.exams.freezing import settled_exam
 from training.exams.label_facts import label_facts
+from training.messages import named_figure
 from training.models import Dataset, Exam, ModelVersion, TrainingRun
+from training.registry.figures import figure_text
 from training.registry.loading import load_engine
 from training.registry.stored_bundles import load_version, store_if_possible
 from training.registry.versions import export_if_possible, free_name, register_bundle
@@ -36,6 +38,7 @@ from vision.diskspace import full_disk_in_words
 from vision.evaluation.evaluate import Predictor, score
 from vision.evaluation.robustness import figure_names
 from vision.evaluation.scores import Scores
+from vision.messages import Message, Parameter, several
 from vision.training.known_recipes import recorded
 from vision.training.recipe import Workspace
 from vision.types import FaceAttributes
@@ -62,12 +65,15 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
     lineage.bring_up_to_date(log.progress)
     exam = settled_exam(run.own_dataset)
     curated = _images_of(run, recipe.policy)
-    log.write(
-        f"{recipe.name} on {run.own_dataset}: {len(curated.train)} images to learn from, "
-        f"{len(curated.validation)} to validate, {len(curated.test)} to test."
-    )
-    if words := _corrections_in_words(curated):
-        log.write(words)
+    images: dict[str, Parameter] = {
+        "train": len(curated.train),
+        "validation": len(curated.validation),
+        "test": len(curated.test),
+    }
+    of_what = {"recipe": recipe.name, "dataset": str(run.own_dataset)}
+    log.write(Message("log.images", {**of_what, **images}))
+    if told := _corrections_told(curated):
+        log.write(several(told))
     curations.bring_here(curated, log.progress)
     backbone = load_version(run.backbone) if run.backbone else None
     workspace = Workspace(folder, settings.FEATURE_ROOT, settings.FEATURE_BYTES)
@@ -78,29 +84,28 @@ def make_version(run: TrainingRun, folder: Path, log: TrainingLog) -> ModelVersi
         lineage.of_training(curated, backbone),
     )
     tested = tested_on(untested, curated, run.own_dataset, exam, log.progress)
-    log.write(tested.in_words())
+    log.write(tested.told())
     name = free_name(f"{recipe.name}-{run.pk}")
     folder = tested.saved(name)
     with transaction.atomic():
         version = registered(folder, name, tested.findings)
-        log.write(f"made the model {version.name}", version=version)
+        log.write(Message("model_made", {"name": version.name}), version=version)
     run.version = version
     return version
 
 
-def _corrections_in_words(curated: Curated) -> str:
+def _corrections_told(curated: Curated) -> list[Message]:
     """How many corrections train and why others do not, for a log; empty without any."""
     trained, left_out = len(_senders(curated)), curated.corrections_left_out
     if not trained and not left_out:
-        return ""
-    reasons = {
-        "held_back": "show a held-back picture",
-        "sender_bound": f"are beyond the {SENDER_SHARE:.0%} of one sender",
-        "joint_bound": f"are beyond the {CORRECTIONS_SHARE:.0%} of all senders together",
-    }
-    why = [f"{left_out[reason]} {words}" for reason, words in reasons.items() if reason in left_out]
+        return []
+    shares = {"sender_bound": SENDER_SHARE, "joint_bound": CORRECTIONS_SHARE}
+    why = [
+        Message(f"log.{reason}", {"count": count, "share": 100 * shares.get(reason, 0)})
+        for reason, count in left_out.items()
+    ]
     given = trained + sum(left_out.values())
-    return "; ".join([f"{trained} of {given} corrections train", *why]) + "."
+    return [Message("log.corrections", {"trained": trained, "given": given}), *why]
 
 
 def _senders(curated: Curated) -> list[str]:
@@ -134,11 +139,14 @@ class Tested:
     bundle: Bundle
     findings: Findings
 
-    def in_words(self) -> str:
+    def told(self) -> Message:
         """The figures that matter most, for a log."""
         metrics = self.findings.report["metrics"]
-        figures = [f"{key.replace('_', ' ')} {metrics[key]}" for key in figure_names()]
-        return f"test on {metrics['n']} images: {', '.join(figures)}"
+        figures = [
+            Message("log.figure", {"name": named_figure(key), "value": figure_text(metrics, key)})
+            for key in figure_names()
+        ]
+        return Message("log.tested", {"count": metrics["n"], "figures": figures})
 
     def saved(self, name: str) -> Path:
         """As `saved`, by a name."""

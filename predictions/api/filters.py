@@ -69,7 +69,8 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
         case forms.IntegerField():
             return {"type": "integer", "minimum": field.min_value, "maximum": field.max_value}
         case forms.ChoiceField():
-            return {"type": "string", "enum": [value for value, _title in field.choices if value]}
+            choices: Any = field.choices
+            return {"type": "string", "enum": [value for value, _title in choices if value]}
         case forms.UUIDField():
             return {"type": "string", "format": "uuid"}
         case forms.CharField():

@@ -1,4 +1,4 @@
-"""Whether the faces of late are like those that the serving version was examined on.
+"""Whether the faces of late are like those that the serving version has learnt from.
 
 Estimates are compared with labels, so a difference may be the photos' or the model's; either is a
 reason to look.
@@ -17,26 +17,28 @@ from training.models import ModelVersion
 from vision.attributes import AGE, AGE_BINS, ATTRIBUTES, labelled
 
 DAYS = 28
-_ENOUGH = 100  # faces, or test images, of which shares are told
+_ENOUGH = 100  # faces, or images, of which shares are told
 _APART = 0.10  # a difference of shares that is told in words
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Shares by label: of the last weeks' faces, and of the images the version was tested on."""
+    """Shares by label: of the last weeks' faces, and of the images that the version was trained
+    on, or else (`is_of_test`) of those that it was tested on."""
 
     key: str
     title: str
     labels: Mapping[str, str]
     faces: Counter[str]
-    tested: Counter[str]
+    images: Counter[str]
+    is_of_test: bool
 
     @property
     def is_telling(self) -> bool:
-        return self.faces.total() >= _ENOUGH and self.tested.total() >= _ENOUGH
+        return self.faces.total() >= _ENOUGH and self.images.total() >= _ENOUGH
 
     def shares(self, label: str) -> tuple[float, float]:
-        return self.faces[label] / self.faces.total(), self.tested[label] / self.tested.total()
+        return self.faces[label] / self.faces.total(), self.images[label] / self.images.total()
 
 
 def compared(version: ModelVersion, recent: Recent) -> list[Compared]:
@@ -46,18 +48,24 @@ def compared(version: ModelVersion, recent: Recent) -> list[Compared]:
 
 
 def _estimates(version: ModelVersion, recent: Recent) -> Iterator[Compared]:
+    """Beside the labels of the training images; of versions that do not tell them, beside those of
+    the test images, which were drawn at random from the same dataset."""
+    trained = version.manifest.get("labels", {}).get("classes", {}).get("train", {})
     groups = version.report.get("metrics", {}).get("groups", ())
     for name, attribute in ATTRIBUTES.items():
         labels = attribute.labels or AGE_BINS
-        tested: Counter[str] = Counter()
-        for group in groups:
+        images = Counter(trained.get(name, {}))
+        is_of_test = not images.total()
+        for group in groups if is_of_test else ():
             if name in group:
-                tested[group[name]] += group["n"]
+                images[group[name]] += group["n"]
         words = {one: one if name == AGE.name else label_title(name, one) for one in labels}
-        yield Compared(name, title(name), words, recent.totals(name, DAYS), tested)
+        faces = recent.totals(name, DAYS)
+        yield Compared(name, title(name), words, faces, images, is_of_test)
 
 
 def _confidences(version: ModelVersion, recent: Recent) -> Iterator[Compared]:
+    """Beside those on the test images: on images that it has learnt from a model is surer."""
     counts = recent.totals("confidence", DAYS)
     for attribute in labelled():
         name = attribute.name
@@ -73,7 +81,7 @@ def _confidences(version: ModelVersion, recent: Recent) -> Iterator[Compared]:
         tenths = sorted({*of_it, *tested})
         words = {low: f"{100 * float(low):.0f}–{100 * float(low) + 10:.0f} %" for low in tenths}
         named = _("%(attribute)s: probability of the estimate") % {"attribute": title(name)}
-        yield Compared(f"confidence-{name}", named, words, Counter(of_it), tested)
+        yield Compared(f"confidence-{name}", named, words, Counter(of_it), tested, is_of_test=True)
 
 
 def sentence(one: Compared) -> str:
@@ -84,7 +92,11 @@ def sentence(one: Compared) -> str:
     )
     if abs(now - then) < _APART:
         return _("No share differs by more than %(points).0f points.") % {"points": 100 * _APART}
-    words = _("%(label)s: %(now).0f %% of the faces, but %(then).0f %% of the test images.")
+    words = (
+        _("%(label)s: %(now).0f %% of the faces, but %(then).0f %% of the test images.")
+        if one.is_of_test
+        else _("%(label)s: %(now).0f %% of the faces, but %(then).0f %% of the training images.")
+    )
     return words % {"label": one.labels[label], "now": 100 * now, "then": 100 * then}
 
 
@@ -94,6 +106,7 @@ def is_apart(one: Compared) -> bool:
 
 def chart(one: Compared) -> Chart:
     pairs = [one.shares(label) for label in one.labels]
+    images = _("Test images") if one.is_of_test else _("Training images")
     return bars(
         f"drift-{one.key}",
         one.title,
@@ -101,7 +114,7 @@ def chart(one: Compared) -> Chart:
         list(one.labels.values()),
         {
             _("Last four weeks"): [round(100 * now, 1) for now, _then in pairs],
-            _("Test images"): [round(100 * then, 1) for _now, then in pairs],
+            images: [round(100 * then, 1) for _now, then in pairs],
         },
         axes=Axes(x=one.title, y=_("Per cent")),
     )

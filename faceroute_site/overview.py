@@ -94,7 +94,7 @@ def _sections(sums: Recent, serving: ModelVersion | None) -> list[Section]:
         found.append(Section(_("Photos and faces a day"), _days(sums)))
     if serving and (compared := drift.compared(serving, sums)):
         compared.sort(key=drift.is_apart, reverse=True)
-        title = _("Faces of the last weeks beside the images of the test")
+        title = _("Faces of the last weeks beside the training data")
         found.append(Section(title, list(map(drift.chart, compared))))
     return found
 

@@ -450,6 +450,7 @@ UNFOLD = {
     "SCRIPTS": [
         lambda _request: static("predictions/time_zone.js"),
         lambda _request: static("training/admin.js"),
+        lambda _request: static("training/access.js"),
     ],
 }
 

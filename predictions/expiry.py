@@ -26,7 +26,7 @@ _CHUNK = 500
 
 def expire_photos(now: datetime) -> int:
     """Delete every photo whose time is up, with its predictions, and every batch without photos
-    whose time is up; returns how many photos."""
+    whose time is up or that was never used; returns how many photos."""
     expired = Photo.objects.filter(expires_at__lte=now).order_by("expires_at")
     count = sum(deleted_in_slices(expired))
     batches.expire(now)

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
@@ -9,40 +10,26 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from training.attribute_names import label_title, title
 from training.models import ModelVersion
-from vision.attributes import OLDEST_AGE, Attribute
 
 from .access import Owner
 from .history_query import HistoryQuery
 from .models import Status
-from .searching import LARGEST, FaceQuery, ages_are_searchable, searchable_labels
+from .search_fields import ANY, search_fields
+from .searching import FaceQuery, FileQuery
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-_ANY = ("", gettext_lazy("All"))
-_YES, _NO = "yes", "no"
-
-
-def _either(
-    label: "_StrPromise", *, yes: "_StrPromise", no: "_StrPromise"
-) -> forms.TypedChoiceField:
-    """True, False, or None where all are wanted."""
-    return forms.TypedChoiceField(
-        label=label,
-        required=False,
-        choices=[_ANY, (_YES, yes), (_NO, no)],
-        coerce=lambda word: word == _YES,
-        empty_value=None,
-    )
+# So many batches are offered to choose from.
+_BATCHES = 50
 
 
 class HistoryFilter(forms.Form):
     """What somebody's history can be narrowed to; a field that makes no sense narrows nothing."""
 
     status = forms.ChoiceField(
-        label=gettext_lazy("State"), required=False, choices=[_ANY, *Status.choices]
+        label=gettext_lazy("State"), required=False, choices=[ANY, *Status.choices]
     )
     since = forms.DateField(
         label=gettext_lazy("From"),
@@ -59,41 +46,23 @@ class HistoryFilter(forms.Form):
         required=False,
         choices=[("", gettext_lazy("Newest first")), ("oldest", gettext_lazy("Oldest first"))],
     )
-    faces_min = forms.IntegerField(
-        label=gettext_lazy("Faces, at least"), required=False, min_value=0, max_value=LARGEST
-    )
-    faces_max = forms.IntegerField(
-        label=gettext_lazy("Faces, at most"), required=False, min_value=0, max_value=LARGEST
-    )
-    confident = _either(
-        gettext_lazy("Confidence"),
-        yes=gettext_lazy("Nothing uncertain"),
-        no=gettext_lazy("Something uncertain"),
-    )
-    clear = _either(
-        gettext_lazy("Quality of the face"),
-        yes=gettext_lazy("Good enough"),
-        no=gettext_lazy("Poor (small, blurred, turned …)"),
-    )
     version = forms.ModelChoiceField(
         label=gettext_lazy("Model"),
         required=False,
         queryset=ModelVersion.objects.none(),
         to_field_name="name",
-        empty_label=_ANY[1],
+        empty_label=ANY[1],
     )
 
     ALWAYS_SHOWN = ("status", "since", "until", "order")
 
     def __init__(self, owner: Owner, data: Any = None) -> None:
         super().__init__(data)
-        versions: Any = self.fields["version"]
+        versions: Any = self.fields.pop("version")
         versions.queryset = _versions_of(owner)
-        if ages_are_searchable():
-            self.fields["age_min"] = _age(_("Age from"))
-            self.fields["age_max"] = _age(_("Age to"))
-        for one in searchable_labels():
-            self.fields[one.name] = _label(one)
+        self.fields |= search_fields() | {"version": versions}
+        batches = _batches_of(owner, str(self["batch"].data or ""))
+        self.fields["batch"].widget = forms.Select(choices=batches)
 
     @property
     def first_fields(self) -> list[forms.BoundField]:
@@ -119,25 +88,33 @@ class HistoryFilter(forms.Form):
             since=_at(wanted.get("since"), time.min),
             until=_at(wanted.get("until"), time.max),
             version=version and version.pk,
+            files=FileQuery.of(wanted),
             faces=FaceQuery.of(wanted),
             oldest_first=wanted.get("order") == "oldest",
         )
+
+
+def _batches_of(owner: Owner, asked: str) -> list[tuple[str, "str | _StrPromise"]]:
+    """The newest to choose from, and whichever is asked for."""
+    newest = owner.batches().order_by("-created_at", "-pk").values_list("pk", "name")[:_BATCHES]
+    found = {str(pk): name for pk, name in newest}
+    if asked not in found and (key := _key_of(asked)):
+        name = owner.batches().filter(pk=key).values_list("name", flat=True).first()
+        found[asked] = name or _("A deleted batch")
+    return [ANY, *found.items()]
+
+
+def _key_of(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _versions_of(owner: Owner) -> QuerySet[ModelVersion]:
     """Those that the owner has results of: an index is asked once for each version."""
     results = owner.predictions().filter(model_version=OuterRef("pk")).order_by()
     return ModelVersion.objects.filter(Exists(results)).only("name")  # the rest of it is long
-
-
-def _age(words: str) -> forms.Field:
-    return forms.IntegerField(label=words, required=False, min_value=0, max_value=OLDEST_AGE)
-
-
-def _label(attribute: Attribute) -> forms.Field:
-    titles = [(label, label_title(attribute.name, label)) for label in attribute.labels]
-    choices = [("", _("All")), *titles]
-    return forms.ChoiceField(label=title(attribute.name), required=False, choices=choices)
 
 
 def _at(day: date | None, hour: time) -> datetime | None:

@@ -5,7 +5,7 @@ for in at most DEPTH results at a time; whoever looks for something rare goes on
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from training.long_lists import count_up_to
 
 from .models import Prediction
-from .searching import FaceQuery
+from .searching import FaceQuery, FileQuery
 
 DEPTH = 2000
 """So many results are looked through at a time for what no index has."""
@@ -69,6 +69,7 @@ class HistoryQuery:
     since: datetime | None = None
     until: datetime | None = None
     version: int | None = None
+    files: FileQuery = field(default_factory=FileQuery)
     faces: FaceQuery = field(default_factory=FaceQuery)
     oldest_first: bool = False
 
@@ -108,24 +109,42 @@ class HistoryQuery:
         """For `from_json`, in a column."""
         moments = {"since": self.since, "until": self.until}
         told = {name: moment and moment.isoformat() for name, moment in moments.items()}
-        return {**asdict(self), **told}
+        whole = {**asdict(self), **told, "files": self.files.as_json()}
+        if not whole["files"]:
+            del whole["files"]  # which the release before does not know
+        return whole
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> "HistoryQuery":
         moments = {
             name: told[name] and datetime.fromisoformat(told[name]) for name in ("since", "until")
         }
-        return cls(**{**told, **moments, "faces": FaceQuery(**told["faces"])})
+        queries = {
+            "files": FileQuery.from_json(told.get("files", {})),
+            "faces": FaceQuery(**told["faces"]),
+        }
+        return cls(**{**told, **moments, **queries})
 
     @property
     def _is_found_by_index(self) -> bool:
-        return not self.faces.asks_for_something and not (self.status and self.version is not None)
+        if self.files.batch:  # few enough to be looked through whole
+            return True
+        asks_for_more = self.faces.asks_for_something or bool(self.files.name)
+        return not asks_for_more and len(self._columns) <= 1
+
+    @property
+    def _columns(self) -> list[dict[str, Any]]:
+        """What columns have to be, of which an index finds the first."""
+        asked = {
+            "photo__batch": self.files.batch,
+            "model_version": self.version,
+            "status": self.status,
+        }
+        return [{name: value} for name, value in asked.items() if value not in {None, ""}]
 
     def _by_index(self, rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
-        if self.version is not None:
-            rows = rows.filter(model_version=self.version)
-        elif self.status:
-            rows = rows.filter(status=self.status)
+        for column in self._columns[:1]:
+            rows = rows.filter(**column)
         if self.since:
             rows = rows.filter(created_at__gte=self.since)
         if self.until:
@@ -134,9 +153,9 @@ class HistoryQuery:
         return rows.order_by(*order)
 
     def _by_the_rest(self, rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
-        if self.version is not None and self.status:
-            rows = rows.filter(status=self.status)
-        return self.faces.narrow(rows)
+        for column in self._columns[1:]:
+            rows = rows.filter(**column)
+        return self.faces.narrow(replace(self.files, batch=None).narrow(rows))
 
     def _end(self, rows: QuerySet[Prediction]) -> Position | None:
         """Where one look through ends; None where it comes to the end of all."""

@@ -1,6 +1,7 @@
 """Private images as HTTP answers; the caller has checked whose they are."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpResponse
@@ -12,6 +13,9 @@ from vision.types import Box
 from .decoders import crop_of_face
 from .models import Face, Photo
 from .uploads import StorageUnavailable
+
+Draw: TypeAlias = Callable[[bytes], bytes]
+"""Makes a JPEG of a photo's bytes; raises as `predictions.decoders` do."""
 
 
 def photo_response(file: FieldFile) -> HttpResponse:
@@ -25,14 +29,24 @@ def face_crop_response(photo: Photo, face: Face) -> HttpResponse:
     return drawn_response(photo, lambda data: crop_of_face(data, box))
 
 
-def drawn_response(photo: Photo, draw: Callable[[bytes], bytes]) -> HttpResponse:
+def drawn_response(photo: Photo, draw: Draw) -> HttpResponse:
     """The JPEG that a decoder makes of a photo. Raises as `photo_response` does."""
     try:
-        return _jpeg(draw(_read(photo.image)))
-    except PhotoError:
-        raise Http404 from None
+        return _jpeg(drawn(photo, draw))
     except DecodersUnavailable:
         return HttpResponse(status=503)
+
+
+def drawn(photo: Photo, draw: Draw) -> bytes:
+    """The JPEG that a decoder makes of a photo.
+
+    Raises Http404 where its file is gone or cannot be opened, StorageUnavailable and
+    DecodersUnavailable.
+    """
+    try:
+        return draw(_read(photo.image))
+    except PhotoError:
+        raise Http404 from None
 
 
 def _read(file: FieldFile) -> bytes:

@@ -1,10 +1,12 @@
-"""Which predictions show somebody like that: by how many faces there are, and by estimates."""
+"""Which predictions show somebody like that: by how many faces there are, and by estimates; and
+which are of a file like that."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_, or_
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -76,6 +78,40 @@ class FaceQuery:
             is_confident=wanted.get("confident"),
             is_clear=wanted.get("clear"),
         )
+
+
+@dataclass(frozen=True)
+class FileQuery:
+    """What to look for in what was sent, whether it is finished or not; empty, everything.
+
+    `name`: a part of the file's name, in whatever case. `batch`: the key of a batch.
+    """
+
+    name: str = ""
+    batch: UUID | None = None
+
+    def narrow(self, predictions: QuerySet[Prediction]) -> QuerySet[Prediction]:
+        """The predictions that match."""
+        if self.batch:
+            predictions = predictions.filter(photo__batch=self.batch)
+        if self.name:
+            predictions = predictions.filter(photo__name__icontains=self.name)
+        return predictions
+
+    @classmethod
+    def of(cls, wanted: Mapping[str, Any]) -> "FileQuery":
+        """From parameters by the names that pages and the API have for them."""
+        return cls(name=wanted.get("name") or "", batch=wanted.get("batch"))
+
+    def as_json(self) -> dict[str, str]:
+        """For `from_json`, in a column; only what is asked for."""
+        asked = {"name": self.name, "batch": str(self.batch or "")}
+        return {name: value for name, value in asked.items() if value}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, str]) -> "FileQuery":
+        batch = told.get("batch")
+        return cls(name=told.get("name", ""), batch=UUID(batch) if batch else None)
 
 
 def searchable_labels() -> list[Attribute]:

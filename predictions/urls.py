@@ -58,6 +58,7 @@ urlpatterns = [
     path(f"{_BATCH}results.csv", batches.csv, name="batch_csv"),
     path(f"{_BATCH}results.xlsx", batches.xlsx, name="batch_xlsx"),
     path(f"{_BATCH}results.jsonl", batches.jsonl, name="batch_jsonl"),
+    path(f"{_BATCH}pictures.zip", pictures.of_batch, name="batch_pictures"),
     path(f"{_BATCH}photos/", batches.send, name="batch_photos"),
     path(f"{_BATCH}archives/", batches.announce, name="batch_archives"),
     path(f"{_BATCH}archives/<uuid:archive>/", batches.archive, name="batch_archive"),

@@ -3,7 +3,8 @@
     FACEROUTE_DATA_DIR=… DATABASE_URL=… .venv/bin/python tools/fill_predictions.py --rows 1000000
 
 Half of them are one account's ("many"), a fifth those of accounts with ten each, the others
-those of browsers without an account. Beside them stand an administrator ("boss"), faces,
+those of browsers without an account. Every second photo of the one is in a batch of a hundred.
+Beside them stand an administrator ("boss"), faces,
 corrections, sessions, keys, log-ins and the images of a dataset. Photos have no files. What is
 rare is equally rare however many rows there are: 30 photos of the first version, with twelve
 faces, or of somebody very old. `--rows` decides everything, random numbers have one seed.
@@ -36,6 +37,8 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection, models, transaction  # noqa: E402
 from knox.models import AuthToken  # noqa: E402
 
+from predictions.batches.models import Batch  # noqa: E402
+from predictions.daily_sums import count_anew, count_on  # noqa: E402
 from predictions.models import Correction, Face, Photo, Prediction, Status  # noqa: E402
 from training.models import Content, Dataset, ModelVersion, Sample  # noqa: E402
 from vision.attributes import AGE_BINS, ATTRIBUTES  # noqa: E402
@@ -43,6 +46,7 @@ from vision.attributes import AGE_BINS, ATTRIBUTES  # noqa: E402
 MANY, BOSS = "many", "boss"
 RARE = 30  # rows of each rare kind, enough for a page
 _PHOTOS_OF_A_FEW, _PHOTOS_OF_A_BROWSER = 10, 3
+_PHOTOS_OF_A_BATCH = 100
 _LIFETIME = timedelta(days=30)
 # A little longer than photos live, so that some are to be deleted.
 _SPAN = 1.005 * _LIFETIME
@@ -70,6 +74,9 @@ def main() -> None:
     fill_faces(predictions)
     fill_corrections(predictions)
     fill_the_rest(rows // 10)
+    while count_on():
+        pass
+    count_anew(_now.date())  # what upkeep has left to do
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE")
     print(f"{connection.vendor}: {rows} rows in {time.perf_counter() - started:.0f} s")  # noqa: T201
@@ -95,8 +102,14 @@ def fill_predictions(rows: int, accounts: list[int]) -> list["Sent"]:
     sent, done = _sent(rows, accounts, [version.pk for version in versions]), []
     while chunk := list(islice(sent, _CHUNK)):
         _write(
+            Batch,
+            ("id", "owner_id", "created_at", "expires_at", "name"),
+            (one.batch_row() for one in chunk if one.begins_batch),
+            {"state": "open"},
+        )
+        _write(
             Photo,
-            ("id", "owner_id", "visitor", "created_at", "expires_at", "name"),
+            ("id", "owner_id", "visitor", "created_at", "expires_at", "name", "batch_id"),
             (one.photo_row() for one in chunk),
             {"image": "", "thumbnail": "", "width": 1200, "height": 800, "warnings": "[]"},
         )
@@ -125,10 +138,18 @@ class Sent(NamedTuple):
     version: int
     faces: int
     is_of_the_very_old: bool
+    batch: uuid.UUID | None
+    begins_batch: bool
+
+    def batch_row(self) -> tuple[Any, ...]:
+        # A little later than its photos, which come to it later, too.
+        expires = self.created + 1.05 * _LIFETIME
+        return (self.batch, self.owner[0], self.created, expires, f"Batch {self.number}")
 
     def photo_row(self) -> tuple[Any, ...]:
         expires = self.created + _LIFETIME
-        return (self.photo, *self.owner, self.created, expires, f"{self.number}.jpg")
+        name = f"{self.number}.jpg"
+        return (self.photo, *self.owner, self.created, expires, name, self.batch)
 
     def prediction_row(self) -> tuple[Any, ...]:
         first = (self.key, self.photo, *self.owner, self.status, self.created)
@@ -145,6 +166,8 @@ def _sent(rows: int, accounts: list[int], versions: list[int]) -> Iterator[Sent]
     of_many = [n for n, (account, _) in enumerate(owners) if account == accounts[0]]
     chosen = _random.sample(of_many, 3 * RARE)
     rare = {n: kind % 3 for kind, n in enumerate(chosen)}
+    place = {n: index // 2 for index, n in enumerate(of_many) if index % 2}
+    batches = [_uuid() for _ in range(len(place) // _PHOTOS_OF_A_BATCH + 1)]
     for n, owner in enumerate(owners):
         kind = rare.get(n)
         faces = 12 if kind == 1 else 1 if kind == 2 else _number_of_faces()
@@ -158,6 +181,8 @@ def _sent(rows: int, accounts: list[int], versions: list[int]) -> Iterator[Sent]
             version=versions[0 if kind == 0 else 1 + n * 5 // rows],
             faces=faces,
             is_of_the_very_old=kind == 2,
+            batch=batches[place[n] // _PHOTOS_OF_A_BATCH] if n in place else None,
+            begins_batch=n in place and place[n] % _PHOTOS_OF_A_BATCH == 0,
         )
 
 

@@ -31,7 +31,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.family import memory
+from tools.family import memory, processor_seconds
 
 _PATIENCE = 20.0  # seconds after which a page counts as not answered
 _BOUNDARY = uuid.uuid4().hex
@@ -210,9 +210,73 @@ async def large_form(site: Site) -> str:
     return f"{sent / 1e6:.0f} MB taken, {status}"
 
 
+async def pictures(site: Site) -> str:
+    """The pictures of a batch of 1,000 photos of 2.6 megapixels with two faces."""
+    batch = await asyncio.to_thread(_filled_batch, site, 1000)
+    begun = time.monotonic()
+    taken = await _read_pictures(site, batch)
+    per_photo = (time.monotonic() - begun) / 1000
+    return f"{taken / 1e6:.0f} MB, {1000 * per_photo:.0f} ms a photo"
+
+
+async def many_pictures(site: Site) -> str:
+    """Twelve readers of such a zip at once, who hang up; photos are sent meanwhile."""
+    batch = await asyncio.to_thread(_filled_batch, site, 1000)
+    small = _encoded(Image.new("RGB", (64, 64)))
+    sent: list[float] = []
+
+    async def send() -> None:
+        while True:
+            begun = time.monotonic()
+            reader, writer = await _connect(site)
+            writer.write(_photo_call(site, small))
+            await reader.read(100)
+            writer.close()
+            sent.append(time.monotonic() - begun)
+            await asyncio.sleep(0.5)
+
+    sending = asyncio.create_task(send())
+    readers = [asyncio.create_task(_read_pictures(site, batch)) for _ in range(12)]
+    await asyncio.sleep(site.seconds)
+    sending.cancel()
+    for each in readers:
+        each.cancel()
+    await asyncio.wait([sending, *readers])
+    await asyncio.sleep(2)
+    spent = processor_seconds(site.pid)
+    await asyncio.sleep(5)
+    spent = processor_seconds(site.pid) - spent
+    told = f"{len(sent)} photos sent, p50 {statistics.median(sent):.2f}, slowest {max(sent):.2f} s"
+    return f"{told}; {spent:.1f} s of a processor in the 5 s after they hung up"
+
+
+async def _read_pictures(site: Site, batch: str) -> int:
+    """How many bytes came."""
+    reader, writer = await _connect(site)
+    path = f"/api/v1/batches/{batch}/pictures/"
+    writer.write(_head("GET", path, Authorization=f"Bearer {site.key}", Connection="close"))
+    taken = 0
+    try:
+        while data := await reader.read(2**20):
+            taken += len(data)
+    finally:
+        writer.close()
+    return taken
+
+
+def _filled_batch(site: Site, photos: int) -> str:
+    command = [sys.executable, "tools/fill_batch.py", "ann", "--photos", str(photos)]
+    environment = {**os.environ, "FACEROUTE_DATA_DIR": str(site.database.parent)}
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode().strip()
+
+
 TRIALS: dict[str, Callable[[Site], Awaitable[str]]] = {
     each.__name__: each
-    for each in (half_open, hang_up, slow_headers, slow_bodies, wait_200, bombs, large_form)
+    for each in (
+        *(half_open, hang_up, slow_headers, slow_bodies, wait_200, bombs, large_form),
+        *(pictures, many_pictures),
+    )
 }
 
 

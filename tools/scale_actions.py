@@ -1,7 +1,7 @@
 """What `tools/web_at_scale.py` does, by name: the site's views, and what its workers ask for."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from predictions import bulk, claims, daily_sums, expiry, turns, uploads
+from predictions import bulk, claims, daily_sums, expiry, exports, turns, uploads
 from predictions.access import Owner
 from predictions.history_query import HistoryQuery
 from predictions.models import Photo, Prediction, Status
@@ -35,6 +35,15 @@ _FILTERS = {
     "women of 20 to 40, Indian": "gender=female&race=indian&age_min=20&age_max=40",
     "rare: a crowd": "faces_min=10",
     "rare: a very old face": "age_min=110",
+    "something uncertain": "confident=no",
+    "nothing uncertain, good enough": "confident=yes&clear=yes",
+    "poor faces": "clear=no",
+    "a name": "name=7.jpg",
+    "rare: a name": "name=nothing+like+it",
+    "the newest batch": "batch={newest}",
+    "the oldest batch": "batch={oldest}",
+    "failed, of a batch": "batch={oldest}&status=failed",
+    "women of a batch": "batch={oldest}&gender=female",
 }
 _HISTORY = {
     **_FILTERS,
@@ -45,9 +54,6 @@ _HISTORY = {
     "failed, oldest version": "status=failed&version=v1",
     "oldest first": "order=oldest",
     "failed, oldest first": "status=failed&order=oldest",
-    "something uncertain": "confident=no",
-    "nothing uncertain, good enough": "confident=yes&clear=yes",
-    "poor faces": "clear=no",
     "as a table": "view=table",
 }
 _API = {
@@ -92,13 +98,14 @@ def actions() -> dict[str, Action]:
     of_many = Owner(user_id=many.pk)
     found: dict[str, Action] = {}
     browser, staff = _browser(many), _browser(boss)
-    for name, query in _HISTORY.items():
+    for name, query in _narrowed(_HISTORY, of_many):
         found[f"history, {name}"] = partial(_get, browser, f"/history/?{query}")
     oldest = _deep(of_many)
     found["summary"] = partial(_get, browser, "/history/summary/")
     found["summary, women"] = partial(_get, browser, "/history/summary/?gender=female")
     found["ask to end an account"] = partial(_get, browser, "/account/delete/")
     found["history, deep in"] = partial(_get, browser, f"/history/?before={oldest}")
+    found |= _of_batches(browser, of_many)
     found["history of a browser"] = partial(_get, _visitor(), "/history/")
     found |= _of_one(browser, of_many)
     found |= _by_api(many, of_many)
@@ -119,13 +126,27 @@ def _of_one(browser: Client, owner: Owner) -> dict[str, Action]:
     }
 
 
+def _of_batches(browser: Client, owner: Owner) -> dict[str, Action]:
+    oldest = owner.batches().order_by("created_at")[0]
+    return {
+        "batches": partial(_get, browser, "/batches/"),
+        "batches, page 2": partial(_get, browser, "/batches/?page=2"),
+        "a batch": partial(_get, browser, f"/batches/{oldest.pk}/"),
+        "a batch, women by age": partial(
+            _get, browser, f"/batches/{oldest.pk}/?gender=female&sort=age"
+        ),
+        "a batch's progress": partial(_get, browser, f"/batches/{oldest.pk}/panel/"),
+        "a batch as CSV": partial(_get, browser, f"/batches/{oldest.pk}/results.csv"),
+    }
+
+
 def _by_api(user: User, owner: Owner) -> dict[str, Action]:
     client = APIClient()
     _, key = AuthToken.objects.create(user)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
     found: dict[str, Action] = {
         f"API, {name}": partial(_get, client, f"/api/v1/predictions/?{query}")
-        for name, query in _API.items()
+        for name, query in _narrowed(_API, owner)
     }
     moment = _deep(owner).partition("_")[0]
     cursor = b64encode(f"p={moment.replace('+', '%2B')}".encode()).decode()
@@ -141,11 +162,19 @@ def _deletions(browser: Client) -> dict[str, Action]:
     few.set_password("secret")
     few.save()
     data = {"selected": [str(one.pk) for one in chosen]}
+    oldest = many.batches().order_by("created_at")[0]
+    of_batch = {"scope": "all", "query": f"batch={oldest.pk}"}
     return {
         "delete a result": partial(_post, browser, f"/predictions/{chosen[0].pk}/delete/"),
         "delete a page of results": partial(_post, browser, "/history/delete/", data),
         "run a page of results again": partial(_post, browser, "/history/rerun/", data),
-        "export a page of results": partial(_post, browser, "/history/export/", data),
+        **{
+            f"export a page of results, {kind}": partial(
+                _post, browser, "/history/export/", {**data, "format": kind}
+            )
+            for kind in exports.KINDS
+        },
+        "export a batch's results": partial(_post, browser, "/history/export/", of_batch),
         "ask to delete all that match": partial(
             _post, browser, "/history/delete/", {"scope": "all", "query": "gender=female"}
         ),
@@ -202,17 +231,28 @@ def _first_slice() -> None:
         next(uploads.deleted_in_slices(expired))
 
 
+def _narrowed(queries: dict[str, str], owner: Owner) -> Iterator[tuple[str, str]]:
+    """With the keys of the owner's batches in place of their names."""
+    keys = list(owner.batches().order_by("created_at").values_list("pk", flat=True))
+    for name, query in queries.items():
+        yield name, query.format(oldest=keys[0], newest=keys[-1])
+
+
 def _get(client: Client, path: str) -> None:
-    _check(path, client.get(path).status_code)
+    _check(path, client.get(path))
 
 
 def _post(client: Client, path: str, data: Any = None) -> None:
-    _check(path, client.post(path, data or {}).status_code)
+    _check(path, client.post(path, data or {}))
 
 
-def _check(path: str, status: int) -> None:
-    if status not in {200, 302}:
-        raise RuntimeError(f"{path} is answered by {status}.")
+def _check(path: str, answer: Any) -> None:
+    """An answer that is made while it is sent is made whole."""
+    if answer.status_code not in {200, 302}:
+        raise RuntimeError(f"{path} is answered by {answer.status_code}.")
+    if answer.streaming:
+        for _ in answer.streaming_content:
+            pass
 
 
 def _log_in(owner: Owner) -> None:

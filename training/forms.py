@@ -20,6 +20,9 @@ from unfold.widgets import (
 
 from training.attribute_names import title
 from training.datasets.import_runs import importable, keep_upload
+from training.registry.versions import active_version
+from training.runs.preview import earlier
+from training.runs.preview import in_words as in_minutes
 from vision.attributes import ATTRIBUTES
 from vision.training.head_recipes import FULL
 from vision.training.known_recipes import RECIPES, named
@@ -69,7 +72,9 @@ class ImportForm(forms.Form):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         path = self.fields["path"]
-        path.choices = [("", "–"), *((str(entry), str(entry)) for entry in importable())]  # type: ignore[attr-defined]
+        found = [str(entry) for entry in importable()]
+        empty = _("Choose a folder or file") if found else _("Nothing is there yet")
+        path.choices = [("", empty), *((entry, entry) for entry in found)]  # type: ignore[attr-defined]
         path.help_text = _("Put folders, zips and label files into %(folder)s on the server.") % {
             "folder": settings.IMPORT_ROOT
         }
@@ -92,25 +97,25 @@ class ImportForm(forms.Form):
         return Path(self.cleaned_data["path"])
 
 
-# What each recipe does, in one line.
-_RECIPES = {
+# What each recipe is for, in one line.
+_PURPOSES = {
     "classic": gettext_lazy(
-        "classic – the student project’s heads: one number for the age, three races, every race "
-        "cut down to the size of the smallest"
+        "the student project’s heads, to compare with: one number for the age, three races, every "
+        "race cut down to the size of the smallest."
     ),
     "full": gettext_lazy(
-        "full – the age as a distribution, five races, rare groups count for more, every image "
-        "also mirrored"
+        "new heads for more or other images: the age as a distribution, five races, rare groups "
+        "count for more, every image also mirrored."
     ),
     "starter-cpu": gettext_lazy(
-        "starter-cpu – the whole network, from random weights; some hours on two cores"
+        "a whole network of your own, from random weights, on a processor."
     ),
     "starter-gpu": gettext_lazy(
-        "starter-gpu – the same, larger and longer: for a worker with a GPU; others take days"
+        "the same, larger and longer, for a worker with a GPU; a processor takes days."
     ),
     "continue-cpu": gettext_lazy(
-        "continue-cpu – on from a version’s weights, the whole network but its first block; two "
-        "hours on two cores"
+        "a version’s whole network but its first block, trained on with your images, on a "
+        "processor."
     ),
 }
 # What is left empty in the form stays as the recipe has it.
@@ -143,7 +148,7 @@ class TrainingForm(forms.Form):
     )
     recipe = forms.ChoiceField(
         label=gettext_lazy("Recipe"),
-        choices=[(name, _RECIPES.get(name, name)) for name in RECIPES],
+        choices=lambda: [(name, _recipe_in_words(name)) for name in RECIPES],
         initial=FULL.name,
         widget=RecipeSelect,
     )
@@ -151,11 +156,10 @@ class TrainingForm(forms.Form):
         label=gettext_lazy("Backbone"),
         queryset=ModelVersion.objects.all(),
         required=False,
-        empty_label=gettext_lazy("The recipe’s default"),
         help_text=gettext_lazy(
             "The version whose network the heads are trained on, or whose weights the training "
-            "of a whole network begins with. The recipe’s default is the active version, or "
-            "random weights where the recipe starts from scratch."
+            "of a whole network begins with. The default is the active version, or random weights "
+            "where the recipe starts from scratch."
         ),
         widget=UnfoldAdminSelectWidget,
     )
@@ -204,6 +208,7 @@ class TrainingForm(forms.Form):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.fields["dataset"].initial = Dataset.objects.first()
+        self.fields["backbone"].empty_label = _default_backbone()  # type: ignore[attr-defined]
         limits = {
             "epochs": _("Maximum; a head stops earlier when it no longer improves."),
             "learning_rate": _("How large the first steps are; they grow smaller."),
@@ -236,6 +241,25 @@ class TrainingForm(forms.Form):
         return {
             key: self.cleaned_data[key] for key in ("dataset", "recipe", "backbone", "activate")
         }
+
+
+def _recipe_in_words(name: str) -> str:
+    """A recipe, what it is for, and how long it takes."""
+    told = [f"{name} – {_PURPOSES[name]}" if name in _PURPOSES else name]
+    if found := earlier(name):
+        words = (
+            _("Took %(time)s here, on %(images)s images.")
+            if found.here
+            else _("No run here yet; about %(time)s for %(images)s images on two cores.")
+        )
+        told.append(words % {"time": in_minutes(found.took), "images": f"{found.images:,}"})
+    return " ".join(told)
+
+
+def _default_backbone() -> str:
+    if active := active_version():
+        return _("Default: %(name)s, or random weights") % {"name": active.name}
+    return _("Default: random weights; no version is active")
 
 
 def _own(field: str) -> str:

@@ -27,8 +27,9 @@ UPLOADS = {
 
 _SENDS = {"POST", "PUT"}
 _SLOW = {
-    *("face_crop", "annotated_image", "anonymised_image", "batch_xlsx", "api:batch-results"),
+    *("face_crop", "annotated_image", "anonymised_image", "batch_xlsx", "batch_pictures"),
     *(f"api:prediction-{call}" for call in ("crop", "annotated", "anonymised")),
+    *("api:batch-results", "api:batch-pictures", "export_selected", "everything"),
 }
 # Bytes of multipart boundaries, headers and other fields around a photo.
 _ENVELOPE = 64 * 1024
@@ -39,8 +40,9 @@ class NotRead(Exception):
 
 
 def is_about_files(request: HttpRequest) -> bool:
-    """Whether answering a request takes receiving or writing a file, or opening a photo."""
-    return _name(request) in (UPLOADS if request.method in _SENDS else _SLOW)
+    """Whether answering a request takes receiving or writing files, or opening photos."""
+    name = _name(request)
+    return name in _SLOW or (name in UPLOADS and request.method in _SENDS)
 
 
 def most_bytes(request: HttpRequest) -> int:

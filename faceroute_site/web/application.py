@@ -15,13 +15,14 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from predictions import waiting
+from predictions.notify import Listener
 from predictions.waiting import Hub, Waiting
 
 from . import refusals
 from .allowances import NotRead
 from .bodies import Body, HungUp, Receive, Spool
 from .refusals import Refused
-from .views_in_threads import Lanes, environ_of, parts_of
+from .views_in_threads import Lanes, environ_of
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -51,9 +52,13 @@ class Application:
     async def _live(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         scope["state"]["hub"] = self._hub
         _stop_with_parent()
+        loop = asyncio.get_running_loop()
+        listener = Listener(lambda: loop.call_soon_threadsafe(self._hub.look_now))
+        listener.start()
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        listener.stop()
         self._hub.shut_down()
         self._lanes.shut_down()
         await send({"type": "lifespan.shutdown.complete"})
@@ -82,7 +87,7 @@ class _Exchange:
         except Refused as refused:
             await self._answer_unread({**environ, refusals.KEY: refused.refusal})
             return
-        await self._send(await self._answer(environ, body))
+        await self._send(environ, await self._answer(environ, body))
 
     async def _answer(self, environ: dict[str, Any], body: Body) -> HttpResponseBase:
         asked = Waiting()
@@ -129,7 +134,7 @@ class _Exchange:
         """Answer a request without its body, and let the caller read the answer."""
         response = await asyncio.wrap_future(self.lanes.answer(environ, io.BytesIO(), 0))
         response["Connection"] = "close"
-        await self._send(response, lingering=True)
+        await self._send(environ, response, lingering=True)
 
     async def _throw_away(self) -> None:
         left = _THROWN_AWAY
@@ -144,7 +149,9 @@ class _Exchange:
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
-    async def _send(self, response: HttpResponseBase, *, lingering: bool = False) -> None:
+    async def _send(
+        self, environ: dict[str, Any], response: HttpResponseBase, *, lingering: bool = False
+    ) -> None:
         headers = [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in _all(response)
         ]
@@ -156,20 +163,27 @@ class _Exchange:
             for start in range(0, len(content), _PIECE):
                 await self._send_part(content[start : start + _PIECE])
         else:
-            await self._send_stream(response)
+            await self._send_stream(environ, response)
         if lingering:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LINGER):
                     await self._throw_away()
         await self.send({"type": "http.response.body", "body": b""})
 
-    async def _send_stream(self, response: HttpResponseBase) -> None:
-        parts = parts_of(response)
+    async def _send_stream(self, environ: dict[str, Any], response: HttpResponseBase) -> None:
+        """Until the caller goes: nothing is made for nobody."""
+        if self.scope["method"] == "HEAD":
+            response.close()
+            return
+        gone = asyncio.create_task(self._gone())
         try:
-            while piece := await self.lanes.next_piece(parts):
-                await self._send_part(piece)
+            async with contextlib.aclosing(self.lanes.pieces(environ, response)) as pieces:
+                async for piece in pieces:
+                    await self._send_part(piece)
+                    if gone.done():
+                        return
         finally:
-            await self.lanes.close(response)
+            gone.cancel()
 
     async def _send_part(self, part: bytes) -> None:
         await self.send({"type": "http.response.body", "body": part, "more_body": True})

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, cast
 
@@ -13,6 +13,7 @@ from django.db import close_old_connections
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve, set_script_prefix
+from django.utils.translation import override
 
 from .allowances import is_about_files, most_bytes
 
@@ -70,24 +71,33 @@ class Lanes:
     ) -> "Future[HttpResponseBase]":
         """Run the view for a request; cancelled before a thread is free, it never runs."""
         environ = {**environ, "wsgi.input": body, "CONTENT_LENGTH": str(length)}
-        lane = self._files if _is_about_files(environ) else self._pages
-        return lane.submit(self._handler.answer, environ)
+        return self._lane(environ).submit(self._handler.answer, environ)
 
     async def allowed(self, environ: dict[str, Any]) -> int:
         """See `most_bytes`."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pages, _most_bytes, environ)
 
-    async def next_piece(self, parts: Iterator[bytes]) -> bytes:
-        """The next bytes of `parts_of` an answer; none at its end."""
-        return await asyncio.get_running_loop().run_in_executor(self._pages, _next_piece, parts)
-
-    async def close(self, response: HttpResponseBase) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._pages, response.close)
+    async def pieces(
+        self, environ: dict[str, Any], response: HttpResponseBase
+    ) -> AsyncGenerator[bytes, None]:
+        """A streamed answer while it is made, by threads of the kind that its view had, in the
+        language that it began in."""
+        loop, lane = asyncio.get_running_loop(), self._lane(environ)
+        parts = iter(cast(Iterable[bytes], response))
+        language = response.headers.get("Content-Language", settings.LANGUAGE_CODE)
+        try:
+            while piece := await loop.run_in_executor(lane, _next_piece, parts, language):
+                yield piece
+        finally:
+            await loop.run_in_executor(lane, response.close)
 
     def shut_down(self) -> None:
         self._pages.shutdown(cancel_futures=True)
         self._files.shutdown(cancel_futures=True)
+
+    def _lane(self, environ: dict[str, Any]) -> ThreadPoolExecutor:
+        return self._files if _is_about_files(environ) else self._pages
 
 
 class _Handler(WSGIHandler):
@@ -104,17 +114,14 @@ class _Handler(WSGIHandler):
         return response
 
 
-def parts_of(response: HttpResponseBase) -> Iterator[bytes]:
-    """The parts of a streamed answer, to be read by `Lanes.next_piece`."""
-    return iter(cast(Iterable[bytes], response))
-
-
-def _next_piece(parts: Iterator[bytes]) -> bytes:
+def _next_piece(parts: Iterator[bytes], language: str) -> bytes:
+    """Empty at the end."""
     piece = bytearray()
-    for part in parts:
-        piece += part
-        if len(piece) >= _PIECE:
-            break
+    with override(language):  # else it is that of whom this thread answered last
+        for part in parts:
+            piece += part
+            if len(piece) >= _PIECE:
+                break
     return bytes(piece)
 
 

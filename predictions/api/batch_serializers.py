@@ -6,11 +6,11 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from predictions.batches.files import KINDS
 from predictions.batches.models import Archive, ArchiveState, Batch, RefusedPhoto
 from predictions.batches.progress import Progress, archive_figures, failure_of, progress_of
 from predictions.batches.results import Place
 from predictions.batches.steering import LONGEST_NAME
+from predictions.exports import KINDS
 from predictions.models import Prediction
 
 from .serializers import PredictionSerializer

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ValidationError as InvalidChoice
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
@@ -13,6 +14,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,12 +22,14 @@ from rest_framework.response import Response
 from predictions.access import Owner
 from predictions.batches import deletion, steering
 from predictions.batches.archives import announce, receive
-from predictions.batches.files import table_response
 from predictions.batches.joining import BatchRefused
 from predictions.batches.models import Batch
-from predictions.batches.results import page
+from predictions.batches.pictures import pictures_response
+from predictions.batches.results import page, rows
 from predictions.batches.sending import send_photo
 from predictions.batches.totals import totals_of
+from predictions.exports import table_response
+from predictions.pictures import drawing_of
 from predictions.receipts import key_of_one
 from predictions.uploads import UploadRefused
 from training.api.pagination import NewestFirst
@@ -74,6 +78,10 @@ _RESULTS: dict[Any, Any] = {
     (200, "text/csv"): OpenApiTypes.STR,
     (200, "application/jsonl"): OpenApiTypes.STR,
     (200, _XLSX): OpenApiTypes.BINARY,
+    **schema.errors(400, 401, 404),
+}
+_PICTURES: dict[Any, Any] = {
+    (200, "application/zip"): OpenApiTypes.BINARY,
     **schema.errors(400, 401, 404),
 }
 _PROGRESS: dict[Any, Any] = {200: BatchProgressSerializer, **schema.errors(401, 404)}
@@ -203,12 +211,22 @@ class BatchViewSet(
         query = ResultsQuerySerializer(data=request.query_params)
         wanted = _valid(query)
         if wanted["format"] != "json":
-            return table_response(batch, wanted["format"])
+            return table_response(rows(batch), f"faceroute-{batch.pk}", wanted["format"])
         found, more = page(batch, wanted["cursor"], wanted["limit"])
         following = {**request.query_params.dict(), "cursor": str(more)}
         address = request.build_absolute_uri(f"?{urlencode(following)}")
         entries = ResultSerializer(found, many=True, context={"request": request}).data
         return Response({"next": address if more else None, "results": entries})
+
+    @extend_schema(parameters=[schema.KIND, schema.HOW], responses=_PICTURES)
+    @action(detail=True, content_negotiation_class=ImageNegotiation, pagination_class=None)
+    def pictures(self, request: Request, pk: UUID) -> HttpResponseBase:
+        """The photos with their faces marked, or covered for good, as one zip."""
+        batch = self.get_object()
+        try:
+            return pictures_response(batch, *drawing_of(request.query_params))
+        except InvalidChoice as error:
+            raise ValidationError(error.message_dict) from None
 
     @extend_schema(
         description="How many people of which kind it shows, and how far that may be off.",

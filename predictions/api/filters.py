@@ -12,9 +12,20 @@ from django_filters.fields import IsoDateTimeField
 from drf_spectacular.utils import extend_schema_field
 
 from predictions.models import Prediction, Status
-from predictions.searching import LARGEST, FaceQuery, ages_are_searchable, searchable_labels
+from predictions.search_fields import search_fields
+from predictions.searching import FaceQuery, FileQuery
 from training.models import ModelVersion
-from vision.attributes import Attribute
+
+_MEANINGS = {
+    "name": "A part of the file's name, in whatever case.",
+    "batch": "Photos of this batch.",
+    "faces_min": "Photos that are done, with at least so many faces.",
+    "faces_max": "Photos that are done, with at most so many faces.",
+    "age_min": "A face of at least this estimated age, in years.",
+    "age_max": "A face of at most this estimated age, in years.",
+    "confident": "A face whose labels are all shown without “uncertain”, or one with one that is.",
+    "clear": "A face of which no warning is given (`quality.reliable`), or one of which there is.",
+}
 
 
 class MomentField(IsoDateTimeField):  # type: ignore[misc]
@@ -35,37 +46,36 @@ class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]
     field_class = MomentField
 
 
-class _IntegerFilter(filters.NumberFilter):  # type: ignore[misc]
-    field_class = forms.IntegerField
+class _DeclaredFilter(filters.Filter):  # type: ignore[misc]
+    """One by a field that pages have, too. By itself it lets everything through: what is asked for
+    together is looked for together (`PredictionFilter.filter_queryset`)."""
+
+    def __init__(self, field: forms.Field) -> None:
+        super().__init__(label=field.label)
+        self._field = field
+
+    def filter(self, queryset: QuerySet[Prediction], _value: object) -> QuerySet[Prediction]:
+        return queryset
 
 
-def _number(words: Any) -> filters.Filter:
-    described = extend_schema_field({"type": "integer", "minimum": 0, "maximum": LARGEST})
-    made = _IntegerFilter(method=_everything, label=words, min_value=0, max_value=LARGEST)
-    return described(made)
+def _declared(name: str, field: forms.Field) -> filters.Filter:
+    meaning = _MEANINGS.get(name, "A face with this estimated label.")
+    described = extend_schema_field({**_schema_of(field), "description": meaning})
+    return described(_DeclaredFilter(field))
 
 
-def _choice(attribute: Attribute) -> filters.Filter:
-    described = extend_schema_field({"type": "string", "enum": list(attribute.labels)})
-    choices = [(label, label) for label in attribute.labels]
-    return described(
-        filters.ChoiceFilter(method=_everything, label=attribute.title, choices=choices)
-    )
-
-
-def _everything(queryset: QuerySet[Prediction], _name: str, _value: object) -> QuerySet[Prediction]:
-    return queryset
-
-
-def _of_faces() -> dict[str, filters.Filter]:
-    """What a `FaceQuery` is made of; by itself each lets everything through."""
-    ages = {"age_min": _("Estimated age, in years"), "age_max": _("Estimated age, in years")}
-    numbers = {"faces_min": _("Number of faces"), "faces_max": _("Number of faces")}
-    numbers |= ages if ages_are_searchable() else {}
-    return {
-        **{name: _number(words) for name, words in numbers.items()},
-        **{one.name: _choice(one) for one in searchable_labels()},
-    }
+def _schema_of(field: forms.Field) -> dict[str, Any]:
+    match field:
+        case forms.IntegerField():
+            return {"type": "integer", "minimum": field.min_value, "maximum": field.max_value}
+        case forms.ChoiceField():
+            choices: Any = field.choices
+            return {"type": "string", "enum": [value for value, _title in choices if value]}
+        case forms.UUIDField():
+            return {"type": "string", "format": "uuid"}
+        case forms.CharField():
+            return {"type": "string", "maxLength": field.max_length}
+    raise TypeError(f"{field!r} is of a kind that no search has had so far.")
 
 
 class PredictionFilter(filters.FilterSet):  # type: ignore[misc]
@@ -94,8 +104,10 @@ class PredictionFilter(filters.FilterSet):  # type: ignore[misc]
 
     @classmethod
     def get_filters(cls) -> dict[str, Any]:
-        return {**super().get_filters(), **_of_faces()}
+        declared = {name: _declared(name, field) for name, field in search_fields().items()}
+        return {**super().get_filters(), **declared}
 
     def filter_queryset(self, queryset: QuerySet[Prediction]) -> QuerySet[Prediction]:
         found: QuerySet[Prediction] = super().filter_queryset(queryset)
-        return FaceQuery.of(self.form.cleaned_data).narrow(found)
+        wanted = self.form.cleaned_data
+        return FaceQuery.of(wanted).narrow(FileQuery.of(wanted).narrow(found))

@@ -13,7 +13,7 @@ from predictions.batches.archives import (
     PieceMisplaced,
 )
 from predictions.batches.joining import BatchClosed, BatchFull, BatchGone
-from predictions.pictures import WAYS
+from predictions.pictures import KINDS, WAYS
 from predictions.receipts import LONGEST_KEY
 from predictions.uploads import (
     AccountGone,
@@ -86,5 +86,10 @@ HOW = OpenApiParameter(
     "how",
     {"type": "string", "enum": list(WAYS), "default": WAYS[0]},
     description="A solid cover, or at most 8 pixels across a face.",
+)
+KIND = OpenApiParameter(
+    "kind",
+    {"type": "string", "enum": list(KINDS), "default": KINDS[0]},
+    description="Faces marked with a box and their estimates, in English; or all of them covered.",
 )
 IMAGE: dict[Any, Any] = {(200, "image/jpeg"): OpenApiTypes.BINARY, **errors(401, 404)}

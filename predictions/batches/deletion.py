@@ -1,7 +1,7 @@
 """Deleting batches: with all their photos, however many; or because no photo of them is left."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -15,6 +15,8 @@ from .emptying import remove_empty
 from .models import UNDER_WAY, Archive, ArchivePiece, ArchiveState, Batch, BatchState
 
 _OF_A_REQUEST, _OF_UPKEEP = 3.0, 60.0  # seconds
+_UNUSED = timedelta(days=1)
+_AT_ONCE = 1000  # batches of an hour
 
 
 def delete(batch: Batch) -> bool:
@@ -58,10 +60,15 @@ def go_on() -> bool:
 
 
 def expire(now: datetime) -> None:
-    """Delete the batches whose time is up; their photos' is too, and those go by themselves."""
+    """Delete the batches whose time is up; their photos' is too, and those go by themselves. And
+    those to which nothing came: the answer to whoever began them was lost, and they began another.
+    """
     expired = Batch.objects.filter(expires_at__lte=now)
     close(expired)
     remove_empty(expired.values_list("pk", flat=True))
+    unused = Batch.objects.filter(created_at__lte=now - _UNUSED)
+    unused = unused.filter(photos=None, refused=None, archives=None)
+    remove_empty(unused.values_list("pk", flat=True)[:_AT_ONCE])
 
 
 def _work_on(batches: list[Batch], seconds: float) -> bool:

@@ -3,12 +3,9 @@
 Predictions and refused files stand in one list, in the order of sending.
 """
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import IO, NamedTuple
-
-from django.conf import settings
+from typing import NamedTuple
 
 from predictions import tables
 from predictions.models import Prediction
@@ -62,32 +59,18 @@ def page(
 
 def rows(batch: Batch) -> Iterator[dict[str, Cell]]:
     """The table of a batch: a row a face, one for a photo without any (`status` says why), and one
-    for a refused file; by the names of `columns`."""
-    found = [row for _place, row in places(batch)]
+    for a refused file; by the names of `exports.columns`."""
+    for one in loaded([row for _place, row in places(batch)]):
+        yield from _table(one)
+
+
+def loaded(
+    found: Sequence[Prediction | RefusedPhoto],
+) -> Iterator[Prediction | RefusedPhoto]:
+    """Rows of `places` whole, a part of them in memory at a time, without those that were deleted
+    meanwhile."""
     for start in range(0, len(found), _CHUNK):
-        yield from _table(list(_loaded(found[start : start + _CHUNK])))
-
-
-def columns() -> list[str]:
-    return [*tables.columns(), *tables.FAILURE]
-
-
-def as_csv(batch: Batch) -> Iterator[str]:
-    return tables.csv_lines(columns(), rows(batch))
-
-
-def as_json_lines(batch: Batch) -> Iterator[str]:
-    return tables.json_lines(columns(), rows(batch))
-
-
-def as_xlsx(batch: Batch) -> IO[bytes]:
-    """An open file without a name, to be read from its beginning."""
-    folder = settings.INCOMING_ROOT
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # whoever sends it closes it
-    tables.write_xlsx(file, columns(), rows(batch), folder)
-    file.seek(0)
-    return file
+        yield from _loaded(found[start : start + _CHUNK])
 
 
 def _by_place(one: tuple[Place, Prediction | RefusedPhoto]) -> Place:
@@ -111,14 +94,13 @@ def _loaded(found: Iterable[Prediction | RefusedPhoto]) -> Iterator[Prediction |
     return (by_key[one.pk] for one in keys if one.pk in by_key)
 
 
-def _table(found: Sequence[Prediction | RefusedPhoto]) -> Iterator[dict[str, Cell]]:
-    for one in found:
-        if isinstance(one, Prediction):
-            yield from tables.rows([one])
-        else:
-            yield {
-                "photo": one.name,
-                "status": "refused",
-                "created_at": one.created_at,
-                **tables.failure_cells(one.failure_code, one.failure_parameters),
-            }
+def _table(one: Prediction | RefusedPhoto) -> Iterator[dict[str, Cell]]:
+    if isinstance(one, Prediction):
+        yield from tables.rows([one])
+    else:
+        yield {
+            "photo": one.name,
+            "status": "refused",
+            "created_at": one.created_at,
+            **tables.failure_cells(one.failure_code, one.failure_parameters),
+        }

@@ -18,6 +18,7 @@ from predictions.batches.cells import Column, cells, columns
 from predictions.batches.models import Batch, BatchState
 from predictions.batches.progress import newest_outcomes, progress_of
 from predictions.batches.summary import charts_of
+from predictions.exports import KINDS
 from predictions.models import Status
 
 from .batch_filter import BatchFilter
@@ -68,12 +69,7 @@ def batch(request: HttpRequest, pk: UUID) -> HttpResponse:
         "is_filtered": wanted != listing.Wanted(sort=wanted.sort),
         "before": _query(request, page=page.number - 1) if page.number > 1 else "",
         "downloads": [
-            (word, reverse(name, args=[found.pk]))
-            for word, name in (
-                ("CSV", "batch_csv"),
-                ("Excel", "batch_xlsx"),
-                ("JSON", "batch_jsonl"),
-            )
+            (word, reverse(f"batch_{kind}", args=[found.pk])) for kind, word in KINDS.items()
         ],
         "after": _query(request, page=page.number + 1) if page.number < page.pages else "",
     }

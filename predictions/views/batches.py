@@ -19,7 +19,6 @@ from predictions.access import owner_of
 from predictions.api.error_responses import body_of, refusal_of
 from predictions.batches import archives, deletion, steering
 from predictions.batches.archives import ArchiveRefused, PieceMisplaced
-from predictions.batches.files import table_response
 from predictions.batches.joining import BatchRefused
 from predictions.batches.models import Batch
 from predictions.batches.progress import (
@@ -28,7 +27,9 @@ from predictions.batches.progress import (
     newest_outcomes,
     progress_of,
 )
+from predictions.batches.results import rows
 from predictions.batches.sending import send_photo
+from predictions.exports import table_response
 from predictions.receipts import LONGEST_KEY, key_of_one
 from predictions.uploads import UploadRefused
 from vision.errors import PhotoError
@@ -165,19 +166,19 @@ def steer(request: HttpRequest, pk: UUID, *, what: str) -> HttpResponse:
 @require_safe
 def csv(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The table of a batch for spreadsheets."""
-    return table_response(own_batch(request, pk), "csv")
+    return _table(request, pk, "csv")
 
 
 @require_safe
 def jsonl(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The table of a batch for programs."""
-    return table_response(own_batch(request, pk), "jsonl")
+    return _table(request, pk, "jsonl")
 
 
 @require_safe
 def xlsx(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The table of a batch as an Excel workbook."""
-    return table_response(own_batch(request, pk), "xlsx")
+    return _table(request, pk, "xlsx")
 
 
 @require_POST
@@ -197,6 +198,11 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     else:
         messages.info(request, _("The batch is being deleted. This takes a few minutes."))
     return redirect("history")
+
+
+def _table(request: HttpRequest, pk: UUID, kind: str) -> HttpResponseBase:
+    batch = own_batch(request, pk)
+    return table_response(rows(batch), f"faceroute-{batch.pk}", kind)
 
 
 def own_batch(request: HttpRequest, pk: UUID) -> Batch:

@@ -1,6 +1,6 @@
 """Everything the visitor sent: filtered, in pages; what can be done with many results at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import prefetch_related_objects
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,11 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from predictions import bulk, uploads
+from predictions import bulk, exports, uploads
 from predictions.access import Owner, owner_of
 from predictions.bulk import BulkAction, Ending, Kind
 from predictions.deletion import erase
-from predictions.exports import csv_response
 from predictions.history_filter import HistoryFilter
 from predictions.history_query import MOST_COUNTED, HistoryQuery, Position
 from predictions.messages import in_words
@@ -31,6 +30,8 @@ from .result import history_entry
 
 PAGE = 24
 SLICE = 200  # results of an export that are in memory at once
+WORKBOOK_ROWS = 20_000  # which is made before it is sent, in some seconds
+EXPORT = "faceroute-results"
 VIEW_COOKIE = "history_view"
 _VIEWS = ("grid", "table")
 _YEAR = 365 * 86_400  # seconds
@@ -45,7 +46,7 @@ def history(request: HttpRequest) -> HttpResponse:
     filters = HistoryFilter(owner, request.GET or None)
     own = owner.predictions().select_related("photo", "model_version")
     page = filters.query.page(own, Position.of(request.GET.get("before", "")), PAGE)
-    prefetch_related_objects(page.rows, "faces")
+    prefetch_related_objects(page.rows, "faces__correction")
     kept = _filters_of(request.GET)
     context: dict[str, Any] = {
         "filters": filters,
@@ -58,6 +59,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "number": number_in_words(owner, filters.query),
         "view": view,
         "under_way": list(bulk.under_way(owner)),
+        "downloads": exports.KINDS,
     }
     answer = render(request, "predictions/history.html", context)
     if "view" in request.GET:
@@ -113,13 +115,25 @@ def rerun_selected(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def export_selected(request: HttpRequest) -> HttpResponseBase:
-    """The predictions that were ticked, or all that match, as a CSV file."""
-    if request.POST.get("scope") != "all":
-        chosen = _selected(request)
-        return csv_response([chosen]) if chosen else _back(request)
-    owner = owner_of(request)
-    query = HistoryFilter(owner, _sent_filters(request)).query
-    return csv_response(_slices(owner, query))
+    """The predictions that were ticked, or all that match, as a table in a file."""
+    kind = request.POST.get("format") or "csv"
+    if kind not in exports.KINDS:
+        return HttpResponseBadRequest()
+    slices = _chosen_slices(request)
+    if slices is None:
+        return _back(request)
+    table = exports.rows_of(slices)
+    if kind != "xlsx":
+        return exports.table_response(table, EXPORT, kind)
+    try:
+        return exports.table_response(exports.bounded(table, WORKBOOK_ROWS), EXPORT, kind)
+    except exports.TableTooLong:
+        words = _(
+            "These are more than %(most)s rows, too many for one Excel file. Please filter for "
+            "fewer, or download CSV, which has no limit."
+        )
+        messages.error(request, words % {"most": f"{WORKBOOK_ROWS:,}"})
+        return _back(request)
 
 
 @require_POST
@@ -159,20 +173,39 @@ def number_in_words(owner: Owner, query: HistoryQuery) -> str:
     return _("At least %(number)s results") % {"number": f"{number:,}"}
 
 
-def _slices(owner: Owner, query: HistoryQuery) -> Iterator[list[Prediction]]:
-    return query.walk(owner.predictions().select_related("photo", "model_version"), SLICE)
+def _chosen_slices(request: HttpRequest) -> Iterable[list[Prediction]] | None:
+    """What was ticked, or all that match; None, and a message, where there is nothing."""
+    if request.POST.get("scope") != "all":
+        chosen = _selected(request)
+        return [chosen] if chosen else None
+    query = _query_for_all(request)
+    rows = owner_of(request).predictions().select_related("photo", "model_version")
+    return None if query is None else query.walk(rows, SLICE)
+
+
+def _query_for_all(request: HttpRequest) -> HistoryQuery | None:
+    """What the buttons apply to where that is all that match. None, and a message, where a filter
+    makes no sense (any more): whoever looks is shown more than asked for, but nothing is done with
+    it."""
+    filters = HistoryFilter(owner_of(request), _sent_filters(request))
+    if filters.is_bound and not filters.is_valid():
+        words = _("Nothing was done, since a filter no longer applies. Please filter once more.")
+        messages.error(request, words)
+        return None
+    return filters.query
 
 
 def _act_on_all(request: HttpRequest, kind: Kind) -> HttpResponse:
     owner = owner_of(request)
-    sent = _sent_filters(request)
-    query = HistoryFilter(owner, sent).query
+    query = _query_for_all(request)
+    if query is None:
+        return _back(request)
     if "confirmed" not in request.POST:
         context = {
             "kind": kind,
             "number": number_in_words(owner, query),
             "query": request.POST.get("query", ""),
-            "is_filtered": bool(sent),
+            "is_filtered": bool(_sent_filters(request)),
         }
         return render(request, "predictions/bulk_question.html", context)
     if not owner.is_nobody:

@@ -1,13 +1,16 @@
-"""The photo of a prediction to look at and to keep: with its faces marked, or covered."""
+"""Photos to look at and to keep, with their faces marked, or covered: one, or those of a batch."""
 
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from predictions.pictures import annotated_response, anonymised_response
+from predictions.batches.pictures import pictures_response
+from predictions.pictures import annotated_response, anonymised_response, drawing_of
 
+from .batches import own_batch
 from .result import own_prediction
 
 
@@ -22,8 +25,22 @@ def anonymised(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         response = anonymised_response(own_prediction(request, pk), request.GET)
     except ValidationError as error:
-        return HttpResponseBadRequest(" ".join(error.messages), "text/plain; charset=utf-8")
+        return _refused(error)
     return _to_keep(request, response, f"anonymised-{pk}")
+
+
+@require_safe
+def of_batch(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The pictures of all photos of a batch in a zip; of which kind, see `drawing_of`."""
+    batch = own_batch(request, pk)
+    try:
+        return pictures_response(batch, *drawing_of(request.GET))
+    except ValidationError as error:
+        return _refused(error)
+
+
+def _refused(error: ValidationError) -> HttpResponse:
+    return HttpResponseBadRequest(" ".join(error.messages), "text/plain; charset=utf-8")
 
 
 def _to_keep(request: HttpRequest, response: HttpResponse, name: str) -> HttpResponse:

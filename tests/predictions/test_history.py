@@ -2,9 +2,12 @@
 
 import csv
 import io
+import json
+import zipfile
 from datetime import timedelta
 from typing import Any
 from unittest.mock import DEFAULT, Mock, patch
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,10 +16,11 @@ from django.utils import timezone
 
 from predictions import bulk, history_query, uploads
 from predictions.access import Owner
+from predictions.batches.steering import create
 from predictions.bulk import BulkAction, Ending, Kind
 from predictions.history_query import HistoryQuery
 from predictions.models import Photo, Prediction, Status
-from predictions.searching import FaceQuery
+from predictions.searching import FaceQuery, FileQuery
 from tests.factories import (
     FaceFactory,
     FinishedPredictionFactory,
@@ -140,10 +144,14 @@ def test_a_query_survives_its_column() -> None:
     query = HistoryQuery(
         status="done",
         since=timezone.now(),
+        files=FileQuery(name="beach", batch=uuid4()),
         faces=FaceQuery(at_least=1, labels={"gender": "male"}, is_clear=True),
         oldest_first=True,
     )
-    assert HistoryQuery.from_json(query.as_json()) == query
+    assert HistoryQuery.from_json(json.loads(json.dumps(query.as_json()))) == query
+    older = HistoryQuery(status="done").as_json()
+    assert "files" not in older  # so that machines of the release before read it
+    assert HistoryQuery.from_json(older) == HistoryQuery(status="done")
 
 
 def test_the_number_of_results_is_counted_up_to_a_bound(browser: Client, user: User) -> None:
@@ -299,6 +307,70 @@ def test_how_something_ended_is_forgotten_after_a_day(user: User) -> None:
     assert not BulkAction.objects.exists()
 
 
+def test_by_a_part_of_the_name(browser: Client, user: User) -> None:
+    sent(user, 12)
+    assert names(browser, "name=1.JP") == ["11.jpg", "1.jpg"]
+    assert names(browser, "name=%") == []
+    assert names(browser, "name=1.&faces_min=1") == []
+
+
+def test_by_batch(browser: Client, user: User, stranger: User) -> None:
+    holiday = create(Owner(user_id=user.pk), "Holiday")
+    made = sent(user, 4)
+    keys = [one.photo_id for one in made[:3]]
+    Photo.objects.filter(pk__in=keys).update(batch=holiday)
+    Prediction.objects.filter(pk=made[1].pk).update(status=Status.FAILED)
+    assert names(browser, f"batch={holiday.pk}") == ["2.jpg", "1.jpg", "0.jpg"]
+    assert names(browser, f"batch={holiday.pk}&status=done") == ["2.jpg", "0.jpg"]
+    assert names(browser, f"batch={holiday.pk}&name=0&order=oldest") == ["0.jpg"]
+    version = made[0].model_version
+    assert version
+    assert names(browser, f"batch={holiday.pk}&version={version.name}") == ["0.jpg"]
+    browser.force_login(stranger)
+    assert names(browser, f"batch={holiday.pk}") == []
+
+
+def test_ones_own_newest_batches_are_offered(browser: Client, user: User, stranger: User) -> None:
+    sent(user, 1)
+    create(Owner(user_id=stranger.pk), "theirs")
+    made = [create(Owner(user_id=user.pk), f"batch {n}") for n in range(3)]
+    with patch("predictions.history_filter._BATCHES", 2):
+        page = browser.get("/history/").content.decode()
+        assert ">batch 2</option>" in page
+        assert ">batch 0</option>" not in page
+        assert "theirs" not in page
+        page = browser.get(f"/history/?batch={made[0].pk}").content.decode()
+    assert f'<option value="{made[0].pk}" selected>batch 0</option>' in page
+    gone = browser.get(f"/history/?batch={uuid4()}").content.decode()
+    assert "selected>A deleted batch</option>" in gone
+    assert "Nothing matches" in gone
+    assert names(browser, "batch=nonsense") == ["0.jpg"]
+
+
+@pytest.mark.parametrize("query", ["batch=nonsense", "age_min=x", "version=v9", "status=eaten"])
+@pytest.mark.parametrize("what", ["delete", "rerun", "export"])
+def test_nothing_is_done_with_all_where_a_filter_makes_no_sense(
+    browser: Client, user: User, query: str, what: str
+) -> None:
+    """Whoever looks is shown everything then; everything is not what was meant."""
+    sent(user, 2)
+    form = {"scope": "all", "query": query, "confirmed": "yes"}
+    answer = browser.post(f"/history/{what}/", form, follow=True)
+    assert "Nothing was done, since a filter no longer applies." in answer.content.decode()
+    assert Prediction.objects.count() == 2
+
+
+def test_all_of_a_batch_are_deleted_by_upkeep(
+    browser: Client, user: User, short_of_time: None
+) -> None:
+    holiday = create(Owner(user_id=user.pk), "Holiday")
+    made = sent(user, 6)
+    Photo.objects.filter(pk__in=[one.photo_id for one in made[:5]]).update(batch=holiday)
+    browser.post("/history/delete/", {**ALL, "query": f"batch={holiday.pk}"})
+    bulk.go_on()
+    assert list(Prediction.objects.all()) == [made[5]]
+
+
 def table_of(answer: Any) -> list[dict[str, str]]:
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text)))
@@ -320,6 +392,39 @@ def test_what_is_ticked_or_matches_is_exported(browser: Client, user: User, stra
     with patch("predictions.views.history.SLICE", 1):
         everything = table_of(browser.post("/history/export/", {"scope": "all"}))
     assert [row["photo"] for row in everything] == ["2.jpg", "2.jpg", "1.jpg", "0.jpg"]
+
+
+@pytest.mark.parametrize("scope", ["selected", "all"])
+def test_tables_come_as_lines_and_workbooks(browser: Client, user: User, scope: str) -> None:
+    made = sent(user, 2)
+    Prediction.objects.filter(pk=made[0].pk).update(
+        status=Status.FAILED, failure_code="worker_lost"
+    )
+    FaceFactory.create(prediction=made[1])
+    form = {"scope": scope, "selected": [str(one.pk) for one in made]}
+    lines: Any = browser.post("/history/export/", {**form, "format": "jsonl"})
+    assert lines["Content-Disposition"] == 'attachment; filename="faceroute-results.jsonl"'
+    assert "no-store" in lines["Cache-Control"]
+    rows = {
+        row["photo"]: row for row in map(json.loads, b"".join(lines.streaming_content).splitlines())
+    }
+    assert rows["1.jpg"]["age.years"] == 34.2
+    assert rows["0.jpg"]["failure.code"] == "worker_lost"
+    book: Any = browser.post("/history/export/", {**form, "format": "xlsx"})
+    with zipfile.ZipFile(io.BytesIO(b"".join(book.streaming_content))) as found:
+        assert found.read("xl/worksheets/sheet1.xml").count(b"<row ") == 3
+    assert browser.post("/history/export/", {**form, "format": "pdf"}).status_code == 400
+
+
+def test_a_workbook_has_a_bound_and_says_so(browser: Client, user: User, settings: Any) -> None:
+    sent(user, 3)
+    form = {"scope": "all", "format": "xlsx"}
+    with patch("predictions.views.history.WORKBOOK_ROWS", 2):
+        answer = browser.post("/history/export/", form, follow=True)
+        assert "These are more than 2 rows" in answer.content.decode()
+    with patch("predictions.views.history.WORKBOOK_ROWS", 3):
+        assert browser.post("/history/export/", form)["Content-Type"].endswith(".sheet")
+    assert not list(settings.INCOMING_ROOT.iterdir())
 
 
 def test_the_summary_counts_each_photo_by_its_newest_result(browser: Client, user: User) -> None:

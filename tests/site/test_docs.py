@@ -54,6 +54,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken(page) == []
 
 
+def test_every_picture_is_shown_and_small() -> None:
+    named = "".join(page.read_text() for page in PAGES)
+    pictures = [file for file in (ROOT / "docs" / "images").rglob("*.*") if file.suffix != ".md"]
+    assert pictures
+    assert [one.name for one in pictures if one.name not in named] == []
+    assert [one.name for one in pictures if one.stat().st_size > 150_000] == []
+
+
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A page\n\n[a](page.md#a-page) [b](page.md#none) [c](gone.md) [d](#a-page)\n")

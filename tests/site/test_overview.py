@@ -1,4 +1,4 @@
-"""The overview: health, traffic, what waits for a person, and where faces part from the test."""
+"""The overview: health, traffic, what waits for a person, where faces part from training data."""
 
 from datetime import UTC, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from predictions.sums import DailySum
 from tests.factories import ModelVersionFactory, PhotoFactory
 from tests.training.reports import HEADS, made_report
 from tests.training.training_runs import training_run
+from training.charts import Chart
 from training.models import JobState
 
 pytestmark = pytest.mark.django_db
@@ -46,14 +47,52 @@ def test_traffic_of_the_week_is_told(boss: Client) -> None:
         assert words in text
 
 
-def test_where_faces_part_from_the_test_is_said_in_a_sentence(boss: Client) -> None:
+def charts_of_drift(boss: Client) -> dict[str, Chart]:
+    sections = boss.get("/admin/").context["sections"]
+    [section] = [one for one in sections if "beside" in one.title]
+    return {chart.key: chart for chart in section.charts}
+
+
+def test_where_faces_part_from_the_training_data_is_said_in_a_sentence(boss: Client) -> None:
+    report = made_report()
+    trained = {"gender": {"male": 900, "female": 300}, "age": {"20-29": 700, "90+": 500}}
+    labels = {"classes": {"train": trained, "test": {}}, "agreement": None}
+    ModelVersionFactory.create(
+        is_active=True, report=report, manifest={"heads": HEADS, "labels": labels}
+    )
+    add("gender", male=10, female=290)
+    DailySum.objects.create(
+        day=timezone.now().astimezone(UTC).date(), what="age", label="20-29", count=250
+    )
+    charts = charts_of_drift(boss)
+    gender = charts["drift-gender"]
+    assert gender.sentence == "Female: 97 % of the faces, but 25 % of the training images."
+    assert gender.columns[1:] == ("Last four weeks", "Training images")
+    age = charts["drift-age"]
+    assert age.sentence == "20-29: 100 % of the faces, but 58 % of the training images."
+
+
+def test_confidences_are_compared_with_those_on_images_that_were_not_learnt_from(
+    boss: Client,
+) -> None:
+    labels = {"classes": {"train": {"gender": {"male": 900, "female": 300}}}}
+    ModelVersionFactory.create(
+        is_active=True, report=made_report(), manifest={"heads": HEADS, "labels": labels}
+    )
+    today = timezone.now().astimezone(UTC).date()
+    DailySum.objects.create(day=today, what="confidence", label="gender 0.5", count=250)
+    chart = charts_of_drift(boss)["drift-confidence-gender"]
+    assert chart.columns[1:] == ("Last four weeks", "Test images")
+
+
+def test_a_version_that_does_not_tell_its_training_labels_is_compared_by_its_test(
+    boss: Client,
+) -> None:
     ModelVersionFactory.create(
         name="v7", is_active=True, report=made_report(), manifest={"heads": HEADS}
     )
     add("gender", male=10, female=290)
-    page = boss.get("/admin/")
-    [section] = [one for one in page.context["sections"] if "beside" in one.title]
-    gender = next(chart for chart in section.charts if chart.key == "drift-gender")
+    gender = charts_of_drift(boss)["drift-gender"]
     assert gender.sentence == "Female: 97 % of the faces, but 50 % of the test images."
     DailySum.objects.all().delete()
     add("gender", male=1, female=29)  # too few to say anything of

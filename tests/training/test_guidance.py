@@ -1,6 +1,7 @@
 """The administration leads on: from empty lists, before a training is asked for, while it stops."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,7 +76,11 @@ def test_what_will_happen_is_told_before_the_click(boss: Client, dataset: Datase
     page = told.content.decode()
     assert f"{images['train']} to train on" in page
     assert "v7" in page
-    assert "Not known: no run of this recipe has finished here yet" in page
+    assert "v7, which is active" in page
+    assert "on two cores with bfloat16, where this recipe was measured" in page
+    gpu = boss.get(PREVIEW, {**form, "recipe": "starter-gpu"}).content.decode()
+    assert "Random weights" in gpu
+    assert "Not known: no run of this recipe has finished here yet" in gpu
     assert not TrainingRun.objects.exists()
 
 
@@ -93,6 +98,38 @@ def test_the_time_is_that_of_earlier_runs_by_the_number_of_images(
     page = boss.get(PREVIEW, asked(dataset)).content.decode()
     assert "About 30 minutes" in page
     assert active.name in page
+
+
+def test_every_recipe_says_what_it_is_for_and_how_long_it_takes(
+    boss: Client, dataset: Dataset
+) -> None:
+    ModelVersionFactory.create(name="v7", is_active=True, manifest={"input_size": 96})
+    made = ModelVersionFactory.create(manifest={"data": {"counts": {"train": 2000}}})
+    start = timezone.now() - timedelta(days=1)
+    training_run(
+        JobState.DONE,
+        dataset=dataset,
+        recipe=FULL.as_json(),
+        version=made,
+        started_at=start,
+        finished_at=start + timedelta(minutes=12),
+    )
+    page = boss.get("/admin/training/trainingrun/train/").content.decode()
+    assert "Took 12 minutes here, on 2,000 images." in page
+    assert "No run here yet; about 7 minutes for 8,101 images on two cores." in page
+    assert "starter-gpu – the same, larger and longer, for a worker with a GPU" in page
+    assert "Default: v7, or random weights" in page
+
+
+def test_a_select_without_anything_to_choose_says_so(
+    boss: Client, settings: Any, tmp_path: Path
+) -> None:
+    settings.IMPORT_ROOT = tmp_path
+    page = boss.get("/admin/training/dataset/import/").content.decode()
+    assert "Nothing is there yet" in page
+    (tmp_path / "faces").mkdir()
+    page = boss.get("/admin/training/dataset/import/").content.decode()
+    assert "Choose a folder or file" in page
 
 
 def test_a_form_that_is_not_filled_in_is_told_so(boss: Client, dataset: Dataset) -> None:
@@ -134,6 +171,26 @@ def test_lists_say_that_figures_are_of_different_test_images(boss: Client, page:
     assert "The figures of each version are of its own test images" in text
     assert "4.64" in text
     assert "4.641" not in text
+
+
+def test_the_list_names_the_test_of_each_version(boss: Client) -> None:
+    def groups(*races: str) -> list[dict[str, Any]]:
+        return [{"race": race, "gender": "male", "age": "20-29", "n": 40} for race in races]
+
+    all_races = groups("white", "black", "asian", "indian", "others")
+    same: dict[str, Any] = {
+        "data": {"dataset": "UTKFace", "fingerprint": "ab"},
+        "metrics": {"n": 1127, "race_accuracy": 0.841, "groups": all_races},
+    }
+    ModelVersionFactory.create(name="serving", is_active=True, manifest=same)
+    ModelVersionFactory.create(name="alike", manifest=same)
+    few = {"n": 60, "race_accuracy": 0.927, "groups": groups("white", "black", "asian")}
+    elsewhere = {"data": {"dataset": "mini", "fingerprint": "cd"}, "metrics": few}
+    ModelVersionFactory.create(name="elsewhere", manifest=elsewhere)
+    page = boss.get("/admin/training/modelversion/").content.decode()
+    assert page.count("1,127 · UTKFace") == 2
+    assert "1,127 · UTKFace;" not in page
+    assert "60 · mini; not those of serving; 3 of 5 races" in page
 
 
 def test_a_version_s_page_says_where_the_one_in_use_was_tested_on_other_images(

@@ -14,13 +14,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import Browser
+
 from tests.browser.chromium import new_browser
 from tests.processes import ROOT, Stack, free_port, wait_until
 
 from . import administrator, user
 from .camera import Camera
-
-_SIZE = {"width": 1180, "height": 900}
 
 
 def main() -> None:
@@ -38,14 +38,22 @@ def main() -> None:
 def _make(dataset: Path, photos: list[Path], scratch: Path, folder: Path) -> None:
     with Stack(scratch / "data", logs=scratch) as stack, new_browser() as chromium:
         url = _start(stack)
-        look = {"viewport": _SIZE, "locale": "en-US", "timezone_id": "Europe/Berlin"}
-        for tour in ("user", "administrator"):
-            page = chromium.new_page(base_url=url, bypass_csp=True, **look)  # type: ignore[arg-type]
-            camera = Camera(page, folder)
-            if tour == "user":
-                user.pictures(camera, photos, scratch)
-            else:
-                administrator.pictures(camera, dataset)
+        visitor = _camera(chromium, url, folder, width=1180)
+        user.pictures(visitor, photos, scratch)
+        administrator.pictures(_camera(chromium, url, folder, width=1280), dataset)
+        user.side_by_side(visitor)
+
+
+def _camera(chromium: Browser, url: str, folder: Path, *, width: int) -> Camera:
+    """That of a new visitor; the administration has its sidebar from 1,280 pixels on."""
+    page = chromium.new_page(
+        base_url=url,
+        bypass_csp=True,  # the camera adds a style
+        viewport={"width": width, "height": 900},
+        locale="en-US",
+        timezone_id="Europe/Berlin",
+    )
+    return Camera(page, folder)
 
 
 def _start(stack: Stack) -> str:

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import FloatRect, Page
 
 _LARGEST = 150_000  # bytes of a picture
 _QUALITIES = (85, 75, 60)
@@ -23,15 +23,17 @@ class Camera:
     def take(self, name: str, *, height: int, of: str = "") -> None:
         """The upper `height` pixels of the page, or of the element that a selector finds."""
         self.page.add_style_tag(content=_COVERED)
+        self.page.set_viewport_size({"width": self._width, "height": height})
         self.page.mouse.move(0, 0)
         self.page.wait_for_load_state("networkidle")
-        box = {"x": 0.0, "y": 0.0, "width": float(self._width), "height": float(height)}
+        box = FloatRect(x=0, y=0, width=self._width, height=height)
         if of:
             found = self.page.locator(of).first.bounding_box()
             if found is None:
                 raise ValueError(f"Nothing to be seen on {self.page.url} is {of}.")
-            box = {**found, "height": min(found["height"], height)}
-        taken = self.page.screenshot(full_page=True, clip=box, animations="disabled")  # type: ignore[arg-type]
+            box = found
+            box["height"] = min(box["height"], height)
+        taken = self.page.screenshot(full_page=True, clip=box, animations="disabled")
         self._keep(name, Image.open(io.BytesIO(taken)).convert("RGB"))
 
     @property

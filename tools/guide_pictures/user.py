@@ -22,25 +22,36 @@ def pictures(camera: Camera, photos: list[Path], scratch: Path) -> None:
     _what_was_sent(camera)
 
 
+def side_by_side(camera: Camera) -> None:
+    """The picture of two versions, once another one serves."""
+    page = camera.page
+    page.goto("/history/?order=oldest")
+    page.click(".card-link:has-text('group.jpg')")
+    page.click("button:has-text('Run again')")
+    expect(page.locator("article.face")).to_have_count(2, timeout=_WORKED)
+    page.locator("a:has-text('Side by side')").first.click()
+    camera.take("user-compared", height=620)
+
+
 def _a_group(camera: Camera, photos: list[Path], scratch: Path) -> None:
     page = camera.page
     group = _side_by_side(photos[:2], scratch)
     page.goto("/")
     page.set_input_files("#photos", [group, *photos])
     expect(page.locator("#chosen li")).to_have_count(1 + len(photos))
-    camera.take("user-upload", height=900)
+    camera.take("user-upload", height=1000)
     page.click("#send")
     page.wait_for_url("**/history/")
     expect(page.locator("[hx-trigger]")).to_have_count(0, timeout=_WORKED)
     page.click(f".card-link:has-text('{group.name}')")
     expect(page.locator("article.face")).to_have_count(2)
-    camera.take("result", height=760)
+    camera.take("result", height=640)
     page.locator("#face-1 details.estimate").evaluate_all("all => all.forEach(o => o.open = true)")
-    camera.take("user-face", of="#face-1", height=900)
+    camera.take("user-face", of="#face-1", height=1100)
     page.reload()
     page.click("#face-1 .correction summary")
-    page.fill("#face-1-age", "35")
-    camera.take("user-correction", of="#face-1", height=900)
+    page.fill("#face-1-age", "77")
+    camera.take("user-correction", of="#face-1", height=1300)
     page.reload()
     _covered(camera)
 

@@ -1,7 +1,6 @@
 """Trainings: asked for by a form, watched live, cancelled, resumed, compared in a list."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -12,7 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.decorators import action
 
@@ -21,6 +20,7 @@ from training.exams import gate
 from training.registry.figures import figure_text
 from training.registry.versions import active_version
 from training.reports.learning_curves import epochs_of, learning_curves
+from training.runs.preview import in_words as time_in_words
 from training.runs.preview import preview
 from training.runs.training_log import lines_in_words
 from training.runs.trainings import TrainingRefused, request_training
@@ -117,7 +117,10 @@ class TrainingRunAdmin(JobAdmin):
                 told = preview(
                     **{key: form.wanted[key] for key in ("dataset", "recipe", "backbone")}
                 )
-                context = {"preview": told, "takes": _in_words(told.takes)}
+                context = {
+                    "preview": told,
+                    "takes": time_in_words(told.takes) if told.takes else "",
+                }
             except NothingLeft as error:
                 context = {"why": in_words(error.message)}
         return TemplateResponse(request, "admin/training/partials/preview.html", context)
@@ -159,16 +162,6 @@ class TrainingRunAdmin(JobAdmin):
             facts.append(Fact(_("New version"), run.version.name, _version_url(run.version_id)))
             facts.append(Fact(_("Figures on its test images"), _figures_in_words(run.version)))
         return facts
-
-
-def _in_words(takes: timedelta | None) -> str:
-    """A time of which only the order matters, in minutes or hours."""
-    if takes is None:
-        return ""
-    minutes = max(1, round(takes.total_seconds() / 60))
-    if minutes < 120:
-        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
-    return _("%(hours)d hours") % {"hours": round(minutes / 60)}
 
 
 def _open_training() -> TrainingRun | None:

@@ -28,6 +28,7 @@ from training.registry.figures import (
     gap_sentences,
     metrics_of,
     short_metric_names,
+    test_in_words,
     test_sentences,
     tested_elsewhere,
     withdrawn_sentences,
@@ -69,11 +70,11 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_list_display(self, _request: HttpRequest) -> list[Any]:
         figures = [column(*one, cell=_figure) for one in short_metric_names().items()]
-        return ["name", "state", *figures, "test_images", "training", "activated_at"]
-
-    @admin.display(description=gettext_lazy("Test images"))
-    def test_images(self, version: ModelVersion) -> str:
-        return str(metrics_of(version).get("n", "–"))
+        serving = active_version()
+        tests = column(
+            "test_images", _("Test images"), lambda version, _name: test_in_words(version, serving)
+        )
+        return ["name", "state", *figures, tests, "training", "activated_at"]
 
     @admin.display(description=gettext_lazy("Training run"))
     def training(self, version: ModelVersion) -> str:

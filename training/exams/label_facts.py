@@ -13,7 +13,7 @@ from training.messages import counted_group, named_head
 from training.models import ModelVersion
 from training.registry.loading import engine_of
 from training.registry.versions import active_version
-from vision.attributes import AGE, SHIPPED, labelled
+from vision.attributes import AGE, AGE_BINS, SHIPPED, age_bin, labelled
 from vision.data.labelled_files import LabelledFile
 from vision.data.utkface import Curated, Example
 from vision.errors import BundleError
@@ -33,8 +33,9 @@ OnProgress = Callable[[str, int, int], None]
 
 
 def label_facts(curated: Curated, on_progress: OnProgress) -> dict[str, Any]:
-    """The facts for a manifest. `classes`: split → head → label → number of images, of the images
-    learnt from (`train`) and of those tested on (`test`). `agreement`: how often the labels of a
+    """The facts for a manifest. `classes`: split → head → label, or decade of age → number of
+    images, of the images learnt from (`train`) and of those tested on (`test`); ages are missing
+    from versions of before. `agreement`: how often the labels of a
     sample of what was learnt from, or validated on, are what the version that serves estimates, by
     head, with its name and the size of the sample; None where none serves. Images that cannot be
     read are not of the sample. Imports TensorFlow.
@@ -74,9 +75,13 @@ def _counts(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
         one.name: Counter(example.labels.get(one.name) for example in examples)
         for one in labelled()
     }
+    decades = Counter(age_bin(example.labels[AGE.name]) for example in examples)
     return {
-        one.name: {label: counted[one.name][index] for index, label in enumerate(one.labels)}
-        for one in labelled()
+        AGE.name: {decade: decades[decade] for decade in AGE_BINS},
+        **{
+            one.name: {label: counted[one.name][index] for index, label in enumerate(one.labels)}
+            for one in labelled()
+        },
     }
 
 

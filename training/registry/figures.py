@@ -88,19 +88,42 @@ def comparison(version: ModelVersion, serving: ModelVersion | None) -> Compariso
 def tested_elsewhere(version: ModelVersion, serving: ModelVersion | None) -> str:
     """That the serving version's figures beside a version's are of other images; empty where they
     are of the same."""
-    if serving is None or serving.pk == version.pk:
-        return ""
-    tests = [
-        (one.manifest.get("data", {}).get("fingerprint"), metrics_of(one).get("n"))
-        for one in (version, serving)
-    ]
-    if tests[0] == tests[1] and tests[0][0]:
+    if serving is None or _have_one_test(version, serving):
         return ""
     words = _(
         "“%(name)s” was tested on other images than this version, so its figures are there for "
         "orientation; the exam compares both on the same images."
     )
     return words % {"name": serving.name}
+
+
+def test_in_words(version: ModelVersion, serving: ModelVersion | None) -> str:
+    """The test that a version's own figures are of, for a column of a list: how many images of
+    which dataset, where they are others than the serving version's, and where some races are not
+    among them, by which an accuracy over all of them is higher than it would be."""
+    metrics = metrics_of(version)
+    if not (count := metrics.get("n")):
+        return "–"
+    data = version.manifest.get("data", {})
+    name = data.get("dataset") or data.get("name")
+    told = [f"{count:,} · {name}" if name else f"{count:,}"]
+    if serving and not _have_one_test(version, serving):
+        told.append(_("not those of %(name)s") % {"name": serving.name})
+    races = {group["race"] for group in metrics.get("groups", ()) if "race" in group}
+    if races and len(races) < len(RACE.labels):
+        told.append(
+            _("%(count)d of %(all)d races") % {"count": len(races), "all": len(RACE.labels)}
+        )
+    return "; ".join(told)
+
+
+def _have_one_test(version: ModelVersion, other: ModelVersion) -> bool:
+    """Whether two versions are known to have been tested on the same images."""
+    tests = [
+        (one.manifest.get("data", {}).get("fingerprint"), metrics_of(one).get("n"))
+        for one in (version, other)
+    ]
+    return version.pk == other.pk or (tests[0] == tests[1] and bool(tests[0][0]))
 
 
 def figure_text(figures: Mapping[str, Any], name: str) -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from training.datasets import curations
 from training.eda import dataset_figures
@@ -15,17 +17,29 @@ from vision.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Earlier:
-    """How long the last whole run of the same recipe took, and on how many images it trained."""
+    """How long a whole run of a recipe took, and on how many images it trained; `here`, or on the
+    two cores with bfloat16 where the recipes were measured."""
 
     took: timedelta
     images: int
+    here: bool = True
+
+
+# On UTKFace: docs/experiments/retraining.md and starter-model.md. What takes a GPU is not among
+# them, since GPUs differ too much.
+_MEASURED = {
+    "classic": Earlier(timedelta(minutes=7), 8_101, here=False),
+    "full": Earlier(timedelta(minutes=17), 18_071, here=False),
+    "starter-cpu": Earlier(timedelta(minutes=105), 18_071, here=False),
+    "continue-cpu": Earlier(timedelta(minutes=114), 18_071, here=False),
+}
 
 
 @dataclass(frozen=True)
 class Preview:
     """`images`: split → how many. `backbone` is None where the weights are random at first, or
     where one is needed and none is there (`lacks_backbone`). Bytes of the disk: what the training
-    takes, and what is free. `earlier` is None where no run tells how long it may take."""
+    takes, and what is free. `earlier` is None where nothing tells how long it may take."""
 
     images: dict[str, int]
     backbone: ModelVersion | None
@@ -36,7 +50,7 @@ class Preview:
 
     @property
     def takes(self) -> timedelta | None:
-        """About how long it takes here, as if time went with the number of images."""
+        """About how long it takes, as if time went with the number of images."""
         if self.earlier is None:
             return None
         return self.earlier.took * (self.images["train"] / self.earlier.images)
@@ -55,17 +69,27 @@ def preview(dataset: Dataset, recipe: Recipe, backbone: ModelVersion | None) -> 
         lacks_backbone=recipe.needs_backbone and backbone is None,
         bytes=features + other,
         free=free_bytes(settings.DATA_DIR),
-        earlier=_earlier(recipe.name),
+        earlier=earlier(recipe.name),
     )
 
 
-def _earlier(name: str) -> Earlier | None:
+def earlier(name: str) -> Earlier | None:
+    """The last whole run of a recipe here; without one, the measured one, if there is any."""
     runs = TrainingRun.objects.filter(
         state=JobState.DONE, recipe__name=name, resumed=0, version__isnull=False,
         started_at__isnull=False, finished_at__isnull=False,
     )  # fmt: skip
-    run = runs.select_related("version").order_by("-finished_at").first()
-    if run is None or not (run.version and run.started_at and run.finished_at):
-        return None
-    images = run.version.manifest.get("data", {}).get("counts", {}).get("train", 0)
-    return Earlier(run.finished_at - run.started_at, images) if images else None
+    run = runs.select_related("version").defer("history", "log").order_by("-finished_at").first()
+    if run and run.version and run.started_at and run.finished_at:
+        counts = run.version.manifest.get("data", {}).get("counts", {})
+        if images := counts.get("train", 0):
+            return Earlier(run.finished_at - run.started_at, images)
+    return _MEASURED.get(name)
+
+
+def in_words(takes: timedelta) -> str:
+    """A time of which only the order matters, in minutes or hours."""
+    minutes = max(1, round(takes.total_seconds() / 60))
+    if minutes < 120:
+        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+    return _("%(hours)d hours") % {"hours": round(minutes / 60)}

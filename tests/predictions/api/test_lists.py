@@ -3,14 +3,20 @@
 import base64
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from predictions.models import Prediction
+from predictions.access import Owner
+from predictions.batches.steering import create
+from predictions.history_filter import HistoryFilter
+from predictions.models import Photo, Prediction
+from predictions.search_fields import search_fields
 from tests.factories import FaceFactory, FinishedPredictionFactory, PhotoFactory, PredictionFactory
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +110,62 @@ def test_filters_narrow_the_list(api: APIClient, user: User) -> None:
     assert found(status="queued", created_after=week_ago.isoformat()) == []
 
 
+def test_it_is_narrowed_by_all_that_a_history_is(api: APIClient, user: User) -> None:
+    """By the same names, so that what a page finds can be asked for."""
+    history = set(HistoryFilter(Owner(user_id=user.pk)).fields)
+    history -= {"since", "until", "version", "order"}  # by other names, or not at all
+    asked = {one["name"] for one in _parameters()}
+    assert history <= asked
+
+
+def _parameters() -> list[dict[str, Any]]:
+    generator: Any = SchemaGenerator
+    schema = generator().get_schema(public=True)
+    found: list[dict[str, Any]] = schema["paths"][URL]["get"]["parameters"]
+    return found
+
+
+def test_every_filter_is_described() -> None:
+    described = {one["name"]: one for one in _parameters()}
+    for name in search_fields():
+        assert described[name]["description"].endswith((".", ")."))
+    assert described["confident"]["schema"]["enum"] == ["no", "yes"]
+    assert described["batch"]["schema"]["format"] == "uuid"
+
+
+def test_by_file_confidence_and_quality(api: APIClient, user: User, stranger: User) -> None:
+    sure, poor = finished(user), finished(user)
+    poor.faces.update(
+        quality={"reliable": False, "warnings": ["small"]},
+        estimates={"gender": {"label": "male", "probability": 0.6, "probabilities": {"male": 0.6}}},
+    )
+    batch = create(Owner(user_id=user.pk), "Holiday")
+    Photo.objects.filter(pk=poor.photo_id).update(name="Beach 1.jpg", batch=batch)
+    theirs = finished(stranger)
+    Photo.objects.filter(pk=theirs.photo_id).update(batch=batch)
+
+    def found(**query: str) -> list[str]:
+        return [entry["id"] for entry in api.get(URL, query).json()["results"]]
+
+    assert found(confident="yes") == found(clear="yes") == [str(sure.pk)]
+    assert found(confident="no") == found(clear="no") == [str(poor.pk)]
+    assert found(name="beach") == found(batch=str(batch.pk)) == [str(poor.pk)]
+    assert found(batch=str(uuid4())) == []
+    assert found(batch=str(batch.pk), confident="yes") == []
+
+
+def test_what_narrows_a_list_costs_no_query(
+    api: APIClient, user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    finished(user)
+    batch = create(Owner(user_id=user.pk), "Holiday")
+    Photo.objects.update(batch=batch)
+    query = {"batch": str(batch.pk), "name": "portrait", "confident": "yes", "clear": "yes"}
+    api.get(URL)  # notes that the key is used
+    with django_assert_num_queries(6):
+        assert len(api.get(URL, query).json()["results"]) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -113,6 +175,15 @@ def test_filters_narrow_the_list(api: APIClient, user: User) -> None:
         ("created_after", "0001-01-01T00:00:00+14:00"),
         ("created_before", "9999-12-31T23:59:59-14:00"),
         ("model_version", "\0"),
+        ("name", "\0"),
+        ("name", "x" * 256),
+        ("batch", "holiday"),
+        ("confident", "perhaps"),
+        ("clear", "true"),
+        ("age_min", "-1"),
+        ("age_max", "121"),
+        ("faces_min", "two"),
+        ("gender", "robot"),
         ("limit", "0"),
         ("limit", "201"),
         ("limit", "many"),

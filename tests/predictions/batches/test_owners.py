@@ -14,13 +14,15 @@ from predictions import deletion as erasing
 from predictions import expiry, uploads
 from predictions.access import Owner
 from predictions.batches import deletion, steering
+from predictions.batches.archives import announce
 from predictions.batches.joining import BatchFull, BatchGone
 from predictions.batches.models import Batch
-from predictions.batches.sending import send_photo
+from predictions.batches.sending import note_refused, send_photo
 from predictions.models import Photo, Prediction
 from predictions.uploads import delete_prediction
 from tests.predictions.batches.conftest import Send
 from tests.predictions.conftest import close_account
+from vision.errors import PhotoUnreadable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,9 +115,25 @@ def test_an_account_takes_its_batches_along(
 
 def test_batches_expire_with_their_newest_photo(batch: Batch, owner: Owner, send: Send) -> None:
     send(1)
-    steering.create(owner, "without photos")
+    refused = steering.create(owner, "without photos")
+    note_refused(refused, "a.jpg", "key", PhotoUnreadable().message)
     expiry.expire_photos(timezone.now() + timedelta(days=29))
     assert Batch.objects.count() == 2
     expiry.expire_photos(timezone.now() + timedelta(days=31))
     assert not Batch.objects.exists()
     assert not Prediction.objects.exists()
+
+
+def test_a_batch_to_which_nothing_came_goes_after_a_day(
+    batch: Batch, owner: Owner, send: Send
+) -> None:
+    """Whoever began it never learnt of it: the answer was lost, and they began another."""
+    send(1)
+    refused, zipped = (steering.create(owner, name) for name in ("refused", "zipped"))
+    note_refused(refused, "a.jpg", "key", PhotoUnreadable().message)
+    announce(zipped, owner, "photos.zip", 100)
+    steering.create(owner, "lost")
+    expiry.expire_photos(timezone.now() + timedelta(hours=23))
+    assert Batch.objects.count() == 4
+    expiry.expire_photos(timezone.now() + timedelta(hours=25))
+    assert set(Batch.objects.all()) == {batch, refused, zipped}

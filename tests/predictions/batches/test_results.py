@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
 
+from predictions import exports
 from predictions.batches import results
 from predictions.batches.models import Batch
 from predictions.batches.sending import note_refused
@@ -87,7 +88,7 @@ def test_the_table_as_json_lines(browser: Client, full: Batch) -> None:
     rows = [json.loads(line) for line in lines]
     assert [row["photo"] for row in rows] == NAMES
     assert (rows[0]["age.years"], rows[0]["quality.reliable"]) == (34.2, True)
-    assert list(rows[5]) == results.columns()
+    assert list(rows[5]) == exports.columns()
 
 
 def test_the_table_as_a_workbook(browser: Client, full: Batch) -> None:
@@ -101,7 +102,7 @@ def test_the_table_as_a_workbook(browser: Client, full: Batch) -> None:
     assert not list(sheet.iter(f"{space}f"))  # no formula
     texts = ["".join(cell.itertext()) for cell in rows[3]]
     assert texts[0] == "=cat().jpg"
-    age = results.columns().index("age.years")
+    age = exports.columns().index("age.years")
     [cell] = [one for one in rows[1] if one.get("r", "").startswith(_column(age))]
     assert (cell.get("t"), "".join(cell.itertext())) == (None, "34.2")
 

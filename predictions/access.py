@@ -17,6 +17,7 @@ from . import learning, visitors
 from .batches.models import Batch, BatchState
 from .erasures import Erasure
 from .models import Photo, Prediction
+from .unindexed import unindexed
 from .visitors import Visitor
 
 
@@ -51,10 +52,13 @@ class Owner:
     def photos(self) -> QuerySet[Photo]:
         return Photo.objects.none() if self.is_nobody else Photo.objects.filter(**self._column)
 
-    def predictions(self) -> QuerySet[Prediction]:
+    def predictions(self, batch: uuid.UUID | None = None) -> QuerySet[Prediction]:
+        """`batch`: those of a batch alone, which are found by it."""
         if self.is_nobody:
             return Prediction.objects.none()
         found = Prediction.objects.filter(**self._column)
+        if batch:
+            found = unindexed(Prediction.objects.filter(photo__batch=batch), **self._column)
         # Of the version only its name is shown, and the rest of it is long.
         return found.defer("model_version__manifest", "model_version__report")
 

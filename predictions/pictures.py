@@ -68,7 +68,7 @@ def _faces(prediction: Prediction) -> list[Face]:
     for one whose faces are covered."""
     if prediction.status != Status.DONE:
         raise Http404
-    return list(prediction.faces.all())
+    return list(prediction.faces.select_related("correction"))
 
 
 def _chosen(faces: Sequence[Face], query: QueryDict) -> list[Face]:

@@ -1,6 +1,6 @@
 """Estimates in the words and shapes of a page: ranges, bars, boxes. No arithmetic in templates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class FaceCard:
-    """Everything a page says of one face; `worth`: what the estimate of its age is worth."""
+    """Everything a page says of one face; `worth`: what the estimate of its age is worth, `own`:
+    what its sender says is right, by attribute."""
 
     number: int
     face: Face
@@ -79,6 +80,7 @@ class FaceCard:
     short_warnings: Sequence[str]
     quality: Sequence[str]
     worth: str
+    own: Mapping[str, str]
 
     @property
     def summary(self) -> str:
@@ -93,24 +95,39 @@ class FaceCard:
 
 
 def face_cards(faces: Sequence[Face], worth: Worth | None = None) -> list[FaceCard]:
-    """`worth` is that of the estimates, where the page has room to tell it."""
+    """Of faces that come with their corrections, or each costs a query. `worth` is that of the
+    estimates, where the page has room to tell it."""
     return [_face_card(face, worth) for face in faces]
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """A label of a face in a table; None where nothing is estimated. `own`: what its sender
+    says."""
+
+    name: str
+    estimate: Estimate | None
+    own: str
 
 
 @dataclass(frozen=True)
 class FaceTable:
     """Many faces as a row each: the titles of the columns of attributes with labels, and what
-    every face has there, None where nothing is estimated."""
+    every face has there."""
 
     columns: Sequence[str]
-    cells: Sequence[Sequence[Estimate | None]]
+    cells: Sequence[Sequence[TableCell]]
 
 
 def face_table(cards: Sequence[FaceCard]) -> FaceTable:
     titles = {one.name: one.title for card in cards for one in card.estimates}
     columns = {one.name: titles[one.name] for one in labelled() if one.name in titles}
-    said = [{one.name: one for one in card.estimates} for card in cards]
-    return FaceTable(list(columns.values()), [[of.get(name) for name in columns] for of in said])
+    return FaceTable(list(columns.values()), [_table_cells(card, columns) for card in cards])
+
+
+def _table_cells(card: FaceCard, names: Iterable[str]) -> list[TableCell]:
+    said = {one.name: one for one in card.estimates}
+    return [TableCell(name, said.get(name), card.own.get(name, "")) for name in names]
 
 
 def _face_card(face: Face, worth: Worth | None) -> FaceCard:
@@ -131,6 +148,7 @@ def _face_card(face: Face, worth: Worth | None) -> FaceCard:
         short_warnings=[_short_warnings()[code] for code in codes],
         quality=_quality_words(quality) if quality else [],
         worth=worth.of(face, "age") if worth and age else "",
+        own=own_labels(face),
     )
 
 
@@ -168,10 +186,15 @@ def _quality_words(quality: dict[str, Any]) -> list[str]:
     return [*said, words[code.CUT]] if quality["cut"] else said
 
 
-def said_labels(correction: Correction) -> list[str]:
-    """What a correction says of a face, in words, of the heads that are switched on."""
-    said = [(ATTRIBUTES[name], correction.labels.get(name)) for name in settings.HEADS]
-    return [_said(attribute, value) for attribute, value in said if value is not None]
+def own_labels(face: Face) -> dict[str, str]:
+    """What its sender says of a face, in words, by attribute that is switched on."""
+    correction = getattr(face, "correction", None)
+    labels = correction.labels if correction else {}
+    return {
+        name: _said(ATTRIBUTES[name], labels[name])
+        for name in settings.HEADS
+        if labels.get(name) is not None
+    }
 
 
 def comparison(correction: Correction, attribute: Attribute) -> str:

@@ -11,7 +11,15 @@ from vision.attributes import AGE, ATTRIBUTES
 
 from .comparison import Comparison, FacePair, value_of
 from .models import Face
-from .presentation import age_in_words, label_in_words
+from .presentation import age_in_words, label_in_words, own_labels
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a result says of an attribute of a face; `own`: what its sender says is right."""
+
+    word: str
+    own: str
 
 
 @dataclass(frozen=True)
@@ -19,8 +27,7 @@ class Row:
     """An attribute of a face: what each result says of it, and the difference."""
 
     title: str
-    earlier: str
-    later: str
+    told: Sequence[Told]
     difference: str
     differs: bool
 
@@ -79,8 +86,7 @@ def _rows(pair: FacePair) -> list[Row]:
     return [
         Row(
             title(name),
-            _told(pair.earlier, name),
-            _told(pair.later, name),
+            [_told(face, name) for face in (pair.earlier, pair.later)],
             _difference(pair, name),
             pair.is_in_both and pair.differs_in(name),
         )
@@ -89,11 +95,14 @@ def _rows(pair: FacePair) -> list[Row]:
     ]
 
 
-def _told(face: Face | None, name: str) -> str:
-    estimate = face.estimate(name) if face else None
+def _told(face: Face | None, name: str) -> Told:
+    if face is None:
+        return Told("–", "")
+    estimate, own = face.estimate(name), own_labels(face).get(name, "")
     if estimate is None:
-        return "–"
-    return age_in_words(estimate) if name == AGE.name else label_in_words(name, estimate)
+        return Told("–", own)
+    told = age_in_words(estimate) if name == AGE.name else label_in_words(name, estimate)
+    return Told(told, own)
 
 
 def _difference(pair: FacePair, name: str) -> str:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from predictions.presentation import FaceCard, age_in_words
 from predictions.searching import ages_are_searchable, searchable_labels
 from training.attribute_names import title
+from vision.attributes import AGE
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,24 @@ def columns() -> list[Column]:
     ]
 
 
-def cells(card: FaceCard) -> list[str]:
+@dataclass(frozen=True)
+class Cell:
+    """`own`: what the sender says is right."""
+
+    word: str
+    own: str = ""
+
+
+def cells(card: FaceCard) -> list[Cell]:
     """A face's, in the order of `columns`."""
     labels = {one.name: one.label for one in card.estimates}
     asked = searchable_labels()
     return [
-        *([_age(card)] if ages_are_searchable() else []),
-        *(labels.get(one.name, "–") for one in asked),
-        *([_confidence(card)] if asked else []),
-        str(card.face.width),
-        ", ".join(card.short_warnings) or (_("good") if card.face.quality else "–"),
+        *([Cell(_age(card), card.own.get(AGE.name, ""))] if ages_are_searchable() else []),
+        *(Cell(labels.get(one.name, "–"), card.own.get(one.name, "")) for one in asked),
+        *([Cell(_confidence(card))] if asked else []),
+        Cell(str(card.face.width)),
+        Cell(", ".join(card.short_warnings) or (_("good") if card.face.quality else "–")),
     ]
 
 

@@ -174,7 +174,7 @@ def _refused(batch: Batch, wanted: Wanted) -> QuerySet[RefusedPhoto]:
 def _rows(keys: list[tuple[Any, Any]]) -> list[Row]:
     """Everything of a page is fetched at once, however many faces it has."""
     found = Prediction.objects.select_related("photo").in_bulk([pk for pk, _face in keys])
-    faces = Face.objects.in_bulk([face for _pk, face in keys if face])
+    faces = Face.objects.select_related("correction").in_bulk([face for _pk, face in keys if face])
     cards = dict(zip(faces, face_cards(list(faces.values())), strict=True))
     return [_row(found[pk], cards.get(face)) for pk, face in keys if pk in found]
 

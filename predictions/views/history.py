@@ -46,7 +46,7 @@ def history(request: HttpRequest) -> HttpResponse:
     filters = HistoryFilter(owner, request.GET or None)
     own = owner.predictions().select_related("photo", "model_version")
     page = filters.query.page(own, Position.of(request.GET.get("before", "")), PAGE)
-    prefetch_related_objects(page.rows, "faces")
+    prefetch_related_objects(page.rows, "faces__correction")
     kept = _filters_of(request.GET)
     context: dict[str, Any] = {
         "filters": filters,

@@ -15,13 +15,14 @@ from django.views.decorators.http import require_POST, require_safe
 from predictions import uploads
 from predictions.access import owner_of
 from predictions.api.serializers import PredictionSerializer
+from predictions.batches.neighbours import neighbours_of
 from predictions.comparison import compare, others_of_photo
 from predictions.forms import CorrectionForm
 from predictions.images import face_crop_response, photo_response
 from predictions.marks import marks_of
 from predictions.messages import explained, in_words
 from predictions.models import Face, Prediction, Status
-from predictions.presentation import face_cards, face_table, said_labels
+from predictions.presentation import face_cards, face_table, own_labels
 from predictions.queue_place import place_of
 from predictions.side_by_side import what_changed
 from predictions.tables import as_csv, columns, rows
@@ -50,7 +51,9 @@ def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
 def card(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The history's card, or row, of a prediction, fetched again while it is not finished."""
     partial = "row" if request.GET.get("view") == "table" else "card"
-    entry = history_entry(own_prediction(request, pk))
+    found = own_prediction(request, pk)
+    prefetch_related_objects([found], "faces__correction")
+    entry = history_entry(found)
     return render(request, f"predictions/partials/{partial}.html", {"entry": entry})
 
 
@@ -114,6 +117,11 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("history")
 
 
+def is_table(faces: int) -> bool:
+    """Whether so many faces have a row each in place of a card."""
+    return faces >= _TABLE_FROM
+
+
 def history_entry(found: Prediction) -> dict[str, Any]:
     """What a card shows."""
     return {
@@ -124,28 +132,26 @@ def history_entry(found: Prediction) -> dict[str, Any]:
 
 
 def correction_panel(face: Face, form: CorrectionForm | None = None) -> dict[str, Any]:
-    """What the panel below a face's estimates shows: what was said of it, and a form.
-
-    `form`: one that was sent and has errors.
-    """
-    said = getattr(face, "correction", None)
+    """What the panel below a face's estimates shows: what was said of it, and a form where that
+    was asked for."""
+    own = own_labels(face)
     return {
         "face": face,
         "number": face.index + 1,
-        "correction": said,
-        "said": said_labels(said) if said else [],
-        "form": form or CorrectionForm(face.index + 1, correction=said),
-        "is_open": form is not None,
+        "correction": getattr(face, "correction", None),
+        "said": own.values(),
+        "form": form,
     }
 
 
 def result_context(
-    found: Prediction, sent: Mapping[int, CorrectionForm] | None = None
+    found: Prediction, forms: Mapping[int, CorrectionForm] | None = None
 ) -> dict[str, Any]:
-    """What the result page shows; `sent`: corrections with errors, by the face's index."""
-    sent = sent or {}
+    """What the result page shows; `forms`: those of corrections that are open, by the face's
+    index."""
+    forms = forms or {}
     faces = list(found.faces.select_related("correction"))
-    panels = [correction_panel(face, sent.get(face.index)) for face in faces]
+    panels = [correction_panel(face, forms.get(face.index)) for face in faces]
     cards = face_cards(faces, worth_by(found.model_version))
     table = face_table(cards)
     marks, radius = marks_of(found.photo, faces)
@@ -153,10 +159,11 @@ def result_context(
         "prediction": found,
         "warnings": explained(found.photo.warnings),
         "cards": list(zip(cards, panels, table.cells, strict=True)),
-        "as_table": len(cards) >= _TABLE_FROM,
+        "as_table": is_table(len(faces)),
         "columns": table.columns,
         "marks": marks,
         "radius": radius,
+        "batch": neighbours_of(found.photo),
         "place": place_of(found),
         "failure": found.failure,
         "serving": serving_name(),
@@ -181,7 +188,7 @@ def _other_results(found: Prediction) -> dict[str, Any]:
 def own_prediction(request: HttpRequest, pk: UUID) -> Prediction:
     """The visitor's own prediction. Raises Http404 for any other."""
     return get_object_or_404(
-        owner_of(request).predictions().select_related("photo", "model_version"), pk=pk
+        owner_of(request).predictions().select_related("photo__batch", "model_version"), pk=pk
     )
 
 

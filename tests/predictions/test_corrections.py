@@ -76,6 +76,10 @@ def page_of(client: Client, face: Face) -> str:
     return client.get(f"/predictions/{face.prediction_id}/").content.decode()
 
 
+def form_of(client: Client, face: Face, **headers: str) -> str:
+    return client.get(address(face), headers=headers).content.decode()
+
+
 def test_the_owner_corrects_a_face_and_sees_what_was_said(browser: Client, face: Face) -> None:
     response = browser.post(address(face), ALL_SAID)
     assert response.status_code == 302
@@ -83,17 +87,29 @@ def test_the_owner_corrects_a_face_and_sees_what_was_said(browser: Client, face:
     correction = Correction.objects.get()
     assert correction.labels == {"age": 30, "gender": 1, "race": 0}
     assert correction.review == Review.PENDING
-    page = page_of(browser, face)
-    assert "30 years, Female, White" in page
-    assert "Withdraw the correction" in page
+    assert "30 years, Female, White" in page_of(browser, face)
+    assert "Withdraw the correction" in form_of(browser, face)
 
 
 def test_nothing_is_preselected_of_what_the_model_believes(browser: Client, face: Face) -> None:
-    page = page_of(browser, face)
+    page = form_of(browser, face)
     form = page[page.index("Not right?") : page.index("Save the correction")]
     assert "selected" not in form.replace('<option value="" selected>', "")
     assert "checked" not in form
     assert "An administrator of this site will see this face" in form
+
+
+def test_the_form_comes_when_it_is_asked_for(browser: Client, face: Face) -> None:
+    page = page_of(browser, face)
+    assert "Save the correction" not in page
+    assert f'hx-get="{address(face)}"' in page
+    assert f'href="{address(face)}#correction-1"' in page  # without a script
+    whole, fragment = form_of(browser, face), form_of(browser, face, **{"HX-Request": "true"})
+    for told in (whole, fragment):
+        assert told.count("Save the correction") == 1
+        assert "<details open>" in told
+    assert "<html" in whole
+    assert "<html" not in fragment
 
 
 def test_an_anonymous_visitor_corrects_its_own_photo(client: Client, photo_bytes: bytes) -> None:
@@ -408,7 +424,7 @@ def test_consent_is_withdrawn_by_itself_and_the_correction_kept(
 ) -> None:
     correct(face, {"age": 30, "gender": 1, "race": 0}, consents=True)
     review(Correction.objects.all(), Review.ACCEPTED, None)
-    assert "checked" in page_of(browser, face).partition("Training (optional)")[2][:400]
+    assert "checked" in form_of(browser, face).partition("Training (optional)")[2][:400]
     browser.post(address(face), PRIVATE)
     correction = Correction.objects.get()
     assert (correction.consented_at, correction.review) == (None, Review.PENDING)

@@ -184,7 +184,7 @@ def test_a_result_shows_box_range_chart_and_probabilities(
     assert '<rect width="97"' in page
     assert "uncertain" not in page
     assert "starter-1" in page
-    assert "hx-trigger" not in page
+    assert "every 5s" not in page
 
 
 def test_a_doubtful_estimate_is_called_uncertain(browser: Client, prediction: Prediction) -> None:

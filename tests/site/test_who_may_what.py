@@ -71,7 +71,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "face_crop": (OWNER, NOBODY),
     "annotated_image": (OWNER, NOBODY),
     "anonymised_image": (OWNER, NOBODY),
-    "correct": (NOBODY, OWNER),
+    "correct": (OWNER, OWNER),
     "take_back": (NOBODY, OWNER),
     "rerun": (NOBODY, OWNER),
     "delete": (NOBODY, OWNER),

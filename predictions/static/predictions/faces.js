@@ -55,7 +55,8 @@
   const prepare = () => {
     for (const link of document.querySelectorAll(".faces .more")) {
       link.setAttribute("role", "button");
-      link.setAttribute("aria-expanded", "false");
+      const row = document.getElementById(link.hash.slice(1));
+      link.setAttribute("aria-expanded", row.classList.contains("open"));
     }
     fromAddress();
   };

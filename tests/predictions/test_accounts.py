@@ -76,6 +76,7 @@ def test_signing_up_says_the_rules_in_plain_words(client: Client) -> None:
     assert "At least 8 characters." in page
     assert "<ul><li>" not in page
     assert 'name="email"' not in page
+    assert 'Already have an account? <a href="/account/login/">' in page
     assert "keep your password in a safe place" in page
 
 

@@ -47,7 +47,8 @@ def main(bundle: Path, utkface: Path) -> None:
     found |= of_examples((), (), FIRST)
     before = load_bundle(bundle).trained_on
     add_trained_on(bundle, found if before is None else found | before)
-    _tell_labels(bundle, [c.labels for c, split in selection.chosen if split == "train"])
+    trained = [c.labels for c, split in selection.chosen if split == "train" and c.labels]
+    _tell_labels(bundle, trained)
     sys.stdout.write(f"{bundle.name}: {len(found)} contents\n")
 
 

@@ -101,6 +101,8 @@ def test_training_runs_are_answered_as_documented(
         ("GET predictions/{id}/", 200),
         ("GET predictions/{id}/photo/", 200),
         ("GET predictions/{id}/faces/{index}/crop/", 200),
+        ("GET predictions/{id}/accuracy/", 200),
+        ("GET predictions/{id}/compared-with/{other}/", 200),
         ("GET predictions/{id}/annotated/", 200),
         ("GET predictions/{id}/anonymised/", 200),
         ("POST predictions/{id}/rerun/", 202),
@@ -136,6 +138,7 @@ def test_what_there_is_is_answered_as_documented(
     ModelVersionFactory.create(is_active=True)
     method, path = call.split()
     own = batch if path.startswith("batches/") else prediction
-    parameters = {"id": str(own.pk), "index": 0, "archive": str(archive.pk)}
+    others = {"archive": str(archive.pk), "other": str(prediction.pk)}
+    parameters = {"id": str(own.pk), "index": 0, **others}
     case = document[f"/api/v1/{path}"][method].Case(path_parameters=parameters)
     assert case.call_and_validate(headers=headers).status_code == status

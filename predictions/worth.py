@@ -1,5 +1,6 @@
 """What an estimate is worth: how often the version that made it is right where it says the same."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,17 @@ class Worth:
 
     tested: EstimateGroups | None
 
+    def group(self, face: Face, attribute: str) -> Mapping[str, Any] | None:
+        """The images of the test that tell what the estimate of an attribute of a face is worth: a
+        group of `vision.evaluation.by_estimate`. None where nothing tells."""
+        groups = self.tested.groups if self.tested else ()
+        return smallest_around(groups, estimated_labels(face), attribute)
+
     def of(self, face: Face, attribute: str) -> str:
         """What the estimate of an attribute of a face is worth, in one or two sentences."""
         if self.tested is None:
             return _("This version was not tested on labelled images, so this is not known.")
-        group = smallest_around(self.tested.groups, estimated_labels(face), attribute)
+        group = self.group(face, attribute)
         if group is None:
             return _("This version was tested on too few images to tell.")
         found = group["figures"][figure_of(attribute)]

@@ -200,7 +200,7 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
 
     class Meta:
         model = Prediction
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "status",
             "model_version",

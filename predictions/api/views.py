@@ -22,17 +22,26 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.access import Owner
+from predictions.comparison import compare
 from predictions.images import face_crop_response, photo_response
-from predictions.models import Prediction
+from predictions.models import Prediction, Status
 from predictions.pictures import annotated_response, anonymised_response
 from predictions.receipts import LONGEST_KEY, key_of_one
+from predictions.searching import key_of as key_of_batch
 from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
 from predictions.waiting import preferred_wait, waiting_of
+from predictions.worth import worth_by
 from training.api.pagination import NewestFirst
 from training.api.schema import LOCATION
 from vision.errors import PhotoError
 
 from . import schema
+from .detail_serializers import (
+    ComparisonSerializer,
+    FaceAccuracySerializer,
+    PredictionDetailSerializer,
+    accuracy_of,
+)
 from .error_responses import RequestTooLarge, TooManyPhotos, entry_error
 from .filters import PredictionFilter
 from .serializers import (
@@ -63,7 +72,7 @@ class ImageNegotiation(DefaultContentNegotiation):
     ),
     retrieve=extend_schema(
         description="One prediction, whatever its state.",
-        responses={200: PredictionSerializer, **schema.errors(401, 404)},
+        responses={200: PredictionDetailSerializer, **schema.errors(401, 404)},
     ),
     destroy=extend_schema(
         description="Delete a prediction for good, and its photo with the photo's last one.",
@@ -86,8 +95,14 @@ class PredictionViewSet(
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Prediction]:
-        found = self._owner().predictions().select_related("photo", "model_version")
+        asked = self.request.query_params.get("batch", "")  # whose batch index finds it
+        batch = key_of_batch(asked) if self.action == "list" else None
+        found = self._owner().predictions(batch).select_related("photo", "model_version")
         return found.prefetch_related("faces__correction")
+
+    def get_serializer_class(self) -> Any:
+        alone = self.action in {"create", "retrieve", "rerun"}
+        return PredictionDetailSerializer if alone else PredictionSerializer
 
     def perform_destroy(self, instance: Prediction) -> None:
         delete_prediction(instance)
@@ -102,8 +117,8 @@ class PredictionViewSet(
             schema.RETRY_AFTER,
         ],
         responses={
-            201: PredictionSerializer,
-            202: PredictionSerializer,
+            201: PredictionDetailSerializer,
+            202: PredictionDetailSerializer,
             **schema.errors(400, 401, 408, 410, 413, 415, 422, 429, 503),
         },
     )
@@ -138,12 +153,29 @@ class PredictionViewSet(
     @extend_schema(
         request=None,
         parameters=[LOCATION, schema.RETRY_AFTER],
-        responses={202: PredictionSerializer, **schema.errors(401, 404, 429)},
+        responses={202: PredictionDetailSerializer, **schema.errors(401, 404, 429)},
     )
     @action(detail=True, methods=["post"])
     def rerun(self, request: Request, pk: UUID) -> Response:
         """Predict the same photo again, with the version that is active now."""
         return self._answer(rerun(self.get_object(), by=self._owner()), 202)
+
+    @extend_schema(responses={200: FaceAccuracySerializer(many=True), **schema.errors(401, 404)})
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def accuracy(self, request: Request, pk: UUID) -> Response:
+        """How often the version was right in its test where it said the same as of each face."""
+        prediction = self.get_object()
+        worth = worth_by(prediction.model_version)
+        return Response([accuracy_of(face, worth) for face in prediction.faces.all()])
+
+    @extend_schema(responses={200: ComparisonSerializer, **schema.errors(401, 404)})
+    @action(detail=True, url_path="compared-with/<uuid:other>")
+    def compared(self, request: Request, pk: UUID, other: UUID) -> Response:
+        """Two finished results of one photo, the earlier one first. 404 until both are done."""
+        one = self.get_object()
+        done = self.get_queryset().filter(status=Status.DONE, photo=one.photo_id)
+        both = [get_object_or_404(done, pk=key) for key in (pk, other)]
+        return Response(ComparisonSerializer(compare(*both)).data)
 
     @extend_schema(responses=schema.IMAGE)
     @action(detail=True, content_negotiation_class=ImageNegotiation)

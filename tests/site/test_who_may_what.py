@@ -23,8 +23,8 @@ from predictions.uploads import accept_photo
 from tests.factories import (
     DatasetFactory,
     FaceFactory,
+    FinishedPredictionFactory,
     ModelVersionFactory,
-    PredictionFactory,
     SampleFactory,
 )
 from tests.predictions.conftest import client_of
@@ -111,6 +111,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "api:prediction-crop": (OWNER, NOBODY),
     "api:prediction-annotated": (OWNER, NOBODY),
     "api:prediction-anonymised": (OWNER, NOBODY),
+    "api:prediction-accuracy": (OWNER, NOBODY),
+    "api:prediction-compared": (OWNER, NOBODY),
     "api:prediction-rerun": (NOBODY, OWNER),
     "api:batch-list": (ACCOUNTS, ACCOUNTS),
     "api:batch-detail": (OWNER, NOBODY),
@@ -254,7 +256,7 @@ def world(user: User, photo_bytes: bytes) -> dict[str, Any]:
         "axes_accesslog": AccessLog.objects.create(**attempt),
         "knox_authtoken": AuthToken.objects.create(user)[0],
         "prediction": prediction,
-        "other": PredictionFactory.create(photo=prediction.photo),
+        "other": FinishedPredictionFactory.create(photo=prediction.photo, model_version=version),
         "batch": batch,
         "archive": announce(batch, Owner(user_id=user.pk), "photos.zip", 100),
     }

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.vision.training_set import SIZE, random_crops, small_backbone
+from vision.backbone.precision import choose_precision
 from vision.backbone.vgg16 import BLOCKS, MEAN_RGB, preprocess
 from vision.bundles.bundle import Bundle, load_bundle
 from vision.bundles.onnx_graph import INPUT, onnx_graph
@@ -165,3 +166,7 @@ def test_in_int8_it_says_nearly_the_same() -> None:
 def test_int8_is_measured_on_patterns_that_never_change() -> None:
     assert (patterns(SIZE) == patterns(SIZE)).all()
     assert patterns(SIZE).std(axis=(1, 2, 3)).min() > 5
+
+
+def test_tensorflow_computes_in_what_suits_the_machine_instead_of_int8() -> None:
+    assert choose_precision("int8") == choose_precision("auto")

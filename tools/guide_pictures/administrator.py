@@ -90,4 +90,4 @@ def _the_overview(camera: Camera) -> None:
 def _wait_for_run(page: Page) -> None:
     expect(page.locator("#run")).to_be_visible(timeout=60_000)
     expect(page.locator("#run[hx-get]")).to_have_count(0, timeout=_WORKED)
-    expect(page.locator("#run h3")).to_contain_text("Done")
+    expect(page.locator("#run")).to_contain_text("Done")

@@ -29,12 +29,16 @@ def prediction(user: User) -> Prediction:
 
 
 def call(client: APIClient, method: str, path: str, pk: uuid.UUID | int) -> Any:
-    return getattr(client, method)(path.format(id=pk, index=0, archive=pk), format="multipart")
+    address = path.format(id=pk, index=0, archive=pk, other=pk)
+    return getattr(client, method)(address, format="multipart")
 
 
 def test_the_document_knows_every_call_of_one_prediction() -> None:
     rest = sorted(path.partition("{id}/")[2] for path in OF_ONE_PREDICTION)
-    assert rest == ["", "annotated/", "anonymised/", "faces/{index}/crop/", "photo/", "rerun/"]
+    assert rest == [
+        *("", "accuracy/", "annotated/", "anonymised/", "compared-with/{other}/"),
+        *("faces/{index}/crop/", "photo/", "rerun/"),
+    ]
 
 
 @pytest.mark.parametrize(("method", "path"), [*itertools.product(METHODS, OF_ONE_PREDICTION)])

@@ -18,9 +18,8 @@ def test_every_call_has_its_line_of_curl() -> None:
     for line in re.findall(r"^curl .*", NOTES, re.MULTILINE):
         method = re.search(r"-X (\w+)", line)
         path = re.sub(r'["?].*', "", line.rpartition("$SITE")[2])
-        path = (
-            path.replace("$ID", "{id}").replace("$ARCHIVE", "{archive}").replace("/0/", "/{index}/")
-        )
+        path = re.sub(r"\$([A-Z]+)", lambda name: f"{{{name[1].lower()}}}", path)
+        path = path.replace("/0/", "/{index}/")
         shown.add((method[1] if method else "POST" if " -F " in line else "GET", path))
     paths = SchemaGenerator().get_schema(public=True)["paths"]  # type: ignore[no-untyped-call]
     assert shown == {(method.upper(), path) for path in paths for method in paths[path]}

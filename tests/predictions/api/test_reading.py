@@ -60,6 +60,7 @@ def test_a_finished_prediction_has_the_documented_shape(api: APIClient, user: Us
             }
         ],
         "failure": None,
+        "queue": None,
     }
     assert body["faces"][0]["gender"]["label"] == "female"
 

@@ -60,7 +60,8 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
     tasks = [
         {"title": title, "items": [_item(*entry) for entry in entries]} for title, entries in _TASKS
     ]
-    return [{"items": [overview]}, *tasks]
+    instructions = {"title": _("Help"), "icon": "help", "link": reverse_lazy("help")}
+    return [{"items": [overview, instructions]}, *tasks]
 
 
 def _item(model: str, title: str | Promise, icon: str) -> dict[str, Any]:

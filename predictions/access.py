@@ -9,7 +9,7 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -17,6 +17,7 @@ from . import learning, visitors
 from .batches.models import Batch, BatchState
 from .erasures import Erasure
 from .models import Photo, Prediction
+from .unindexed import unindexed
 from .visitors import Visitor
 
 
@@ -51,10 +52,13 @@ class Owner:
     def photos(self) -> QuerySet[Photo]:
         return Photo.objects.none() if self.is_nobody else Photo.objects.filter(**self._column)
 
-    def predictions(self) -> QuerySet[Prediction]:
+    def predictions(self, batch: uuid.UUID | None = None) -> QuerySet[Prediction]:
+        """`batch`: those of a batch alone, which are found by it."""
         if self.is_nobody:
             return Prediction.objects.none()
         found = Prediction.objects.filter(**self._column)
+        if batch:
+            found = unindexed(Prediction.objects.filter(photo__batch=batch), **self._column)
         # Of the version only its name is shown, and the rest of it is long.
         return found.defer("model_version__manifest", "model_version__report")
 
@@ -128,3 +132,19 @@ def _hand_over(visitor: uuid.UUID, user: User) -> None:
         theirs = model._default_manager.filter(visitor=visitor, **later)
         theirs.update(visitor=None, owner_id=user.pk)
     learning.now_sent_by(user, corrected)
+
+
+def strays() -> QuerySet[Prediction]:
+    """Predictions that are not their photo's owner's. There are none: whatever changes one owner
+    changes the other in the same transaction, but no constraint holds two tables to it."""
+    alike = Q(owner=OuterRef("owner")) | Q(visitor=OuterRef("visitor"))
+    theirs = Photo.objects.filter(alike, pk=OuterRef("photo"))
+    has_two = Q(owner__isnull=False, visitor__isnull=False)
+    return Prediction.objects.filter(~Exists(theirs) | has_two)
+
+
+def return_strays() -> int:
+    """Give predictions back to their photos' owners; how many there were."""
+    photo = Photo.objects.filter(pk=OuterRef("photo"))
+    owner, visitor = (Subquery(photo.values(name)) for name in ("owner", "visitor"))
+    return strays().update(owner=owner, visitor=visitor)

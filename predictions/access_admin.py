@@ -46,17 +46,32 @@ class KeyAdmin(_RecordAdmin):
     """Keys by name and owner; deleting one revokes it. What is stored of the key itself is shown to
     nobody."""
 
-    list_display = ("name", "user", "created", "expiry", "last_used")
+    list_display = ("name", "owner", "created_at", "expires_at", "last_used")
     list_select_related = ("user", "details")
     search_fields = ("user__username", "details__name")
     ordering = ("-created",)
-    fields = ("name", "user", "created", "expiry", "last_used")
+    fields = list_display
     readonly_fields = fields
 
     @admin.display(description=_("Name"))
     def name(self, key: AuthToken) -> str:
         details = _details(key)
         return (details.name if details else "") or str(_("Unnamed"))
+
+    # The package does not have the names of its own fields translated.
+    @admin.display(description=_("owner"), ordering="user")
+    def owner(self, key: AuthToken) -> str:
+        return str(key.user)
+
+    @admin.display(description=_("created at"), ordering="created")
+    def created_at(self, key: AuthToken) -> datetime:
+        created: datetime = key.created
+        return created
+
+    @admin.display(description=_("expires at"), ordering="expiry")
+    def expires_at(self, key: AuthToken) -> datetime | None:
+        expiry: datetime | None = key.expiry
+        return expiry
 
     @admin.display(description=_("Last used"))
     def last_used(self, key: AuthToken) -> datetime | str:

@@ -126,7 +126,7 @@ def _next_slice(key: int, owner: Owner) -> bool:
         if action is None:
             return False
         query = HistoryQuery.from_json(action.query)
-        rows = owner.predictions().filter(created_at__lte=action.created_at)
+        rows = query.rows_of(owner).filter(created_at__lte=action.created_at)
         page = query.page(rows, Position.of(action.position), _SLICE)
         if action.kind == Kind.DELETE:
             uploads.delete_predictions(page.rows)

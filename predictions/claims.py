@@ -25,7 +25,6 @@ from vision.types import FaceResult
 
 from .messages import FailureCode
 from .models import NO_TURN, Face, Photo, Prediction, Status
-from .notify import announce
 
 # A photo that takes its worker down twice is not tried a third time.
 MAX_ATTEMPTS = 2
@@ -127,7 +126,6 @@ def finish(
             for prediction, faces in found.items()
             for index, face in enumerate(faces)
         )
-        transaction.on_commit(announce)
     return len(found)
 
 
@@ -185,16 +183,13 @@ def _return(running: QuerySet[Prediction], code: str) -> Returned:
 
 
 def _give_up(rows: QuerySet[Prediction], why: Message) -> int:
-    given_up = rows.update(
+    return rows.update(
         status=Status.FAILED,
         failure_code=why.code,
         failure_parameters=stored(why.parameters),
         finished_at=timezone.now(),
         **UNCLAIMED,
     )
-    if given_up:
-        transaction.on_commit(announce)
-    return given_up
 
 
 def _lock(rows: QuerySet[Prediction], most: int | None = None) -> list[tuple[uuid.UUID, int]]:

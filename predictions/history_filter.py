@@ -2,7 +2,6 @@
 
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
@@ -16,7 +15,7 @@ from .access import Owner
 from .history_query import HistoryQuery
 from .models import Status
 from .search_fields import ANY, search_fields
-from .searching import FaceQuery, FileQuery
+from .searching import FaceQuery, FileQuery, key_of
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -98,17 +97,10 @@ def _batches_of(owner: Owner, asked: str) -> list[tuple[str, "str | _StrPromise"
     """The newest to choose from, and whichever is asked for."""
     newest = owner.batches().order_by("-created_at", "-pk").values_list("pk", "name")[:_BATCHES]
     found = {str(pk): name for pk, name in newest}
-    if asked not in found and (key := _key_of(asked)):
+    if asked not in found and (key := key_of(asked)):
         name = owner.batches().filter(pk=key).values_list("name", flat=True).first()
         found[asked] = name or _("A deleted batch")
     return [ANY, *found.items()]
-
-
-def _key_of(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _versions_of(owner: Owner) -> QuerySet[ModelVersion]:

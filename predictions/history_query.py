@@ -14,8 +14,10 @@ from django.db.models import Q, QuerySet
 
 from training.long_lists import count_up_to
 
+from .access import Owner
 from .models import Prediction
 from .searching import FaceQuery, FileQuery
+from .unindexed import unindexed
 
 DEPTH = 2000
 """So many results are looked through at a time for what no index has."""
@@ -72,6 +74,10 @@ class HistoryQuery:
     files: FileQuery = field(default_factory=FileQuery)
     faces: FaceQuery = field(default_factory=FaceQuery)
     oldest_first: bool = False
+
+    def rows_of(self, owner: Owner) -> QuerySet[Prediction]:
+        """The owner's results, among which those that match are found."""
+        return owner.predictions(self.files.batch)
 
     def page(self, rows: QuerySet[Prediction], after: Position | None, size: int) -> "Page":
         """The next results that match, with no more than DEPTH looked through."""
@@ -154,7 +160,7 @@ class HistoryQuery:
 
     def _by_the_rest(self, rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
         for column in self._columns[1:]:
-            rows = rows.filter(**column)
+            rows = unindexed(rows, **column) if self.files.batch else rows.filter(**column)
         return self.faces.narrow(replace(self.files, batch=None).narrow(rows))
 
     def _end(self, rows: QuerySet[Prediction]) -> Position | None:

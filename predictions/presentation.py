@@ -83,11 +83,16 @@ class FaceCard:
     own: Mapping[str, str]
 
     @property
+    def years(self) -> int | None:
+        """The estimated age as every page, table and picture rounds it."""
+        return round(self.age["years"]) if self.age else None
+
+    @property
     def summary(self) -> str:
         """The estimates in one line, for lists and screen readers."""
         parts = []
         if self.age:
-            parts.append(_("about %(years)d") % {"years": round(self.age["years"])})
+            parts.append(_("about %(years)d") % {"years": self.years})
         parts += [one.label for one in self.estimates]
         if self.face.is_withheld:
             return _("cannot be estimated from this photo")
@@ -212,10 +217,9 @@ def age_in_words(age: Mapping[str, Any]) -> str:
 
 
 def label_in_words(name: str, estimate: Mapping[str, Any]) -> str:
-    """An estimated label with its probability: “Female 97 %”, which no line breaks before the
-    sign."""
+    """An estimated label with its probability: “Female 97%”."""
     percent = round(estimate["probability"] * 100)
-    return f"{label_title(name, estimate['label'])} {percent}\N{NO-BREAK SPACE}%"
+    return f"{label_title(name, estimate['label'])} {percent}%"
 
 
 def _said(attribute: Attribute, value: int) -> str:

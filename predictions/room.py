@@ -13,7 +13,8 @@ from vision.diskspace import in_words
 from .models import Photo
 
 _NEARLY = 0.9
-_FRESH = 30.0  # seconds for which a process does not count again
+# Seconds for which a process does not count again what others have added; fewer near the bound.
+_FRESH, _FRESH_NEAR = 30.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Kept:
 
 
 class _Count:
-    """The sum over all photos, made twice a minute at most; added to by this process meanwhile."""
+    """The sum over all photos, made now and then; added to by this process meanwhile."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +47,8 @@ class _Count:
 
     def now(self) -> Kept:
         with self._lock:
-            if time.monotonic() - self._counted_at > _FRESH:
+            fresh = _FRESH_NEAR if self._kept.is_nearly_all else _FRESH
+            if time.monotonic() - self._counted_at > fresh:
                 # Read from the index of `bytes` alone.
                 sums = Photo.objects.aggregate(photos=Count("*"), size=Sum("bytes"))
                 self._kept = Kept(sums["photos"], sums["size"] or 0)

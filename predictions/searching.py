@@ -114,6 +114,14 @@ class FileQuery:
         return cls(name=told.get("name", ""), batch=UUID(batch) if batch else None)
 
 
+def key_of(text: str) -> UUID | None:
+    """The key that a parameter names; None for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def searchable_labels() -> list[Attribute]:
     """The attributes whose labels can be searched for: those whose heads are switched on."""
     return [one for one in labelled() if one.name in settings.HEADS]

@@ -49,7 +49,7 @@ class Summary:
 
 def summarise(owner: Owner, query: HistoryQuery) -> Summary:
     """What the photos of the results that a query finds show, each by its newest one."""
-    page = query.page(owner.predictions(), None, MOST)
+    page = query.page(query.rows_of(owner), None, MOST)
     newest = {}
     for one in sorted(page.rows, key=lambda row: row.created_at):
         if one.status == Status.DONE:

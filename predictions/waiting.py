@@ -9,7 +9,6 @@ import logging
 import re
 from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -24,11 +23,10 @@ logger = logging.getLogger(__name__)
 KEY = "faceroute.waiting"
 LONGEST_WAIT = 60  # seconds
 _PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
-# Seconds to the next look where no result is announced, which takes Redis.
-_PAUSE = 0.05
-# Looks take a tenth of the time at most, also where results are announced one after another: where
-# the database is slow, they are fewer. But none is this many seconds late for it.
-_LOOKING_SHARE, _MOST_REST = 0.1, 0.1
+# Seconds between two looks. They follow one another fast, so that a result is told when it is
+# there, but take a tenth of the time at most: where the database is slow, they are fewer.
+_LEAST_PAUSE, _MOST_PAUSE = 0.005, 0.1
+_LOOKING_SHARE = 0.1
 
 
 @dataclass
@@ -62,15 +60,13 @@ def preferred_wait(request: HttpRequest | Any) -> int:
 class Hub:
     """Everybody in this process who waits for predictions: one query for all of them at a time.
 
-    It looks by itself, and at once where it is told that something is finished. `places`: how many
-    may wait at the same time.
+    `places`: how many may wait at the same time.
     """
 
     def __init__(self, places: int) -> None:
         self._places = places
         self._waiters: dict[UUID, set[asyncio.Future[None]]] = {}
         self._watching: asyncio.Task[None] | None = None
-        self._announced = asyncio.Event()
         self._is_closed = False
         self._thread = ThreadPoolExecutor(1, "hub")  # one thread, so one connection
 
@@ -87,7 +83,6 @@ class Hub:
         """Until the prediction is finished or gone, the time is up, or the hub is closed."""
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(prediction, set()).add(told)
-        self.look_now()
         if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._watch())
         try:
@@ -95,10 +90,6 @@ class Hub:
         finally:
             told.cancel()
             self._forget(prediction, told)
-
-    def look_now(self) -> None:
-        """Something is finished, or somebody new waits."""
-        self._announced.set()
 
     def release_all(self) -> None:
         """Nobody waits any longer, because the server stops."""
@@ -113,13 +104,10 @@ class Hub:
         """Looks while anybody waits."""
         loop = asyncio.get_running_loop()
         while awaited := set(self._waiters):
-            self._announced.clear()
             began = loop.time()
             unfinished = await loop.run_in_executor(self._thread, _unfinished, awaited)
             self._tell(awaited - unfinished)
-            await asyncio.sleep(_rest_after(loop.time() - began))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._announced.wait(), _PAUSE)
+            await asyncio.sleep(_pause_after(loop.time() - began))
 
     def _tell(self, finished: Set[UUID]) -> None:
         for prediction in finished:
@@ -134,9 +122,9 @@ class Hub:
             del self._waiters[prediction]
 
 
-def _rest_after(looked: float) -> float:
-    """Seconds without a look, after one that took `looked` seconds."""
-    return min(_MOST_REST, looked * (1 / _LOOKING_SHARE - 1))
+def _pause_after(looked: float) -> float:
+    """Seconds to the next look, after one that took `looked` seconds."""
+    return min(_MOST_PAUSE, max(_LEAST_PAUSE, looked * (1 / _LOOKING_SHARE - 1)))
 
 
 def _unfinished(awaited: Set[UUID]) -> Set[UUID]:

@@ -28,7 +28,8 @@ from vision.inference.engine import Engine  # noqa: E402
 from vision.inference.openvino_engine import OpenVinoEngine  # noqa: E402
 
 _ENGINES: dict[str, Callable[..., Any]] = {"TensorFlow": Engine, "OpenVINO": OpenVinoEngine}
-_PRECISIONS = ("float32", "bfloat16")
+_COMPARED = [(name, precision) for precision in ("float32", "bfloat16") for name in _ENGINES]
+_COMPARED.append(("OpenVINO", "int8"))
 _OPERATIONS = 30.69e9 / 224**2  # of VGG16's convolutions, per pixel of the input
 
 
@@ -47,9 +48,8 @@ def main() -> None:
     for bundle in (load_bundle(ROOT / "weights" / "starter"), random_deck()):
         size = bundle.manifest["input_size"]
         engines = {
-            (name, precision): make(bundle, precision=precision)
-            for precision in _PRECISIONS
-            for name, make in _ENGINES.items()
+            (name, precision): _ENGINES[name](bundle, precision=precision)
+            for name, precision in _COMPARED
         }
         for count in (1, 8):
             crops = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)

@@ -38,6 +38,7 @@ from django.db import connection, models, transaction  # noqa: E402
 from knox.models import AuthToken  # noqa: E402
 
 from predictions.batches.models import Batch  # noqa: E402
+from predictions.daily_sums import count_anew, count_on  # noqa: E402
 from predictions.models import Correction, Face, Photo, Prediction, Status  # noqa: E402
 from training.models import Content, Dataset, ModelVersion, Sample  # noqa: E402
 from vision.attributes import AGE_BINS, ATTRIBUTES  # noqa: E402
@@ -73,6 +74,9 @@ def main() -> None:
     fill_faces(predictions)
     fill_corrections(predictions)
     fill_the_rest(rows // 10)
+    while count_on():
+        pass
+    count_anew(_now.date())  # what upkeep has left to do
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE")
     print(f"{connection.vendor}: {rows} rows in {time.perf_counter() - started:.0f} s")  # noqa: T201

@@ -1,4 +1,5 @@
-"""Writes into a starter's bundle what it was trained on, which no run of a site can tell.
+"""Writes into a starter's bundle what it was trained on, which no run of a site can tell: a list of
+the contents, and how many of the last training had which label.
 
     .venv/bin/python tools/starter_trained_on.py weights/starter UTKFACE
 
@@ -8,19 +9,24 @@ they recorded.
 """
 
 import hashlib
+import json
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from vision.bundles.bundle import add_trained_on, load_bundle
+from vision.attributes import AGE, AGE_BINS, Labels, age_bin, labelled
+from vision.bundles.bundle import MANIFEST, add_trained_on, load_bundle, read_manifest
 from vision.bundles.trained_on import of_examples
 from vision.data.cleaning import Reason
 from vision.data.former_splits import FormerImage, former_selection
 from vision.data.inspection import inspect
 from vision.data.labelled_files import LabelledFile, LabelledFiles
 from vision.data.selection import FULL
+from vision.durable_files import write_durably
 from vision.errors import PhotoError
 
 FINGERPRINT = "aeb07441f5a28bf8ff2f1a5552771e4de07887c8af55afc309ab6965b4cbce5b"
@@ -41,7 +47,25 @@ def main(bundle: Path, utkface: Path) -> None:
     found |= of_examples((), (), FIRST)
     before = load_bundle(bundle).trained_on
     add_trained_on(bundle, found if before is None else found | before)
+    trained = [c.labels for c, split in selection.chosen if split == "train" and c.labels]
+    _tell_labels(bundle, trained)
     sys.stdout.write(f"{bundle.name}: {len(found)} contents\n")
+
+
+def _tell_labels(bundle: Path, trained: Sequence[Labels]) -> None:
+    """The facts that `training.exams.label_facts` keeps of a run's labels; those of the test are
+    told by its figures."""
+    manifest = read_manifest(bundle)
+    ages = Counter(age_bin(labels[AGE.name]) for labels in trained)
+    train, test = {AGE.name: {decade: ages[decade] for decade in AGE_BINS}}, {}
+    for one in labelled():
+        numbers = Counter(labels.get(one.name) for labels in trained)
+        train[one.name] = {label: numbers[n] for n, label in enumerate(one.labels)}
+    for name, counts in train.items():
+        groups = manifest["metrics"]["groups"]
+        test[name] = {label: sum(g["n"] for g in groups if g[name] == label) for label in counts}
+    manifest["labels"] = {"classes": {"train": train, "test": test}, "agreement": None}
+    write_durably(bundle / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
 
 
 def _image(file: LabelledFile) -> FormerImage:

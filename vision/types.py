@@ -11,7 +11,8 @@ from .attributes import ATTRIBUTES
 
 # What a network can be computed by and in; "auto" is what suits the machine.
 ENGINES: tuple[str, ...] = ("auto", "openvino", "tensorflow")
-PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16", "float16")
+INT8 = "int8"
+PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16", "float16", INT8)
 
 Image = NDArray[np.uint8]  # (height, width, 3), RGB, 0-255
 LUMA: NDArray[np.float64] = np.array([0.299, 0.587, 0.114])  # of red, green, blue: ITU-R BT.601

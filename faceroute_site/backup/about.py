@@ -58,10 +58,10 @@ def check_usable(about: dict[str, Any], vendor: str) -> None:
             f"The archive was written by a newer FaceRoute ({version}; here runs {_version()}, "
             f"which does not know {'.'.join(newer[0])}). Please upgrade first."
         )
-    if database != vendor:
+    if database != vendor and (database, vendor) != ("sqlite", "postgresql"):
         raise BackupError(
             f"The archive holds a {database} database, and DATABASE_URL names one of {vendor}. "
-            "Please restore it into one of its own kind."
+            "Please restore it into one of its own kind; only SQLite's can change to PostgreSQL."
         )
 
 

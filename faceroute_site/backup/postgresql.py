@@ -14,7 +14,9 @@ from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import ProjectState
 
+from . import from_sqlite
 from .archive import read_stream
 from .snapshots import OnProgress, Snapshot, Stream, second_connection
 
@@ -53,18 +55,27 @@ def snapshot(_scratch: Path) -> Iterator[Snapshot]:
 
 
 def load(folder: Path, about: dict[str, Any], on_progress: OnProgress) -> list[str]:
-    described = json.loads(b"".join(read_stream(folder / _DESCRIPTION)))
+    """An SQLite database as well as one of PostgreSQL."""
     with transaction.atomic(), connection.cursor() as cursor:
-        _make_tables({(app, name) for app, name, _time in about["migrations"]})
-        made = _table_names(connection)
-        _empty(cursor, made)
+        made = _make_tables({(app, name) for app, name, _time in about["migrations"]})
+        _empty(cursor, _table_names(connection))
         _speak_plainly(cursor)
-        tables = [table for table in described if table["name"] in made]
-        for done, table in enumerate(tables):
-            on_progress("database", done, len(tables))
-            _fill(cursor, table, folder)
+        if about["database"] == "sqlite":
+            left_out = from_sqlite.fill(cursor, made.apps, folder, on_progress)
+        else:
+            left_out = _fill_all(cursor, folder, on_progress)
         on_progress("database: checking", 0, 0)  # foreign keys, and what is left for the end
-    return sorted({table["name"] for table in described} - set(made))
+    return sorted(left_out)
+
+
+def _fill_all(cursor: CursorWrapper, folder: Path, on_progress: OnProgress) -> set[str]:
+    described = json.loads(b"".join(read_stream(folder / _DESCRIPTION)))
+    made = _table_names(connection)
+    tables = [table for table in described if table["name"] in made]
+    for done, table in enumerate(tables):
+        on_progress("database", done, len(tables))
+        _fill(cursor, table, folder)
+    return {table["name"] for table in described} - set(made)
 
 
 def _streams(frozen: BaseDatabaseWrapper) -> Iterator[Stream]:
@@ -97,12 +108,12 @@ def _fill(cursor: CursorWrapper, table: dict[str, Any], folder: Path) -> None:
         )
 
 
-def _make_tables(applied: set[tuple[str, str]]) -> None:
+def _make_tables(applied: set[tuple[str, str]]) -> ProjectState:
     executor = MigrationExecutor(connection)
     leaves = executor.loader.graph.leaf_nodes()
     plan = executor.migration_plan(leaves, clean_start=True)
     wanted = [step for step in plan if (step[0].app_label, step[0].name) in applied]
-    executor.migrate(leaves, plan=wanted)
+    return executor.migrate(leaves, plan=wanted)
 
 
 def _empty(cursor: CursorWrapper, tables: list[str]) -> None:

@@ -15,7 +15,7 @@ from vision.durable_files import sync_folder
 from .archive import BackupError, read_stream
 from .snapshots import OnProgress, Snapshot, Stream, second_connection
 
-_STREAM = "db.sqlite3"
+STREAM = "db.sqlite3"
 _CHUNK = 2**20
 _BESIDE = ("-wal", "-shm", "-log")
 
@@ -46,7 +46,7 @@ def load(folder: Path, _about: dict[str, Any], on_progress: OnProgress) -> list[
     _forget(unfinished)
     with full_disk_in_words(), unfinished.open("xb") as file:
         unfinished.chmod(0o600)
-        for piece in read_stream(folder / _STREAM):
+        for piece in read_stream(folder / STREAM):
             file.write(piece)
             on_progress("database", 0, 0)
         file.flush()
@@ -79,7 +79,7 @@ def _stream(copy: Path) -> Stream:
             while chunk := file.read(_CHUNK):
                 yield chunk
 
-    return _STREAM, chunks()
+    return STREAM, chunks()
 
 
 def _forget(path: Path) -> None:

@@ -15,7 +15,6 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from predictions import waiting
-from predictions.notify import Listener
 from predictions.waiting import Hub, Waiting
 
 from . import refusals
@@ -52,13 +51,9 @@ class Application:
     async def _live(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         scope["state"]["hub"] = self._hub
         _stop_with_parent()
-        loop = asyncio.get_running_loop()
-        listener = Listener(lambda: loop.call_soon_threadsafe(self._hub.look_now))
-        listener.start()
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        listener.stop()
         self._hub.shut_down()
         self._lanes.shut_down()
         await send({"type": "lifespan.shutdown.complete"})

@@ -14,6 +14,7 @@ from drf_spectacular.utils import extend_schema_field
 from predictions.models import Prediction, Status
 from predictions.search_fields import search_fields
 from predictions.searching import FaceQuery, FileQuery
+from predictions.unindexed import unindexed
 from training.models import ModelVersion
 
 _MEANINGS = {
@@ -81,7 +82,7 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
 class PredictionFilter(filters.FilterSet):  # type: ignore[misc]
     """Ages and labels are estimates, and all that are asked for are to be of one face."""
 
-    status = filters.ChoiceFilter(choices=Status.choices)
+    status = filters.ChoiceFilter(choices=Status.choices, method="_of_status")
     created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
     created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
     model_version = filters.CharFilter(method="_of_version", label=_("model version"))
@@ -95,12 +96,21 @@ class PredictionFilter(filters.FilterSet):  # type: ignore[misc]
         self.base_filters = self.get_filters()
         super().__init__(*args, **kwargs)
 
+    def _of_status(
+        self, queryset: QuerySet[Prediction], _name: str, status: str
+    ) -> QuerySet[Prediction]:
+        return self._with(queryset, status=status)
+
     def _of_version(
         self, queryset: QuerySet[Prediction], _name: str, version: str
     ) -> QuerySet[Prediction]:
         """By its key, which an index has together with the owner."""
         key = ModelVersion.objects.filter(name=version).values_list("pk", flat=True).first()
-        return queryset.none() if key is None else queryset.filter(model_version=key)
+        return queryset.none() if key is None else self._with(queryset, model_version=key)
+
+    def _with(self, queryset: QuerySet[Prediction], **column: Any) -> QuerySet[Prediction]:
+        in_batch = self.form.cleaned_data.get("batch")
+        return unindexed(queryset, **column) if in_batch else queryset.filter(**column)
 
     @classmethod
     def get_filters(cls) -> dict[str, Any]:

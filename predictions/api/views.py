@@ -27,6 +27,7 @@ from predictions.images import face_crop_response, photo_response
 from predictions.models import Prediction, Status
 from predictions.pictures import annotated_response, anonymised_response
 from predictions.receipts import LONGEST_KEY, key_of_one
+from predictions.searching import key_of as key_of_batch
 from predictions.uploads import UploadRefused, accept_photo, delete_prediction, rerun
 from predictions.waiting import preferred_wait, waiting_of
 from predictions.worth import worth_by
@@ -94,7 +95,9 @@ class PredictionViewSet(
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Prediction]:
-        found = self._owner().predictions().select_related("photo", "model_version")
+        asked = self.request.query_params.get("batch", "")  # whose batch index finds it
+        batch = key_of_batch(asked) if self.action == "list" else None
+        found = self._owner().predictions(batch).select_related("photo", "model_version")
         return found.prefetch_related("faces__correction")
 
     def get_serializer_class(self) -> Any:

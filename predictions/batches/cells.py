@@ -54,7 +54,7 @@ def cells(card: FaceCard) -> list[Cell]:
 def _confidence(card: FaceCard) -> str:
     """That of the least sure label."""
     shares = [one.percent for one in card.estimates]
-    return _("%(percent)d %%") % {"percent": min(shares)} if shares else "–"
+    return _("%(percent)d%%") % {"percent": min(shares)} if shares else "–"
 
 
 def _age(card: FaceCard) -> str:

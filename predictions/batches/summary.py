@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from predictions.models import Face, Status
 from predictions.searching import ages_are_searchable
 from training.attribute_names import label_title, title
-from vision.attributes import AGE_BINS
+from vision.attributes import AGE, AGE_BINS
 
 from .contents import predictions_of
 from .models import Batch
@@ -59,7 +59,7 @@ def _chart(totals: AttributeTotals) -> CountChart:
 def _sentence(totals: AttributeTotals) -> str:
     commonest: LabelTotal = max(totals.labels, key=lambda one: one.count)
     told = {
-        "label": label_title(totals.attribute, commonest.label).replace("-", "–"),
+        "label": _named(totals.attribute, commonest.label),
         "count": commonest.count,
         "faces": totals.faces,
         "low": commonest.low,
@@ -68,8 +68,15 @@ def _sentence(totals: AttributeTotals) -> str:
     }
     words = _("%(label)s: %(count)d of %(faces)d faces") % told
     if commonest.low is not None:
-        words += _("; between %(low)d and %(high)d, as often as the model errs") % told
-    return words + (_(" (%(unknown)d more cannot be told)") % told if totals.unknown else "")
+        words += _("; allowing for the model’s errors, between %(low)d and %(high)d") % told
+    return words + (
+        _(" (%(unknown)d more could not be estimated)") % told if totals.unknown else ""
+    )
+
+
+def _named(attribute: str, label: str) -> str:
+    title_of = label_title(attribute, label).replace("-", "–")
+    return _("Ages %(years)s") % {"years": title_of} if attribute == AGE.name else title_of
 
 
 def _decades(batch: Batch) -> CountChart:

@@ -191,13 +191,13 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Delete a batch with all its photos; leads to the history."""
+    """Delete a batch with all its photos; leads to the list of batches."""
     is_through = deletion.delete(own_batch(request, pk))
     if is_through:
         messages.success(request, _("The batch and its photos were deleted."))
     else:
         messages.info(request, _("The batch is being deleted. This takes a few minutes."))
-    return redirect("history")
+    return redirect("batches")
 
 
 def _table(request: HttpRequest, pk: UUID, kind: str) -> HttpResponseBase:

@@ -44,8 +44,9 @@ def history(request: HttpRequest) -> HttpResponse:
     """A page of the visitor's predictions, newest first unless asked otherwise."""
     owner, view = owner_of(request), view_of(request)
     filters = HistoryFilter(owner, request.GET or None)
-    own = owner.predictions().select_related("photo", "model_version")
-    page = filters.query.page(own, Position.of(request.GET.get("before", "")), PAGE)
+    query = filters.query
+    own = query.rows_of(owner).select_related("photo", "model_version")
+    page = query.page(own, Position.of(request.GET.get("before", "")), PAGE)
     prefetch_related_objects(page.rows, "faces__correction")
     kept = _filters_of(request.GET)
     context: dict[str, Any] = {
@@ -56,7 +57,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "is_first": "before" not in request.GET,
         "is_filtered": bool(kept),
         "query": urlencode(kept),
-        "number": number_in_words(owner, filters.query),
+        "number": number_in_words(owner, query),
         "view": view,
         "under_way": list(bulk.under_way(owner)),
         "downloads": exports.KINDS,
@@ -164,7 +165,7 @@ def view_of(request: HttpRequest) -> str:
 
 def number_in_words(owner: Owner, query: HistoryQuery) -> str:
     """How many results there are of what is looked for."""
-    number, is_exact = query.count(owner.predictions())
+    number, is_exact = query.count(query.rows_of(owner))
     if is_exact:
         words = ngettext("%(number)s result", "%(number)s results", number)
         return words % {"number": f"{number:,}"}
@@ -179,8 +180,10 @@ def _chosen_slices(request: HttpRequest) -> Iterable[list[Prediction]] | None:
         chosen = _selected(request)
         return [chosen] if chosen else None
     query = _query_for_all(request)
-    rows = owner_of(request).predictions().select_related("photo", "model_version")
-    return None if query is None else query.walk(rows, SLICE)
+    if query is None:
+        return None
+    rows = query.rows_of(owner_of(request)).select_related("photo", "model_version")
+    return query.walk(rows, SLICE)
 
 
 def _query_for_all(request: HttpRequest) -> HistoryQuery | None:

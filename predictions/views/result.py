@@ -29,6 +29,7 @@ from predictions.tables import as_csv, columns, rows
 from predictions.waiting import preferred_wait, waiting_of
 from predictions.worth import worth_by
 from training.registry.versions import serving_name
+from vision.attributes import SHIPPED
 
 _MOST_OTHERS = 10  # results of the same photo that a page lists
 _TABLE_FROM = 10  # faces: of so many cards nobody keeps track
@@ -140,6 +141,7 @@ def correction_panel(face: Face, form: CorrectionForm | None = None) -> dict[str
         "number": face.index + 1,
         "correction": getattr(face, "correction", None),
         "said": own.values(),
+        "is_complete": set(SHIPPED) <= own.keys(),
         "form": form,
     }
 

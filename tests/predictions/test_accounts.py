@@ -57,10 +57,18 @@ def ask(client: Client, address: str) -> str:
 
 
 def choose(client: Client, link: str, password: str = NEW) -> Any:
-    """Follow a link, and send what it leads to."""
+    """Follow a link, and send what it leads to as browsers do: a page that forbids the referrer
+    sends its form from the origin “null”, and the check for forged requests is on."""
     page = client.get(link, follow=True)
-    form = {"new_password1": password, "new_password2": password}
-    return client.post(page.redirect_chain[-1][0] if page.redirect_chain else link, form)
+    client.handler.enforce_csrf_checks = True
+    origin = "null" if page.headers["Referrer-Policy"] == "no-referrer" else "http://testserver"
+    form = {
+        "new_password1": password,
+        "new_password2": password,
+        "csrfmiddlewaretoken": client.cookies["csrftoken"].value,
+    }
+    path = page.redirect_chain[-1][0] if page.redirect_chain else link
+    return client.post(path, form, headers={"origin": origin})
 
 
 def test_signing_up_says_the_rules_in_plain_words(client: Client) -> None:
@@ -68,6 +76,7 @@ def test_signing_up_says_the_rules_in_plain_words(client: Client) -> None:
     assert "At least 8 characters." in page
     assert "<ul><li>" not in page
     assert 'name="email"' not in page
+    assert 'Already have an account? <a href="/account/login/">' in page
     assert "keep your password in a safe place" in page
 
 

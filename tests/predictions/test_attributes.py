@@ -73,7 +73,7 @@ def test_pages_show_it_and_find_it(client: Client, user: User, prediction: Predi
     page = client.get(f"/predictions/{prediction.pk}/").content.decode()
     said = estimated(prediction)
     assert "Glasses" in page
-    assert f"{round(100 * said['probability'])} %" in page
+    assert f"{round(100 * said['probability'])}%" in page
     found = client.get("/history/", {"glasses": said["label"]}).content.decode()
     assert str(prediction.pk) in found
     left_out = client.get("/history/", {"glasses": other_than(said["label"])}).content.decode()

@@ -179,6 +179,15 @@ def test_a_change_is_reviewed_anew(browser: Client, face: Face, stranger: User) 
     )
 
 
+def test_consent_to_a_face_that_lacks_a_label_says_what_training_needs(
+    browser: Client, face: Face
+) -> None:
+    correct(face, {"age": 30}, consents=True)
+    assert "once you give its age, gender and race" in page_of(browser, face)
+    correct(face, {"age": 30, "gender": 1, "race": 0}, consents=True)
+    assert "An administrator will look at it." in page_of(browser, face)
+
+
 def test_the_owner_takes_a_correction_back(browser: Client, face: Face) -> None:
     correct(face, {"age": 30}, consents=True)
     browser.post(address(face, "take-back/"))

@@ -51,7 +51,7 @@ def test_it_says_what_this_site_has_set(client: Client, settings: object) -> Non
     settings.PHOTOS_PER_BATCH = 123  # type: ignore[attr-defined]
     page = client.get(reverse("help")).content.decode()
     assert "up to 123 photos" in page
-    assert "under 70 %." in page
+    assert "under 70%." in page
 
 
 def test_it_is_in_korean_too(client: Client) -> None:

@@ -20,6 +20,7 @@ from rest_framework.test import APIClient
 
 from predictions import deletion, expiry, uploads
 from predictions.access import Owner
+from predictions.batches.steering import create
 from predictions.deletion import erase, go_on
 from predictions.erasures import Erasure
 from predictions.indexes import AddIndexOnline
@@ -97,6 +98,35 @@ def test_a_page_of_the_history_is_read_from_an_index(
         assert f"INDEX {index} " in plan
         assert "SCAN" not in plan.replace("SCAN subquery", "")
         assert "TEMP B-TREE" not in plan
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"status": "queued"},
+        {"name": "a"},
+        {"gender": "male"},
+        {"version": "version-1", "model_version": "version-1", "status": "queued"},
+        {"since": "2026-01-01", "created_after": "2026-01-01"},
+        {"order": "oldest"},
+    ],
+)
+def test_those_of_a_batch_are_found_by_it(
+    browser: Client, api: APIClient, user: User, wanted: dict[str, str]
+) -> None:
+    batch = create(Owner(user_id=user.pk), "Holiday")
+    [made] = sent_by(user, model_version=ModelVersionFactory.create(name="version-1"))
+    Photo.objects.filter(pk=made.photo_id).update(batch=batch)
+    wanted = {**wanted, "batch": str(batch.pk)}
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.get("/history/", wanted).status_code == 200
+        assert api.get("/api/v1/predictions/", wanted).status_code == 200
+    found = [one for one in plans(queries, "predictions_prediction") if "photo" in one]
+    assert len(found) >= 3  # a page, its number, a page of the API
+    for plan in found:
+        assert "INDEX photo_by_batch " in plan
 
 
 @sqlite_only

@@ -36,7 +36,7 @@ def test_ten_faces_are_rows_with_their_cards_folded_in(client: Client, user: Use
     assert page.count("<tbody") == page.count('<article class="face"') == 10
     assert re.findall(r'<th scope="col"[^>]*>(\w+)<', page) == ["Face", "Age", "Gender", "Race"]
     first, *_, last = page.split("<tbody")[1:]
-    for words in ("34 ", "27–42", "Female", "97 %", "Asian", "91 %"):
+    for words in ("34 ", "27–42", "Female", "97%", "Asian", "91%"):
         assert words in first
     assert first.index("Female") < first.index('class="details"')
     assert "too dark" in last

@@ -16,6 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from predictions.access import Owner
 from predictions.models import Photo, Prediction, Status
+from predictions.presentation import age_in_words
 from predictions.uploads import accept_photo
 from predictions.urls import urlpatterns
 from predictions.views.history import PAGE
@@ -180,7 +181,7 @@ def test_a_result_shows_box_range_chart_and_probabilities(
     assert "About 34 years" in page
     assert "likely 27 to 42" in page
     assert "right in 80 of 100 cases" in page
-    assert "<title>30-39: 60 %</title>" in page
+    assert "<title>30-39: 60%</title>" in page
     assert '<rect width="97"' in page
     assert "uncertain" not in page
     assert "starter-1" in page
@@ -431,3 +432,15 @@ def test_an_unknown_address_is_a_friendly_404(client: Client) -> None:
     response = client.get("/nowhere/")
     assert response.status_code == 404
     assert "Page not found" in response.content.decode()
+
+
+def test_an_age_is_rounded_alike_wherever_it_is_shown(
+    browser: Client, prediction: Prediction
+) -> None:
+    face = prediction.faces.get()
+    face.estimates["age"]["years"] = 28.5
+    face.save()
+    page = browser.get(f"/predictions/{prediction.pk}/").content.decode()
+    [on_card] = re.findall(r"About (\d+) years", page)
+    [in_history] = re.findall(r"about (\d+), ", browser.get("/history/").content.decode())
+    assert on_card == in_history == age_in_words(face.estimates["age"]).split(" ")[0]

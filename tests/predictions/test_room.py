@@ -93,3 +93,19 @@ def test_the_overview_shows_it(
     page = admin_client.get("/admin/").content.decode()
     assert "of at most 10.0\xa0GB" in page
     assert "1 photos, each kept for 30 days" in page
+
+
+@pytest.mark.parametrize(("bound", "seen_after"), [(1000, 2), (100_000, 31)])
+def test_near_the_bound_what_others_add_is_seen_at_once(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, bound: int, seen_after: int
+) -> None:
+    settings.MEDIA_BYTES = bound
+    now = 0.0
+    monkeypatch.setattr("predictions.room.time.monotonic", lambda: now)
+    PhotoFactory.create(bytes=950)
+    assert room.kept().photos == 1
+    PhotoFactory.create(bytes=60)
+    for now in range(1, seen_after):  # noqa: B007
+        assert room.kept().photos == 1
+    now = seen_after
+    assert room.kept() == room.Kept(2, 1010)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.test import Client
 
 from predictions.models import Photo, Prediction
@@ -62,3 +63,25 @@ def test_a_full_quota_says_when_to_go_on(
     answer = send(visitor, photo_bytes, token="other")
     assert (answer.status_code, answer.json()["code"]) == (429, "quota_exceeded")
     assert 3500 < int(answer["Retry-After"]) <= 3600
+
+
+@pytest.mark.parametrize(
+    ("address", "accepts", "kind"),
+    [
+        ("/photos/", "application/json", "application/json"),
+        ("/", "text/html", "text/html; charset=utf-8"),
+    ],
+)
+def test_while_the_database_is_away_script_and_form_are_told_when_to_try_again(
+    visitor: Client, monkeypatch: pytest.MonkeyPatch, address: str, accepts: str, kind: str
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr("predictions.views.upload.accept_photo", away)
+    visitor.raise_request_exception = False
+    photo = SimpleUploadedFile("ann.jpg", b"a photo")
+    answer = visitor.post(address, {"photo": photo, "photos": photo}, headers={"accept": accepts})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "60")
+    assert answer["Content-Type"] == kind
+    assert "Please try again in a few minutes." in answer.content.decode()

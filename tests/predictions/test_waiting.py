@@ -137,7 +137,7 @@ def test_one_query_at_a_time_looks_for_all(run: Run, monkeypatch: pytest.MonkeyP
     real = waiting._unfinished
     monkeypatch.setattr(waiting, "_unfinished", look)
     run(lambda hub: asyncio.gather(*(hub.wait(pk, 0.5) for pk in several)))
-    assert len(looks) <= 0.5 / waiting._PAUSE + 3  # and one for whoever came after the first look
+    assert len(looks) <= 0.5 / waiting._LEAST_PAUSE + 1
     assert set(looks) == {1}
 
 
@@ -154,40 +154,7 @@ def test_a_server_that_stops_lets_everybody_go(run: Run) -> None:
     assert run(stop) is False
 
 
-def test_a_look_follows_at_once_where_something_is_finished(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(waiting, "_PAUSE", 60)
-    sent = PredictionFactory.create()
-
-    async def finish(hub: Hub) -> float:
-        def act() -> None:
-            Prediction.objects.update(status=Status.DONE, took_ms=5)
-            loop.call_soon_threadsafe(hub.look_now)
-
-        loop = asyncio.get_running_loop()
-        return await seconds_until(hub.wait(sent.pk, 30), act)
-
-    assert run(finish) < 0.3
-
-
-def test_who_comes_while_nothing_is_announced_is_looked_after_at_once(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(waiting, "_PAUSE", 60)
-    sent, done = PredictionFactory.create(), PredictionFactory.create(status=Status.DONE, took_ms=5)
-
-    async def wait(hub: Hub) -> None:
-        first = asyncio.ensure_future(hub.wait(sent.pk, 30))
-        await asyncio.sleep(0.25)
-        await asyncio.wait_for(hub.wait(done.pk, 30), 1)
-        hub.release_all()
-        await first
-
-    run(wait)
-
-
 def test_looking_takes_a_tenth_of_the_time_at_most() -> None:
-    assert waiting._rest_after(0.0) == 0.0
-    assert waiting._rest_after(0.005) == pytest.approx(0.045)
-    assert waiting._rest_after(1.0) == 0.1
+    assert waiting._pause_after(0.0) == 0.005
+    assert waiting._pause_after(0.005) == pytest.approx(0.045)
+    assert waiting._pause_after(1.0) == 0.1

@@ -171,10 +171,12 @@ def _browser(cookie: str) -> list[Any]:
 def _rows(model: Any) -> list[str]:
     fields = [field.attname for field in model._meta.concrete_fields]
     rows = model._base_manager.values(*fields)
-    return sorted(
-        repr({k: bytes(v) if isinstance(v, memoryview) else v for k, v in row.items()})
-        for row in rows
-    )
+    # PostgreSQL keeps the keys of JSON in an order of its own.
+    return sorted(json.dumps(row, sort_keys=True, default=_plain) for row in rows)
+
+
+def _plain(value: Any) -> str:
+    return repr(bytes(value) if isinstance(value, memoryview) else value)
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -114,6 +114,12 @@ def empty_site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
+def postgresql_site(tmp_path: Path, database: str) -> Iterator[Site]:
+    with Site(tmp_path / "bigger", logs=tmp_path, DATABASE_URL=database, SECRET_KEY="") as site:
+        yield site
+
+
+@pytest.fixture
 def archive(tmp_path: Path) -> Path:
     return tmp_path / "site.tar"
 
@@ -430,6 +436,44 @@ def test_what_is_in_a_storage_comes_along_and_photos_may_stay_there(
     assert "There are files where photos are kept" in refused(empty_site, "restore", str(archive))
     assert "made without photos" in empty_site.command("restore", str(without)).stdout
     assert empty_site.furnished("say", *told) == said
+
+
+def test_a_site_on_sqlite_goes_on_on_postgresql(
+    plain_site: Site, postgresql_site: Site, archive: Path
+) -> None:
+    told = plain_site.fill()
+    script = (
+        "from django.db import connection as c; c.cursor().execute('CREATE TABLE own (id integer)')"
+    )
+    assert plain_site.run("manage.py", "shell", "--no-imports", "-c", script).returncode == 0
+    saved(plain_site, archive)
+    killed = postgresql_site.run("-c", _SUICIDE, str(archive), "database: checking", "0")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not postgresql_site.has_tables()
+    done = postgresql_site.command("restore", str(archive), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tables_left_out"] == ["own"]
+    before, after = plain_site.furnished("say", *told), postgresql_site.furnished("say", *told)
+    for part in before:
+        assert after[part] == before[part], part
+    assert not list(postgresql_site.data_dir.rglob("*unfinished*"))
+    assert postgresql_site.command("migrate", "--check").returncode == 0
+    script = "from training.models import Dataset; print(Dataset.objects.create(name='new').pk)"
+    made = postgresql_site.run("manage.py", "shell", "--no-imports", "-c", script)
+    assert int(made.stdout) == 2, made.stderr
+
+
+def test_what_only_sqlite_takes_is_said_with_its_table(
+    plain_site: Site, postgresql_site: Site, archive: Path
+) -> None:
+    plain_site.fill()
+    script = "from predictions.models import Photo; print(Photo.objects.update(name='a' * 300))"
+    done = plain_site.run("manage.py", "shell", "--no-imports", "-c", script)
+    assert done.returncode == 0, done.stderr
+    saved(plain_site, archive)
+    words = refused(postgresql_site, "restore", str(archive))
+    assert words.startswith("The table predictions_photo holds what PostgreSQL does not take: ")
+    assert not postgresql_site.has_tables()
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(

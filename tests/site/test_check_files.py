@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from predictions.models import Photo
-from tests.factories import PhotoFactory, SampleFactory
+from predictions.models import Photo, Prediction
+from tests.factories import PhotoFactory, PredictionFactory, SampleFactory
 from tests.s3 import Bucket
 from tests.training.trainable import small_version
 from training.datasets import contents, example_files, stored_contents
@@ -107,6 +108,7 @@ def test_both_directions_are_told_and_nothing_is_changed(site: dict[str, str]) -
             "without_file": [site["image"]],
         },
         "models": {"named": 0, "stored": 0, "without_row": [], "without_file": []},
+        "strays": 0,
         "deleted": {},
     }
     said = check()
@@ -130,6 +132,23 @@ def test_repair_deletes_what_no_row_names_and_nothing_else(site: dict[str, str])
         "datasets": 0,
         "models": 0,
     }
+
+
+def test_a_prediction_goes_back_to_the_owner_of_its_photo(user: User) -> None:
+    visitor = uuid.uuid4()
+    owners = ({"owner": user, "visitor": None}, {"owner": None, "visitor": visitor})
+    kept = [
+        PredictionFactory.create(photo=PhotoFactory.create(**one, image="", thumbnail=""))
+        for one in owners
+    ]
+    assert json.loads(check("--json"))["strays"] == 0
+    for wrong in ({"owner": None}, {"visitor": uuid.uuid4()}, {"owner": user}):
+        Prediction.objects.update(**wrong)
+        assert "not their photo's owner's: " in check()
+        assert json.loads(check("--json", "--repair"))["strays"] > 0
+        for one in kept:
+            one.refresh_from_db()
+            assert (one.owner, one.visitor) == (one.photo.owner, one.photo.visitor)
 
 
 @pytest.mark.parametrize("lost", ["photos", "datasets", "database"])

@@ -5,6 +5,7 @@ A short profile; `FACEROUTE_EXAMPLES=1500` tries more. The API's own are in
 """
 
 import json
+import uuid
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,10 +16,18 @@ from django.test import Client
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from tests.factories import FaceFactory, PredictionFactory
+from predictions.batches.models import Archive, Batch
+from tests.factories import (
+    DatasetFactory,
+    FaceFactory,
+    FinishedPredictionFactory,
+    ModelVersionFactory,
+    PhotoFactory,
+)
 from tests.generated import answered_in_time, thorough
 from tests.site.addresses import Address, addresses
 from tests.site.test_odd_requests import ODD, PARAMETERS, is_ours
+from training.models import Dataset
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,19 +100,34 @@ def bodies(draw: Any) -> dict[str, Any]:
             return {"data": data, "content_type": draw(st.sampled_from(TYPES))}
 
 
+def furnish(user: User) -> str:
+    """Give a user a batch with a zip and a photo with a face, all of one id, which is returned;
+    and have a dataset and a version, of the number 0."""
+    key = uuid.uuid4()
+    photo = PhotoFactory.create(owner=user)
+    batch = Batch.objects.create(pk=key, owner=user, name="one", expires_at=photo.expires_at)
+    Archive.objects.create(pk=key, batch=batch, sender="a", name="a.zip", bytes=100)
+    photo.batch = batch
+    photo.save()
+    FaceFactory.create(prediction=FinishedPredictionFactory.create(pk=key, photo=photo))
+    if not Dataset.objects.filter(pk=0).exists():
+        DatasetFactory.create(pk=0)
+        ModelVersionFactory.create(pk=0)
+    return str(key)
+
+
 @pytest.mark.parametrize("who", ["nobody", "owner", "administrator"])
 @thorough()
 @given(data=st.data())
 def test_no_request_is_an_error(who: str, data: st.DataObject, user: User) -> None:
     client = Client(raise_request_exception=False)
-    prediction = PredictionFactory.create(photo__owner=user)
-    FaceFactory.create(prediction=prediction)
+    key = furnish(user)
     if who == "owner":
         client.force_login(user)
     if who == "administrator":
         boss, _ = User.objects.get_or_create(username="boss", is_superuser=True, is_staff=True)
         client.force_login(boss)
-    path = data.draw(paths({"uuid": str(prediction.pk), "int": "0", "str": str(prediction.pk)}))
+    path = data.draw(paths({"uuid": key, "int": "0", "str": "0", "path": "0"}))
     method, body = data.draw(st.sampled_from(METHODS)), data.draw(bodies())
     if method in {"GET", "HEAD", "OPTIONS", "TRACE"}:
         body = {}

@@ -6,16 +6,21 @@ from pathlib import Path
 
 import polib
 import pytest
+from axes.models import AccessAttempt, AccessLog
 from django.test import Client, RequestFactory
 from django.utils.translation import override
+from knox.models import AuthToken
 
 from faceroute_site.error_pages import server_error
-from tests.factories import SampleFactory
+from tests.factories import DatasetFactory, SampleFactory, UserFactory
+from training.models import ImportRun
 from vision.attributes import ATTRIBUTES
 
 ROOT = Path(__file__).parents[2]
 KOREAN = ROOT / "locale" / "ko" / "LC_MESSAGES"
 _IN_PYTHON = re.compile(r"""\b(?:_|gettext(?:_lazy|_noop)?)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)""")
+# What Korean writes as it is.
+_NAMES = re.compile(r"\b(?:API|MAE)\b")
 _IN_TEMPLATE = re.compile(r"""{%\s*translate\s+(?:"([^"]*)"|'([^']*)')""")
 
 
@@ -67,13 +72,34 @@ def test_a_korean_browser_gets_korean_pages_and_may_choose_english(client: Clien
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("page", ["modelversion", "sample"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "training/modelversion/",
+        "training/sample/",
+        "training/importrun/",
+        "training/dataset/import/",
+        "knox/authtoken/",
+        "axes/accesslog/",
+        "axes/accessattempt/",
+        "auth/user/",
+    ],
+)
 def test_what_the_administration_brings_is_korean_too(admin_client: Client, page: str) -> None:
-    """Its package has no Korean; our catalogue has what these lists show of it."""
+    """Its packages have no Korean; our catalogue has what these lists show of them."""
     SampleFactory.create()
-    shown = admin_client.get(f"/admin/training/{page}/", headers={"Accept-Language": "ko"})
-    for words in ("Type to search", "Select all rows", "Select record", "ccess attempts"):
-        assert words not in shown.content.decode()
+    user = UserFactory.create()
+    AuthToken.objects.create(user)
+    AccessLog.objects.create(username="someone")
+    AccessAttempt.objects.create(username="someone", failures_since_start=1)
+    ImportRun.objects.create(dataset=DatasetFactory.create())
+    shown = admin_client.get(f"/admin/{page}", headers={"Accept-Language": "ko"})
+    text = shown.content.decode()
+    for words in ("Type to search", "Select all rows", "Select record", "ccess attempts", "(들)"):
+        assert words not in text
+    labels = re.findall(r'data-label="([^"]*)"', text)
+    assert [label for label in labels if re.search("[A-Za-z]{3}", _NAMES.sub("", label))] == []
+    assert "Choose file" not in text
 
 
 def test_an_error_of_the_server_is_told_in_korean(rf: RequestFactory) -> None:

@@ -13,11 +13,19 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from predictions.corrections import correct
-from tests.factories import DatasetFactory, FaceFactory, SampleFactory
+from tests.factories import DatasetFactory, FaceFactory, ModelVersionFactory, SampleFactory
 from training.datasets.annotations import adopt_estimates, annotate
 from training.datasets.judging import judge
 from training.eda.dataset_figures import summary
-from training.models import Annotation, Dataset, LabelIssue, Sample
+from training.models import (
+    Annotation,
+    Dataset,
+    Exam,
+    ExamImage,
+    ExamOutcome,
+    LabelIssue,
+    Sample,
+)
 from vision.data.utkface import LabelOutOfRange
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +59,9 @@ def test_nobody_can_say_what_no_label_is(said: dict[str, int], user: User) -> No
         sample.labels = {**sample.labels, **said}
     with pytest.raises(LabelOutOfRange):
         correct(FaceFactory.create(), said, consents=True)
-    for rows in (Sample.objects.all(), Annotation.objects.all()):
+    exam = Exam.objects.create()
+    ExamImage.objects.create(exam=exam, position=0, digest="a", age=30, gender=0, race=0)
+    for rows in (Sample.objects.all(), Annotation.objects.all(), ExamImage.objects.all()):
         Annotation.objects.get_or_create(sample=sample, annotator=user)
         with pytest.raises(IntegrityError), transaction.atomic():
             rows.update(**said)
@@ -132,3 +142,21 @@ def test_an_upgrade_sets_them_aside_under_their_own_reason(
     with connection.cursor() as cursor:  # the constraints would hold now
         cursor.execute("PRAGMA ignore_check_constraints = OFF")
     Sample.objects.update(to_check=False)
+
+
+def test_an_upgrade_takes_them_out_of_the_exam_and_has_versions_asked_again(
+    without_constraints: None,
+) -> None:
+    exams = [Exam.objects.create(dataset_name=name, of_utkface=name == "a") for name in "ab"]
+    for exam in exams:
+        ExamOutcome.objects.create(
+            exam=exam, version=ModelVersionFactory.create(), scores=b"", figures={}
+        )
+        for position, age in enumerate((30, 185, 40) if exam == exams[0] else (50,)):
+            ExamImage.objects.create(
+                exam=exam, position=position, digest=f"{position}", age=age, gender=0, race=0
+            )
+    migration = importlib.import_module("training.migrations.0030_exam_labels_that_are_none")
+    migration.leave_out(apps, None)
+    assert list(ExamImage.objects.order_by("age").values_list("age", flat=True)) == [30, 40, 50]
+    assert [outcome.exam for outcome in ExamOutcome.objects.all()] == [exams[1]]

@@ -17,6 +17,7 @@ from training.registry import starter
 from training.registry.starter import SHIPPED, register_starter, waiting_starter
 from training.registry.stored_bundles import bundle_path
 from training.registry.versions import activate_version, active_version, register_bundle
+from vision.attributes import AGE_BINS, ATTRIBUTES
 from vision.bundles.bundle import WEIGHTS, load_bundle, read_manifest, save_bundle
 
 pytestmark = pytest.mark.django_db
@@ -164,6 +165,16 @@ def test_a_report_of_another_model_of_that_name_stays(
     assert own.report == {}
 
 
+def test_what_its_manifest_has_come_to_tell_is_added_after_an_upgrade(
+    starters: dict[int, Path],
+) -> None:
+    register_starter()
+    manifest = read_manifest(starters[7]) | {"labels": {"classes": {}}}
+    (starters[7] / "manifest.json").write_text(json.dumps(manifest))
+    register_starter()
+    assert ModelVersion.objects.get(name="starter-7").manifest == manifest
+
+
 def test_who_goes_back_stays_there(starters: dict[int, Path], admin: Client) -> None:
     six = upgrade_from(starters[6])
     register_starter()
@@ -223,3 +234,13 @@ def test_administrators_are_told_of_it_until_it_has_served(
 def test_the_starter_that_ships_is_known_to_be_one() -> None:
     manifest = read_manifest(site_settings.BASE_DIR / "weights" / "starter")
     assert list(SHIPPED.items())[-1] == (manifest["name"], manifest["files"][WEIGHTS]["sha256"])
+
+
+def test_the_starter_that_ships_tells_the_labels_of_what_it_learnt() -> None:
+    manifest = read_manifest(site_settings.BASE_DIR / "weights" / "starter")
+    classes, counts = manifest["labels"]["classes"], manifest["data"]["counts"]
+    for name, attribute in ATTRIBUTES.items():
+        trained = classes["train"][name]
+        assert list(trained) == list(attribute.labels or AGE_BINS)
+        assert sum(trained.values()) == counts["train"]
+        assert sum(classes["test"][name].values()) == manifest["metrics"]["n"]

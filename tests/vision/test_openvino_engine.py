@@ -8,12 +8,14 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.vision.training_set import SIZE, random_crops, small_backbone
+from vision.backbone.precision import choose_precision
 from vision.backbone.vgg16 import BLOCKS, MEAN_RGB, preprocess
 from vision.bundles.bundle import Bundle, load_bundle
 from vision.bundles.onnx_graph import INPUT, onnx_graph
 from vision.errors import BundleIncompatible
 from vision.heads.specs import HeadSpec, classic_heads
 from vision.inference.engine import Engine
+from vision.inference.int8 import patterns
 from vision.inference.openvino_engine import OpenVinoEngine
 
 STARTER = Path(__file__).parents[2] / "weights" / "starter"
@@ -147,3 +149,24 @@ def test_mistakes_are_named() -> None:
 def test_the_mean_is_keras_vggfaces() -> None:
     black = preprocess(np.zeros((1, 1, 1, 3), np.uint8))[0, 0, 0]
     assert -black[::-1] == pytest.approx(MEAN_RGB)
+
+
+def test_in_int8_it_says_nearly_the_same() -> None:
+    bundle = load_bundle(STARTER)
+    engine, exact = (OpenVinoEngine(bundle, precision=one) for one in ("int8", "float32"))
+    crops = random_crops(8, engine.input_size)
+    found, expected = engine.plain_outputs(crops), exact.plain_outputs(crops)
+    for name, outputs in expected.items():
+        moved = np.abs(found[name] - outputs)
+        assert 0 < moved.max() < 0.15 * np.abs(outputs).max(), name
+    operators = {one.get_type_name() for one in engine._network.get_runtime_model().get_ops()}
+    assert "FakeQuantize" not in operators  # all became integer kernels
+
+
+def test_int8_is_measured_on_patterns_that_never_change() -> None:
+    assert (patterns(SIZE) == patterns(SIZE)).all()
+    assert patterns(SIZE).std(axis=(1, 2, 3)).min() > 5
+
+
+def test_tensorflow_computes_in_what_suits_the_machine_instead_of_int8() -> None:
+    assert choose_precision("int8") == choose_precision("auto")

@@ -100,7 +100,7 @@ def _tried(folder: Path, photos: int, down: float, tell: Callable[[str], None]) 
     tell("A site on six machines is started; S3 is moto's server, a stand-in.")
     with running_site(folder) as site:
         course = undergo(site, folder, photos, down, tell)
-        found = list(findings(site, course, photos))
+        found = list(findings(site, course, photos, down))
     return Report(course, found, time.monotonic() - begun)
 
 

@@ -12,6 +12,7 @@ from .table import rows
 from .trial import Course
 
 SETTLED_WITHIN = 60.0  # seconds
+ANSWERED_WITHIN = 10.0  # seconds, beside those that a frozen part keeps everybody waiting
 
 
 class Finding(NamedTuple):
@@ -20,9 +21,9 @@ class Finding(NamedTuple):
     found: str
 
 
-def findings(site: Site, course: Course, photos: int) -> Iterator[Finding]:
+def findings(site: Site, course: Course, photos: int, down: float) -> Iterator[Finding]:
     yield from _on_photos(site, course, photos)
-    yield from _on_answers(course)
+    yield from _on_answers(course, ANSWERED_WITHIN + down)
     longest = max(course.settled.values())
     yield Finding(
         f"settled within {SETTLED_WITHIN:.0f} s of the last repair",
@@ -75,11 +76,14 @@ def _on_photos(site: Site, course: Course, photos: int) -> Iterator[Finding]:
     yield Finding("both versions have served", {SECOND} < set(versions), f"{versions}")
 
 
-def _on_answers(course: Course) -> Iterator[Finding]:
+def _on_answers(course: Course, longest: float) -> Iterator[Finding]:
     statuses = course.notes.statuses
     told = ", ".join(f"{status or 'none'}: {n}" for status, n in sorted(statuses.items()))
     unexpected = "".join(f"\n  {one}" for one in course.notes.unexpected[:10])
     yield Finding("no answer is an error, but for 503", not unexpected, told + unexpected)
+    slowest = course.notes.slowest.seconds if course.notes.slowest else 0.0
+    what = f"no answer takes over {longest:.0f} s"
+    yield Finding(what, slowest <= longest, f"the slowest {slowest:.1f} s")
 
 
 def _is_shown(site: Site, number: int, prediction: str) -> bool:

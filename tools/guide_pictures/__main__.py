@@ -38,8 +38,10 @@ def main() -> None:
 def _make(dataset: Path, photos: list[Path], scratch: Path, folder: Path) -> None:
     with Stack(scratch / "data", logs=scratch) as stack, new_browser() as chromium:
         url = _start(stack)
-        user.pictures(_camera(chromium, url, folder, width=1180), photos, scratch)
+        visitor = _camera(chromium, url, folder, width=1180)
+        user.pictures(visitor, photos, scratch)
         administrator.pictures(_camera(chromium, url, folder, width=1280), dataset)
+        user.side_by_side(visitor)
 
 
 def _camera(chromium: Browser, url: str, folder: Path, *, width: int) -> Camera:

@@ -22,6 +22,17 @@ def pictures(camera: Camera, photos: list[Path], scratch: Path) -> None:
     _what_was_sent(camera)
 
 
+def side_by_side(camera: Camera) -> None:
+    """The picture of two versions, once another one serves."""
+    page = camera.page
+    page.goto("/history/?order=oldest")
+    page.click(".card-link:has-text('group.jpg')")
+    page.click("button:has-text('Run again')")
+    expect(page.locator("article.face")).to_have_count(2, timeout=_WORKED)
+    page.locator("a:has-text('Side by side')").first.click()
+    camera.take("user-compared", height=620)
+
+
 def _a_group(camera: Camera, photos: list[Path], scratch: Path) -> None:
     page = camera.page
     group = _side_by_side(photos[:2], scratch)

@@ -67,6 +67,10 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
         seconds = ((run.finished_at or timezone.now()) - run.started_at).total_seconds()
         return f"{int(seconds // 60)}:{int(seconds % 60):02}"
 
+    @admin.display(description=gettext_lazy("Requested by"), ordering="requested_by")
+    def requester(self, run: Job) -> str:
+        return str(run.requested_by or "–")
+
     def get_urls(self) -> list[URLPattern]:
         name = f"training_{self.opts.model_name}_progress"
         live = self.admin_site.admin_view(self.progress_view)
@@ -173,7 +177,7 @@ class ImportRunAdmin(JobAdmin):
         reverse_lazy("admin:training_dataset_import_files"),
         gettext_lazy("Import images"),
     )
-    list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
+    list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requester")
     list_select_related = ("dataset", "requested_by")
 
 
@@ -183,7 +187,7 @@ class ReviewRunAdmin(JobAdmin):
         reverse_lazy("admin:training_dataset_changelist"),
         gettext_lazy("Choose a dataset to look for label errors in"),
     )
-    list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requested_by")
+    list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requester")
     list_select_related = ("dataset", "requested_by")
 
     def facts(self, run: Job) -> list[Fact]:
@@ -196,5 +200,5 @@ class ReviewRunAdmin(JobAdmin):
 class VersionsRunAdmin(JobAdmin):
     """Work that goes through all versions."""
 
-    list_display = ("created_at", "colored_state", "progress", "took", "requested_by")
+    list_display = ("created_at", "colored_state", "progress", "took", "requester")
     list_select_related = ("requested_by",)

@@ -37,7 +37,7 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
 
     @extend_schema_field({"type": "array", "items": {"type": "string"}})
     def get_heads(self, version: ModelVersion) -> list[str]:
-        return list(version.manifest.get("heads", {}))
+        return sorted(version.manifest.get("heads", {}))  # PostgreSQL keeps keys in its own order
 
     @extend_schema_field({"type": "object", "nullable": True})
     def get_exam(self, version: Any) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from training.models.labels import Labelled
+from training.models.labels import Labelled, no_other_labels
 from training.models.versions import ModelVersion
 
 
@@ -50,6 +50,7 @@ class ExamImage(Labelled):
         constraints = [
             models.UniqueConstraint(fields=["exam", "position"], name="one_image_per_position"),
             models.UniqueConstraint(fields=["exam", "digest"], name="one_image_per_content"),
+            no_other_labels("exam_labels_in_range"),
         ]
 
     def __str__(self) -> str:

@@ -36,7 +36,7 @@ def register_starter() -> str:
     """
     starter, serving = waiting_starter(), active_version()
     name = _manifest()["name"]
-    _complete_report()
+    _complete_facts()
     if starter is None and ModelVersion.objects.filter(name=name).exists():
         return f"The model {name} is registered already."
     if starter is None:
@@ -51,17 +51,21 @@ def register_starter() -> str:
     )
 
 
-def _complete_report() -> None:
-    """Give the starter, registered by an earlier release, what its report has come to tell since.
+def _complete_facts() -> None:
+    """Give the starter, registered by an earlier release, what its manifest and its report have
+    come to tell since.
 
     Raises BundleCorrupt.
     """
     manifest = _manifest()
     version = ModelVersion.objects.filter(name=manifest["name"]).first()
     if version and version.manifest.get("files") == manifest["files"]:
-        report = _report()
-        if version.report.keys() < report.keys():
-            ModelVersion.objects.filter(pk=version.pk).update(report=report)
+        facts = {"manifest": manifest, "report": _report()}
+        newer = {
+            name: now for name, now in facts.items() if getattr(version, name).keys() < now.keys()
+        }
+        if newer:
+            ModelVersion.objects.filter(pk=version.pk).update(**newer)
 
 
 def waiting_starter() -> ModelVersion | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vision.types import PRECISIONS
+from vision.types import INT8, PRECISIONS
 
 _GPU_DEVICES = ("nvidia[0-9]*", "dxg")  # on Linux; on Linux within Windows
 
@@ -13,10 +13,11 @@ def choose_precision(wanted: str = "auto") -> str:
     """The precision to compute the backbone in: the one wanted, or the fastest the machine has.
 
     bfloat16 on a CPU with AVX512-BF16 or AMX and on a GPU that has it, float16 on an older GPU
-    with tensor cores, float32 elsewhere. Raises ValueError for an unknown name.
+    with tensor cores, float32 elsewhere; so, too, in place of int8, which only OpenVINO computes
+    in. Raises ValueError for an unknown name.
     """
     check_precision(wanted)
-    if wanted != "auto":
+    if wanted not in {"auto", INT8}:
         return wanted
     import keras
 

@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from vision.attributes import ATTRIBUTES
 from vision.backbone.precision import check_precision, cpu_has
 from vision.bundles.bundle import Bundle
+from vision.types import INT8
 
 from .base import BaseEngine, Outputs
+from .int8 import quantised
 
 _DEVICE = "CPU"
 _MOST_CROPS = 8  # at a time
-_HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+# What is not rounded to integers is computed in float32.
+_HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", INT8: "f32"}
 
 
 class OpenVinoEngine(BaseEngine):
@@ -40,6 +43,8 @@ class OpenVinoEngine(BaseEngine):
         self.precision = choose_cpu_precision(precision)
         core = ov.Core()
         model = core.read_model(_graph_of(bundle) if graph is None else graph)
+        if self.precision == INT8:
+            quantised(core, model, self.input_size)
         wanted = [model.output(spec.name) for spec in self.specs]
         self._network = _compiled(core, ov.Model(wanted, model.get_parameters()), self.precision)
 

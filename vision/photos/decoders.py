@@ -29,11 +29,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 300.0  # seconds a photo may wait for large ones before it, and be opened
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as a process that forks needs
 # A new process fetches every page of memory from the kernel, which takes a sixth of a large photo's
-# time where pages are small; and it would give memory back that it needs again a moment later.
-# Other systems than Linux with glibc do not know it.
+# time where pages are small; and it would give memory back that it needs again a moment later, and
+# have a second thread fetch its own. Other systems than Linux with glibc do not know it.
 _MEMORY = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432"
-    ":glibc.malloc.trim_threshold=1073741824"
+    ":glibc.malloc.trim_threshold=1073741824:glibc.malloc.arena_max=1"
 }
 _COUNT = struct.Struct("!I")  # of the parts of a frame; then the length of each, then they
 

@@ -1,4 +1,5 @@
-"""`check_files`: files that no row names, and rows whose files are gone."""
+"""`check_files`: files that no row names, rows whose files are gone, and predictions that are not
+their photo's owner's."""
 
 import json
 from argparse import ArgumentParser
@@ -8,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from faceroute_site.stored_files import KINDS, Findings
+from predictions import access
 
 _EXAMPLES = 3
 _WHAT_TO_DO = {
@@ -22,7 +24,8 @@ _WHAT_TO_DO = {
 class Command(BaseCommand):
     help = (
         "Compare the files of photos, datasets and models with the database. Nothing is changed, "
-        "unless --repair says so: then files that no row names are deleted, if older than an hour."
+        "unless --repair says so: then files that no row names are deleted, if older than an hour, "
+        "and predictions are given back to the owners of their photos."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,15 +34,18 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         found = {name: self._look(name) for name in KINDS}
+        strays = access.strays().count()
         if not options["json"]:
             for name, findings in found.items():
                 self.stdout.write(_in_words(name, findings))
+            self.stdout.write(f"Predictions that are not their photo's owner's: {strays}.")
         if options["repair"]:
             _refuse_if_in_doubt(found)
+            access.return_strays()
         deleted = {n: kind.repair() for n, kind in KINDS.items()} if options["repair"] else {}
         if options["json"]:
             report = {name: asdict(findings) for name, findings in found.items()}
-            self.stdout.write(json.dumps(report | {"deleted": deleted}))
+            self.stdout.write(json.dumps(report | {"strays": strays, "deleted": deleted}))
         for name, count in deleted.items() if not options["json"] else ():
             self.stdout.write(f"{name}: deleted {count}.")
 

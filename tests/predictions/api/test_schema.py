@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from predictions.access import Owner
+from predictions.batches import archives, steering
 from predictions.models import Prediction, Status
 from predictions.uploads import accept_photo
 from tests.factories import FaceFactory, ModelVersionFactory
@@ -106,6 +107,16 @@ def test_training_runs_are_answered_as_documented(
         ("GET predictions/{id}/anonymised/", 200),
         ("POST predictions/{id}/rerun/", 202),
         ("DELETE predictions/{id}/", 204),
+        ("GET batches/", 200),
+        ("GET batches/{id}/", 200),
+        ("GET batches/{id}/results/", 200),
+        ("GET batches/{id}/totals/", 200),
+        ("GET batches/{id}/archives/{archive}/", 200),
+        ("POST batches/{id}/pause/", 200),
+        ("POST batches/{id}/resume/", 200),
+        ("POST batches/{id}/retry/", 200),
+        ("POST batches/{id}/cancel/", 200),
+        ("DELETE batches/{id}/", 204),
         ("GET models/", 200),
         ("GET models/active/", 200),
     ],
@@ -117,12 +128,16 @@ def test_what_there_is_is_answered_as_documented(
     call: str,
     status: int,
 ) -> None:
-    prediction = accept_photo(Owner(user_id=user.pk), SimpleUploadedFile("a.jpg", photo_bytes))
+    owner = Owner(user_id=user.pk)
+    batch = steering.create(owner, "one")
+    archive = archives.announce(batch, owner, "a.zip", 100)
+    photo = SimpleUploadedFile("a.jpg", photo_bytes)
+    prediction = accept_photo(owner, photo, batch=batch.pk)
     Prediction.objects.filter(pk=prediction.pk).update(status=Status.DONE)
     FaceFactory.create(prediction=prediction)
     ModelVersionFactory.create(is_active=True)
     method, path = call.split()
-    case = document[f"/api/v1/{path}"][method].Case(
-        path_parameters={"id": str(prediction.pk), "index": 0, "other": str(prediction.pk)}
-    )
+    own = batch if path.startswith("batches/") else prediction
+    keys = {"id": str(own.pk), "archive": str(archive.pk), "other": str(prediction.pk)}
+    case = document[f"/api/v1/{path}"][method].Case(path_parameters={**keys, "index": 0})
     assert case.call_and_validate(headers=headers).status_code == status

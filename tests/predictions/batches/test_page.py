@@ -52,10 +52,17 @@ def test_faces_are_summed_up_and_listed(browser: Client, batch: Batch, send: Sen
     assert re.search(r"Female</span>.*?<rect width=\"100\".*?<span class=\"percent\">3<", page)
     assert page.count('class="row-photo"') == 3
     assert "34 (27–42)" in page
-    assert "91 %" in page
+    assert "91%" in page
     assert page_of(browser, batch, "?gender=male").count('class="row-photo"') == 0
     assert "Nothing matches" in page_of(browser, batch, "?gender=male")
     assert page_of(browser, batch, "?gender=nonsense&age_min=x").count('class="row-photo"') == 3
+
+
+def test_it_leads_to_its_photos_in_the_history(browser: Client, batch: Batch, send: Send) -> None:
+    finish(send(2))
+    address = f"/history/?batch={batch.pk}"
+    assert f'href="{address}"' in page_of(browser, batch)
+    assert len(browser.get(address).context["entries"]) == 2
 
 
 def test_a_sorted_column_says_so_and_turns_round(browser: Client, batch: Batch, send: Send) -> None:

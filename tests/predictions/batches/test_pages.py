@@ -101,6 +101,7 @@ def test_a_batch_is_steered(browser: Client, batch: Batch, send: Send) -> None:
     renamed = browser.post(f"/batches/{batch.pk}/rename/", {"name": "Other"})
     assert renamed.json()["name"] == "Other"
     page = browser.post(f"/batches/{batch.pk}/delete/", follow=True)
+    assert page.redirect_chain == [("/batches/", 302)]
     assert "The batch and its photos were deleted." in page.content.decode()
     assert browser.get(f"/batches/{batch.pk}/").status_code == 404
 

@@ -85,7 +85,9 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
             page.press("[name=password]", "Enter")
             page.wait_for_url(lambda where: "login" not in where)
             stranger = chromium.new_page(
-                **{"base_url": url, "locale": "ko-KR", "reduced_motion": "reduce"},
+                base_url=url,
+                locale="ko-KR",
+                reduced_motion="reduce",
                 viewport={"width": 390, "height": 800},
             )
             stranger.context.add_cookies([{"name": "visitor", "value": said["cookie"], "url": url}])
@@ -114,7 +116,7 @@ def look_at(page: Page, name: str, path: str) -> Iterator[str]:
 def test_axe_finds_nothing_wrong_on_any_page(tour: Tour) -> None:
     assert {"upload", "prediction", "batch", "api:docs", "admin:index"} <= tour.paths.keys()
     opened = {"api:docs opened": f"{tour.paths['api:docs']}#/predictions/predictions_create"}
-    wrong = []
+    wrong: list[str] = []
     for name, path in (tour.paths | opened).items():
         tour.page.emulate_media(color_scheme="light")
         wrong += look_at(tour.page, name, path)
@@ -128,8 +130,9 @@ def test_axe_finds_nothing_wrong_on_a_phone_in_korean(tour: Tour) -> None:
     assert {"upload", "prediction", "batch", "login", "signup"} <= tour.stranger_paths.keys()
     nowhere = {"404": "/nothing/"}
     visits = [(tour.stranger, *one) for one in (tour.stranger_paths | nowhere).items()]
-    korean = {"name": "django_language", "value": "ko", "domain": "127.0.0.1", "path": "/"}
-    tour.page.context.add_cookies([korean])
+    tour.page.context.add_cookies(
+        [{"name": "django_language", "value": "ko", "domain": "127.0.0.1", "path": "/"}]
+    )
     tour.page.set_viewport_size({"width": 390, "height": 800})
     refused = {"404": "/admin/nothing/", "403": "/admin/training/dataset/add/"}
     paths = {name: tour.paths[name] for name in ON_A_PHONE} | refused

@@ -7,6 +7,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
@@ -46,6 +47,7 @@ class KeyAdmin(_RecordAdmin):
     """Keys by name and owner; deleting one revokes it. What is stored of the key itself is shown to
     nobody."""
 
+    empty_step = (reverse_lazy("api_keys"), _("Create a key of your own"))
     list_display = ("name", "owner", "created_at", "expires_at", "last_used")
     list_select_related = ("user", "details")
     search_fields = ("user__username", "details__name")

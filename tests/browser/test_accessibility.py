@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import need_chromium, new_browser
 from tests.processes import Stack
@@ -85,7 +85,9 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
             page.press("[name=password]", "Enter")
             page.wait_for_url(lambda where: "login" not in where)
             stranger = chromium.new_page(
-                **{"base_url": url, "locale": "ko-KR", "reduced_motion": "reduce"},
+                base_url=url,
+                locale="ko-KR",
+                reduced_motion="reduce",
                 viewport={"width": 390, "height": 800},
             )
             stranger.context.add_cookies([{"name": "visitor", "value": said["cookie"], "url": url}])
@@ -114,7 +116,7 @@ def look_at(page: Page, name: str, path: str) -> Iterator[str]:
 def test_axe_finds_nothing_wrong_on_any_page(tour: Tour) -> None:
     assert {"upload", "prediction", "batch", "api:docs", "admin:index"} <= tour.paths.keys()
     opened = {"api:docs opened": f"{tour.paths['api:docs']}#/predictions/predictions_create"}
-    wrong = []
+    wrong: list[str] = []
     for name, path in (tour.paths | opened).items():
         tour.page.emulate_media(color_scheme="light")
         wrong += look_at(tour.page, name, path)
@@ -128,13 +130,14 @@ def test_axe_finds_nothing_wrong_on_a_phone_in_korean(tour: Tour) -> None:
     assert {"upload", "prediction", "batch", "login", "signup"} <= tour.stranger_paths.keys()
     nowhere = {"404": "/nothing/"}
     visits = [(tour.stranger, *one) for one in (tour.stranger_paths | nowhere).items()]
-    korean = {"name": "django_language", "value": "ko", "domain": "127.0.0.1", "path": "/"}
-    tour.page.context.add_cookies([korean])
+    tour.page.context.add_cookies(
+        [{"name": "django_language", "value": "ko", "domain": "127.0.0.1", "path": "/"}]
+    )
     tour.page.set_viewport_size({"width": 390, "height": 800})
     refused = {"404": "/admin/nothing/", "403": "/admin/training/dataset/add/"}
     paths = {name: tour.paths[name] for name in ON_A_PHONE} | refused
     visits += [(tour.page, *one) for one in paths.items()]
-    wrong = []
+    wrong: list[str] = []
     for page, name, path in visits:
         wrong += look_at(page, name, path)
         if page.evaluate("document.documentElement.scrollWidth") > 390:
@@ -143,6 +146,27 @@ def test_axe_finds_nothing_wrong_on_a_phone_in_korean(tour: Tour) -> None:
             wrong.append(f"{name} is not in Korean.")
     tour.page.context.clear_cookies(name="django_language")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "name", ["prediction", "history", "batch", "admin:training_modelversion_change"]
+)
+def test_on_paper_there_is_nothing_to_press(tour: Tour, name: str) -> None:
+    tour.page.goto(tour.paths[name])
+    pressed = tour.page.locator("nav:visible, button:visible, input:visible, select:visible")
+    expect(pressed).not_to_have_count(0)
+    tour.page.emulate_media(media="print")
+    expect(pressed).to_have_count(0)
+    expect(tour.page.locator("main:visible, #main:visible")).to_have_count(1)
+    tour.page.emulate_media(media="screen")
+
+
+def test_with_high_contrast_the_chosen_face_is_marked(tour: Tour) -> None:
+    tour.page.emulate_media(forced_colors="active")
+    tour.page.goto(f"{tour.paths['prediction']}#face-1")
+    expect(tour.page.locator("#face-1")).to_have_css("outline-style", "solid")
+    expect(tour.page.locator("#face-2")).to_have_css("outline-style", "none")
+    tour.page.emulate_media(forced_colors="none")
 
 
 def test_the_first_page_is_light(tour: Tour) -> None:

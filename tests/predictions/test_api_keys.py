@@ -155,3 +155,7 @@ def test_a_use_that_cannot_be_noted_refuses_nothing(
     monkeypatch.setattr(api_keys, "_write_use", disk_is_full)
     assert call_with(key) == 200
     assert "database or disk is full" in caplog.text
+
+
+def test_an_administrator_is_led_to_where_keys_are_made(admin_client: Client) -> None:
+    assert f'href="{PAGE}"' in admin_client.get("/admin/knox/authtoken/").content.decode()

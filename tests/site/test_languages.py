@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import polib
 import pytest
 from axes.models import AccessAttempt, AccessLog
 from django.test import Client, RequestFactory
+from django.utils.formats import date_format
 from django.utils.translation import override
 from knox.models import AuthToken
 
@@ -107,3 +109,10 @@ def test_an_error_of_the_server_is_told_in_korean(rf: RequestFactory) -> None:
         page = server_error(rf.get("/")).content.decode()
     assert '<html lang="ko">' in page
     assert "잠시 뒤 다시 시도해 주세요" in page
+
+
+def test_korean_writes_the_half_of_the_day_before_the_hour() -> None:
+    with override("ko"):
+        assert date_format(datetime(2026, 11, 27, 9, 14), "DATETIME_FORMAT") == (
+            "2026년 11월 27일 오전 9:14"
+        )

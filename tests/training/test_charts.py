@@ -74,3 +74,9 @@ def test_points_are_one_path() -> None:
     chart = scatter("k", "T", "S.", [(0, 0), (10, 10), (5, 0)], axes=AXES)
     assert chart.drawing.count("h0") == 3
     assert chart.drawing.count('class="fr-dots"') == 1
+
+
+def test_shares_beside_shares_are_shown_from_0_to_1_even_where_there_is_one() -> None:
+    chart = lines("k", "t", "s", [0.97], {"one": [1.0]}, axes=Axes("x", "y"), diagonal=True)
+    for ticks in (chart.plot.x_ticks, chart.plot.y_ticks):
+        assert [tick.label for tick in ticks] == ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from training.datasets.contents import join
 from training.datasets.judging import judge
 from training.datasets.revisions import move_on
 from training.eda import dataset_figures
-from training.eda.dataset_charts import tables
+from training.eda.dataset_charts import _untested, tables
 from training.eda.label_noise import label_noise
 from training.models import Content, Dataset
 
@@ -185,3 +186,11 @@ def test_the_command_prints_every_figure_as_one_document(dataset: Dataset) -> No
 def test_the_command_names_a_dataset_that_is_not_there(db: None) -> None:
     with pytest.raises(CommandError, match="no dataset called 'nowhere'"):
         call_command("dataset_figures", dataset="nowhere")
+
+
+def test_of_many_cells_too_small_only_the_largest_are_named() -> None:
+    cells = [{"race": "black", "gender": "male", "decade": "0-9", "n": n} for n in range(30, 0, -1)]
+    [note] = _untested(cells)
+    assert note.startswith("30 cells")
+    assert [int(n) for n in re.findall(r"\((\d+)\)", note)] == list(range(30, 18, -1))
+    assert note.endswith("; ….")

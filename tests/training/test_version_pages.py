@@ -262,9 +262,12 @@ def test_going_back_asks_about_the_version_before(
     admin: Client, version: ModelVersion, serving: ModelVersion
 ) -> None:
     go_back = reverse("admin:training_modelversion_go_back")
+    versions = reverse("admin:training_modelversion_changelist")
+    assert go_back not in admin.get(versions).content.decode()
     nothing = admin.get(go_back, follow=True)
     assert "no earlier version to go back to" in nothing.content.decode()
     admin.post(url("activate", version))
+    assert go_back in admin.get(versions).content.decode()
     assert (
         f'href="{url("activate", serving)}"' in admin.get(url("change", version)).content.decode()
     )

@@ -13,7 +13,7 @@ _NAMES = {
     "files": gettext_lazy("Files"),
     "storage": gettext_lazy("Storing"),
     "images": gettext_lazy("Fetching images"),
-    "copies": gettext_lazy("Copies"),
+    "copies": gettext_lazy("Search for copies"),
     "curation": gettext_lazy("Selection"),
     "faces": gettext_lazy("Faces"),
     "mean faces": gettext_lazy("Mean faces"),

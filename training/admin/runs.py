@@ -200,5 +200,9 @@ class ReviewRunAdmin(JobAdmin):
 class VersionsRunAdmin(JobAdmin):
     """Work that goes through all versions."""
 
+    empty_step = (
+        reverse_lazy("admin:training_modelversion_changelist"),
+        gettext_lazy("Choose a version to examine or export"),
+    )
     list_display = ("created_at", "colored_state", "progress", "took", "requester")
     list_select_related = ("requested_by",)

@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
+from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 
 from training.attribute_names import label_title, title
@@ -206,6 +207,10 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             raise PermissionDenied
         run = request_examination(request.user)
         return redirect("admin:training_examrun_change", run.pk)
+
+    def get_actions_list(self, request: HttpRequest) -> list[UnfoldAction]:
+        """Going back is offered where there is something to go back to."""
+        return super().get_actions_list(request) if previous_version() else []
 
     @action(
         description=gettext_lazy("Go back to the previous version"),

@@ -104,16 +104,18 @@ def lines(
     from_zero: bool = False,
     breaks: Sequence[Number] = (),
 ) -> Chart:
-    """One line for each series. `diagonal` adds the line on which y equals x, `breaks` a dotted
-    line over the whole height at each of some x; `percent` writes the ticks of y, shares of 1, as
-    such."""
-    scale = scale_of(_reached(series, stacked=False), from_zero=from_zero, percent=percent)
-    places, ticks = _places(x)
+    """One line for each series. `diagonal`, for shares on both axes, adds the line on which y
+    equals x and shows both from 0 to 1, `breaks` a dotted line over the whole height at each of
+    some x; `percent` writes the ticks of y, shares of 1, as such."""
+    whole = (0.0, 1.0) if diagonal else ()
+    reached = [*_reached(series, stacked=False), *whole]
+    scale = scale_of(reached, from_zero=from_zero, percent=percent)
+    places, ticks = _places(x, whole)
     curves = tuple(
         _curve(places, x, named, values, scale)
         for named, values in zip(enumerate(series), series.values(), strict=True)
     )
-    rules = [_diagonal(scale_of(x), scale)] if diagonal else []
+    rules = [_diagonal(scale, scale)] if diagonal else []
     rules += [Rule(at, 0, at, 1) for at in (scale_of(x).at(one) for one in breaks)]
     several = tuple(series) if len(series) > 1 else ()
     plot = Plot(ticks, upright(scale), axes.x, axes.y, several, curves=curves, rules=tuple(rules))
@@ -121,11 +123,14 @@ def lines(
     return Chart(key, title, sentence, plot, columns, rows)
 
 
-def _places(x: Sequence[Any]) -> tuple[list[float], tuple[Tick, ...]]:
-    """Where points stand: numbers by their size, others one beside the other."""
+def _places(
+    x: Sequence[Any], whole: tuple[float, ...] = ()
+) -> tuple[list[float], tuple[Tick, ...]]:
+    """Where points stand: numbers by their size on an axis that holds `whole` too, others one
+    beside the other."""
     if any(isinstance(value, str) for value in x):
         return [(n + 0.5) / len(x) for n in range(len(x))], names(x)
-    scale = scale_of(x)
+    scale = scale_of([*x, *whole])
     return list(map(scale.at, x)), lying(scale)
 
 

@@ -21,6 +21,7 @@ from . import dataset_figures, funnel_charts
 from .dataset_figures import Counts, Figures
 
 # The deck's `age_cat`: everybody under twenty is one category, then decades.
+_NAMED = 12  # cells that a sentence names; the table of cells has all
 _AGE_CATS = ("<20", "20", "30", "40", "50", "60", "70", "80", "90+")
 
 
@@ -221,6 +222,10 @@ def _corrections(figures: Figures, classic: Curation, full: Curation) -> Iterato
     )
 
 
+def _counted(cell: dict[str, Any]) -> str:
+    return f"{group_name(cell)} ({cell['n']})"
+
+
 def _untested(cells: list[dict[str, Any]]) -> Iterator[str]:
     if cells:
         yield ngettext(
@@ -231,7 +236,9 @@ def _untested(cells: list[dict[str, Any]]) -> Iterator[str]:
             len(cells),
         ) % {
             "count": len(cells),
-            "cells": "; ".join(f"{group_name(cell)} ({cell['n']})" for cell in cells),
+            "cells": "; ".join(
+                [*map(_counted, cells[:_NAMED]), *(["…"] if len(cells) > _NAMED else [])]
+            ),
         }
 
 

@@ -138,6 +138,7 @@ def test_what_there_is_is_answered_as_documented(
     ModelVersionFactory.create(is_active=True)
     method, path = call.split()
     own = batch if path.startswith("batches/") else prediction
-    keys = {"id": str(own.pk), "archive": str(archive.pk), "other": str(prediction.pk)}
-    case = document[f"/api/v1/{path}"][method].Case(path_parameters={**keys, "index": 0})
+    others = {"archive": str(archive.pk), "other": str(prediction.pk)}
+    parameters = {"id": str(own.pk), "index": 0, **others}
+    case = document[f"/api/v1/{path}"][method].Case(path_parameters=parameters)
     assert case.call_and_validate(headers=headers).status_code == status

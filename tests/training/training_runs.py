@@ -29,7 +29,8 @@ def gender_epochs(count: int) -> list[dict[str, dict[str, float]]]:
 def training_run(state: JobState = JobState.RUNNING, **fields: Any) -> TrainingRun:
     """A run of the full recipe that has been at the age head for a while."""
     now = timezone.now()
-    wanted: dict[str, Any] = {
+    wanted: Any = {
+        "state": state,
         "recipe": FULL.as_json(),
         "phase": "age",
         "done": 25,
@@ -43,7 +44,7 @@ def training_run(state: JobState = JobState.RUNNING, **fields: Any) -> TrainingR
     }
     if "dataset" not in wanted:
         wanted["dataset"] = DatasetFactory.create()
-    made: TrainingRun = TrainingRun.objects.create(**{"state": state, **wanted})
+    made: TrainingRun = TrainingRun.objects.create(**wanted)
     return made
 
 

@@ -94,8 +94,8 @@ class MailAddressForm(forms.Form):
             raise forms.ValidationError(_("This is not your password. Nothing was changed."))
 
     def save(self) -> None:
-        self._user.email = self.cleaned_data["email"]
-        self._user.save(update_fields=["email"])
+        rows = User.objects.filter(pk=self._user.pk)  # none where the account was deleted meanwhile
+        rows.update(email=self.cleaned_data["email"])
 
 
 class ForgottenPasswordForm(PasswordResetForm):

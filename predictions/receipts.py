@@ -1,7 +1,7 @@
 """What a sender was given for a photo, so that sending it once more gives the same again.
 
 Programs name a request by a key of theirs (`Idempotency-Key`), forms by a token that they come
-with. Receipts are kept for a day.
+with. Receipts are kept for a day, those of a photo in a batch as long as the photo.
 """
 
 import hashlib
@@ -83,4 +83,6 @@ def new_token() -> str:
 
 def forget(now: datetime) -> None:
     """Delete receipts that were kept long enough."""
-    Receipt.objects.filter(created_at__lt=now - _KEPT).delete()
+    old = Receipt.objects.filter(created_at__lt=now - _KEPT)
+    # Those of a batch are kept with its photos: its page says that no file is taken twice.
+    old.filter(Q(prediction=None) | Q(prediction__photo__batch=None)).delete()

@@ -6,6 +6,7 @@ Columns are named as the API's JSON names its fields, a dot for each level.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +28,10 @@ FAILURE = ("failure.code", "failure.message")
 _LONGEST_CELL = 32_767  # characters, of a workbook
 _AGE = ("years", "low", "high", "coverage")
 
-# A spreadsheet runs a text that begins with one of these as a formula (OWASP, "CSV Injection").
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A spreadsheet runs a text that begins with one of these as a formula (OWASP, "CSV Injection"), in
+# East Asia the wide ones too. So does one that begins behind a semicolon or a tab, which where they
+# separate columns end a cell whether it is quoted or not.
+_FORMULA_START = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
 def columns() -> list[str]:
@@ -195,6 +198,4 @@ def _as_text(cell: Cell) -> str | int | float | None:
         return str(cell).lower()
     if isinstance(cell, datetime):
         return cell.isoformat()
-    if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS):
-        return "'" + cell
-    return cell
+    return _FORMULA_START.sub(r"\1'", cell) if isinstance(cell, str) else cell

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 from knox.models import AuthToken
 
 from training.archives import Outlet
@@ -23,17 +24,6 @@ from .history_query import HistoryQuery
 from .models import Correction, Photo, Prediction
 
 _SLICE = 200
-
-ABOUT = """What you have on this site.
-
-account.json       your account, and its API keys (without the keys themselves)
-results.csv        a row for each face; for spreadsheets
-results.jsonl      the same results, whole: a line of JSON for each
-corrections.jsonl  what you said of faces: a line of JSON for each
-photos/            your photos as they are kept: upright, without metadata
-
-Ages, genders and races are estimates and may be wrong.
-"""
 
 
 def takeout_response(owner: Owner, request: HttpRequest) -> StreamingHttpResponse:
@@ -49,7 +39,7 @@ def zipped(owner: Owner, request: HttpRequest) -> Iterator[bytes]:
     """The zip, in parts."""
     outlet = Outlet()
     with ZipFile(outlet, "w", ZIP_DEFLATED) as archive:
-        archive.writestr("README.txt", ABOUT)
+        archive.writestr("README.txt", _about())
         if owner.user_id:
             archive.writestr("account.json", _json(_account(owner.user_id), indent=2))
         members = {
@@ -66,6 +56,21 @@ def zipped(owner: Owner, request: HttpRequest) -> Iterator[bytes]:
             _add(archive, photo)
             yield outlet.taken()
     yield outlet.taken()
+
+
+def _about() -> str:
+    return _(
+        """What you have on this site.
+
+account.json       your account, and its API keys (without the keys themselves)
+results.csv        a row for each face; for spreadsheets
+results.jsonl      the same results, whole: a line of JSON for each
+corrections.jsonl  what you said of faces: a line of JSON for each
+photos/            your photos as they are kept: upright, without metadata
+
+Ages, genders and races are estimates and may be wrong.
+"""
+    )
 
 
 def _add(archive: ZipFile, photo: Photo) -> None:

@@ -15,7 +15,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -33,7 +33,7 @@ from predictions.pictures import drawing_of
 from predictions.receipts import key_of_one
 from predictions.uploads import UploadRefused
 from training.api.pagination import NewestFirst
-from training.api.parsing import DocumentParser
+from training.api.parsing import DocumentParser, FilesParser
 from training.api.schema import LOCATION
 from vision.errors import PhotoError
 
@@ -153,7 +153,7 @@ class BatchViewSet(
             **schema.errors(400, 401, 404, 408, 413, 415, 503),
         },
     )
-    @action(detail=True, methods=["post"], parser_classes=[MultiPartParser], pagination_class=None)
+    @action(detail=True, methods=["post"], parser_classes=[FilesParser], pagination_class=None)
     def photos(self, request: Request, pk: UUID) -> Response:
         """Add photos to a batch; each has its own outcome, in the order sent."""
         batch = self.get_object()

@@ -16,7 +16,6 @@ from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,6 +31,7 @@ from predictions.uploads import UploadRefused, accept_photo, delete_prediction, 
 from predictions.waiting import preferred_wait, waiting_of
 from predictions.worth import worth_by
 from training.api.pagination import NewestFirst
+from training.api.parsing import FilesParser
 from training.api.schema import LOCATION
 from vision.errors import PhotoError
 
@@ -91,7 +91,7 @@ class PredictionViewSet(
     serializer_class = PredictionSerializer
     filterset_class = PredictionFilter
     pagination_class = NewestFirst
-    parser_classes = (MultiPartParser,)
+    parser_classes = (FilesParser,)
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Prediction]:

@@ -93,7 +93,7 @@ def receive(archive: Archive, offset: int, piece: bytes) -> int:
     end = offset + len(piece)
     if end <= archive.received:
         return archive.received
-    if archive.state != ArchiveState.RECEIVING:
+    if archive.state != ArchiveState.RECEIVING and archive.received < archive.bytes:
         raise ArchiveClosed
     whole = min(settings.ARCHIVE_PIECE_BYTES, archive.bytes - archive.received)
     if offset != archive.received or len(piece) != whole:

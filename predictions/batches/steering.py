@@ -42,7 +42,7 @@ def rename(batch: Batch, name: str) -> None:
     """A blank name changes nothing."""
     if _name(name):
         batch.name = _name(name)
-        batch.save(update_fields=["name"])
+        Batch.objects.filter(pk=batch.pk).update(name=batch.name)  # if it is still there
 
 
 def pause(batch: Batch) -> None:

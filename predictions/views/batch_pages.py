@@ -78,10 +78,12 @@ def batch(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def panel(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """How far a batch is, fetched again and again. `?sending`: for the page that sends to it."""
+    """How far a batch is, fetched again and again. `?sending`: for the page that sends to it;
+    `?over=`: how many photos were through when the page last looked, with all of them."""
     context = panel_context(own_batch(request, pk))
     context["is_sending"] = "sending" in request.GET
-    context["is_news"] = not context["is_live"] and not context["is_sending"]
+    is_known = request.GET.get("over") == str(context["over"])
+    context["is_news"] = not (context["is_live"] or context["is_sending"] or is_known)
     response = render(request, "predictions/partials/batch_panel.html", context)
     if context["is_news"]:
         response["HX-Trigger"] = "batchOver"

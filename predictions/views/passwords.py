@@ -4,7 +4,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import views as auth
+from django.contrib.auth.models import User
 from django.contrib.messages.views import SuccessMessageMixin
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse_lazy
@@ -54,3 +56,14 @@ class NewPassword(SuccessMessageMixin, auth.PasswordResetConfirmView):  # type: 
     form_class = NewPasswordForm
     success_url = reverse_lazy("login")
     success_message = gettext_lazy("Your password was changed. You can log in with it now.")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """The link works once, also where it was opened twice and both forms come at once; to save
+        an account that was deleted meanwhile would make it anew."""
+        token = self.request.session.get(auth.INTERNAL_RESET_SESSION_TOKEN)
+        with transaction.atomic():
+            user = User.objects.select_for_update().filter(pk=self.user.pk).first()
+            if user and self.token_generator.check_token(user, token):
+                return super().form_valid(form)
+        self.validlink = False
+        return self.render_to_response(self.get_context_data())

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from predictions.access import Owner
-from predictions.account_forms import MAIL_THREAD
+from predictions.account_forms import MAIL_THREAD, MailAddressForm, NewPasswordForm
 from predictions.api_keys import make_key
 from predictions.models import Correction, Photo, Prediction, Status
 from predictions.uploads import accept_photo
@@ -105,6 +105,14 @@ def test_the_address_is_changed_with_the_password_alone(browser: Client, ann: Us
     assert ann.email == ""
 
 
+def test_an_account_that_goes_meanwhile_gets_no_address(ann: User) -> None:
+    form = MailAddressForm(User.objects.get(pk=ann.pk), {"email": "", "password": PASSWORD})
+    assert form.is_valid()
+    ann.delete()
+    form.save()
+    assert not User.objects.exists()
+
+
 def test_guessing_the_password_there_locks_the_account(browser: Client, settings: Any) -> None:
     for _ in range(settings.AXES_FAILURE_LIMIT):
         answer = browser.post("/account/e-mail/", {"email": "", "password": "guess"})
@@ -192,6 +200,29 @@ def test_links_grow_too_old(client: Client, ann: User, settings: Any) -> None:
     assert "does not work any more" in client.get(link, follow=True).content.decode()
 
 
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_link_is_over_also_where_it_was_checked_a_moment_before(
+    client: Client, ann: User, monkeypatch: pytest.MonkeyPatch, is_deleted: bool
+) -> None:
+    """Two forms of one link at once; an account that is deleted while its form is on its way."""
+    boss = Client()
+    boss.force_login(User.objects.create_superuser("boss"))
+    link = link_of(boss, ann)
+
+    def meanwhile(_form: NewPasswordForm) -> None:
+        same = User.objects.get(pk=ann.pk)
+        if is_deleted:
+            same.delete()
+        else:
+            same.set_password("that of the other form")
+            same.save()
+
+    monkeypatch.setattr(NewPasswordForm, "_post_clean", meanwhile)
+    assert "does not work any more" in choose(client, link).content.decode()
+    left = User.objects.filter(pk=ann.pk).first()
+    assert left is None if is_deleted else left.check_password("that of the other form")
+
+
 def test_who_may_change_users_gets_no_link_of_an_administrator(ann: User) -> None:
     ann.is_staff = True
     ann.save()
@@ -233,6 +264,14 @@ def test_everything_one_has_comes_as_one_zip(
     assert json.loads(account)["api_keys"][0]["name"] == "my script"
     assert key not in account
     assert ann.password not in account
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "may be wrong."), ("ko", "추정값이며")])
+def test_the_zip_explains_itself_in_the_readers_language(
+    client: Client, language: str, words: str
+) -> None:
+    answer = client.get("/account/everything.zip", headers={"Accept-Language": language})
+    assert words in taken(answer).read("README.txt").decode()
 
 
 @pytest.mark.usefixtures("media_root")

@@ -11,6 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from predictions.access import Owner
+from predictions.batches import steering
 from predictions.expiry import forget_expired_logins
 from predictions.models import Photo, Prediction
 from predictions.quota import Sending
@@ -133,3 +135,16 @@ def test_an_address_without_its_last_slash_serves(
     made = Prediction.objects.get().pk
     assert api.get(f"{URL}{made}").json()["id"] == str(made)
     assert api.delete(f"{URL}{made}").status_code == 204
+
+
+def test_a_batch_takes_no_file_twice_as_long_as_it_has_it(
+    api: APIClient, user: User, photo_bytes: bytes, media_root: Path
+) -> None:
+    batch = steering.create(Owner(user_id=user.pk), "Trip")
+    url = f"/api/v1/batches/{batch.pk}/photos/"
+    first = send(api, photo_bytes, "one", url).json()
+    forget_expired_logins(timezone.now() + timedelta(days=3))
+    assert send(api, photo_bytes, "one", url).json() == first
+    Photo.objects.all().delete()
+    forget_expired_logins(timezone.now() + timedelta(days=3))
+    assert not Receipt.objects.exists()

@@ -141,12 +141,21 @@ def test_another_attribute_has_columns_once_it_is_declared(
     }
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
 def test_no_name_runs_in_a_spreadsheet(prediction: Prediction, start: str) -> None:
     name = f'{start}HYPERLINK("http://example.org","ann.jpg")'
     prediction.photo.name = name
     (row,) = csv.DictReader(io.StringIO(as_csv(columns(), rows([prediction])), newline=""))
     assert row["\ufeffphoto"] == f"'{name}"
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "\n"])
+def test_nor_does_what_follows_a_separator_of_other_countries(
+    prediction: Prediction, separator: str
+) -> None:
+    prediction.photo.name = f"ann{separator}=1+1;2.jpg"
+    (row,) = csv.DictReader(io.StringIO(as_csv(columns(), rows([prediction])), newline=""))
+    assert row["\ufeffphoto"] == f"ann{separator}'=1+1;2.jpg"
 
 
 def test_cells_keep_their_types_until_they_are_written(prediction: Prediction) -> None:

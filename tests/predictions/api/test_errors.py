@@ -1,5 +1,6 @@
 """Whatever goes wrong, a program gets JSON: a code, a sentence, and nothing of our insides."""
 
+import re
 from typing import Any
 
 import pytest
@@ -76,3 +77,26 @@ def test_messages_come_in_the_callers_language(api: APIClient, photo: Any) -> No
     assert english["code"] == korean["code"]
     assert english["message"].isascii()
     assert not korean["message"].isascii()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "body"),
+    [
+        ("batches/", "application/json", b'{"name": '),
+        ("batches/", "application/json", b'{"name": Infinity}'),
+        ("predictions/", "multipart/form-data; boundary=x", b"no parts"),
+        ("predictions/", "multipart/form-data", b"no boundary"),
+        (
+            "predictions/",
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="photo"; filename="'
+            + b"a" * 3000
+            + b'"\r\n\r\n.\r\n--x--\r\n',
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_the_callers_language(
+    api: APIClient, path: str, kind: str, body: bytes
+) -> None:
+    answer = api.generic("POST", f"/api/v1/{path}", body, kind, headers={"Accept-Language": "ko"})
+    assert not re.search("[a-z]{4}", error(answer, 400)["message"].replace("photo", ""))

@@ -374,6 +374,15 @@ def test_what_is_deleted_or_left_alone_leaves_no_files(
         archives.receive(left, PIECE, bytes(PIECE))
 
 
+def test_a_piece_behind_the_end_is_told_where_the_end_is(
+    sent: Callable[[bytes], archives.Archive], tiny: bytes
+) -> None:
+    whole = sent(zipped({"a.jpg": tiny}))
+    with pytest.raises(archives.PieceMisplaced) as refused:
+        archives.receive(whole, whole.bytes, b"more")
+    assert refused.value.received == whole.bytes
+
+
 def test_zips_have_limits(batch: Batch, owner: Owner, settings: Any) -> None:
     settings.ARCHIVE_MAX_BYTES = 100
     with pytest.raises(archives.ArchiveTooLarge):

@@ -42,8 +42,23 @@ def test_the_page_follows_its_progress_until_it_is_over(
     assert "HX-Trigger" not in panel
     finish(made[1:])
     panel = browser.get(f"/batches/{batch.pk}/panel/")
-    assert "hx-trigger" not in panel.content.decode()
+    assert "every 2s" not in panel.content.decode()
     assert panel["HX-Trigger"] == "batchOver"  # upon which the page fetches its results
+
+
+def test_a_page_of_a_batch_that_is_over_looks_again_when_it_is_looked_at(
+    browser: Client, batch: Batch, send: Send
+) -> None:
+    finish(send(1))
+    again = re.search(
+        r'hx-get="([^"]+over=1)" hx-trigger="visibilitychange', page_of(browser, batch)
+    )
+    assert again is not None
+    assert "HX-Trigger" not in browser.get(again[1])
+    more = send(1)  # from another tab
+    assert "every 2s" in browser.get(again[1]).content.decode()
+    finish(more)
+    assert browser.get(again[1])["HX-Trigger"] == "batchOver"
 
 
 def test_faces_are_summed_up_and_listed(browser: Client, batch: Batch, send: Send) -> None:

@@ -176,3 +176,6 @@ def test_a_name_is_a_line(batch: Batch, owner: Owner) -> None:
     batch.refresh_from_db()
     assert batch.name == "Two lines"
     assert steering.create(owner, "").name
+    Batch.objects.filter(pk=batch.pk).delete()  # in another tab
+    steering.rename(batch, "Gone")
+    assert not Batch.objects.filter(name="Gone").exists()

@@ -83,6 +83,26 @@ def test_one_that_is_damaged_is_not_used(folder: Path, caplog: pytest.LogCapture
     assert not is_exported(folder, manifest)
 
 
+def test_one_that_cannot_be_read_is_not_used(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest, told = load_bundle(folder).manifest, about(folder)
+    (folder / GRAPH).unlink()
+    (folder / GRAPH).mkdir()
+    told["graph"]["bytes"] = (folder / GRAPH).stat().st_size
+    (folder / ABOUT).write_text(json.dumps(told))
+    assert read_export(folder, manifest) is None
+    assert "cannot be read" in caplog.text
+
+
+def test_one_of_which_too_little_or_nonsense_is_told_is_not_used(folder: Path) -> None:
+    manifest, told = load_bundle(folder).manifest, about(folder)
+    for text in (json.dumps({**told, "graph": {"bytes": told["graph"]["bytes"]}}), "[" * 100_000):
+        (folder / ABOUT).write_text(text)
+        assert not is_exported(folder, manifest)
+        assert read_export(folder, manifest) is None
+
+
 @pytest.mark.parametrize("changed", ["heads", "reading", "licence"])
 def test_one_of_another_bundle_is_not_used(folder: Path, changed: str) -> None:
     manifest = load_bundle(folder).manifest

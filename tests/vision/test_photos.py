@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from typing import Any
@@ -95,6 +97,31 @@ def png_claiming(width: int, height: int) -> bytes:
 def test_a_bomb_is_refused_before_it_is_unpacked(size: tuple[int, int]) -> None:
     with pytest.raises(PhotoTooLarge, match="pixels"):
         read(png_claiming(*size))
+
+
+def test_the_limit_that_is_named_is_the_sites_own() -> None:
+    for side in (10_000, 20_000):  # Pillow warns of the one and refuses the other by itself
+        with pytest.raises(PhotoTooLarge, match="larger than 50 megapixels"):
+            read_photo(png_claiming(side, side), max_bytes=2**20, max_pixels=50_000_000)
+
+
+def test_a_refusal_is_not_preceded_by_a_decoders_warning() -> None:
+    code = (
+        "import sys\n"
+        "from vision.errors import PhotoTooLarge\n"
+        "from vision.photos.decoding import read_photo\n"
+        "try:\n"
+        "    read_photo(sys.stdin.buffer.read(), max_bytes=2**20, max_pixels=50_000_000)\n"
+        "except PhotoTooLarge:\n"
+        "    print('refused')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=png_claiming(10_000, 10_000),
+        capture_output=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == (b"refused\n", b"")
 
 
 @pytest.mark.parametrize("kind", FORMAT_NAMES)

@@ -53,7 +53,11 @@ def read_export(folder: Path, manifest: Mapping[str, Any]) -> bytes | None:
     about = _valid_about(folder, manifest)
     if about is None:
         return None
-    graph = (folder / GRAPH).read_bytes()
+    try:
+        graph = (folder / GRAPH).read_bytes()
+    except OSError as error:
+        logger.warning("The export of “%s” cannot be read: %s", folder.name, error)
+        return None
     if hashlib.sha256(graph).hexdigest() != about["graph"]["sha256"]:
         logger.warning("The export of “%s” is damaged.", folder.name)
         return None
@@ -74,8 +78,9 @@ def _valid_about(
     try:
         about: dict[str, Any] = json.loads((folder / ABOUT).read_bytes())
         size = graph_bytes or (folder / GRAPH).stat().st_size
-        is_valid = about["made_of"] == _made_of(manifest) and about["graph"]["bytes"] == size
-    except (OSError, ValueError, LookupError, TypeError):
+        told = about["made_of"], about["graph"]["bytes"]
+        is_valid = told == (_made_of(manifest), size) and bool(about["graph"]["sha256"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     return about if is_valid else None
 

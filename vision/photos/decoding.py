@@ -77,7 +77,7 @@ def read_photo(
     """
     if len(data) > max_bytes:
         raise PhotoTooLarge(limit=Message("megabytes", {"count": max_bytes // 2**20}))
-    with _pillow_errors():
+    with _pillow_errors(max_pixels):
         opened = open_photo(data)
         _check_size(opened.image, max_pixels)
         before_decoding(opened.image.width * opened.image.height)
@@ -279,14 +279,18 @@ def _in_srgb(image: Pillow.Image) -> Pillow.Image:
 
 
 @contextmanager
-def _pillow_errors() -> Iterator[None]:
-    """Whatever the decoders raise on broken bytes, as the one error people can act on."""
+def _pillow_errors(max_pixels: int | None = None) -> Iterator[None]:
+    """Whatever the decoders raise on broken bytes, as the one error people can act on.
+
+    `max_pixels` is the limit to name where Pillow's own is met, unless that one is lower.
+    """
     try:
         yield
     except (PhotoError, MemoryError):
         raise
     except Pillow.DecompressionBombError:
-        raise PhotoTooLarge(limit=_megapixels(2 * (Pillow.MAX_IMAGE_PIXELS or 0))) from None
+        most = 2 * (Pillow.MAX_IMAGE_PIXELS or 0)
+        raise PhotoTooLarge(limit=_megapixels(min(most, max_pixels or most))) from None
     except Exception:
         # Decoders raise anything on crafted bytes: OSError, SyntaxError, struct.error, …
         raise PhotoUnreadable() from None

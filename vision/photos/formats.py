@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from dataclasses import dataclass
 
 from PIL import Image as Pillow
@@ -15,6 +16,8 @@ from .jpeg import JPEG_START, Jpeg, jpeg_after_junk
 from .png import PNG_SIGNATURE, read_png
 
 register_heif_opener(thumbnails=False)
+# Who opens a photo looks at its pixels before they are decoded, and says so in words.
+warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
 
 _REDUCED_RESOLUTION = 1
 

@@ -78,13 +78,19 @@ def batch(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def panel(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """How far a batch is, fetched again and again. `?sending`: for the page that sends to it."""
-    context = panel_context(own_batch(request, pk))
+    """How far a batch is, fetched again and again. `?sending`: for the page that sends to it;
+    `?over`: how many photos were over when it was fetched last.
+
+    While a batch is paused little is finished any more, so its results follow at once.
+    """
+    found = own_batch(request, pk)
+    context = panel_context(found)
     context["is_sending"] = "sending" in request.GET
     context["is_news"] = not context["is_live"] and not context["is_sending"]
     response = render(request, "predictions/partials/batch_panel.html", context)
-    if context["is_news"]:
-        response["HX-Trigger"] = "batchOver"
+    is_late = found.is_paused and request.GET.get("over", "") not in {"", str(context["over"])}
+    if context["is_news"] or (is_late and not context["is_sending"]):
+        response["HX-Trigger"] = "newResults"
     return response
 
 

@@ -219,8 +219,7 @@ def age_in_words(age: Mapping[str, Any]) -> str:
 
 def label_in_words(name: str, estimate: Mapping[str, Any]) -> str:
     """An estimated label with its probability: “Female 97%”."""
-    percent = round(estimate["probability"] * 100)
-    return f"{label_title(name, estimate['label'])} {percent}%"
+    return f"{label_title(name, estimate['label'])} {round(estimate['probability'] * 100)}%"
 
 
 def _said(attribute: Attribute, value: int) -> str:

@@ -148,6 +148,15 @@ def test_axe_finds_nothing_wrong_on_a_phone_in_korean(tour: Tour) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_the_administration_is_worked_by_keyboard(tour: Tour) -> None:
+    tour.page.set_viewport_size({"width": 390, "height": 800})
+    tour.page.goto("/admin/")
+    tour.page.get_by_role("button", name="Navigation").press("Enter")
+    expect(tour.page.get_by_role("link", name="Datasets")).to_be_in_viewport()
+    tour.page.locator("#nav-sidebar").get_by_role("button", name="ann").press("Enter")
+    expect(tour.page.get_by_text("Log out")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     "name", ["prediction", "history", "batch", "admin:training_modelversion_change"]
 )
@@ -161,11 +170,14 @@ def test_on_paper_there_is_nothing_to_press(tour: Tour, name: str) -> None:
     tour.page.emulate_media(media="screen")
 
 
-def test_with_high_contrast_the_chosen_face_is_marked(tour: Tour) -> None:
+def test_with_high_contrast_chosen_faces_and_legends_are_told_apart(tour: Tour) -> None:
     tour.page.emulate_media(forced_colors="active")
     tour.page.goto(f"{tour.paths['prediction']}#face-1")
     expect(tour.page.locator("#face-1")).to_have_css("outline-style", "solid")
     expect(tour.page.locator("#face-2")).to_have_css("outline-style", "none")
+    tour.page.goto(tour.paths["admin:training_modelversion_change"])
+    colours = "all => new Set(all.map(one => getComputedStyle(one).backgroundColor)).size"
+    assert tour.page.locator(".fr-legend i").evaluate_all(colours) > 1
     tour.page.emulate_media(forced_colors="none")
 
 

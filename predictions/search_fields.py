@@ -50,7 +50,7 @@ def refuse_empty_ranges(form: forms.Form) -> None:
     for low, high in _RANGES:
         least, most = form.cleaned_data.get(low), form.cleaned_data.get(high)
         if least is not None and most is not None and least > most:
-            words = _("This is more than “%(other)s”, so nothing can match. Please change one.")
+            words = _("This is more than “%(other)s”, so neither is applied. Please change one.")
             form.add_error(low, words % {"other": form.fields[high].label})
             del form.cleaned_data[high]
 

@@ -98,7 +98,7 @@ def test_bounds_the_wrong_way_round_are_refused_at_their_field(
 ) -> None:
     sent(user, 1)
     page = browser.get(f"/history/?{query}").content.decode()
-    assert page.count("so nothing can match") == 1
+    assert page.count("so neither is applied") == 1
     assert 'aria-invalid="true"' in page
     assert "0.jpg" in page
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import prefetch_related_objects
 from django.http import StreamingHttpResponse
 from django.http.response import FileResponse
+from django.utils.http import content_disposition_header
 
 from . import tables
 from .models import Prediction
@@ -38,7 +39,7 @@ def table_response(table: Table, stem: str, kind: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         lines(columns(), table),
         content_type=content_type,
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers={"Content-Disposition": str(content_disposition_header(True, name))},
     )
 
 

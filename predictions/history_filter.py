@@ -14,7 +14,7 @@ from training.models import ModelVersion
 from .access import Owner
 from .history_query import HistoryQuery
 from .models import Status
-from .search_fields import ANY, search_fields
+from .search_fields import ANY, refuse_empty_ranges, search_fields
 from .searching import FaceQuery, FileQuery, key_of
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class HistoryFilter(forms.Form):
         self.fields |= search_fields() | {"version": versions}
         batches = _batches_of(owner, str(self["batch"].data or ""))
         self.fields["batch"].widget = forms.Select(choices=batches)
+
+    def clean(self) -> dict[str, Any]:
+        refuse_empty_ranges(self)
+        return self.cleaned_data
 
     @property
     def first_fields(self) -> list[forms.BoundField]:

@@ -151,7 +151,7 @@ def _face_card(face: Face, worth: Worth | None) -> FaceCard:
         ],
         warnings=[warning["message"] for warning in quality["warnings"]] if quality else [],
         short_warnings=[_short_warnings()[code] for code in codes],
-        quality=_quality_words(quality) if quality else [],
+        quality=_quality_words(face.width, quality) if quality else [],
         worth=worth.of(face, "age") if worth and age else "",
         own=own_labels(face),
     )
@@ -173,8 +173,9 @@ def _short_warnings() -> dict[str, str]:
     }
 
 
-def _quality_words(quality: dict[str, Any]) -> list[str]:
-    """How the photo shows a face, aspect by aspect."""
+def _quality_words(width: int, quality: dict[str, Any]) -> list[str]:
+    """How the photo shows a face, aspect by aspect. `width`: that of its box, in pixels, which
+    tables and boxes show too; by the `size` of a quality it is judged."""
     warned = {warning["code"] for warning in quality["warnings"]}
     words = _short_warnings()
 
@@ -183,7 +184,7 @@ def _quality_words(quality: dict[str, Any]) -> list[str]:
 
     code = FaceWarningCode
     said = [
-        _("%(size)d pixels wide") % {"size": quality["size"]},
+        _("%(size)d pixels wide") % {"size": width},
         aspect(_("sharp enough"), code.TOO_BLURRED, code.BLURRED),
         aspect(_("well lit"), code.TOO_DARK, code.TOO_BRIGHT, code.DARK, code.OVEREXPOSED),
         _("turned by %(turn)d°") % {"turn": quality["turn"]},

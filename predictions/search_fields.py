@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ANY = ("", gettext_lazy("All"))
 _YES, _NO = "yes", "no"
+_RANGES = (("age_min", "age_max"), ("faces_min", "faces_max"))
 
 
 def search_fields() -> dict[str, forms.Field]:
@@ -41,6 +42,17 @@ def search_fields() -> dict[str, forms.Field]:
             no=gettext_lazy("Poor (small, blurred, turned …)"),
         ),
     }
+
+
+def refuse_empty_ranges(form: forms.Form) -> None:
+    """Say at its field that nothing lies between two bounds that are the wrong way round, and let
+    neither narrow anything; for the `clean` of a form with any of `_RANGES`."""
+    for low, high in _RANGES:
+        least, most = form.cleaned_data.get(low), form.cleaned_data.get(high)
+        if least is not None and most is not None and least > most:
+            words = _("This is more than “%(other)s”, so neither is applied. Please change one.")
+            form.add_error(low, words % {"other": form.fields[high].label})
+            del form.cleaned_data[high]
 
 
 def _number(words: str, most: int) -> forms.Field:

@@ -84,8 +84,8 @@ def _figure(attribute: str, found: dict[str, Any]) -> str:
             "%(high).1f)."
         ) % {"value": found["value"], "low": low, "high": high}
     return _(
-        "The %(attribute)s was right for %(share)d%% of them (likely between %(low)d%% and "
-        "%(high)d%%)."
+        "The %(attribute)s was right for %(share)d%% of all of these, however probable it was "
+        "estimated to be (likely between %(low)d%% and %(high)d%%)."
     ) % {
         "attribute": name_in_words(attribute),
         "share": round(100 * found["value"]),

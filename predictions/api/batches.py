@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from predictions.access import Owner
 from predictions.batches import deletion, steering
 from predictions.batches.archives import announce, receive
+from predictions.batches.file_names import stem_of
 from predictions.batches.joining import BatchRefused
 from predictions.batches.models import Batch
 from predictions.batches.pictures import pictures_response
@@ -211,7 +212,7 @@ class BatchViewSet(
         query = ResultsQuerySerializer(data=request.query_params)
         wanted = _valid(query)
         if wanted["format"] != "json":
-            return table_response(rows(batch), f"faceroute-{batch.pk}", wanted["format"])
+            return table_response(rows(batch), stem_of(batch), wanted["format"])
         found, more = page(batch, wanted["cursor"], wanted["limit"])
         following = {**request.query_params.dict(), "cursor": str(more)}
         address = request.build_absolute_uri(f"?{urlencode(following)}")

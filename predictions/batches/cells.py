@@ -24,7 +24,7 @@ def columns() -> list[Column]:
     return [
         *([Column(_("Age"), "age")] if ages_are_searchable() else []),
         *(Column(title(one.name), one.name) for one in labels),
-        *([Column(_("Confidence"), "confidence")] if labels else []),
+        *([Column(_("Lowest confidence"), "confidence")] if labels else []),
         Column(_("Width in pixels"), "size"),
         Column(_("Quality")),
     ]

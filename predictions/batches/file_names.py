@@ -1,8 +1,10 @@
-"""Names for files of a zip, made of names that strangers gave theirs."""
+"""Names for files that are downloaded, made of names that strangers gave theirs."""
 
 import re
 import unicodedata
 from pathlib import PurePath
+
+from .models import Batch
 
 _LONGEST = 150  # bytes in UTF-8; file systems take some 255, with the number and the ending
 # What Windows allows in no name, beside what nobody sees (`_is_shown`).
@@ -34,9 +36,18 @@ def safe_stem(name: str) -> str:
     """A file's name without its ending, as every system takes it: its folders before it, a dash
     between them. “photo” where nothing is left of it."""
     *folders, last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))
-    told = " - ".join(filter(None, map(_safe, [*folders, PurePath(last).stem])))
+    return _whole(" - ".join(filter(None, map(_safe, [*folders, PurePath(last).stem]))), "photo")
+
+
+def stem_of(batch: Batch) -> str:
+    """What files made of a batch are called, without their endings: its name, as every system
+    takes it."""
+    return _whole(_safe(re.sub(r"[/\\]", "-", unicodedata.normalize("NFC", batch.name))), "batch")
+
+
+def _whole(told: str, otherwise: str) -> str:
     cut = told.encode("utf-8", "ignore")[-_LONGEST:].decode("utf-8", "ignore").strip(" .")
-    return f"_{cut}" if _RESERVED.fullmatch(cut) else cut or "photo"
+    return f"_{cut}" if _RESERVED.fullmatch(cut) else cut or otherwise
 
 
 def _safe(part: str) -> str:

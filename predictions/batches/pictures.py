@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from zipfile import ZIP_STORED, ZipFile
 
 from django.http import Http404, StreamingHttpResponse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -17,18 +18,18 @@ from predictions.models import Prediction, Status
 from predictions.pictures import ANONYMISED, Drawing
 from training.archives import Outlet
 
-from .file_names import FileNames
+from .file_names import FileNames, stem_of
 from .models import Batch, RefusedPhoto
 from .results import loaded, places
 
 
 def pictures_response(batch: Batch, kind: str, drawing: Drawing) -> StreamingHttpResponse:
     """`kind` and `drawing` are what `predictions.pictures.drawing_of` gives."""
-    name = f"faceroute-{batch.pk}-{kind}.zip"
+    name = f"{stem_of(batch)}-{kind}.zip"
     return StreamingHttpResponse(
         zipped(batch, kind, drawing),
         content_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers={"Content-Disposition": str(content_disposition_header(True, name))},
     )
 
 

@@ -20,7 +20,7 @@ from .totals import AttributeTotals, LabelTotal, totals_of
 @dataclass(frozen=True)
 class CountBar:
     """How many faces have one label, `percent` of those that have any; `range` is where the true
-    number lies, empty where that is not known."""
+    number lies, empty where that is not known or is this very number."""
 
     label: str
     count: int
@@ -49,7 +49,7 @@ def _chart(totals: AttributeTotals) -> CountChart:
             label=label_title(totals.attribute, one.label).replace("-", "–"),
             count=one.count,
             percent=round(100 * one.count / totals.faces),
-            range="" if one.low is None else f"{one.low}–{one.high}",
+            range=f"{one.low}–{one.high}" if one.has_range else "",
         )
         for one in totals.labels
     ]
@@ -67,7 +67,7 @@ def _sentence(totals: AttributeTotals) -> str:
         "unknown": totals.unknown,
     }
     words = _("%(label)s: %(count)d of %(faces)d faces") % told
-    if commonest.low is not None:
+    if commonest.has_range:
         words += _("; allowing for the model’s errors, between %(low)d and %(high)d") % told
     return words + (
         _(" (%(unknown)d more could not be estimated)") % told if totals.unknown else ""

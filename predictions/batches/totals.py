@@ -43,6 +43,11 @@ class LabelTotal:
     low: int | None
     high: int | None
 
+    @property
+    def has_range(self) -> bool:
+        """Whether the interval says more than the count does."""
+        return self.low is not None and self.low != self.high
+
 
 @dataclass(frozen=True)
 class AttributeTotals:

@@ -108,9 +108,19 @@ def _each(archive: Archive, stopping: threading.Event) -> bool:
         if stopping.is_set():
             return False
         _send(archive, opened, entry, f"zip {archive.pk} {index}")
-        _write(archive, unpacked=index + 1, attempts=1)
+        try:
+            _write(archive, unpacked=index + 1, attempts=1)
+        except ClaimLost:
+            _count(archive, index)
+            raise
         archive.attempts = 1
     return True
+
+
+def _count(archive: Archive, index: int) -> None:
+    """Note that the file at `index` went through while its batch was cancelled or paused: its
+    sender is told how many were not taken."""
+    Archive.objects.filter(pk=archive.pk, unpacked=index).update(unpacked=index + 1)
 
 
 def _begin(archive: Archive, entries: int) -> None:

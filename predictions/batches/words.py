@@ -101,7 +101,7 @@ def archive(one: Archive) -> Line:
         case ArchiveState.FAILED:
             return Line(_why(one), "problem")
         case ArchiveState.CANCELLED:
-            return Line(_("%(name)s was cancelled.") % told)
+            return _cancelled(one)
     return Line(_("%(name)s was unpacked.") % told)
 
 
@@ -112,6 +112,22 @@ def _unpacking(one: Archive) -> Line:
     if not one.entries:
         return Line(_("%(name)s has arrived and is unpacked next.") % told)
     return Line(_("%(name)s: %(n)d of %(of)d files were looked at.") % told)
+
+
+def _cancelled(one: Archive) -> Line:
+    """What was not taken of it is gone: only whoever has the zip can send it once more."""
+    if not one.entries:
+        words = _("%(name)s was cancelled, and none of its files was taken. Please send it again.")
+        return Line(words % {"name": one.name}, "caution")
+    left = one.entries - one.unpacked
+    words = ngettext(
+        "%(name)s was cancelled: %(n)d of its %(of)d files was not taken. Please send it again by "
+        "itself, if it is to be estimated.",
+        "%(name)s was cancelled: %(n)d of its %(of)d files were not taken. Please send them again "
+        "by themselves, if they are to be estimated.",
+        left,
+    )
+    return Line(words % {"name": one.name, "n": left, "of": one.entries}, "caution")
 
 
 def _why(one: Archive) -> str:

@@ -1,8 +1,12 @@
 """What the estimates are, and how well the model that serves does."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from training.registry.figures import DECK_METRICS, figure_text, metric_names, metrics_of
@@ -15,13 +19,38 @@ def about(request: HttpRequest) -> HttpResponse:
     version = active_version()
     figures = metrics_of(version) if version else {}
     rows = [
-        (name, figure_text(figures, key), figure_text(DECK_METRICS, key))
+        (name, _in_words(figures, key), _in_words(DECK_METRICS, key))
         for key, name in metric_names().items()
     ]
     context = {
         "version": version,
         "rows": rows,
-        "manifest": version.manifest if version else {},
+        "licence": _licence(version.manifest) if version else "",
         "days": settings.PHOTO_LIFETIME.days,
     }
     return render(request, "predictions/about.html", context)
+
+
+def _licence(manifest: Mapping[str, Any]) -> str:
+    """That of a bundle; those that bundles of FaceRoute's own have, in the reader's language."""
+    known = {
+        "Non-commercial research only, as UTKFace is.": _(
+            "Non-commercial research only, as UTKFace is."
+        ),
+        "As its images allow; with UTKFace's, non-commercial research only.": _(
+            "As its images allow; with UTKFace's, non-commercial research only."
+        ),
+        "Non-commercial research only, as VGGFace's weights are.": _(
+            "Non-commercial research only, as VGGFace's weights are."
+        ),
+    }
+    told = str(manifest.get("licence") or "")
+    return known.get(told, told)
+
+
+def _in_words(figures: Mapping[str, Any], name: str) -> str:
+    """A figure as result pages tell it: accuracies in per cent."""
+    value = figures.get(name)
+    if value is None or not name.endswith("_accuracy"):
+        return figure_text(figures, name)
+    return f"{100 * value:.1f}%"

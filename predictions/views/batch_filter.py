@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from predictions.batches import listing
 from predictions.presentation import CONFIDENT
+from predictions.search_fields import refuse_empty_ranges
 from predictions.searching import ages_are_searchable, searchable_labels
 from training.attribute_names import label_title, title
 from vision.attributes import OLDEST_AGE
@@ -68,6 +69,10 @@ class BatchFilter(forms.Form):
         first = {name: self.fields.pop(name) for name in ("show", "name")}
         self.fields = {**first, **asked, **self.fields}
         self.is_valid()
+
+    def clean(self) -> dict[str, Any]:
+        refuse_empty_ranges(self)
+        return self.cleaned_data
 
     @property
     def wanted(self) -> listing.Wanted:

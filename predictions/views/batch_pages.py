@@ -78,15 +78,21 @@ def batch(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def panel(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """How far a batch is, fetched again and again. `?sending`: for the page that sends to it;
-    `?over=`: how many photos were through when the page last looked, with all of them."""
-    context = panel_context(own_batch(request, pk))
+    """How far a batch is, fetched again and again. `?sending`: for the page that sends to it.
+
+    `?over=`, `?before=`: how many photos were through when the page looked last, and the batch was
+    over, or was not. While it is paused little is finished any more: its results follow at once.
+    """
+    found = own_batch(request, pk)
+    context = panel_context(found)
     context["is_sending"] = "sending" in request.GET
-    is_known = request.GET.get("over") == str(context["over"])
-    context["is_news"] = not (context["is_live"] or context["is_sending"] or is_known)
+    now = str(context["over"])
+    is_more = found.is_paused and request.GET.get("before", now) != now
+    is_over = not context["is_live"] and request.GET.get("over") != now
+    context["is_news"] = is_over and not context["is_sending"]
     response = render(request, "predictions/partials/batch_panel.html", context)
-    if context["is_news"]:
-        response["HX-Trigger"] = "batchOver"
+    if context["is_news"] or (is_more and not context["is_sending"]):
+        response["HX-Trigger"] = "newResults"
     return response
 
 

@@ -19,6 +19,7 @@ from predictions.access import owner_of
 from predictions.api.error_responses import body_of, refusal_of
 from predictions.batches import archives, deletion, steering
 from predictions.batches.archives import ArchiveRefused, PieceMisplaced
+from predictions.batches.file_names import stem_of
 from predictions.batches.joining import BatchRefused
 from predictions.batches.models import Batch
 from predictions.batches.progress import (
@@ -202,7 +203,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _table(request: HttpRequest, pk: UUID, kind: str) -> HttpResponseBase:
     batch = own_batch(request, pk)
-    return table_response(rows(batch), f"faceroute-{batch.pk}", kind)
+    return table_response(rows(batch), stem_of(batch), kind)
 
 
 def own_batch(request: HttpRequest, pk: UUID) -> Batch:

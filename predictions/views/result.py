@@ -124,10 +124,13 @@ def is_table(faces: int) -> bool:
 
 
 def history_entry(found: Prediction) -> dict[str, Any]:
-    """What a card shows."""
+    """What a card shows; `lines`: its faces, those of which nothing is said as one."""
+    faces = face_cards(list(found.faces.all()))
+    untold = [card for card in faces if card.face.is_withheld and not card.own]
     return {
         "prediction": found,
-        "faces": face_cards(list(found.faces.all())),
+        "faces": faces,
+        "lines": [card for card in faces if card not in untold[1:]],
         "failure": found.failure,
     }
 

@@ -81,7 +81,7 @@ def _limits() -> dict[str, Any]:
         "zip_bytes": settings.ARCHIVE_MAX_BYTES,
         "zip_gigabytes": f"{settings.ARCHIVE_MAX_BYTES / 2**30:.3g}",
         "days": settings.PHOTO_LIFETIME.days,
-        "formats": FORMAT_NAMES,
+        "formats": FORMAT_NAMES.replace("8-bit TIFF", _("8-bit TIFF")),
         "accept": ACCEPT,
     }
 

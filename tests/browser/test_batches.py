@@ -43,6 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         portrait.rotate(number).save(top / f"{number}.jpg")
     Image.fromarray(data.chelsea()).save(top / "cat.jpg")  # type: ignore[no-untyped-call]
     (top / "words.jpg").write_text("no photo")
+    (top / "clip.mp4").write_text("no photo either")
     return top
 
 
@@ -76,6 +77,7 @@ def test_a_folder_becomes_a_batch_whatever_happens_to_the_connection(
     expect(page.locator(".row-photo")).to_have_count(10)
     expect(page.locator(".batch-rows")).to_contain_text("Refused: This kind of picture")
     expect(page.locator(".totals")).to_contain_text("Female: 8 of 8 faces")
+    expect(page.locator("#not-taken")).to_contain_text("Family/clip.mp4: Not a kind of photo")
 
     page.select_option("[name=show]", label="Photos without a face")
     page.click("text=Filter")

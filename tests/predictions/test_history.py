@@ -92,6 +92,29 @@ def test_only_versions_of_ones_own_photos_are_offered(
     assert "theirs" not in page
 
 
+@pytest.mark.parametrize("query", ["age_min=50&age_max=20", "faces_min=3&faces_max=1"])
+def test_bounds_the_wrong_way_round_are_refused_at_their_field(
+    browser: Client, user: User, query: str
+) -> None:
+    sent(user, 1)
+    page = browser.get(f"/history/?{query}").content.decode()
+    assert page.count("so neither is applied") == 1
+    assert 'aria-invalid="true"' in page
+    assert "0.jpg" in page
+
+
+def test_faces_that_tell_nothing_are_one_line(browser: Client, user: User) -> None:
+    [made] = sent(user, 1)
+    poor = {"size": 9, "sharpness": 1.0, "exposure": 0.5, "overexposed": 0.0, "turn": 0,
+            "cut": False, "reliable": False, "warnings": ["too_small"]}  # fmt: skip
+    for index in range(4):
+        FaceFactory.create(prediction=made, index=index, quality=poor if index else None)
+    for view in ("grid", "table"):
+        page = browser.get(f"/history/?view={view}").content.decode()
+        assert page.count("cannot be estimated from this photo") == 1
+        assert "…</span>" not in page
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -57,7 +57,8 @@ def test_it_is_told_of_the_smallest_group_that_was_said_to_be_the_same(face: Fac
     )
     assert worth.of(face, "gender") == (
         "In its test this version gave 80 images the same estimate: 30–39 years, Female. "
-        "The gender was right for 98% of them (likely between 91% and 99%)."
+        "The gender was right for 98% of all of these, however probable it was "
+        "estimated to be (likely between 91% and 99%)."
     )
 
 
@@ -65,7 +66,8 @@ def test_where_no_group_is_large_enough_it_is_told_of_all(face: Face) -> None:
     face.estimates["age"]["years"] = 71.0
     assert Worth(EstimateGroups(GROUPS)).of(face, "gender") == (
         "This version was tested on 900 labelled images. "
-        "The gender was right for 94% of them (likely between 93% and 96%)."
+        "The gender was right for 94% of all of these, however probable it was "
+        "estimated to be (likely between 93% and 96%)."
     )
 
 
@@ -92,6 +94,6 @@ def test_the_page_tells_it_of_the_version_that_made_the_estimates(
     FaceFactory.create(prediction=prediction)
     client.force_login(user)
     address = f"/predictions/{prediction.pk}/"
-    assert "right for 98% of them" in client.get(address).content.decode()
+    assert "right for 98% of all of these" in client.get(address).content.decode()
     korean = client.get(address, headers={"Accept-Language": "ko"}).content.decode()
     assert "성별 추정이 맞은 비율은 98%" in korean

@@ -354,6 +354,25 @@ def test_whoever_pauses_in_the_middle_finds_it_stopped(
     assert (done.state, Photo.objects.count()) == ("done", 3)
 
 
+def test_what_of_a_cancelled_zip_was_not_taken_is_said(
+    browser: Client, batch: Batch, sent: Sent, tiny: bytes
+) -> None:
+    sent(zipped({f"{n}.jpg": tiny for n in range(3)}))
+    real = uploads.accept_photo
+
+    def and_cancels(*arguments: Any) -> Prediction:
+        made = real(*arguments)
+        steering.cancel(batch)
+        return made
+
+    with patch.object(unpacking, "accept_photo", and_cancels):
+        unpack()
+    browser.post(f"/batches/{batch.pk}/retry/")
+    page = browser.get(f"/batches/{batch.pk}/").content.decode()
+    assert Photo.objects.count() == 1
+    assert "was cancelled: 2 of its 3 files were not taken" in page
+
+
 def test_what_is_deleted_or_left_alone_leaves_no_files(
     batch: Batch, owner: Owner, sent: Sent, tiny: bytes, media_root: Path
 ) -> None:

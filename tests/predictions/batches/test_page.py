@@ -43,7 +43,42 @@ def test_the_page_follows_its_progress_until_it_is_over(
     finish(made[1:])
     panel = browser.get(f"/batches/{batch.pk}/panel/")
     assert "every 2s" not in panel.content.decode()
-    assert panel["HX-Trigger"] == "batchOver"  # upon which the page fetches its results
+    assert panel["HX-Trigger"] == "newResults"  # upon which the page fetches its results
+
+
+def test_what_is_finished_in_a_paused_batch_is_shown_at_once(
+    browser: Client, batch: Batch, send: Send
+) -> None:
+    made = send(2)
+    browser.post(f"/batches/{batch.pk}/pause/")
+    address = f"/batches/{batch.pk}/panel/"
+    assert f'hx-get="{address}?before=0"' in page_of(browser, batch)
+    finish(made[:1])
+    assert browser.get(f"{address}?before=0")["HX-Trigger"] == "newResults"
+    assert "HX-Trigger" not in browser.get(f"{address}?before=1")
+    assert "HX-Trigger" not in browser.get(f"{address}?before=0&sending")
+
+
+def test_bounds_the_wrong_way_round_are_refused_at_their_field(
+    browser: Client, batch: Batch, send: Send
+) -> None:
+    finish(send(1))
+    page = page_of(browser, batch, "?age_min=50&age_max=20")
+    assert "This is more than “Age to”" in page
+    assert "This is more than" not in page_of(browser, batch, "?age_min=20&age_max=20")
+
+
+def test_its_files_are_called_as_it_is(browser: Client, batch: Batch, send: Send) -> None:
+    send(1)
+    named = {
+        "Sea/sun": 'filename="Sea-sun.jsonl"',
+        "제주 2026.10": "filename*=utf-8''%EC%A0%9C%EC%A3%BC%202026.10.jsonl",
+        "..": 'filename="batch.jsonl"',
+    }
+    for name, told in named.items():
+        steering.rename(batch, name)
+        answer = browser.get(f"/batches/{batch.pk}/results.jsonl")
+        assert answer["Content-Disposition"] == f"attachment; {told}"
 
 
 def test_a_page_of_a_batch_that_is_over_looks_again_when_it_is_looked_at(
@@ -58,7 +93,7 @@ def test_a_page_of_a_batch_that_is_over_looks_again_when_it_is_looked_at(
     more = send(1)  # from another tab
     assert "every 2s" in browser.get(again[1]).content.decode()
     finish(more)
-    assert browser.get(again[1])["HX-Trigger"] == "batchOver"
+    assert browser.get(again[1])["HX-Trigger"] == "newResults"
 
 
 def test_faces_are_summed_up_and_listed(browser: Client, batch: Batch, send: Send) -> None:

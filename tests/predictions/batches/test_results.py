@@ -70,7 +70,7 @@ STATES = ["done", "done", "done", "queued", "failed", "refused"]
 
 def test_the_table_as_csv(browser: Client, full: Batch) -> None:
     answer = browser.get(f"/batches/{full.pk}/results.csv")
-    assert answer["Content-Disposition"] == f'attachment; filename="faceroute-{full.pk}.csv"'
+    assert answer["Content-Disposition"] == 'attachment; filename="Holiday.csv"'
     assert "no-store" in answer["Cache-Control"]
     text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = list(csv.DictReader(io.StringIO(text)))

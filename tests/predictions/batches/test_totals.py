@@ -9,7 +9,8 @@ from django.conf import settings as site_settings
 from rest_framework.test import APIClient
 
 from predictions.batches.models import Batch
-from predictions.batches.totals import totals_of, true_counts
+from predictions.batches.summary import _chart
+from predictions.batches.totals import AttributeTotals, LabelTotal, totals_of, true_counts
 from tests.factories import (
     FaceFactory,
     FinishedPredictionFactory,
@@ -90,6 +91,14 @@ def test_totals_of_a_batch(batch: Batch, version: Any, api: APIClient) -> None:
     assert {one.label: one.count for one in totals["age"].labels}["20-39"] == 20
     told = api.get(f"/api/v1/batches/{batch.pk}/totals/").json()
     assert told[1]["labels"][1]["count"] == 20
+
+
+def test_an_interval_without_width_is_not_told() -> None:
+    chart = _chart(AttributeTotals("gender", 16, 0, (LabelTotal("female", 16, 16, 16),), {}))
+    assert (chart.sentence, chart.bars[0].range) == ("Female: 16 of 16 faces", "")
+    chart = _chart(AttributeTotals("gender", 16, 0, (LabelTotal("female", 16, 14, 16),), {}))
+    assert chart.sentence.endswith("between 14 and 16")
+    assert chart.bars[0].range == "14–16"
 
 
 @pytest.mark.django_db

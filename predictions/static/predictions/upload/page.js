@@ -144,6 +144,7 @@ function follow(tile, bytes) {
 function finish() {
   if (isDone) return;
   isDone = true;
+  if (batch) tellNotTaken();
   const next = batch || (sent().length === 1 ? sent()[0].url : form.dataset.history);
   // Whoever was told of a refusal only now shall see why; of a batch its page says so too.
   if (!batch && tiles.some((tile) => tile.state === "refused" && tile.deliver)) {
@@ -153,6 +154,14 @@ function finish() {
   } else {
     window.location.assign(next);
   }
+}
+
+// For the page of the batch, in this tab: what was not sent the site knows nothing of.
+function tellNotTaken() {
+  const key = `not taken ${batch}`;
+  const told = JSON.parse(window.sessionStorage.getItem(key) ?? "{}");
+  for (const tile of tiles.filter((one) => one.state === "refused")) told[tile.path] = tile.reason;
+  window.sessionStorage.setItem(key, JSON.stringify(told));
 }
 
 part("photos").addEventListener("change", () => add(chosen(part("photos").files)));

@@ -43,6 +43,7 @@ export class Tile {
   show(state, reason = "") {
     this.state = state;
     this.element.dataset.state = state;
+    this.reason = reason;
     this.find(".outcome").textContent = reason || (this.words[state] ?? "");
     this.find("progress").hidden = state !== "sending";
     this.find(".again").hidden = state !== "left";

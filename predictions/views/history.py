@@ -100,7 +100,8 @@ def rerun_selected(request: HttpRequest) -> HttpResponse:
     if request.POST.get("scope") == "all":
         return _act_on_all(request, Kind.RERUN)
     owner, count = owner_of(request), 0
-    for prediction in bulk.newest_of_their_photos(_selected(request)):
+    chosen = _selected(request)
+    for prediction in bulk.newest_of_their_photos(chosen):
         try:
             uploads.rerun(prediction, by=owner)
         except Photo.DoesNotExist:
@@ -109,6 +110,13 @@ def rerun_selected(request: HttpRequest) -> HttpResponse:
             messages.error(request, in_words(error.message))
             break
         count += 1
+    else:
+        if chosen and not count:
+            words = _(
+                "Nothing was run again: these photos are still being estimated, or have a newer "
+                "result already."
+            )
+            messages.info(request, words)
     if count:
         _say_rerun(request, count)
     return _back(request)

@@ -62,7 +62,7 @@ class NewPassword(SuccessMessageMixin, auth.PasswordResetConfirmView):  # type: 
         an account that was deleted meanwhile would make it anew."""
         token = self.request.session.get(auth.INTERNAL_RESET_SESSION_TOKEN)
         with transaction.atomic():
-            user = User.objects.select_for_update().filter(pk=self.user.pk).first()
+            user = User.objects.select_for_update().filter(pk=form.user.pk).first()
             if user and self.token_generator.check_token(user, token):
                 return super().form_valid(form)
         self.validlink = False

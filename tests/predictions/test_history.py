@@ -216,6 +216,13 @@ def test_ticked_photos_are_run_again_once_each(browser: Client, user: User) -> N
     assert {one.photo_id for one in queued} == {first.photo_id, second.photo_id}
 
 
+def test_where_none_of_the_ticked_can_be_run_again_is_said(browser: Client, user: User) -> None:
+    waits = PredictionFactory.create(photo=PhotoFactory.create(owner=user), status=Status.QUEUED)
+    page = browser.post("/history/rerun/", {"selected": [waits.pk]}, follow=True).content.decode()
+    assert "Nothing was run again" in page
+    assert Prediction.objects.count() == 1
+
+
 def test_where_the_hourly_limit_is_reached_is_said(
     browser: Client, user: User, settings: Any
 ) -> None:

@@ -82,21 +82,21 @@ def test_messages_come_in_the_callers_language(api: APIClient, photo: Any) -> No
 @pytest.mark.parametrize(
     ("path", "kind", "body"),
     [
-        ("batches/", "application/json", b'{"name": '),
-        ("batches/", "application/json", b'{"name": Infinity}'),
-        ("predictions/", "multipart/form-data; boundary=x", b"no parts"),
-        ("predictions/", "multipart/form-data", b"no boundary"),
+        ("batches/", "application/json", '{"name": '),
+        ("batches/", "application/json", '{"name": Infinity}'),
+        ("predictions/", "multipart/form-data; boundary=x", "no parts"),
+        ("predictions/", "multipart/form-data", "no boundary"),
         (
             "predictions/",
             "multipart/form-data; boundary=x",
-            b'--x\r\nContent-Disposition: form-data; name="photo"; filename="'
-            + b"a" * 3000
-            + b'"\r\n\r\n.\r\n--x--\r\n',
+            '--x\r\nContent-Disposition: form-data; name="photo"; filename="'
+            + "a" * 3000
+            + '"\r\n\r\n.\r\n--x--\r\n',
         ),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_the_callers_language(
-    api: APIClient, path: str, kind: str, body: bytes
+    api: APIClient, path: str, kind: str, body: str
 ) -> None:
     answer = api.generic("POST", f"/api/v1/{path}", body, kind, headers={"Accept-Language": "ko"})
     assert not re.search("[a-z]{4}", error(answer, 400)["message"].replace("photo", ""))

@@ -394,7 +394,7 @@ def test_what_is_deleted_or_left_alone_leaves_no_files(
 
 
 def test_a_piece_behind_the_end_is_told_where_the_end_is(
-    sent: Callable[[bytes], archives.Archive], tiny: bytes
+    sent: Callable[[bytes], Archive], tiny: bytes
 ) -> None:
     whole = sent(zipped({"a.jpg": tiny}))
     with pytest.raises(archives.PieceMisplaced) as refused:

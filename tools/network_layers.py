@@ -6,6 +6,7 @@ The shipped model at 224 pixels in batches of 8, on OpenVINO, which measures its
 median of the rounds. GFLOP/s are of the convolutions, 3 x 3 with as many pixels out as in.
 """
 
+import argparse
 import sys
 from pathlib import Path
 from statistics import median
@@ -24,9 +25,12 @@ _CHANNELS = (64, 128, 256, 512, 512)  # of VGG16's five blocks
 
 
 def main() -> None:
-    precision = sys.argv[1] if len(sys.argv) > 1 else "float32"
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 15
-    layers = _layers(precision, rounds)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("precision", nargs="?", choices=[*_HINTS], default="float32")
+    parser.add_argument("rounds", nargs="?", type=int, default=15)
+    options = parser.parse_args()
+    precision = options.precision
+    layers = _layers(precision, options.rounds)
     whole = sum(layers.values())
     lines = [f"{precision}, a batch of {BATCH}: {whole:.1f} ms in its layers", ""]
     lines += ["| layer | ms | share | GFLOP/s |", "|---|---|---|---|"]

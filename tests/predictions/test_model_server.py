@@ -174,3 +174,12 @@ def test_importing_the_tasks_loads_no_tensorflow() -> None:
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_worker_loads_neither_pages_nor_their_administration() -> None:
+    code = (
+        "import sys; from faceroute_site.celery import app; app.Worker(queues=['inference']); "
+        "pages = {'faceroute_site.urls', 'training.admin', 'predictions.admin'}; "
+        "sys.exit(bool(pages & {*sys.modules}))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

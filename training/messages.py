@@ -204,7 +204,7 @@ _GATE: Templates = {
     ),
     "gate.contradicted": (
         "The labels of the %(head)s that it has learnt contradict “%(name)s”: of %(count)d images "
-        "they agree in %(share).0f %%."
+        "they agree in %(share).0f%%."
     ),
 }
 
@@ -215,8 +215,8 @@ _LOG: Templates = {
     ),
     "log.corrections": "%(trained)d of %(given)d corrections are trained on.",
     "log.held_back": "%(count)d of the corrections show a held-back picture.",
-    "log.sender_bound": "%(count)d are beyond the %(share).0f %% of one sender.",
-    "log.joint_bound": "%(count)d are beyond the %(share).0f %% of all senders together.",
+    "log.sender_bound": "%(count)d are beyond the %(share).0f%% of one sender.",
+    "log.joint_bound": "%(count)d are beyond the %(share).0f%% of all senders together.",
     "log.epoch": "%(phase)s, epoch %(epoch)d of %(epochs)d: %(figures)s",
     "log.epoch.timed": "%(phase)s, epoch %(epoch)d of %(epochs)d (%(seconds).1f s): %(figures)s",
     "log.last_block": "Last block of the backbone",

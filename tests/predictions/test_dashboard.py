@@ -35,7 +35,7 @@ def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
     text = page.content.decode()
     assert "version-7" in text
     assert f"/admin/training/trainingrun/{run.pk}/change/" in text
-    assert "25 %" in text
+    assert "25%" in text
 
 
 def test_an_administrator_sees_which_version_serves_instead_and_why(client: Client) -> None:

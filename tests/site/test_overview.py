@@ -66,10 +66,10 @@ def test_where_faces_part_from_the_training_data_is_said_in_a_sentence(boss: Cli
     )
     charts = charts_of_drift(boss)
     gender = charts["drift-gender"]
-    assert gender.sentence == "Female: 97 % of the faces, but 25 % of the training images."
+    assert gender.sentence == "Female: 97% of the faces, but 25% of the training images."
     assert gender.columns[1:] == ("Last four weeks", "Training images")
     age = charts["drift-age"]
-    assert age.sentence == "20-29: 100 % of the faces, but 58 % of the training images."
+    assert age.sentence == "20-29: 100% of the faces, but 58% of the training images."
 
 
 def test_confidences_are_compared_with_those_on_images_that_were_not_learnt_from(
@@ -93,7 +93,7 @@ def test_a_version_that_does_not_tell_its_training_labels_is_compared_by_its_tes
     )
     add("gender", male=10, female=290)
     gender = charts_of_drift(boss)["drift-gender"]
-    assert gender.sentence == "Female: 97 % of the faces, but 50 % of the test images."
+    assert gender.sentence == "Female: 97% of the faces, but 50% of the test images."
     DailySum.objects.all().delete()
     add("gender", male=1, female=29)  # too few to say anything of
     assert boss.get("/admin/").context["sections"] == []

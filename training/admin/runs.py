@@ -58,7 +58,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description=gettext_lazy("Progress"))
     def progress(self, run: Job) -> str:
-        return f"{run.percent} %" if run.state == JobState.RUNNING and run.total else "–"
+        return f"{run.percent}%" if run.state == JobState.RUNNING and run.total else "–"
 
     @admin.display(description=gettext_lazy("Duration"))
     def took(self, run: Job) -> str:

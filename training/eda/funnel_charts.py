@@ -125,8 +125,8 @@ def _explanations() -> dict[str, str]:
             "“classic”, because the deck did not look for copies."
         ),
         "races": _(
-            "Races: “Indian” and “Others” are %(share)s %% of what was left here (%(ours)d) and "
-            "%(deck_share)s %% in the deck (%(deck)d)."
+            "Races: “Indian” and “Others” are %(share)s%% of what was left here (%(ours)d) and "
+            "%(deck_share)s%% in the deck (%(deck)d)."
         ),
         "balanced": _(
             "Balance: every race is cut to the smallest, which has %(smallest)d images here and "

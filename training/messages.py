@@ -116,10 +116,10 @@ _REFUSALS: Templates = {
         "The storage with the models and datasets is not responding. Please try again in a few "
         "minutes."
     ),
-    "run_refused": "Another run is already in progress. Please wait for it to end, or cancel it.",
+    "run_refused": "Another run is already in progress. Please wait for it to end, or stop it.",
     "run_refused.not_begun": (
         "Another one was requested earlier and is waiting for a worker. Please start the site, "
-        "whose worker will run it, or cancel it on its page."
+        "whose worker will run it, or stop it on its page."
     ),
     "import_refused.path": ("There is no such file or folder in the import folder of this server."),
     "import_refused.name": (
@@ -132,7 +132,7 @@ _REFUSALS: Templates = {
         "No model is active whose backbone could be used. Please choose or activate one."
     ),
     "training_refused.busy": (
-        "A training is already in progress. Please wait for it to end, or cancel it."
+        "A training is already in progress. Please wait for it to end, or stop it."
     ),
     "training_refused.not_resumable": (
         "There is no training run %(pk)d that could be resumed; it may be done, or in progress. "

@@ -47,7 +47,10 @@ def _classic_funnel(classic: Curation) -> Chart:
     chart = bars(
         "funnel",
         _("The classic funnel"),
-        _("What share of the files is left after each step, ours beside the student deck's."),
+        _(
+            "What share of the files is left after each step, beside the deck's: the slides of the "
+            "student project that FaceRoute grew from."
+        ),
         _names(steps),
         {
             _("This dataset"): [_per_cent(count, ours[0]) for count in ours],

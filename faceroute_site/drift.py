@@ -79,7 +79,7 @@ def _confidences(version: ModelVersion, recent: Recent) -> Iterator[Compared]:
             if one["n"]:
                 tested[tenth(one["confidence"])] += one["n"]
         tenths = sorted({*of_it, *tested})
-        words = {low: f"{100 * float(low):.0f}–{100 * float(low) + 10:.0f} %" for low in tenths}
+        words = {low: f"{100 * float(low):.0f}–{100 * float(low) + 10:.0f}%" for low in tenths}
         named = _("%(attribute)s: probability of the estimate") % {"attribute": title(name)}
         yield Compared(f"confidence-{name}", named, words, Counter(of_it), tested, is_of_test=True)
 
@@ -93,9 +93,9 @@ def sentence(one: Compared) -> str:
     if abs(now - then) < _APART:
         return _("No share differs by more than %(points).0f points.") % {"points": 100 * _APART}
     words = (
-        _("%(label)s: %(now).0f %% of the faces, but %(then).0f %% of the test images.")
+        _("%(label)s: %(now).0f%% of the faces, but %(then).0f%% of the test images.")
         if one.is_of_test
-        else _("%(label)s: %(now).0f %% of the faces, but %(then).0f %% of the training images.")
+        else _("%(label)s: %(now).0f%% of the faces, but %(then).0f%% of the training images.")
     )
     return words % {"label": one.labels[label], "now": 100 * now, "then": 100 * then}
 

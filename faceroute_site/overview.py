@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -14,8 +14,9 @@ from django.views.decorators.http import require_safe
 from predictions.daily_sums import Recent, recent
 from predictions.dashboard import dashboard, job_url
 from training.charts import Axes, Chart, Section, bars
+from training.datasets.galleries import issue_gallery
 from training.long_lists import number_in_words
-from training.models import Job, JobState, LabelIssue, ModelVersion, TrainingRun
+from training.models import Dataset, Job, JobState, LabelIssue, ModelVersion, TrainingRun
 from training.registry.figures import figure_text, metrics_of, short_metric_names
 
 from . import drift
@@ -45,6 +46,7 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "runs_to_see": _runs_to_see(),
         "held_back": _held_back(),
         "label_issues": number_in_words(LabelIssue.objects.order_by("pk")),
+        "label_issues_url": _label_issues_url(request),
     }
 
 
@@ -140,6 +142,19 @@ def _runs_to_see() -> list[dict[str, Any]]:
     )
     latest = jobs.select_related("dataset").defer("history", "log").order_by("-pk")[:_MOST_RUNS]
     return [{"run": job, "kind": job.get_kind_display(), "url": job_url(job)} for job in latest]
+
+
+def _label_issues_url(request: HttpRequest) -> str:
+    """The images with label issues; unless just one dataset has some, the list of searches, or of
+    datasets to those who may not see that."""
+    issues = LabelIssue.objects.filter(sample__dataset=OuterRef("pk"))
+    having = Dataset.objects.filter(Exists(issues)).order_by("pk")[:2]
+    if len(having) != 1:
+        searches = request.user.has_perm("training.view_reviewrun")
+        return reverse(f"admin:training_{'reviewrun' if searches else 'dataset'}_changelist")
+    issue = LabelIssue.objects.filter(sample__dataset=having[0]).order_by("pk")[0]
+    gallery = reverse("admin:training_gallery", args=[having[0].pk])
+    return f"{gallery}?show={issue_gallery(issue.label)}"
 
 
 def _held_back() -> list[dict[str, Any]]:

@@ -38,7 +38,9 @@ from .uploads import delete_prediction, delete_predictions
 class PredictionAdmin(LongListAdmin):
     """Read-only: rows change through the worker and their owners alone."""
 
-    list_display = ("id", "status", "model_version", "created_at", "took_ms", "failure_code")
+    list_display = (
+        "created_at", "status", "face_count", "model_version", "took_ms", "failure_code", "id",
+    )  # fmt: skip
     list_filter = ("status", "model_version", ("created_at", RangeDateTimeFilter))
     list_filter_submit = True
     ordering = ("-created_at", "-id")
@@ -46,6 +48,7 @@ class PredictionAdmin(LongListAdmin):
     fields = (
         "id",
         "status",
+        "face_count",
         "model_version",
         "created_at",
         "finished_at",

@@ -17,7 +17,7 @@ from .models import Photo
 class BatchAdmin(LongListAdmin):
     """Batches change through their owners alone."""
 
-    list_display = ("id", "state", "photos", "created_at", "expires_at")
+    list_display = ("created_at", "state", "photos", "expires_at", "id")
     list_display_links = None
     list_filter = ("state",)
     list_per_page = 50
@@ -30,6 +30,15 @@ class BatchAdmin(LongListAdmin):
         rows: QuerySet[Batch] = super().get_queryset(request)
         photos = Photo.objects.filter(batch=OuterRef("pk")).order_by().values("batch")
         return rows.annotate(photo_count=Subquery(photos.annotate(n=Count("*")).values("n")))
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Batch | None:
+        """Called by its number: the page's title and path would show the name. Nothing is saved."""
+        batch: Batch | None = super().get_object(request, object_id, from_field)
+        if batch:
+            batch.name = str(batch.pk)
+        return batch
 
     @admin.display(description=_("Photos"))
     def photos(self, batch: Any) -> int:

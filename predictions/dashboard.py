@@ -45,7 +45,7 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "kept": room.kept(),
         "most_bytes": settings.MEDIA_BYTES,
         "days": settings.PHOTO_LIFETIME.days,
-        "workers": [(seen, _problem(seen.worker)) for seen in all_seen()],
+        "workers": [(seen, seen.takes_from(QUEUE), _problem(seen.worker)) for seen in all_seen()],
         "photos_are_served": bool(workers_of(QUEUE)),
         "to_review": number_in_words(offered().filter(review=Review.PENDING)),
     }

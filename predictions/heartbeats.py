@@ -107,6 +107,9 @@ class Seen(NamedTuple):
         """Whether it is not there, or cannot work."""
         return self.silence > SILENCE
 
+    def takes_from(self, queue: str) -> bool:
+        return queue in self.worker.queues.split(",")
+
 
 def all_seen() -> list[Seen]:
     """Every process that is there or was killed within the last hour."""
@@ -116,8 +119,7 @@ def all_seen() -> list[Seen]:
 
 def workers_of(queue: str) -> list[Worker]:
     """The processes that take work from a queue and are not silent."""
-    there = (seen.worker for seen in all_seen() if not seen.is_silent)
-    return [worker for worker in there if queue in worker.queues.split(",")]
+    return [seen.worker for seen in all_seen() if not seen.is_silent and seen.takes_from(queue)]
 
 
 def forget_long_gone() -> None:

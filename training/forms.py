@@ -250,7 +250,10 @@ def _recipe_in_words(name: str) -> str:
         words = (
             _("Took %(time)s here, on %(images)s images.")
             if found.here
-            else _("No run here yet; about %(time)s for %(images)s images on two cores.")
+            else _(
+                "No run here yet; about %(time)s for %(images)s images on two cores "
+                "(estimated from measured parts)."
+            )
         )
         told.append(words % {"time": in_minutes(found.took), "images": f"{found.images:,}"})
     return " ".join(told)

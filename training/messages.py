@@ -116,10 +116,10 @@ _REFUSALS: Templates = {
         "The storage with the models and datasets is not responding. Please try again in a few "
         "minutes."
     ),
-    "run_refused": "Another run is already in progress. Please wait for it to end, or cancel it.",
+    "run_refused": "Another run is already in progress. Please wait for it to end, or stop it.",
     "run_refused.not_begun": (
         "Another one was requested earlier and is waiting for a worker. Please start the site, "
-        "whose worker will run it, or cancel it on its page."
+        "whose worker will run it, or stop it on its page."
     ),
     "import_refused.path": ("There is no such file or folder in the import folder of this server."),
     "import_refused.name": (
@@ -132,7 +132,7 @@ _REFUSALS: Templates = {
         "No model is active whose backbone could be used. Please choose or activate one."
     ),
     "training_refused.busy": (
-        "A training is already in progress. Please wait for it to end, or cancel it."
+        "A training is already in progress. Please wait for it to end, or stop it."
     ),
     "training_refused.not_resumable": (
         "There is no training run %(pk)d that could be resumed; it may be done, or in progress. "
@@ -204,7 +204,7 @@ _GATE: Templates = {
     ),
     "gate.contradicted": (
         "The labels of the %(head)s that it has learnt contradict “%(name)s”: of %(count)d images "
-        "they agree in %(share).0f %%."
+        "they agree in %(share).0f%%."
     ),
 }
 
@@ -215,8 +215,8 @@ _LOG: Templates = {
     ),
     "log.corrections": "%(trained)d of %(given)d corrections are trained on.",
     "log.held_back": "%(count)d of the corrections show a held-back picture.",
-    "log.sender_bound": "%(count)d are beyond the %(share).0f %% of one sender.",
-    "log.joint_bound": "%(count)d are beyond the %(share).0f %% of all senders together.",
+    "log.sender_bound": "%(count)d are beyond the %(share).0f%% of one sender.",
+    "log.joint_bound": "%(count)d are beyond the %(share).0f%% of all senders together.",
     "log.epoch": "%(phase)s, epoch %(epoch)d of %(epochs)d: %(figures)s",
     "log.epoch.timed": "%(phase)s, epoch %(epoch)d of %(epochs)d (%(seconds).1f s): %(figures)s",
     "log.last_block": "Last block of the backbone",

@@ -131,7 +131,7 @@ class ResultPageSerializer(serializers.Serializer[Any]):
 
 class LabelTotalSerializer(serializers.Serializer[Any]):
     """How many faces were estimated to have a label, and between what numbers the true one lies
-    with 95 % where the model errs as often as on its test images; null where that is not known."""
+    with 95% where the model errs as often as on its test images; null where that is not known."""
 
     label = serializers.CharField()  # type: ignore[assignment]
     count = serializers.IntegerField()

@@ -57,7 +57,7 @@ class AccuracySerializer(serializers.Serializer[Any]):
         child=serializers.FloatField(),
         min_length=2,
         max_length=2,
-        help_text="Between what values it likely lies (95 %).",
+        help_text="Between what values it likely lies (95%).",
     )
 
 

@@ -35,7 +35,7 @@ def test_an_administrator_sees_the_state_of_the_site(client: Client) -> None:
     text = page.content.decode()
     assert "version-7" in text
     assert f"/admin/training/trainingrun/{run.pk}/change/" in text
-    assert "25 %" in text
+    assert "25%" in text
 
 
 def test_an_administrator_sees_which_version_serves_instead_and_why(client: Client) -> None:
@@ -73,9 +73,11 @@ def test_an_administrator_sees_who_works_and_who_fell_silent(client: Client) -> 
     there = {"queues": "inference", "process": 1, "seen_at": now}
     Worker.objects.create(machine="tall", version="starter", photos_a_minute=17, **there)
     Worker.objects.create(machine="small", problem=Message("nothing_active").as_json(), **there)
+    Worker.objects.create(machine="tall", **{**there, "queues": "training"})
     Worker.objects.create(machine="lost", **{**there, "seen_at": now - timedelta(seconds=30)})
     text = client.get("/admin/").content.decode()
     assert "No worker is processing photos" not in text
     assert "tall · inference · starter · 17 photos a minute" in text
+    assert "<p>tall · training</p>" in text
     assert "No model version is active." in text
     assert "lost · inference · <strong>silent since" in text

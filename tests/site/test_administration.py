@@ -92,6 +92,25 @@ def test_a_page_of_thousands_of_ticked_rows_is_taken(boss: Client) -> None:
     assert not AccessLog.objects.filter(username="ann").exists()
 
 
+def test_a_log_in_leads_to_the_page_that_was_asked_for_or_to_the_overview(client: Client) -> None:
+    User.objects.create_superuser("boss", password="boss-boss-1")
+    for asked, wanted in (("", "/admin/"), ("?next=/admin/auth/group/", "/admin/auth/group/")):
+        page = client.get(f"/admin/login/{asked}").content.decode()
+        [field] = re.findall(r'<input type="hidden" name="next"[^>]*form="login-form">', page)
+        [where] = re.findall(r'value="([^"]*)"', field)
+        form = {"username": "boss", "password": "boss-boss-1", "next": where}
+        assert client.post(f"/admin/login/{asked}", form)["Location"] == wanted
+        client.logout()
+
+
+def test_a_row_is_called_by_its_name_as_it_is_written(boss: Client) -> None:
+    version = ModelVersionFactory.create(name="classic-4")
+    page = boss.get(f"/admin/training/modelversion/{version.pk}/change/").content.decode()
+    heading = page.split("<h1")[1].split("</h1>")[0]
+    assert ">classic-4<" in heading
+    assert ">Model versions<" in heading
+
+
 def test_recent_actions_say_what_happened(boss: Client) -> None:
     version = ModelVersionFactory.create(name="version-7")
     boss.post("/admin/auth/group/add/", {"name": "reviewers"})
@@ -109,3 +128,5 @@ def test_batches_are_told_by_number_and_never_by_name(boss: Client) -> None:
     page = boss.get("/admin/predictions/batch/").content.decode()
     assert str(batch.pk) in page
     assert "Holiday" not in page
+    own = boss.get(f"/admin/predictions/batch/{batch.pk}/change/").content.decode()
+    assert "Holiday" not in own

@@ -12,11 +12,11 @@ from predictions import room
 from predictions.heartbeats import UPKEEP
 from predictions.processes import UpkeepTask, Worker
 from predictions.sums import DailySum
-from tests.factories import ModelVersionFactory, PhotoFactory
+from tests.factories import DatasetFactory, ModelVersionFactory, PhotoFactory, SampleFactory
 from tests.training.reports import HEADS, made_report
 from tests.training.training_runs import training_run
 from training.charts import Chart
-from training.models import JobState
+from training.models import JobState, LabelIssue
 
 pytestmark = pytest.mark.django_db
 
@@ -66,10 +66,10 @@ def test_where_faces_part_from_the_training_data_is_said_in_a_sentence(boss: Cli
     )
     charts = charts_of_drift(boss)
     gender = charts["drift-gender"]
-    assert gender.sentence == "Female: 97 % of the faces, but 25 % of the training images."
+    assert gender.sentence == "Female: 97% of the faces, but 25% of the training images."
     assert gender.columns[1:] == ("Last four weeks", "Training images")
     age = charts["drift-age"]
-    assert age.sentence == "20-29: 100 % of the faces, but 58 % of the training images."
+    assert age.sentence == "20-29: 100% of the faces, but 58% of the training images."
 
 
 def test_confidences_are_compared_with_those_on_images_that_were_not_learnt_from(
@@ -93,7 +93,7 @@ def test_a_version_that_does_not_tell_its_training_labels_is_compared_by_its_tes
     )
     add("gender", male=10, female=290)
     gender = charts_of_drift(boss)["drift-gender"]
-    assert gender.sentence == "Female: 97 % of the faces, but 50 % of the test images."
+    assert gender.sentence == "Female: 97% of the faces, but 50% of the test images."
     DailySum.objects.all().delete()
     add("gender", male=1, female=29)  # too few to say anything of
     assert boss.get("/admin/").context["sections"] == []
@@ -111,10 +111,36 @@ def test_runs_that_ended_and_versions_held_back_wait_for_somebody(boss: Client) 
     assert "new was not activated: decide" in page.content.decode()
 
 
+def test_label_issues_lead_to_the_images_or_to_the_searches_of_several_datasets(
+    boss: Client,
+) -> None:
+    def href() -> str:
+        url: str = boss.get("/admin/").context["label_issues_url"]
+        return url
+
+    def issue(name: str) -> int:
+        sample = SampleFactory.create(dataset=DatasetFactory.create(name=name))
+        LabelIssue.objects.create(sample=sample, label="gender", score=1, suggestion="female")
+        key: int = sample.dataset_id
+        return key
+
+    searches = "/admin/training/reviewrun/"
+    assert href() == searches
+    key = issue("faces")
+    assert href() == f"/admin/training/dataset/{key}/gallery/?show=doubtful-gender"
+    page = boss.get(href()).content.decode()
+    assert "<h1" in page
+    assert "Label issues of faces" in page
+    issue("others")
+    assert href() == searches
+    assert "Label issues</h1>" in boss.get(searches).content.decode()
+
+
 def test_health_tells_every_part_in_the_reader_s_language(boss: Client) -> None:
     english = boss.get("/admin/health/").content.decode()
     assert "Scheduler" in english
     assert "No model version is active." in english
+    assert "<span>Web</span>: OK</li>" in english
     korean = boss.get("/admin/health/", headers={"Accept-Language": "ko"}).content.decode()
     assert "활성 모델 버전이 없습니다" in korean
 

@@ -280,7 +280,7 @@ def test_how_far_labels_of_near_copies_agree_is_told() -> None:
     noise = label_noise(dataset)
     assert noise["glasses_differs"] == 1.0
     assert noise["gender_differs"] == 0.0
-    assert list(noise_sentences(noise))[1] == "Labels of glasses differ in 100.0 % of them."
+    assert list(noise_sentences(noise))[1] == "Labels of glasses differ in 100.0% of them."
 
 
 def test_a_correction_brings_it_along() -> None:

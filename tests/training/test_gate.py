@@ -273,7 +273,7 @@ def test_labels_that_contradict_what_serves_are_told() -> None:
     told = {"version": serving.name, "n": 300, "age": 0.7, "gender": 0.06, "race": 0.8}
     (sentence,) = gate.warnings(examined(OLD, manifest=labelled(told)), serving)
     assert f"labels of the gender that it has learnt contradict “{serving.name}”" in sentence
-    assert "of 300 images they agree in 6 %" in sentence
+    assert "of 300 images they agree in 6%" in sentence
     agreeing = told | {"gender": 0.6}
     assert gate.warnings(examined(OLD, manifest=labelled(agreeing)), serving) == []
 

@@ -77,7 +77,7 @@ def test_what_will_happen_is_told_before_the_click(boss: Client, dataset: Datase
     assert f"{images['train']} to train on" in page
     assert "v7" in page
     assert "v7, which is active" in page
-    assert "on two cores with bfloat16, where this recipe was measured" in page
+    assert "on two cores with bfloat16 (estimated from measured parts)" in page
     gpu = boss.get(PREVIEW, {**form, "recipe": "starter-gpu"}).content.decode()
     assert "Random weights" in gpu
     assert "Not known: no run of this recipe has finished here yet" in gpu
@@ -116,7 +116,7 @@ def test_every_recipe_says_what_it_is_for_and_how_long_it_takes(
     )
     page = boss.get("/admin/training/trainingrun/train/").content.decode()
     assert "Took 12 minutes here, on 2,000 images." in page
-    assert "No run here yet; about 7 minutes for 8,101 images on two cores." in page
+    assert "about 7 minutes for 8,101 images on two cores (estimated from measured parts)." in page
     assert "starter-gpu – the same, larger and longer, for a worker with a GPU" in page
     assert "Default: v7, or random weights" in page
 
@@ -139,6 +139,9 @@ def test_a_form_that_is_not_filled_in_is_told_so(boss: Client, dataset: Dataset)
 def test_a_run_that_is_to_stop_says_so_at_once(boss: Client) -> None:
     run = training_run()
     address = f"/admin/training/trainingrun/{run.pk}/change/"
+    page = boss.get(address).content.decode()
+    assert 'data-confirm="Stop this run?' in page
+    assert "Stop" in page.split('id="cancel-run"')[1].split("</button>")[0]
     page = boss.post(address, {"cancel": "1"}, follow=True).content.decode()
     assert "Stopping…" in page
     assert 'id="cancel-run"' not in page

@@ -260,7 +260,7 @@ def test_a_versions_page_says_what_cannot_be_told_and_what_was_left_out(
     page = admin_client.get(address).content.decode()
     assert "trained on cannot be told" in page
     assert "3 test images were left out" in page
-    assert "ages by 3.8 years in the mean, gender in 2.5 % and race in 8.3 %" in page
+    assert "ages by 3.8 years in the mean, gender in 2.5% and race in 8.3%" in page
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_a_dataset_that_is_being_imported_into_cannot_be_deleted(
     run = ImportRun.objects.create(dataset=dataset, path=str(archive))
     delete = f"/admin/training/dataset/{dataset.pk}/delete/"
     page = admin_client.get(delete).content.decode()
-    assert "import of “UTKFace” is in progress: please wait for it to finish, or cancel it" in page
+    assert "import of “UTKFace” is in progress: please wait for it to finish, or stop it" in page
     admin_client.post(delete, {"post": "yes"})
     action = {"action": "delete_selected", "_selected_action": [dataset.pk], "post": "yes"}
     admin_client.post("/admin/training/dataset/", action)

@@ -59,7 +59,7 @@ def test_it_sets_both_protocols_beside_the_deck(manifest: dict[str, Any]) -> Non
     assert rows["all ages"].split("|")[2].strip() == "120"
     assert "| 3.00 | +3.00 | 9.00 | 3.00 | 1.00 |" in rows["all ages"]
     assert rows["ages 21 to 60"].split("|")[2].strip() == "116"
-    assert "| 3.00–3.00 | +3.00 … +3.00 |" in rows["all ages, 95 % interval"]
+    assert "| 3.00–3.00 | +3.00 … +3.00 |" in rows["all ages, 95% interval"]
     for figure in DECK_METRICS.values():
         assert three_digits(figure) in rows["baseline (the student deck)"]
     columns = {line.count("|") for line in lines if line.startswith(("| all", "| ages", "| the"))}

@@ -328,7 +328,7 @@ def test_curves_run_on_through_the_phases_that_train_a_head() -> None:
     [line] = loss.plot.rules
     assert line.x1 == pytest.approx((third + fourth) / 2)
     assert charts[1].sentence == "Best on validation: 6.00, in epoch 3 of 5."
-    assert charts[3].sentence == "Best on validation: 72.0 %, in epoch 3 of 3."
+    assert charts[3].sentence == "Best on validation: 72.0%, in epoch 3 of 3."
 
 
 def test_what_a_worker_wrote_of_a_run_is_read_in_the_reader_s_language(office: Client) -> None:

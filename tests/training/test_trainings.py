@@ -151,7 +151,7 @@ def test_two_clicks_at_once_give_one_run_and_one_refusal(
     assert TrainingRun.objects.count() == 1
     assert answers.count("started") == 1
     assert set(answers) - {"started"} == {
-        "A training is already in progress. Please wait for it to end, or cancel it."
+        "A training is already in progress. Please wait for it to end, or stop it."
     }
 
 

@@ -65,8 +65,15 @@ def test_the_intervals_of_figures_are_as_wide_as_theory_says_and_always_the_same
     # 1.96 standard errors of a share of 0.8 in 400.
     assert low == pytest.approx(0.8 - 0.0392, abs=0.006)
     assert high == pytest.approx(0.8 + 0.0392, abs=0.006)
-    assert protocol["intervals"]["race_accuracy"] == [1.0, 1.0]
     assert protocol == described(*crops)["protocols"]["all_ages"]
+
+
+def test_where_all_are_right_the_interval_still_says_how_few_they_are() -> None:
+    right = utkface_labels(30, 1, 0), says(30, 0.9, white=1.0)
+    ends = {n: described(*[right] * n)["protocols"]["all_ages"]["intervals"] for n in (28, 400)}
+    # Wilson's of n of n: from n / (n + 1.96²) to 1.
+    assert ends[28]["gender_accuracy"] == [pytest.approx(0.8794, abs=1e-4), 1.0]
+    assert ends[400]["race_accuracy"] == [pytest.approx(0.9905, abs=1e-4), 1.0]
 
 
 def test_the_interval_of_the_root_is_the_root_of_the_interval() -> None:

@@ -224,9 +224,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 def _still_open(job: Job) -> str:
-    words = _(
-        "%(what)s of “%(dataset)s” is in progress: please wait for it to finish, or cancel it"
-    )
+    words = _("%(what)s of “%(dataset)s” is in progress: please wait for it to finish, or stop it")
     return words % {"what": job.get_kind_display(), "dataset": job.dataset}
 
 

@@ -81,8 +81,12 @@ def context_of(dataset: Dataset, request: HttpRequest) -> dict[str, Any]:
         "links": _links(reasons, others, show),
         "previous": _url(show, page.number - 1) if page.number > 1 else "",
         "next": _url(show, page.number + 1) if page.has_next else "",
-        "title": _("Images of %(name)s") % {"name": dataset.name},
+        "title": _title(show) % {"name": dataset.name},
     }
+
+
+def _title(show: str) -> str:
+    return _("Label issues of %(name)s") if label_with_issues(show) else _("Images of %(name)s")
 
 
 def _lead(show: str) -> str:

@@ -58,7 +58,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description=gettext_lazy("Progress"))
     def progress(self, run: Job) -> str:
-        return f"{run.percent} %" if run.state == JobState.RUNNING and run.total else "–"
+        return f"{run.percent}%" if run.state == JobState.RUNNING and run.total else "–"
 
     @admin.display(description=gettext_lazy("Duration"))
     def took(self, run: Job) -> str:
@@ -189,6 +189,12 @@ class ReviewRunAdmin(JobAdmin):
     )
     list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requester")
     list_select_related = ("dataset", "requested_by")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Called what the sidebar calls it, though its rows are searches."""
+        named = {"title": _("Label issues"), "heading": _("Label issues")}
+        page: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **named})
+        return page
 
     def facts(self, run: Job) -> list[Fact]:
         gallery = reverse("admin:training_gallery", args=[run.dataset_id])

@@ -22,7 +22,7 @@ from .plots import (
 
 _FILLED = 0.8  # of a category's width; the rest keeps categories apart
 _BOX = 0.6  # of the width that a box has for itself
-_FIVE = ("5 %", "25 %", "50 %", "75 %", "95 %")
+_FIVE = ("5%", "25%", "50%", "75%", "95%")
 
 Series = Mapping[str, Sequence[Number | None]]
 
@@ -219,7 +219,7 @@ def boxes(
     axes: Axes,
     wide: bool = False,
 ) -> Chart:
-    """Box plots of five numbers each (5 %, 25 %, 50 %, 75 %, 95 %): series → category → numbers."""
+    """Box plots of five numbers each (5%, 25%, 50%, 75%, 95%): series → category → numbers."""
     categories = list(dict.fromkeys(name for found in groups.values() for name in found))
     scale = scale_of(
         (n for found in groups.values() for five in found.values() for n in five), from_zero=True

@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Box:
-    """A box plot, upright: `fences` are the 5, 25, 50, 75 and 95 % points, from low to high."""
+    """A box plot, upright: `fences` are the 5, 25, 50, 75 and 95% points, from low to high."""
 
     x: float
     width: float
@@ -137,7 +137,7 @@ def _number(places: int) -> Callable[[float], str]:
 
 
 def _percent(places: int) -> Callable[[float], str]:
-    return lambda value: f"{100 * value:.{max(0, places - 2)}f} %"
+    return lambda value: f"{100 * value:.{max(0, places - 2)}f}%"
 
 
 def upright(scale: Scale) -> tuple[Tick, ...]:

@@ -179,7 +179,7 @@ def _age_cats(key: str, title: str, sentence: str, counts: Counts, highest: int)
         sentence,
         _AGE_CATS,
         {race: _ints(cats[r]) for r, race in enumerate(_races()[:3])},
-        axes=Axes(x="age_cat", y=_("Images")),
+        axes=Axes(x=_("Age group"), y=_("Images")),
         highest=highest,  # one scale for both, or the eye compares nothing
     )
 

@@ -47,7 +47,10 @@ def _classic_funnel(classic: Curation) -> Chart:
     chart = bars(
         "funnel",
         _("The classic funnel"),
-        _("What share of the files is left after each step, ours beside the student deck's."),
+        _(
+            "What share of the files is left after each step, beside the deck's: the slides of the "
+            "student project that FaceRoute grew from."
+        ),
         _names(steps),
         {
             _("This dataset"): [_per_cent(count, ours[0]) for count in ours],
@@ -125,8 +128,8 @@ def _explanations() -> dict[str, str]:
             "“classic”, because the deck did not look for copies."
         ),
         "races": _(
-            "Races: “Indian” and “Others” are %(share)s %% of what was left here (%(ours)d) and "
-            "%(deck_share)s %% in the deck (%(deck)d)."
+            "Races: “Indian” and “Others” are %(share)s%% of what was left here (%(ours)d) and "
+            "%(deck_share)s%% in the deck (%(deck)d)."
         ),
         "balanced": _(
             "Balance: every race is cut to the smallest, which has %(smallest)d images here and "

@@ -170,10 +170,10 @@ def noise_sentences(noise: Mapping[str, Any]) -> Iterator[str]:
     if noise.get("pairs"):
         yield ngettext(
             "Labels of one picture differ: in %(pairs)d pair of near copies ages by %(years).1f "
-            "years, gender in %(gender).1f %% and race in %(race).1f %%. Figures cannot be better "
+            "years, gender in %(gender).1f%% and race in %(race).1f%%. Figures cannot be better "
             "than labels agree among themselves.",
             "Labels of one picture differ: in %(pairs)d pairs of near copies ages by %(years).1f "
-            "years in the mean, gender in %(gender).1f %% and race in %(race).1f %%. Figures "
+            "years in the mean, gender in %(gender).1f%% and race in %(race).1f%%. Figures "
             "cannot be better than labels agree among themselves.",
             noise["pairs"],
         ) % {
@@ -182,7 +182,7 @@ def noise_sentences(noise: Mapping[str, Any]) -> Iterator[str]:
             "gender": 100 * noise["gender_differs"],
             "race": 100 * noise["race_differs"],
         }
-        further = _("Labels of %(attribute)s differ in %(share).1f %% of them.")
+        further = _("Labels of %(attribute)s differ in %(share).1f%% of them.")
         for one in labelled():
             if one.name not in SHIPPED and (share := noise.get(f"{one.name}_differs")) is not None:
                 yield further % {"attribute": name_in_words(one.name), "share": 100 * share}

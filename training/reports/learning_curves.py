@@ -82,7 +82,7 @@ def _best(figures: Sequence[Mapping[str, float]], measure: str) -> str:
     values = [one[measure] for one in figures]
     best = pick(range(len(values)), key=values.__getitem__)
     value = values[best]
-    shown = f"{100 * value:.1f} %" if measure == "validation_accuracy" else three_digits(value)
+    shown = f"{100 * value:.1f}%" if measure == "validation_accuracy" else three_digits(value)
     return _("Best on validation: %(value)s, in epoch %(epoch)d of %(epochs)d.") % {
         "value": shown,
         "epoch": best + 1,

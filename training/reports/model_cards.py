@@ -178,7 +178,7 @@ def _figures(manifest: Facts, report: Facts) -> str:
         if figures:
             table.append([name, str(figures.get("n", "–")), *_cells(figures)])
         if intervals := figures.get("intervals"):
-            table.append([f"{name}, 95 % interval", "", *_cells(intervals)])
+            table.append([f"{name}, 95% interval", "", *_cells(intervals)])
     table.append(["baseline (the student deck)", "–", *_cells(DECK_METRICS)])
     return (
         "On images held back from training. The baseline is the student deck that FaceRoute grew "
@@ -207,7 +207,7 @@ def _by_group(report: Facts) -> str:
     text = (
         f"By race, by gender, by decade, and by all three where {ENOUGH} images or more have them; "
         "figures of fewer say more of chance than of the group. In brackets how far a figure may "
-        f"be off (95 %), where that is known.\n\n{_table(table)}"
+        f"be off (95%), where that is known.\n\n{_table(table)}"
     )
     if gaps := "\n".join(f"- {sentence}" for sentence in gap_sentences(report.get("gaps", ()))):
         text += f"\n\nThe largest gaps between groups of at least {ENOUGH} images:\n\n{gaps}"

@@ -122,7 +122,7 @@ def _interval(interval: Mapping[str, Any]) -> Chart:
         "interval",
         _("Coverage of the age interval"),
         _(
-            "It should hold %(promised).0f %% of the labelled ages and holds %(held).1f %%; on "
+            "It should hold %(promised).0f%% of the labelled ages and holds %(held).1f%%; on "
             "average it is %(width).1f years wide."
         )
         % {

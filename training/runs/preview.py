@@ -17,17 +17,19 @@ from vision.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Earlier:
-    """How long a whole run of a recipe took, and on how many images it trained; `here`, or on the
-    two cores with bfloat16 where the recipes were measured."""
+    """How long a whole run of a recipe takes, and on how many images it trains: as the last one
+    `here` did, or estimated for two cores with bfloat16."""
 
     took: timedelta
     images: int
     here: bool = True
 
 
-# On UTKFace: docs/experiments/retraining.md and starter-model.md. What takes a GPU is not among
-# them, since GPUs differ too much.
-_MEASURED = {
+# On UTKFace, from what was measured on two cores (docs/experiments/retraining.md and
+# starter-model.md): the features and epochs of heads, the milliseconds an image of a whole network,
+# and for continue-cpu a run of the same numbers. What takes a GPU is not among them, since GPUs
+# differ too much.
+_ESTIMATED = {
     "classic": Earlier(timedelta(minutes=7), 8_101, here=False),
     "full": Earlier(timedelta(minutes=17), 18_071, here=False),
     "starter-cpu": Earlier(timedelta(minutes=105), 18_071, here=False),
@@ -74,7 +76,7 @@ def preview(dataset: Dataset, recipe: Recipe, backbone: ModelVersion | None) -> 
 
 
 def earlier(name: str) -> Earlier | None:
-    """The last whole run of a recipe here; without one, the measured one, if there is any."""
+    """The last whole run of a recipe here; without one, what is estimated, if anything."""
     runs = TrainingRun.objects.filter(
         state=JobState.DONE, recipe__name=name, resumed=0, version__isnull=False,
         started_at__isnull=False, finished_at__isnull=False,
@@ -84,7 +86,7 @@ def earlier(name: str) -> Earlier | None:
         counts = run.version.manifest.get("data", {}).get("counts", {})
         if images := counts.get("train", 0):
             return Earlier(run.finished_at - run.started_at, images)
-    return _MEASURED.get(name)
+    return _ESTIMATED.get(name)
 
 
 def in_words(takes: timedelta) -> str:

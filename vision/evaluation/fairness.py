@@ -8,7 +8,7 @@ import numpy as np
 from vision.attributes import AGE_BINS, ATTRIBUTES, GENDER, RACE, grouping
 
 from .scores import UNLABELLED, Scores, accuracies, mean
-from .uncertainty import bootstrap_intervals
+from .uncertainty import intervals as intervals_of
 
 # A figure of fewer crops than this says more of chance than of the group: at 50, an accuracy of
 # 0.9 is still uncertain by 0.08 either way.
@@ -70,7 +70,7 @@ def by_group(scores: Scores, *, seed: int) -> list[dict[str, Any]]:
             members = scores.where(values == value)
             outcomes = {figure: members.outcomes[figure] for figure in group_figures()}
             group = {figure: mean(outcome) for figure, outcome in outcomes.items()}
-            intervals = bootstrap_intervals(outcomes, seed=seed)
+            intervals = intervals_of(outcomes, seed=seed)
             found.append({name: labels[value], "n": len(members), **group, "intervals": intervals})
     return found
 

@@ -16,7 +16,7 @@ from .fairness import by_group, gaps
 from .reliability import age_intervals, reliability
 from .robustness import draw
 from .scores import CLASSIC_RACES, UNLABELLED, Column, Scores, figures, mean
-from .uncertainty import bootstrap_intervals
+from .uncertainty import intervals as intervals_of
 
 # The first and the last labelled age of the crops that each protocol looks at. Both are in use
 # for publishing figures on UTKFace.
@@ -98,7 +98,7 @@ def _protocol(scores: Scores, youngest: int, oldest: int) -> dict[str, Any]:
     """The figures of some ages, and how far each may be off (95 %)."""
     ages = scores.labels["age"]
     chosen = scores.where((youngest <= ages) & (ages <= oldest))
-    intervals = bootstrap_intervals(chosen.outcomes, seed=_SEED)
+    intervals = intervals_of(chosen.outcomes, seed=_SEED)
     squares = intervals["age_mse"]
     # The root keeps the order of what it is taken of, hence its quantiles too.
     intervals["age_rmse"] = squares and [round(end**0.5, 4) for end in squares]

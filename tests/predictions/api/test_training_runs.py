@@ -142,7 +142,7 @@ def test_a_second_training_is_a_conflict(administrator_api: APIClient, ready: No
     assert response.status_code == 409
     assert response.json() == {
         "code": "training_refused",
-        "message": "A training is already in progress. Please wait for it to end, or cancel it.",
+        "message": "A training is already in progress. Please wait for it to end, or stop it.",
     }
     assert TrainingRun.objects.count() == 1
 

@@ -168,7 +168,7 @@ class _Exchange:
     async def _send_stream(self, environ: dict[str, Any], response: HttpResponseBase) -> None:
         """Until the caller goes: nothing is made for nobody."""
         if self.scope["method"] == "HEAD":
-            response.close()
+            await self.lanes.close(environ, response)
             return
         gone = asyncio.create_task(self._gone())
         try:

@@ -90,7 +90,12 @@ class Lanes:
             while piece := await loop.run_in_executor(lane, _next_piece, parts, language):
                 yield piece
         finally:
-            await loop.run_in_executor(lane, response.close)
+            await self.close(environ, response)
+
+    async def close(self, environ: dict[str, Any], response: HttpResponseBase) -> None:
+        """Let an answer go that is not or no longer sent, in a thread of those."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._lane(environ), response.close)
 
     def shut_down(self) -> None:
         self._pages.shutdown(cancel_futures=True)

@@ -103,7 +103,7 @@ def test_the_runs_page_tells_it_in_english_and_korean(
         "2 files named in the label file were not found" in admin_client.get(url).content.decode()
     )
     korean = admin_client.get(url, headers={"Accept-Language": "ko"}).content.decode()
-    assert "라벨 파일에 적힌 파일 2개가 없습니다(예: gone.jpg, gone2.jpg)." in korean
+    assert "레이블 파일에 적힌 파일 2개가 없습니다(예: gone.jpg, gone2.jpg)." in korean
 
 
 USELESS: list[dict[str, bytes]] = [

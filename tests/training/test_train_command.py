@@ -58,7 +58,7 @@ def test_interrupted_and_resumed_it_ends_with_the_figures_of_an_undisturbed_run(
     process = start(environment, *TRAIN)
     assert process.stderr
     lines = iter(process.stderr.readline, "")
-    assert any(line.startswith("age 1/4 (") for line in lines)
+    assert any(line.startswith("Age, epoch 1 of 4 (") for line in lines)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate()
     assert process.returncode == 130

@@ -24,7 +24,7 @@ class ModelVersionFactory(factory.django.DjangoModelFactory[ModelVersion]):
     class Meta:
         model = ModelVersion
 
-    name = factory.Sequence(lambda n: f"version-{n}")
+    name = factory.Sequence(lambda n: f"made-{n}")
     bundle = factory.SelfAttribute("name")
     manifest = factory.LazyFunction(lambda: {"metrics": {"age_mae": 5.0}})
 

@@ -144,14 +144,18 @@ def test_everything_says_the_same_in_another_place(new_site: NewSite, original: 
     done = other.command("restore", str(archive))
     assert done.returncode == 0, done.stderr
     assert "Start the site with `make run`" in done.stdout
-    after = other.furnished("say", *original.told)
+    goes_on(other, original.told, said)
+
+
+def goes_on(restored: Site, told: tuple[str, str], said: dict[str, Any]) -> None:
+    after = restored.furnished("say", *told)
     for part in said:
         assert after[part] == said[part], part
-    assert not list(other.data_dir.rglob("*unfinished*"))
-    assert other.command("migrate", "--check").returncode == 0
+    assert not list(restored.data_dir.rglob("*unfinished*"))
+    assert restored.command("migrate", "--check").returncode == 0
     # What is new gets a number of its own.
     script = "from training.models import Dataset; print(Dataset.objects.create(name='new').pk)"
-    made = other.run("manage.py", "shell", "--no-imports", "-c", script)
+    made = restored.run("manage.py", "shell", "--no-imports", "-c", script)
     assert int(made.stdout) == 2, made.stderr
 
 
@@ -453,14 +457,7 @@ def test_a_site_on_sqlite_goes_on_on_postgresql(
     done = postgresql_site.command("restore", str(archive), "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tables_left_out"] == ["own"]
-    before, after = plain_site.furnished("say", *told), postgresql_site.furnished("say", *told)
-    for part in before:
-        assert after[part] == before[part], part
-    assert not list(postgresql_site.data_dir.rglob("*unfinished*"))
-    assert postgresql_site.command("migrate", "--check").returncode == 0
-    script = "from training.models import Dataset; print(Dataset.objects.create(name='new').pk)"
-    made = postgresql_site.run("manage.py", "shell", "--no-imports", "-c", script)
-    assert int(made.stdout) == 2, made.stderr
+    goes_on(postgresql_site, told, plain_site.furnished("say", *told))
 
 
 def test_what_only_sqlite_takes_is_said_with_its_table(

@@ -92,7 +92,14 @@ def test_only_versions_of_ones_own_photos_are_offered(
     assert "theirs" not in page
 
 
-@pytest.mark.parametrize("query", ["age_min=50&age_max=20", "faces_min=3&faces_max=1"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "age_min=50&age_max=20",
+        "faces_min=3&faces_max=1",
+        "since=2026-03-02&until=2026-03-01",
+    ],
+)
 def test_bounds_the_wrong_way_round_are_refused_at_their_field(
     browser: Client, user: User, query: str
 ) -> None:

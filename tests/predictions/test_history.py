@@ -397,6 +397,20 @@ def test_nothing_is_done_with_all_where_a_filter_makes_no_sense(
     assert Prediction.objects.count() == 2
 
 
+@pytest.mark.parametrize("what", ["delete", "rerun", "export"])
+@pytest.mark.parametrize("confirmed", [{}, {"confirmed": "yes"}])
+def test_nothing_is_done_with_all_by_a_filter_that_there_is_not(
+    browser: Client, user: User, what: str, confirmed: dict[str, str]
+) -> None:
+    """A misspelt one would let through what it was meant to spare."""
+    sent(user, 2)
+    form = {"scope": "all", "query": "gendr=male&age_min=30&<b>=1", **confirmed}
+    page = browser.post(f"/history/{what}/", form, follow=True).content.decode()
+    assert "since there is no filter “&lt;b&gt;”, “gendr”. Please filter once more." in page
+    assert Prediction.objects.count() == 2
+    assert not BulkAction.objects.exists()
+
+
 def test_all_of_a_batch_are_deleted_by_upkeep(
     browser: Client, user: User, short_of_time: None
 ) -> None:

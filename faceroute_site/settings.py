@@ -309,6 +309,9 @@ if MAIL_IS_SENT and not DEFAULT_FROM_EMAIL:
         "EMAIL_FROM is needed beside EMAIL_URL: the address that mail is sent from."
     )
 
+# Where those who run the site are reached: text, in which addresses of mail and pages become links.
+CONTACT = env.text("FACEROUTE_CONTACT").strip()
+
 # --- REST API ---------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {

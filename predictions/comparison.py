@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.attributes import AGE, ATTRIBUTES
+from vision.attributes import AGE, ATTRIBUTES, whole_years
 
 from .access import Owner
 from .models import Face, Prediction
@@ -99,7 +99,7 @@ def value_of(face: Face | None, attribute: str) -> Value:
     estimate = face.estimate(attribute) if face else None
     if estimate is None:
         return None
-    shown: Value = round(estimate["years"]) if attribute == AGE.name else estimate["label"]
+    shown: Value = whole_years(estimate["years"]) if attribute == AGE.name else estimate["label"]
     return shown
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from training.attribute_names import label_title, title
-from vision.attributes import ATTRIBUTES, Attribute, labelled
+from vision.attributes import ATTRIBUTES, Attribute, labelled, whole_years
 
 from .messages import FaceWarningCode, explained_quality
 from .models import Correction, Face
@@ -84,8 +84,8 @@ class FaceCard:
 
     @property
     def years(self) -> int | None:
-        """The estimated age as every page, table and picture rounds it."""
-        return round(self.age["years"]) if self.age else None
+        """The estimated age."""
+        return whole_years(self.age["years"]) if self.age else None
 
     @property
     def summary(self) -> str:
@@ -213,7 +213,7 @@ def comparison(correction: Correction, attribute: Attribute) -> str:
 
 def age_in_words(age: Mapping[str, Any]) -> str:
     """An estimated age with its range, where it has one: “34 (27–42)”."""
-    years = round(age["years"])
+    years = whole_years(age["years"])
     return f"{years} ({age['low']}–{age['high']})" if age.get("coverage") else str(years)
 
 
@@ -237,7 +237,7 @@ def _named(attribute: Attribute, value: int) -> str:
 def _estimated(attribute: Attribute, estimate: dict[str, Any]) -> str:
     if attribute.labels:
         return label_title(attribute.name, estimate["label"])
-    return str(round(estimate["years"]))
+    return str(whole_years(estimate["years"]))
 
 
 def _bars(age: dict[str, Any] | None) -> list[Bar]:
@@ -264,7 +264,7 @@ def _bars(age: dict[str, Any] | None) -> list[Bar]:
 def _age_line(age: dict[str, Any] | None) -> AgeLine | None:
     if age is None:
         return None
-    years = min(round(age["years"]), _OLDEST_SHOWN)
+    years = min(whole_years(age["years"]), _OLDEST_SHOWN)
     low, high = (years if age.get(end) is None else age[end] for end in ("low", "high"))
     return AgeLine(years, low, max(0, min(high, _OLDEST_SHOWN) - low))
 

@@ -1,7 +1,9 @@
 """What one's photos are searched for by, as fields of a form: those of the history, which the API
 has under the same names."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -17,7 +19,12 @@ if TYPE_CHECKING:
 
 ANY = ("", gettext_lazy("All"))
 _YES, _NO = "yes", "no"
-_RANGES = (("age_min", "age_max"), ("faces_min", "faces_max"))
+_RANGES = (
+    ("age_min", "age_max"),
+    ("faces_min", "faces_max"),
+    ("since", "until"),
+    ("created_after", "created_before"),
+)
 
 
 def search_fields() -> dict[str, forms.Field]:
@@ -44,15 +51,24 @@ def search_fields() -> dict[str, forms.Field]:
     }
 
 
+def empty_ranges(wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The names of two bounds between which nothing lies: the lower one is beyond the other."""
+    for low, high in _RANGES:
+        least, most = wanted.get(low), wanted.get(high)
+        if least is not None and most is not None and least > most:
+            yield low, high
+
+
 def refuse_empty_ranges(form: forms.Form) -> None:
     """Say at its field that nothing lies between two bounds that are the wrong way round, and let
-    neither narrow anything; for the `clean` of a form with any of `_RANGES`."""
-    for low, high in _RANGES:
-        least, most = form.cleaned_data.get(low), form.cleaned_data.get(high)
-        if least is not None and most is not None and least > most:
+    neither narrow anything; for the `clean` of a form."""
+    for low, high in list(empty_ranges(form.cleaned_data)):
+        if isinstance(form.cleaned_data[low], date):
+            words = _("This is later than “%(other)s”, so neither is applied. Please change one.")
+        else:
             words = _("This is more than “%(other)s”, so neither is applied. Please change one.")
-            form.add_error(low, words % {"other": form.fields[high].label})
-            del form.cleaned_data[high]
+        form.add_error(low, words % {"other": form.fields[high].label})
+        del form.cleaned_data[high]
 
 
 def _number(words: str, most: int) -> forms.Field:

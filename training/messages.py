@@ -32,7 +32,7 @@ _WORDS: Templates = {
 }
 
 _ENDS: Templates = {
-    "cancelled": "Cancelled on request. What was done is kept.",
+    "cancelled": "Stopped on request. What was done is kept.",
     "interrupted": "Interrupted. Resume the run to continue.",
     "interrupted.worker_lost": "The worker was lost. Resume the run to continue where it stopped.",
     "unforeseen": "An unexpected error occurred; the log has the details.",

@@ -30,7 +30,7 @@ def import_dataset(pk: int) -> None:
 
 @shared_task(name=lifecycle.TASKS[JobKind.LABEL_ISSUES])
 def find_label_issues(pk: int) -> None:
-    """Look for label errors as an administrator asked for."""
+    """Look for label issues as an administrator asked for."""
     label_issues.work(pk)
 
 

@@ -97,6 +97,11 @@ def grouping() -> tuple[Attribute, ...]:
     return tuple(sorted(labelled(), key=lambda one: one != RACE))
 
 
+def whole_years(age: float) -> int:
+    """An age in years as every page, table and picture tells it: to the nearest whole year."""
+    return round(age)
+
+
 def age_bin(age: float) -> str:
     """The decade an age in years (>= 0) belongs to, one of `AGE_BINS`."""
     return AGE_BINS[min(int(age) // 10, len(AGE_BINS) - 1)]

@@ -6,13 +6,14 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
 from drf_spectacular.utils import extend_schema_field
 
 from predictions.models import Prediction, Status
-from predictions.search_fields import search_fields
+from predictions.search_fields import empty_ranges, search_fields
 from predictions.searching import FaceQuery, FileQuery
 from predictions.unindexed import unindexed
 from training.models import ModelVersion
@@ -79,6 +80,17 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
     raise TypeError(f"{field!r} is of a kind that no search has had so far.")
 
 
+class _Parameters(forms.Form):
+    def clean(self) -> dict[str, Any]:
+        """Refuses bounds that are the wrong way round: an empty list would look like an answer."""
+        for low, high in list(empty_ranges(self.cleaned_data)):
+            words = gettext(
+                "%(low)s lies beyond %(high)s, so nothing can match. Please change one."
+            )
+            self.add_error(low, words % {"low": low, "high": high})
+        return self.cleaned_data
+
+
 class PredictionFilter(filters.FilterSet):  # type: ignore[misc]
     """Ages and labels are estimates, and all that are asked for are to be of one face."""
 
@@ -89,6 +101,7 @@ class PredictionFilter(filters.FilterSet):  # type: ignore[misc]
 
     class Meta:
         model = Prediction
+        form = _Parameters
         fields = ("status", "created_after", "created_before", "model_version")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -18,5 +18,6 @@ def help_page(request: HttpRequest) -> HttpResponse:
         "uncertain_below": round(100 * CONFIDENT),
         "handful": HANDFUL,
         "most": settings.PHOTOS_PER_BATCH,
+        "contact": settings.CONTACT,
     }
     return render(request, "predictions/help.html", context)

@@ -196,9 +196,14 @@ def _chosen_slices(request: HttpRequest) -> Iterable[list[Prediction]] | None:
 
 def _query_for_all(request: HttpRequest) -> HistoryQuery | None:
     """What the buttons apply to where that is all that match. None, and a message, where a filter
-    makes no sense (any more): whoever looks is shown more than asked for, but nothing is done with
-    it."""
-    filters = HistoryFilter(owner_of(request), _sent_filters(request))
+    makes no sense (any more), or is none: whoever looks is shown more than asked for, but nothing
+    is done with it."""
+    sent = _sent_filters(request)
+    filters = HistoryFilter(owner_of(request), sent)
+    if unknown := sent.keys() - filters.fields.keys():
+        words = _("Nothing was done, since there is no filter “%(name)s”. Please filter once more.")
+        messages.error(request, words % {"name": "”, “".join(sorted(unknown))})
+        return None
     if filters.is_bound and not filters.is_valid():
         words = _("Nothing was done, since a filter no longer applies. Please filter once more.")
         messages.error(request, words)

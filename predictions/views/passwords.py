@@ -33,7 +33,8 @@ class Forgotten(auth.PasswordResetView):
     success_url = reverse_lazy("link_sent")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        return super().get_context_data(**context, mail_is_sent=settings.MAIL_IS_SENT)
+        told = {"mail_is_sent": settings.MAIL_IS_SENT, "contact": settings.CONTACT}
+        return super().get_context_data(**context, **told)
 
     def form_valid(self, form: Any) -> HttpResponse:
         if settings.MAIL_IS_SENT:

@@ -62,7 +62,7 @@ def test_cancelling_asks_first(page: Page) -> None:
     assert run.state == JobState.QUEUED
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("#cancel-run")
-    expect(page.locator("#run")).to_contain_text("Cancelled")
+    expect(page.locator("#run")).to_contain_text("Stopped")
     expect(page.locator("#resume-run")).to_be_visible()
 
 

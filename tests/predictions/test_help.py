@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -52,6 +53,27 @@ def test_it_says_what_this_site_has_set(client: Client, settings: object) -> Non
     page = client.get(reverse("help")).content.decode()
     assert "up to 123 photos" in page
     assert "under 70%." in page
+
+
+@pytest.mark.parametrize(
+    ("contact", "shown"),
+    [
+        ("faces@example.org", '<a href="mailto:faces@example.org">faces@example.org</a>'),
+        ("https://example.org/ask", '<a href="https://example.org/ask" rel="nofollow">'),
+        ("Kim <Minji>, room 3.12", "Kim &lt;Minji&gt;, room 3.12"),
+    ],
+)
+@pytest.mark.parametrize("page", ["help", "forgotten"])
+def test_it_says_whom_to_ask_as_does_the_page_for_forgotten_passwords(
+    client: Client, settings: Any, page: str, contact: str, shown: str
+) -> None:
+    settings.MAIL_IS_SENT = False
+    assert "How to reach them" not in client.get(reverse(page)).content.decode()
+    settings.CONTACT = contact
+    told = client.get(reverse(page)).content.decode()
+    assert f"How to reach them: {shown}" in told
+    if page == "help":
+        test_its_contents_are_its_sections(client, client)
 
 
 def test_it_is_in_korean_too(client: Client) -> None:

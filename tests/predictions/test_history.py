@@ -92,7 +92,14 @@ def test_only_versions_of_ones_own_photos_are_offered(
     assert "theirs" not in page
 
 
-@pytest.mark.parametrize("query", ["age_min=50&age_max=20", "faces_min=3&faces_max=1"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "age_min=50&age_max=20",
+        "faces_min=3&faces_max=1",
+        "since=2026-03-02&until=2026-03-01",
+    ],
+)
 def test_bounds_the_wrong_way_round_are_refused_at_their_field(
     browser: Client, user: User, query: str
 ) -> None:
@@ -388,6 +395,20 @@ def test_nothing_is_done_with_all_where_a_filter_makes_no_sense(
     answer = browser.post(f"/history/{what}/", form, follow=True)
     assert "Nothing was done, since a filter no longer applies." in answer.content.decode()
     assert Prediction.objects.count() == 2
+
+
+@pytest.mark.parametrize("what", ["delete", "rerun", "export"])
+@pytest.mark.parametrize("confirmed", [{}, {"confirmed": "yes"}])
+def test_nothing_is_done_with_all_by_a_filter_that_there_is_not(
+    browser: Client, user: User, what: str, confirmed: dict[str, str]
+) -> None:
+    """A misspelt one would let through what it was meant to spare."""
+    sent(user, 2)
+    form = {"scope": "all", "query": "gendr=male&age_min=30&<b>=1", **confirmed}
+    page = browser.post(f"/history/{what}/", form, follow=True).content.decode()
+    assert "since there is no filter “&lt;b&gt;”, “gendr”. Please filter once more." in page
+    assert Prediction.objects.count() == 2
+    assert not BulkAction.objects.exists()
 
 
 def test_all_of_a_batch_are_deleted_by_upkeep(

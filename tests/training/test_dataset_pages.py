@@ -286,7 +286,7 @@ def test_doubtful_labels_are_taken_over_or_confirmed(boss: Client, dataset: Data
     assert first.age == 61
 
 
-def test_a_search_for_label_errors_is_asked_for_once_and_watched(
+def test_a_search_for_label_issues_is_asked_for_once_and_watched(
     boss: Client, dataset: Dataset
 ) -> None:
     address = f"/admin/training/dataset/{dataset.pk}/review/"

@@ -1,4 +1,4 @@
-"""Finding label errors: planted ones are found, with features of the model that ships."""
+"""Finding label issues: planted ones are found, with features of the model that ships."""
 
 import io
 import json

@@ -157,7 +157,7 @@ def test_staff_without_the_permission_may_not_train_search_or_watch(
         assert client.get(f"{RUNS}{run.pk}/{rest}/").status_code == 403
 
 
-def test_a_search_for_label_errors_starts_once_and_is_shown(
+def test_a_search_for_label_issues_starts_once_and_is_shown(
     office: Client, dataset: Dataset
 ) -> None:
     url = f"/admin/training/dataset/{dataset.pk}/review/"
@@ -168,6 +168,7 @@ def test_a_search_for_label_errors_starts_once_and_is_shown(
     page = office.get(first["Location"]).content.decode()
     assert "Queued" in page
     assert "Where the model disagrees" in page
+    assert "Searches for label issues</a>" in page
     assert "faces" in office.get("/admin/training/reviewrun/").content.decode()
 
 
@@ -278,6 +279,9 @@ def test_what_stopped_says_why_and_can_be_resumed(office: Client) -> None:
     office.post(url, {"cancel": "1"})
     run.refresh_from_db()
     assert run.state == JobState.CANCELLED
+    page = office.get(url).content.decode()
+    assert "Stopped" in page
+    assert "Cancel" not in page
 
 
 def test_the_page_asks_for_charts_only_when_there_is_more_to_show(office: Client) -> None:

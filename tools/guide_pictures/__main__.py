@@ -4,7 +4,7 @@
 
 A site is started on an empty data folder and used in Chromium as the guides say: photos are sent,
 DATASET (a zip of labelled faces as UTKFace's; some thousands will do) is imported, searched for
-label errors and trained on. The photos, by default those in docs/images/photos, are to be in the
+label issues and trained on. The photos, by default those in docs/images/photos, are to be in the
 public domain: the first two by name show one face each, and others join a batch. Images of the
 dataset are covered in the pictures. On two cores it takes some ten minutes with 3,000 images.
 """

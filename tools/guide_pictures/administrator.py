@@ -43,7 +43,7 @@ def _a_dataset(camera: Camera, dataset: Path) -> None:
 def _doubtful_labels(camera: Camera) -> None:
     page = camera.page
     charts = page.url
-    page.click("button:has-text('Look for label errors')")
+    page.click("button:has-text('Find label issues')")
     _wait_for_run(page)
     page.goto(charts)
     page.click(".fr-links >> text=Label issues")

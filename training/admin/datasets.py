@@ -190,7 +190,7 @@ class DatasetAdmin(ModelAdmin):  # type: ignore[misc]
         return TemplateResponse(request, "admin/training/gallery.html", context)
 
     def review(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Start a search for label errors, or go to the one under way."""
+        """Start a search for label issues, or go to the one under way."""
         if request.method != "POST":
             return redirect("admin:training_dataset_charts", pk)
         if not request.user.has_perm("training.add_reviewrun"):

@@ -1,4 +1,4 @@
-"""The pages on which long work is watched, cancelled and resumed."""
+"""The pages on which long work is watched, stopped and resumed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +80,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The run's page; a POST cancels or resumes it."""
+        """The run's page; a POST stops or resumes it."""
         run = self.visible_run(request, key_of(object_id))
         if request.method == "POST" and self.has_change_permission(request, run):
             self._act(request, run)
@@ -185,7 +185,7 @@ class ImportRunAdmin(JobAdmin):
 class ReviewRunAdmin(JobAdmin):
     empty_step = (
         reverse_lazy("admin:training_dataset_changelist"),
-        gettext_lazy("Choose a dataset to look for label errors in"),
+        gettext_lazy("Choose a dataset to look for label issues in"),
     )
     list_display = ("created_at", "dataset", "colored_state", "progress", "took", "requester")
     list_select_related = ("dataset", "requested_by")

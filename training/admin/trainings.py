@@ -1,4 +1,4 @@
-"""Trainings: asked for by a form, watched live, cancelled, resumed, compared in a list."""
+"""Trainings: asked for by a form, watched live, stopped, resumed, compared in a list."""
 
 import json
 from typing import Any

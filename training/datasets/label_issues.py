@@ -1,4 +1,4 @@
-"""Finding likely label errors: labels that a model which has not seen them would not give.
+"""Finding label issues: labels that a model which has not seen them would not give.
 
 Simple heads are fitted to four fifths of a dataset and asked about the other fifth, five times,
 so that every answer is about images the head was not fitted to (copies stay together). What
@@ -91,7 +91,7 @@ def work(pk: int) -> None:
 
 
 def review(dataset: Dataset, on_progress: Progress) -> Message:
-    """Look for label errors among the images in use; how many there are, to be said.
+    """Look for label issues among the images in use; how many there are, to be said.
 
     Raises TooFewImages, and what computing features may raise. Imports TensorFlow.
     """

@@ -18,13 +18,13 @@ class JobState(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
-    CANCELLED = "cancelled", _("Cancelled")
+    CANCELLED = "cancelled", _("Stopped")
     INTERRUPTED = "interrupted", _("Interrupted")
 
 
 class JobKind(models.TextChoices):
     IMPORT = "import", _("import")
-    LABEL_ISSUES = "label_issues", _("search for label errors")
+    LABEL_ISSUES = "label_issues", _("search for label issues")
     EXAMINATION = "examination", _("examination")
     TRAINING = "training", _("training run")
     EXPORT = "export", _("export")
@@ -196,14 +196,14 @@ class ImportRun(Job):
 
 
 class ReviewRun(Job):
-    """One search for likely label errors in a dataset."""
+    """One search for label issues in a dataset."""
 
     objects: ClassVar[JobManager[Self]] = JobManager(JobKind.LABEL_ISSUES)
 
     class Meta:
         proxy = True
-        verbose_name = _("search for label errors")
-        verbose_name_plural = _("searches for label errors")
+        verbose_name = _("search for label issues")
+        verbose_name_plural = _("searches for label issues")
 
 
 class ExamRun(Job):

@@ -200,3 +200,23 @@ def test_a_query_that_makes_no_sense_is_400(api: APIClient, name: str, value: st
     assert body["code"] == "invalid"
     assert list(body["fields"]) == [name]
     assert body["message"].startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("low", "least", "high", "most"),
+    [
+        ("age_min", "50", "age_max", "20"),
+        ("faces_min", "3", "faces_max", "1"),
+        ("created_after", "2026-03-02", "created_before", "2026-03-01"),
+    ],
+)
+def test_bounds_the_wrong_way_round_are_400(
+    api: APIClient, low: str, least: str, high: str, most: str
+) -> None:
+    response = api.get(URL, {low: least, high: most})
+    assert response.status_code == 400
+    said = f"{low} lies beyond {high}, so nothing can match. Please change one."
+    assert response.json()["fields"] == {low: [said]}
+    korean = api.get(URL, {low: least, high: most}, headers={"accept-language": "ko"})
+    assert f"{low} 값이 {high} 값을 넘어" in korean.json()["message"]
+    assert api.get(URL, {low: most, high: most}).status_code == 200

@@ -17,7 +17,7 @@ from ._jobs import refusals_told, require_done
 
 
 class Command(BaseCommand):
-    help = "Find likely label errors in a dataset, for administrators to look at."
+    help = "Find label issues (labels that are probably wrong) for administrators to look at."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dataset", default="UTKFace", help="The dataset's name.")

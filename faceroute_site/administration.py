@@ -89,7 +89,11 @@ def is_administration(request: HttpRequest) -> bool:
     return inside and user is not None and user.is_active and user.is_staff
 
 
-def told(request: HttpRequest, status: int, title: str, message: str) -> HttpResponse:
-    """A page of the administration that says why there is nothing else on it."""
-    context = {**admin.site.each_context(request), "title": title, "message": message}
+def told(
+    request: HttpRequest, status: int, title: str, message: str, back: str = ""
+) -> HttpResponse:
+    """A page of the administration that says why there is nothing else on it. `back`: the page to
+    open again, where there is one."""
+    said = {"title": title, "message": message, "back": back}
+    context = {**admin.site.each_context(request), **said}
     return render(request, "admin/told.html", context, status=status)

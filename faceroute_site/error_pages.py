@@ -117,19 +117,22 @@ def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
             "been open for long. Nothing was changed."
         )
     if _is_program(request) or _is_script(request):
-        told = _("%(what)s Please send it once more.") % {"what": message}
-        document = {"code": "form_expired", "message": told, "token": get_token(request)}
+        words = _("%(what)s Please send it once more.") % {"what": message}
+        document = {"code": "form_expired", "message": words, "token": get_token(request)}
         return JsonResponse(document, status=403)
-    context = {"message": message, "back": _page_before(request)}
+    back = _page_before(request)
+    if is_administration(request):
+        return told(request, 403, _("Please send this once more"), message, back)
+    context = {"message": message, "back": back or reverse("upload")}
     return render(request, "form_expired.html", context, status=403)
 
 
 def _page_before(request: HttpRequest) -> str:
-    """The page of this site that a form was sent from."""
+    """The page of this site that a form was sent from; empty where the browser does not say."""
     page = request.headers.get("Referer", "")
     secure = request.is_secure()
     ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=secure)
-    return page if page and ours else reverse("upload")
+    return page if ours else ""
 
 
 def _is_script(request: HttpRequest) -> bool:

@@ -33,7 +33,7 @@ _OF_A_RUN = 100  # slices; what is left is done at the next run
 _SETTLED = timedelta(minutes=5)
 _LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 SECONDS = tuple(round(0.05 * 1.25**n, 3) for n in range(60))
-"""Upper ends of the classes that durations are counted in, 25 % apart."""
+"""Upper ends of the classes that durations are counted in, 25% apart."""
 
 Key = tuple[datetime.date, str, str]
 

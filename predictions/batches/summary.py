@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count, F
 from django.db.models.functions import Floor
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from predictions.models import Face, Status
 from predictions.searching import ages_are_searchable
@@ -30,7 +31,8 @@ class CountBar:
 
 @dataclass(frozen=True)
 class CountChart:
-    """`sentence` tells of the commonest label, and of the faces that nothing is told of."""
+    """`sentence` tells of the commonest label, of the faces that nothing is told of, and why the
+    range of a label does not hold its number, where that is so."""
 
     title: str
     bars: Sequence[CountBar]
@@ -69,9 +71,44 @@ def _sentence(totals: AttributeTotals) -> str:
     words = _("%(label)s: %(count)d of %(faces)d faces") % told
     if commonest.has_range:
         words += _("; allowing for the model’s errors, between %(low)d and %(high)d") % told
-    return words + (
-        _(" (%(unknown)d more could not be estimated)") % told if totals.unknown else ""
+    if totals.unknown:
+        words += _(" (%(unknown)d more could not be estimated)") % told
+    # Of two labels, one's errors are the other's.
+    labels = totals.labels if len(totals.labels) > 2 else [commonest]
+    leans = _leans(
+        [_quoted(totals.attribute, one.label) for one in labels if one.is_too_high],
+        [_quoted(totals.attribute, one.label) for one in labels if one.is_too_low],
     )
+    return f"{words}. {' '.join(leans)}" if leans else words
+
+
+def _leans(high: Sequence[str], low: Sequence[str]) -> list[str]:
+    """Why the true numbers of some labels are not those that were counted, which are too high or
+    too low."""
+    said = []
+    if high:
+        words = ngettext(
+            "This model takes others for %(labels)s more often than the reverse, so the true "
+            "number is probably lower.",
+            "This model takes others for %(labels)s more often than the reverse, so the true "
+            "numbers are probably lower.",
+            len(high),
+        )
+        said.append(words % {"labels": ", ".join(high)})
+    if low:
+        words = ngettext(
+            "This model takes %(labels)s for others more often than the reverse, so the true "
+            "number is probably higher.",
+            "This model takes %(labels)s for others more often than the reverse, so the true "
+            "numbers are probably higher.",
+            len(low),
+        )
+        said.append(words % {"labels": ", ".join(low)})
+    return said
+
+
+def _quoted(attribute: str, label: str) -> str:
+    return f"“{_named(attribute, label)}”"
 
 
 def _named(attribute: str, label: str) -> str:

@@ -1,7 +1,7 @@
 """How many people of which kind a batch shows, with how far that may be off.
 
 A model errs, and how often is known of its test images. So of each label it is told how many
-faces were estimated to have it, and between what numbers the true one lies with 95 %, where the
+faces were estimated to have it, and between what numbers the true one lies with 95%, where the
 model errs here as often as it does there.
 """
 
@@ -36,7 +36,7 @@ Table = tuple[tuple[int, ...], ...]
 @dataclass(frozen=True)
 class LabelTotal:
     """How many faces were estimated to have a label, and the ends of the interval that holds the
-    true number with 95 %; None where how often the model errs is not known."""
+    true number with 95%; None where how often the model errs is not known."""
 
     label: str
     count: int
@@ -47,6 +47,17 @@ class LabelTotal:
     def has_range(self) -> bool:
         """Whether the interval says more than the count does."""
         return self.low is not None and self.low != self.high
+
+    @property
+    def is_too_high(self) -> bool:
+        """Whether fewer faces truly have the label than were estimated to, as good as surely: the
+        model takes more others for it than it overlooks."""
+        return self.high is not None and self.count > self.high
+
+    @property
+    def is_too_low(self) -> bool:
+        """The reverse."""
+        return self.low is not None and self.count < self.low
 
 
 @dataclass(frozen=True)

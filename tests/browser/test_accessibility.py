@@ -1,16 +1,24 @@
 """Every page by axe-core, in light and dark; how heavy the first page is; that nothing jumps."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from django.db import InterfaceError
+from django.test import RequestFactory
+from django.utils import translation
 from playwright.sync_api import Page, expect
 
+from faceroute_site.data_folder import DATABASE
+from faceroute_site.error_pages import server_error
 from tests.browser.chromium import need_chromium, new_browser
 from tests.processes import Stack
 
@@ -53,13 +61,14 @@ ON_A_PHONE = [
 
 @dataclass(frozen=True)
 class Tour:
-    """A browser that is logged in and one that is not, and the site's pages as they see them: name
-    of an address → path."""
+    """A browser that is logged in and one that is not, the site's pages as they see them (name of
+    an address → path), and the site's database."""
 
     page: Page
     paths: dict[str, str]
     stranger: Page
     stranger_paths: dict[str, str]
+    database: Path
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +100,8 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
                 viewport={"width": 390, "height": 800},
             )
             stranger.context.add_cookies([{"name": "visitor", "value": said["cookie"], "url": url}])
-            yield Tour(page, said["pages"], stranger, said["stranger"])
+            database = folder / "data" / DATABASE
+            yield Tour(page, said["pages"], stranger, said["stranger"], database)
 
 
 def violations(page: Page, kind: str, rules: list[str]) -> Iterator[str]:
@@ -108,9 +118,58 @@ def look_at(page: Page, name: str, path: str) -> Iterator[str]:
     """What is wrong with a page."""
     page.goto(path)
     page.wait_for_selector(DRAWN.get(name, "body"))
+    yield from look_around(page, name)
+
+
+def look_around(page: Page, name: str) -> Iterator[str]:
+    """What is wrong with the page that is open."""
     page.evaluate(AXE_SCRIPT)
     for one in violations(page, "tag", RULES):
         yield f"{name}: {one}"
+
+
+@contextmanager
+def without_batches(database: Path) -> Iterator[None]:
+    """The table of batches is away, as no site's should be."""
+    moves = [("predictions_batch", "away"), ("away", "predictions_batch")]
+    for number, (now, then) in enumerate(moves):
+        with closing(sqlite3.connect(database, timeout=30)) as open_database, open_database:
+            open_database.execute("PRAGMA legacy_alter_table = ON")
+            open_database.execute(f"ALTER TABLE {now} RENAME TO {then}")
+        if number == 0:
+            yield
+
+
+def pages_that_say_no(page: Page, database: Path, language: str, *places: str) -> Iterator[str]:
+    """What each is, while the page shows it; `places` are the site's and the administration's."""
+
+    def goes_to(path: str, status: int) -> str:
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == status, path
+        return f"{status} at {path}"
+
+    for place in places:
+        yield goes_to(f"{place}nothing/", 404)
+        page.goto(place)
+        page.locator("[name=csrfmiddlewaretoken]").evaluate_all(
+            "all => all.forEach(one => { one.value = 'x'; })"
+        )
+        with page.expect_navigation() as sent:
+            page.evaluate("document.querySelector('form[method=post]').submit()")
+        assert sent.value.status == 403
+        yield f"form expired at {place}"
+        with without_batches(database):
+            path = "/admin/predictions/batch/" if place == "/admin/" else "/batches/"
+            yield goes_to(path, 500)
+    # What the site answers while its database is away, which this one's is not.
+    with translation.override(language):
+        try:
+            raise InterfaceError
+        except InterfaceError:
+            answer = server_error(RequestFactory().get("/"))
+    page.route("**/away/", lambda route: route.fulfill(status=503, body=answer.content.decode()))
+    yield goes_to("/away/", 503)
 
 
 def test_axe_finds_nothing_wrong_on_any_page(tour: Tour) -> None:
@@ -145,6 +204,23 @@ def test_axe_finds_nothing_wrong_on_a_phone_in_korean(tour: Tour) -> None:
         if name != "api:docs" and page.get_attribute("html", "lang") != "ko":
             wrong.append(f"{name} is not in Korean.")
     tour.page.context.clear_cookies(name="django_language")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_axe_finds_nothing_wrong_on_pages_that_say_no(tour: Tour) -> None:
+    """On a wide screen in English, those of the administration too; on a phone in Korean."""
+    wrong: list[str] = []
+    tour.page.set_viewport_size({"width": 1280, "height": 800})
+    visits = ((tour.page, "en", ("/", "/admin/")), (tour.stranger, "ko", ("/",)))
+    for page, language, places in visits:
+        for name in pages_that_say_no(page, tour.database, language, *places):
+            page.emulate_media(color_scheme="light")
+            wrong += look_around(page, f"{name}, {language}")
+            page.emulate_media(color_scheme="dark")
+            dark = violations(page, "rule", ["color-contrast"])
+            wrong += [f"{name}, {language}, dark: {one}" for one in dark]
+            assert page.get_attribute("html", "lang") == language, name
+            assert page.title() not in {"", "FaceRoute"}, name
     assert not wrong, "\n".join(wrong)
 
 

@@ -12,6 +12,7 @@ from predictions.models import Photo
 
 pytestmark = pytest.mark.django_db
 
+_SITE = "http://testserver"
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -50,6 +51,17 @@ def test_a_page_says_it_in_the_readers_language_and_leads_back(browser: Client, 
     english = browser.post("/account/login/", form).content.decode()
     assert "Nothing was changed." in english
     assert "CSRF" not in english
+
+
+def test_the_administration_says_it_on_a_page_of_its_own(browser: Client, user: User) -> None:
+    user.is_staff = True
+    user.save()
+    browser.force_login(user)
+    for before, back in ((f"{_SITE}/admin/?a=b", f"{_SITE}/admin/?a=b"), ("", "/admin/")):
+        page = browser.post("/admin/logout/", headers={"Referer": before}).content.decode()
+        assert "Please send this once more" in page
+        assert "fr-title" in page
+        assert f'class="underline" href="{back}"' in page
 
 
 @pytest.mark.parametrize("elsewhere", ["http://elsewhere.example/", "javascript:alert(1)", ""])

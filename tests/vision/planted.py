@@ -12,7 +12,7 @@ def mirrored(image: Image.Image) -> Image.Image:
 
 
 def shifted(image: Image.Image) -> Image.Image:
-    """By 3 % of the side, 6 pixels of a UTKFace crop, the border repeated."""
+    """By 3% of the side, 6 pixels of a UTKFace crop, the border repeated."""
     by = round(0.03 * image.width)
     pixels = np.pad(np.asarray(image), ((0, by), (0, by), (0, 0)), mode="edge")
     return Image.fromarray(pixels[by:, by:])
@@ -25,7 +25,7 @@ def recompressed(image: Image.Image) -> Image.Image:
 
 
 def scaled(image: Image.Image) -> Image.Image:
-    """Larger by 5 %, what goes beyond the border cut off."""
+    """Larger by 5%, what goes beyond the border cut off."""
     side = image.width
     margin = side * (1 - 1 / 1.05) / 2
     box = (margin, margin, side - margin, side - margin)

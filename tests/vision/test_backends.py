@@ -84,8 +84,8 @@ def test_the_same_recipe_and_seed_learn_as_well_on_either(
 ) -> None:
     """Nearly, not exactly: backends draw other first weights from a seed, and the backbone may be
     computed more coarsely on one. Heads of one layer have one best state and come near it from
-    wherever they start: their losses were within 2 % of each other's, those of three seeds 8 %
-    (gender's; age's and race's 1 %).
+    wherever they start: their losses were within 2% of each other's, those of three seeds 8%
+    (gender's; age's and race's 1%).
     """
     _, here = train(tmp_path)
     for name, there in elsewhere.validation.items():

@@ -46,7 +46,7 @@ Progress = Callable[[str, int, int], None]
 
 _FOLDS = 5
 _FEWEST = 50
-# Further from the estimate than so many spreads, an age is flagged. Some 3 % of UTKFace's are; at
+# Further from the estimate than so many spreads, an age is flagged. Some 3% of UTKFace's are; at
 # 3.5, which Iglewicz and Hoaglin name, a quarter of the planted errors that this finds is missed.
 _NOTABLE_SPREADS = 2.5
 

@@ -127,7 +127,7 @@ def _age_boxes(cube: Counts) -> Chart:
 
 
 def _five_numbers(counts: Counts) -> list[int]:
-    """The 5, 25, 50, 75 and 95 % points of ages given as counts per year."""
+    """The 5, 25, 50, 75 and 95% points of ages given as counts per year."""
     cumulative = np.cumsum(counts) / counts.sum()
     return [int(np.searchsorted(cumulative, share)) for share in (0.05, 0.25, 0.5, 0.75, 0.95)]
 

@@ -21,7 +21,7 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 # who is wrong in all of them then adds fewer wrong labels than a labelled archive has anyway.
 SENDER_SHARE = 0.01
 # What all senders' corrections may be together, as a share of the same. Where a third of them is
-# wrong, some 6 % of all labels are, about as many as near copies in an archive contradict.
+# wrong, some 6% of all labels are, about as many as near copies in an archive contradict.
 CORRECTIONS_SHARE = 0.2
 
 

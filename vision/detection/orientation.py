@@ -30,8 +30,8 @@ _MIRRORED = np.array([1, 0, 2, 4, 3])  # the landmarks in the mirror
 # on 204 of UTKFace's crops, whose side is 1.06 crops and whose middle (0.4945, 0.41) of a crop.
 _TARGETS = 0.5 + (TEMPLATE - np.array([0.4945, 0.41])) / 1.06
 
-# By merit (`_Look.merit`), of 600 of UTKFace's crops at 50 to 200 pixels, framed a little off: 88 %
-# of upright looks are over 2.5, and 1 in 900 of the others; 99.8 % of upright ones are over -2.
+# By merit (`_Look.merit`), of 600 of UTKFace's crops at 50 to 200 pixels, framed a little off: 88%
+# of upright looks are over 2.5, and 1 in 900 of the others; 99.8% of upright ones are over -2.
 _BEYOND_DOUBT, _HOPELESS = 2.5, -5.0
 # What merit and twice the log-odds of the confidence come to for a face: for all but 6 of some 700
 # pasted ones from 40 pixels up. Beside a face beyond doubt, what is far smaller and has not the
@@ -134,8 +134,8 @@ class _Look:
     def merit(self) -> Values:
         """How much each looks like an upright face, (n,): the log-odds of the confidence, less 50
         times the distortion and 20 times the disagreement. Of 600 crops' four ways up, the upright
-        one has the highest in all; by confidence alone in 99.5 %, in one look without its mirror
-        image in 96 %."""
+        one has the highest in all; by confidence alone in 99.5%, in one look without its mirror
+        image in 96%."""
         odds = log_odds(self.confidences)
         merit: Values = odds - 50 * self.distortion - 20 * self.disagreement
         return merit

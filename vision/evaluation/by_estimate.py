@@ -25,7 +25,7 @@ def by_estimate(scores: Scores) -> list[dict[str, Any]]:
     gender or race, or two or three of these.
 
     A group has the labels that it was estimated to have, by attribute (none: all crops), and under
-    `figures`, for the error of ages and every accuracy, `n`, `value` and `interval` (95 %). Figures
+    `figures`, for the error of ages and every accuracy, `n`, `value` and `interval` (95%). Figures
     of fewer than `fairness.ENOUGH` crops are left out, and groups that have none.
     """
     said = {name: _said(scores, name) for name in SHIPPED}

@@ -57,7 +57,7 @@ def by_group(scores: Scores, *, seed: int) -> list[dict[str, Any]]:
     """The figures of the crops of each label of every attribute, and of each labelled decade.
 
     A group has the label that it shares, under the attribute's name, its number `n`, figures
-    (None where no head speaks to one), and under `intervals` how far each may be off (95 %).
+    (None where no head speaks to one), and under `intervals` how far each may be off (95%).
     """
     found = []
     parts = [

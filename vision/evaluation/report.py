@@ -38,10 +38,10 @@ def report(
     `files` is gone through twice, so it must not be an iterator; `on_progress` is told how many
     crops more were read, `readings` in all. Plain JSON. `metrics`: the document of `evaluate`,
     with the figures of every group. `protocols`: the figures on all ages and on 21 to 60, with
-    95 % intervals. `confusion`: counts of every attribute's labels, and of three races, labelled
+    95% intervals. `confusion`: counts of every attribute's labels, and of three races, labelled
     (rows) against estimated. `age`: bias and error by labelled decade, a sample of points, counts
     of labelled against estimated decade. `interval` and `reliability`: whether intervals and
-    probabilities keep their word. `by_group`: figures by attribute and decade with their 95 %
+    probabilities keep their word. `by_group`: figures by attribute and decade with their 95%
     intervals. `by_estimate`: those of crops that the same was said of. `gaps`: the largest
     differences between groups. `edits`: what `vision.evaluation.edits.edit_figures` finds on a
     sample. What a silent head leaves unknown is None.
@@ -95,7 +95,7 @@ def describe(scores: Scores) -> dict[str, Any]:
 
 
 def _protocol(scores: Scores, youngest: int, oldest: int) -> dict[str, Any]:
-    """The figures of some ages, and how far each may be off (95 %)."""
+    """The figures of some ages, and how far each may be off (95%)."""
     ages = scores.labels["age"]
     chosen = scores.where((youngest <= ages) & (ages <= oldest))
     intervals = intervals_of(chosen.outcomes, seed=_SEED)

@@ -8,11 +8,11 @@ from .scores import Column
 
 _RESAMPLES = 1000
 _TAILS = (0.025, 0.975)
-_DEVIATIONS = 1.96  # of a normal distribution, which hold 95 % of it
+_DEVIATIONS = 1.96  # of a normal distribution, which hold 95% of it
 
 
 def intervals(outcomes: Mapping[str, Column], *, seed: int = 0) -> dict[str, list[float] | None]:
-    """The 95 % interval [low, high] of the mean of each outcome (N,), None where all are NaN.
+    """The 95% interval [low, high] of the mean of each outcome (N,), None where all are NaN.
 
     Of a share, whose outcomes are 0 and 1, `share_interval`: resampling 28 crops that are all right
     would tell of 1.0 as if it were certain. Of others the percentile bootstrap.
@@ -52,7 +52,7 @@ def _bootstrap_intervals(
 
 
 def share_interval(right: Column) -> tuple[float, float]:
-    """The 95 % interval of a share, by outcomes (N,) of 1 and 0, N > 0.
+    """The 95% interval of a share, by outcomes (N,) of 1 and 0, N > 0.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927:
     unlike the textbook's it is not empty where all are right.
@@ -65,7 +65,7 @@ def share_interval(right: Column) -> tuple[float, float]:
 
 
 def mean_interval(values: Column) -> tuple[float, float]:
-    """The 95 % interval of the mean of values (N,), N > 1, by the normal distribution that means of
+    """The 95% interval of the mean of values (N,), N > 1, by the normal distribution that means of
     many have; of values of 0 and more it does not reach below 0."""
     mean, off = float(values.mean()), _DEVIATIONS * float(values.std(ddof=1)) / len(values) ** 0.5
     return (max(0.0, mean - off) if values.min() >= 0 else mean - off), mean + off

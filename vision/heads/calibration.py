@@ -12,7 +12,7 @@ from .ages import AgeBand, Point, Years
 from .losses import TargetValues
 from .specs import HeadSpec, class_probabilities, expected_years, sharpen, unstretched_ages
 
-_TEMPERATURES: NDArray[np.float64] = np.geomspace(0.1, 10, 461)  # steps of 1 %
+_TEMPERATURES: NDArray[np.float64] = np.geomspace(0.1, 10, 461)  # steps of 1%
 _ENOUGH = 50  # with as many, the coverage of a band is uncertain by 5.7 points (one deviation)
 
 

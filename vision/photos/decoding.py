@@ -70,7 +70,7 @@ def read_photo(
 ) -> ReadPhoto:
     """The upright RGB image in `data`, decoded once and wholly, transparency laid on white.
 
-    The first frame or page counts. A JPEG that was cut short is grey where up to 7 % of its rows
+    The first frame or page counts. A JPEG that was cut short is grey where up to 7% of its rows
     are missing, and has the warning CUT_SHORT. `before_decoding` is told the pixels when they are
     known. Raises PhotoTooLarge (bytes, pixels or shape, before anything is decoded),
     PhotoTypeUnsupported, PhotoUnreadable (broken, or more is missing).

@@ -89,7 +89,7 @@ def _colour(rng: np.random.Generator, strength: Augmentation, count: int) -> NDA
 
 
 def _erased(rng: np.random.Generator, strength: Augmentation, count: int) -> NDArray[np.float32]:
-    """Rectangles of 2 to 15 % of the view (Zhong et al., "Random erasing data augmentation",
+    """Rectangles of 2 to 15% of the view (Zhong et al., "Random erasing data augmentation",
     AAAI 2020)."""
     area, shape = rng.uniform(0.02, 0.15, count), np.exp(rng.uniform(-0.7, 0.7, count))
     width, height = np.sqrt(area * shape), np.sqrt(area / shape)

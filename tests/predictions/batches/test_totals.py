@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.conf import settings as site_settings
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from predictions.batches.models import Batch
@@ -99,6 +100,33 @@ def test_an_interval_without_width_is_not_told() -> None:
     chart = _chart(AttributeTotals("gender", 16, 0, (LabelTotal("female", 16, 14, 16),), {}))
     assert chart.sentence.endswith("between 14 and 16")
     assert chart.bars[0].range == "14–16"
+
+
+def told(attribute: str, *labels: tuple[str, int, int, int]) -> str:
+    faces = sum(count for _label, count, _low, _high in labels)
+    totals = tuple(LabelTotal(*one) for one in labels)
+    return _chart(AttributeTotals(attribute, faces, 2, totals, {})).sentence
+
+
+def test_why_a_number_lies_beside_its_range_is_said() -> None:
+    """By the draws for a model that takes 40 of 100 women for men, and no man for a woman."""
+    low, high = ends(true_counts((140, 60), ((1000, 0), (400, 600)))).round().astype(int)
+    men, women = (("male", 140, low[0], high[0]), ("female", 60, low[1], high[1]))
+    assert told("gender", men, women) == (
+        f"Male: 140 of 200 faces; allowing for the model’s errors, between {low[0]} and {high[0]} "
+        "(2 more could not be estimated). This model takes others for “Male” more often than the "
+        "reverse, so the true number is probably lower."
+    )
+    of_ages = ("0-19", 5, 9, 15), ("20-39", 60, 40, 55), ("40-59", 30, 25, 35), ("60+", 2, 3, 9)
+    assert told("age", *of_ages).endswith(
+        ". This model takes others for “Ages 20–39” more often than the reverse, so the true "
+        "number is probably lower. This model takes “Ages 0–19”, “Ages 60+” for others more often "
+        "than the reverse, so the true numbers are probably higher."
+    )
+    assert "more often" not in told("gender", ("male", 140, 138, 140), ("female", 60, 60, 62))
+    with translation.override("ko"):
+        assert "실제 수는 아마 더 적을 것입니다." in told("gender", men, women)
+        assert "실제 수는 아마 더 많을 것입니다." in told("age", *of_ages)
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ from ._buckets import add_bucket, of_bucket
 class Command(BaseCommand):
     help = (
         "Score the active model (or another) on aligned crops as they are, widened and narrowed "
-        "by 15 %, and shifted by 8 % in each of four directions; the crop's border is repeated "
+        "by 15%, and shifted by 8% in each of four directions; the crop's border is repeated "
         "around it. With --photos also on crops pasted into larger pictures, found and aligned "
         "again."
     )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from django.conf import settings
 
-from training.models import ModelVersion
+from training.jobs import lifecycle
+from training.models import ExportRun, ModelVersion
 from training.registry.loading import engine_of
-from training.registry.versions import active_version, earlier_versions
+from training.registry.versions import active_version, earlier_versions, has_export
 from vision.errors import BundleError, PhotoError
 from vision.messages import Message
 from vision.types import PhotoResult
@@ -124,7 +125,7 @@ def _problem(active: ModelVersion, reason: Message, served: Served | None) -> Me
 
 
 def load_pipeline(version: ModelVersion) -> Estimator:
-    """The detector and the version's network, warmed up.
+    """The detector and the version's network, warmed up. A job gets it an export where it has none.
 
     Raises a `vision.errors.BundleError` for a bundle that is missing, corrupt or incompatible, or
     cannot be fetched.
@@ -132,6 +133,7 @@ def load_pipeline(version: ModelVersion) -> Estimator:
     from vision.inference.pipeline import Pipeline
 
     engine = engine_of(version, settings.HEADS)
+    lifecycle.create_where_due(ExportRun, is_due=not has_export(version))
     engine.warm_up()
     return Pipeline(_detector(), engine)
 

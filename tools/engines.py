@@ -8,6 +8,7 @@ clock, and of all processors together, which tells more where others use them to
 turns; of the rounds the least counts. How many GFLOP/s the convolutions come to is by the clock.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -44,7 +45,9 @@ def random_deck(size: int = 224) -> Bundle:
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("rounds", nargs="?", type=_rounds, default=15, metavar="ROUNDS")
+    rounds = parser.parse_args().rounds
     for bundle in (load_bundle(ROOT / "weights" / "starter"), random_deck()):
         size = bundle.manifest["input_size"]
         engines = {
@@ -67,6 +70,13 @@ def main() -> None:
                     f"{1000 * processors / count:.1f} of processors, {rate:.0f} GFLOP/s\n"
                 )
                 sys.stdout.flush()
+
+
+def _rounds(text: str) -> int:
+    """Raises ArgumentTypeError, in a sentence, for what is no number of rounds."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"“{text}” is no whole number above 0.")
+    return int(text)
 
 
 def _seconds(engine: Any, crops: NDArray[np.uint8]) -> tuple[float, float]:

@@ -146,6 +146,7 @@ TEMPLATES: Templates = {
     "model_unusable.backbone": (
         "The model “%(name)s” is a backbone without heads. Please train heads on it first."
     ),
+    "model_unusable.not_written": "The folder of the model “%(name)s” cannot be written to.",
     "model_missing.folder": "There is no model in the folder “%(name)s”.",
     "model_missing.named": "There is neither a model version nor a folder called “%(name)s”.",
     "model_missing.export": "The model “%(name)s” has not been exported yet.",

@@ -2,27 +2,33 @@
 
 import io
 import json
+import subprocess
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from predictions.model_server import load_pipeline
 from tests.factories import UserFactory
 from tests.training.trainable import small_version
+from tests.vision.training_set import random_crops
 from training.jobs import lifecycle
 from training.models import ExportRun, JobState, ModelVersion
 from training.registry import loading
-from training.registry.loading import load_engine
+from training.registry.loading import engine_of, load_engine
 from training.registry.stored_bundles import bundle_path
 from training.registry.versions import register_bundle
 from training.runs import export_runs
-from vision.bundles.bundle import WEIGHTS, load_bundle, save_bundle
+from vision.bundles.bundle import WEIGHTS, Bundle, load_bundle, save_bundle
 from vision.bundles.export import ABOUT, GRAPH, is_exported
+from vision.bundles.onnx_graph import onnx_graph
 from vision.inference.base import BaseEngine
 from vision.inference.engine import Engine
 from vision.inference.openvino_engine import OpenVinoEngine
@@ -137,6 +143,103 @@ def test_a_version_serves_without_its_export_too(former: ModelVersion, settings:
     assert type(load_engine(bundle_path(former))) is OpenVinoEngine
 
 
+def flip(file: Path) -> None:
+    """Another content of the same size."""
+    file.write_bytes(bytes(255 - byte for byte in file.read_bytes()))
+
+
+def swap(file: Path) -> None:
+    """The graph of a version with other weights of the same shapes, whole in itself."""
+    bundle = load_bundle(file.parent)
+    negated = {name: -values for name, values in bundle.tensors.items()}
+    size = file.stat().st_size
+    file.write_bytes(onnx_graph(Bundle(bundle.manifest, negated)))
+    assert file.stat().st_size == size
+
+
+@pytest.fixture
+def damaged(small: ModelVersion) -> None:
+    flip(bundle_path(small) / GRAPH)
+
+
+def outputs(version: ModelVersion) -> Any:
+    return engine_of(version, ("age",)).outputs(random_crops(2))["age"]
+
+
+@pytest.mark.parametrize("damage", [flip, swap, Path.unlink])
+def test_an_export_that_is_none_is_made_anew_once(
+    small: ModelVersion,
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[Path], None],
+) -> None:
+    settings.ENGINE, settings.PRECISION = "openvino", "float32"
+    graph = bundle_path(small) / GRAPH
+    expected, whole = outputs(small), graph.read_bytes()
+    damage(graph)
+    load_pipeline(small)
+    np.testing.assert_array_equal(outputs(small), expected)
+    assert [one.levelname for one in caplog.records] == ["WARNING"]
+    export_runs.work(ExportRun.objects.get().pk)  # which loading it has asked for
+    assert has_export(small)
+    assert graph.read_bytes() == whole
+    caplog.clear()
+    np.testing.assert_array_equal(outputs(small), expected)
+    assert not caplog.records
+
+
+def test_a_version_that_has_its_export_asks_for_none(small: ModelVersion) -> None:
+    load_pipeline(small)
+    assert not ExportRun.objects.exists()
+
+
+@pytest.fixture
+def read_only(small: ModelVersion) -> Iterator[None]:
+    """The folder of the version, on a mount that takes nothing."""
+    folder = bundle_path(small)
+    if subprocess.run(
+        ["mount", "--bind", folder, folder], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("This user may not mount a folder.")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_read_only_version_serves_by_its_export(
+    small: ModelVersion, read_only: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_pipeline(small)
+    assert not ExportRun.objects.exists()
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("damaged", "read_only")
+def test_a_read_only_version_serves_without_its_export(
+    small: ModelVersion, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_pipeline(small)
+    assert [one.levelname for one in caplog.records] == ["WARNING"]
+    assert not ExportRun.objects.exists()  # as nobody could write it
+
+
+@pytest.mark.usefixtures("former", "read_only")
+def test_an_export_that_cannot_be_written_is_told_of_in_words(
+    small: ModelVersion, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_pipeline(small)
+    run = ExportRun.objects.get()
+    export_runs.work(run.pk)
+    run.refresh_from_db()
+    assert run.sentence == (
+        "0 versions were exported. “small” could not be exported: The folder of the model “small” "
+        "cannot be written to."
+    )
+    assert not caplog.records
+
+
 @pytest.fixture
 def admin(client: Client) -> Client:
     client.force_login(UserFactory.create(is_staff=True, is_superuser=True))
@@ -161,6 +264,13 @@ def test_administrators_take_the_export_away(
         assert archive.getinfo(f"{folder}/{GRAPH}").file_size == about["graph"]["bytes"]
     admin.force_login(user)
     assert admin.get(page(small, "export")).status_code == 302
+
+
+def test_an_export_that_is_damaged_is_not_handed_out(
+    admin: Client, small: ModelVersion, damaged: None
+) -> None:
+    told = admin.get(page(small, "export"), follow=True).content.decode()
+    assert "has not been exported yet" in told
 
 
 def test_what_is_not_exported_yet_is_not_offered(admin: Client, former: ModelVersion) -> None:

@@ -98,6 +98,46 @@ def test_an_export_that_is_made_later_is_stored(bucket: Bucket, on: Moving, tmp_
     assert read_export(bundle_here(version), version.manifest)
 
 
+def test_a_copy_of_an_export_that_was_damaged_is_fetched_again(
+    bucket: Bucket, on: Moving, tmp_path: Path
+) -> None:
+    version = small_version(tmp_path / "small")
+    graph = bundle_path(version) / GRAPH
+    whole = graph.read_bytes()
+    graph.write_bytes(bytes(len(whole)))
+    assert isinstance(engine_of(version), OpenVinoEngine)
+    assert has_export(version)
+    assert bundle_here(version) == graph.parent
+    assert graph.read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", [ABOUT, GRAPH])
+def test_a_version_whose_export_the_storage_has_lost_serves_and_is_exported_again(
+    bucket: Bucket, on: Moving, tmp_path: Path, name: str
+) -> None:
+    version = small_version(tmp_path / "small")
+    bucket.delete(f"models/{version.files[name]['sha256']}")
+    on("second")
+    assert isinstance(engine_of(version), OpenVinoEngine)
+    assert export_runs.queue_where_due()
+    export_runs.work(ExportRun.objects.get().pk)
+    version.refresh_from_db()
+    on("third")
+    assert read_export(bundle_here(version), version.manifest)
+
+
+def test_a_damaged_export_is_not_stored(
+    on: Moving, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    version = small_version(tmp_path / "small")
+    graph = bundle_path(version) / GRAPH
+    graph.write_bytes(bytes(graph.stat().st_size))
+    request.getfixturevalue("bucket")  # from now on there is one
+    assert store_waiting() == 1
+    version.refresh_from_db()
+    assert not {ABOUT, GRAPH} & version.files.keys()
+
+
 def test_a_copy_that_was_damaged_is_fetched_again(version: ModelVersion, on: Moving) -> None:
     weights = bundle_path(version) / WEIGHTS
     weights.write_bytes(bytes(weights.stat().st_size))

@@ -12,8 +12,9 @@ import onnx
 import pytest
 
 from tests.vision.training_set import SIZE, random_crops, small_backbone
-from vision.bundles.bundle import load_bundle, save_bundle
+from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.bundles.export import ABOUT, GRAPH, is_exported, read_export, write_export
+from vision.bundles.onnx_graph import onnx_graph
 from vision.inference.openvino_engine import OpenVinoEngine
 
 
@@ -24,6 +25,12 @@ def folder(tmp_path: Path) -> Path:
     save_bundle(tmp_path / "small", {**bundle.manifest, "name": "small"}, bundle.tensors)
     write_export(tmp_path / "small", load_bundle(tmp_path / "small"))
     return tmp_path / "small"
+
+
+def another() -> Bundle:
+    """Other weights of the same shapes, so that its export has as many bytes."""
+    bundle = small_backbone()
+    return Bundle(bundle.manifest, {name: -values for name, values in bundle.tensors.items()})
 
 
 def about(folder: Path) -> Any:
@@ -70,37 +77,51 @@ def test_the_bundle_stays_as_it_was(folder: Path, tmp_path: Path) -> None:
     } == {GRAPH, ABOUT}
 
 
-def test_one_that_is_damaged_is_not_used(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    manifest, whole = load_bundle(folder).manifest, (folder / GRAPH).read_bytes()
-    (folder / GRAPH).write_bytes(b"x" + whole[1:])
-    assert read_export(folder, manifest) is None
-    assert "damaged" in caplog.text
-    (folder / GRAPH).write_bytes(whole[:-1])  # cut short: seen without reading it
-    assert not is_exported(folder, manifest)
-    (folder / GRAPH).write_bytes(whole)
-    assert read_export(folder, manifest) == whole
-    (folder / ABOUT).write_text("{")
-    assert not is_exported(folder, manifest)
-
-
-def test_one_that_cannot_be_read_is_not_used(
-    folder: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("damage", ["other bytes", "half", "gone", "a folder"])
+def test_one_that_is_damaged_is_removed(
+    folder: Path, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
-    manifest, told = load_bundle(folder).manifest, about(folder)
-    (folder / GRAPH).unlink()
-    (folder / GRAPH).mkdir()
-    told["graph"]["bytes"] = (folder / GRAPH).stat().st_size
-    (folder / ABOUT).write_text(json.dumps(told))
+    manifest, graph = load_bundle(folder).manifest, folder / GRAPH
+    whole = graph.read_bytes()
+    graph.unlink()
+    if damage == "a folder":
+        graph.mkdir()
+    elif damage != "gone":
+        graph.write_bytes(b"x" + whole[1:] if damage == "other bytes" else whole[: len(whole) // 2])
+    assert is_exported(folder, manifest) == (damage == "other bytes")  # by its size
     assert read_export(folder, manifest) is None
-    assert "cannot be read" in caplog.text
+    assert "its weights are used directly" in caplog.text
+    assert not is_exported(folder, manifest)
+    caplog.clear()
+    assert read_export(folder, manifest) is None
+    assert not caplog.records
 
 
 def test_one_of_which_too_little_or_nonsense_is_told_is_not_used(folder: Path) -> None:
     manifest, told = load_bundle(folder).manifest, about(folder)
-    for text in (json.dumps({**told, "graph": {"bytes": told["graph"]["bytes"]}}), "[" * 100_000):
+    short = {"bytes": told["graph"]["bytes"]}
+    for text in (json.dumps({**told, "graph": short}), "{", "[]", "[" * 100_000):
         (folder / ABOUT).write_text(text)
         assert not is_exported(folder, manifest)
-        assert read_export(folder, manifest) is None
+
+
+def test_one_whose_sum_does_not_fit_it_is_none(folder: Path) -> None:
+    manifest, told = load_bundle(folder).manifest, about(folder)
+    told["graph"]["sha256"] = "0" * 64
+    (folder / ABOUT).write_text(json.dumps(told))
+    assert not is_exported(folder, manifest)
+    assert read_export(folder, manifest) is None
+
+
+@pytest.mark.parametrize("graph", ["another's", "no graph"])
+def test_another_graph_is_none_even_where_its_sum_is_told(folder: Path, graph: str) -> None:
+    manifest, told = load_bundle(folder).manifest, about(folder)
+    data = onnx_graph(another()) if graph == "another's" else b"x" * 1000
+    (folder / GRAPH).write_bytes(data)
+    told["graph"] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (folder / ABOUT).write_text(json.dumps(told))
+    assert not is_exported(folder, manifest)
+    assert read_export(folder, manifest) is None
 
 
 @pytest.mark.parametrize("changed", ["heads", "reading", "licence"])

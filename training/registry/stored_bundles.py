@@ -16,9 +16,11 @@ from django.utils import timezone
 
 from training import shared_files
 from training.models import ModelVersion
-from training.models.versions import BundleFiles
+from training.models.versions import BundleFiles, StoredFile
 from training.shared_files import MODELS, FileLost, StorageSilent
 from vision.bundles.bundle import MANIFEST, Bundle, load_bundle, read_manifest
+from vision.bundles.export import FILES as EXPORT
+from vision.bundles.export import read_export
 from vision.errors import BundleAway, BundleCorrupt, BundleError, BundleMissing
 
 logger = logging.getLogger(__name__)
@@ -88,9 +90,10 @@ def _is_whole(version: ModelVersion) -> bool:
     try:
         if read_manifest(folder)["files"] != version.manifest.get("files"):
             return False
-        load_bundle(folder)
+        bundle = load_bundle(folder)
     except BundleError:
         return False
+    read_export(folder, bundle.manifest)  # which removes one that is none
     return True
 
 
@@ -100,6 +103,7 @@ def bundle_here(
     """The folder of a version's bundle on this machine, with its files, or those that are named.
 
     What is missing is fetched; with `anew`, also what has the right size and not the right content.
+    An export that the storage has lost is done without, unless it is named, until it is made again.
     Raises BundleMissing and BundleAway.
     """
     folder = bundle_path(version)
@@ -110,10 +114,21 @@ def bundle_here(
             raise BundleMissing("not_stored", name=version.name)
         return folder
     # The manifest last: with it the bundle is there.
-    for name in sorted(version.files, key=lambda name: name == MANIFEST):
+    for name, file in sorted(version.files.items(), key=lambda item: item[0] == MANIFEST):
         if names is None or name in names:
-            _have(version, name, folder / name, anew=anew)
+            try:
+                _have(version, file, folder / name, anew=anew)
+            except BundleMissing:
+                if names is not None or name not in EXPORT:
+                    raise
+                _forget_export(version)
     return folder
+
+
+def _forget_export(version: ModelVersion) -> None:
+    logger.warning("The export of “%s” is lost; a job makes it again.", version.name)
+    version.files = {name: file for name, file in version.files.items() if name not in EXPORT}
+    ModelVersion.objects.filter(pk=version.pk).update(files=version.files)
 
 
 def with_bundle(version: ModelVersion, use: Callable[[Path], T]) -> T:
@@ -150,16 +165,15 @@ def forget_orphans() -> int:
     return len(unused)
 
 
-def _have(version: ModelVersion, name: str, path: Path, *, anew: bool) -> None:
-    record = version.files[name]
-    is_here = path.is_file() and path.stat().st_size == record["bytes"]
-    if is_here and not (anew and shared_files.digest_of(path) != record["sha256"]):
+def _have(version: ModelVersion, file: StoredFile, path: Path, *, anew: bool) -> None:
+    is_here = path.is_file() and path.stat().st_size == file["bytes"]
+    if is_here and not (anew and shared_files.digest_of(path) != file["sha256"]):
         return
     try:
-        shared_files.fetch(MODELS, record["sha256"], path)
+        shared_files.fetch(MODELS, file["sha256"], path)
     except FileLost as error:
         raise BundleMissing("lost", name=version.name) from error
     except StorageSilent as error:
         logger.warning("“%s” cannot be fetched: %s", version.name, error.__cause__)
         raise BundleAway(name=version.name) from error
-    logger.info("Fetched “%s” of the model version “%s”.", name, version.name)
+    logger.info("Fetched “%s” of the model version “%s”.", path.name, version.name)

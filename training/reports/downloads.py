@@ -10,7 +10,7 @@ from training.models import ModelVersion
 from training.registry.stored_bundles import bundle_here
 from training.registry.versions import has_export
 from vision.bundles.bundle import MANIFEST, WEIGHTS
-from vision.bundles.export import ABOUT, GRAPH
+from vision.bundles.export import ABOUT, GRAPH, read_export
 from vision.errors import BundleError, BundleMissing
 
 from .model_cards import exam_section, model_card, with_exam
@@ -51,6 +51,8 @@ def zipped_export(version: ModelVersion) -> Iterator[bytes]:
     if not has_export(version):
         raise BundleMissing("export", name=version.name)
     folder = bundle_here(version, [ABOUT, GRAPH])
+    if read_export(folder, version.manifest) is None:
+        raise BundleMissing("export", name=version.name)
     return _zip(f"{version.bundle}-onnx", [folder / ABOUT, folder / GRAPH], card_of(version))
 
 

@@ -27,8 +27,7 @@ def _work(reporter: Reporter) -> Message:
     for number, version in enumerate(versions):
         reporter("export", number, len(versions))
         try:
-            with full_disk_in_words():
-                _export(version)
+            _export(version)
         except BundleError as error:
             failed.append(Message("not_exported", {"name": version.name, "reason": error.message}))
     return several([Message("exported", {"count": len(versions) - len(failed)}), *failed])
@@ -41,6 +40,11 @@ def _waiting() -> list[ModelVersion]:
 
 
 def _export(version: ModelVersion) -> None:
+    """Raises BundleError's kinds, DiskFull and StorageSilent."""
     bundle, folder = load_version(version), bundle_path(version)
-    write_export(folder, bundle)
+    try:
+        with full_disk_in_words():
+            write_export(folder, bundle)
+    except OSError as error:
+        raise BundleError("not_written", name=folder.name) from error
     ModelVersion.objects.filter(pk=version.pk).update(files=store(folder))

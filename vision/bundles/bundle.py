@@ -59,7 +59,7 @@ def save_bundle(
     card. Raises BundleError where `folder` exists already.
     """
     data = dump_tensors({name: np.ascontiguousarray(values) for name, values in tensors.items()})
-    whole = {**manifest, "format_version": FORMAT_VERSION, "files": {WEIGHTS: _recorded(data)}}
+    whole = {**manifest, "format_version": FORMAT_VERSION, "files": {WEIGHTS: recorded(data)}}
     contents = {WEIGHTS: data}
     if trained_on is not None:
         whole, contents[TRAINED_ON] = _with_list(whole, trained_on)
@@ -107,7 +107,7 @@ def load_bundle(folder: Path) -> Bundle:
         data = (folder / WEIGHTS).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise BundleCorrupt("weights_lost", name=folder.name) from None
-    if _recorded(data) != manifest["files"][WEIGHTS]:
+    if recorded(data) != manifest["files"][WEIGHTS]:
         raise BundleCorrupt("weights_differ", name=folder.name)
     try:
         return Bundle(manifest, load_tensors(data), read_trained_on(folder, manifest))
@@ -124,7 +124,7 @@ def read_trained_on(folder: Path, manifest: Mapping[str, Any]) -> TrainedOn | No
         return None
     try:
         data = (folder / TRAINED_ON).read_bytes()
-        if _recorded(data) != manifest["files"][TRAINED_ON]:
+        if recorded(data) != manifest["files"][TRAINED_ON]:
             raise ValueError("The checksums differ.")
         return lists.read(data, manifest["trained_on"])
     except (OSError, ValueError, KeyError):
@@ -149,12 +149,12 @@ def add_trained_on(folder: Path, trained_on: TrainedOn) -> dict[str, Any]:
 def _with_list(manifest: Mapping[str, Any], trained_on: TrainedOn) -> tuple[dict[str, Any], bytes]:
     """A manifest that names a list, and the list's file."""
     data = trained_on.as_bytes()
-    files = {**manifest["files"], TRAINED_ON: _recorded(data)}
+    files = {**manifest["files"], TRAINED_ON: recorded(data)}
     return {**manifest, "trained_on": trained_on.about(), "files": files}, data
 
 
-def _recorded(data: bytes) -> dict[str, Any]:
-    """What a manifest keeps of a file, to know it again."""
+def recorded(data: bytes) -> dict[str, Any]:
+    """What is kept of a file, to know it again: its `bytes` and its `sha256`, in hexadecimal."""
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from vision.crops.reading import Reading
 from vision.durable_files import replace_durably, sync_folder
 from vision.heads.specs import HeadSpec, parse_heads
 
-from .bundle import WEIGHTS, Bundle
+from .bundle import WEIGHTS, Bundle, recorded
 
 logger = logging.getLogger(__name__)
 
 GRAPH = "model.onnx"
 ABOUT = "model.json"
+FILES = (ABOUT, GRAPH)
 _FORMAT_VERSION = 1
 _INPUT = {
     "dtype": "uint8",
@@ -49,19 +51,26 @@ def write_export(folder: Path, bundle: Bundle) -> None:
 
 
 def read_export(folder: Path, manifest: Mapping[str, Any]) -> bytes | None:
-    """The verified graph of the bundle in a folder; None where it has none, or that of another."""
-    about = _valid_about(folder, manifest)
-    if about is None:
+    """The verified graph of the bundle in a folder; None where it has none.
+
+    What is none of this bundle is removed with a warning, so that it does not count as one.
+    """
+    if not (folder / ABOUT).exists():
         return None
-    try:
+    about, graph = _valid_about(folder, manifest), b""
+    with suppress(OSError):
         graph = (folder / GRAPH).read_bytes()
-    except OSError as error:
-        logger.warning("The export of “%s” cannot be read: %s", folder.name, error)
-        return None
-    if hashlib.sha256(graph).hexdigest() != about["graph"]["sha256"]:
-        logger.warning("The export of “%s” is damaged.", folder.name)
-        return None
-    return graph
+    if about and about["graph"] == _record(graph):
+        return graph
+    logger.warning(
+        "The export of “%s” cannot be read, is damaged or was made of something else. Until it is "
+        "exported again, its weights are used directly.",
+        folder.name,
+    )
+    with suppress(OSError):
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+    return None
 
 
 def is_exported(folder: Path, manifest: Mapping[str, Any], graph_bytes: int | None = None) -> bool:
@@ -79,31 +88,31 @@ def _valid_about(
         about: dict[str, Any] = json.loads((folder / ABOUT).read_bytes())
         size = graph_bytes or (folder / GRAPH).stat().st_size
         told = about["made_of"], about["graph"]["bytes"]
-        is_valid = told == (_made_of(manifest), size) and bool(about["graph"]["sha256"])
+        is_valid = told == (_made_of(manifest, about["graph"]), size)
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     return about if is_valid else None
 
 
-def _made_of(manifest: Mapping[str, Any]) -> str:
-    """Names the weights and all that is told of them: with another name, an export is of something
-    else."""
-    facts = [_FORMAT_VERSION, manifest["files"][WEIGHTS]["sha256"]]
+def _record(graph: bytes) -> dict[str, Any]:
+    return {"file": GRAPH, **recorded(graph)}
+
+
+def _made_of(manifest: Mapping[str, Any], graph: Mapping[str, Any]) -> str:
+    """Binds a graph, as recorded, to the weights it was made of and all that is told of them: with
+    another sum, one of the two is of something else."""
+    facts = [_FORMAT_VERSION, graph, manifest["files"][WEIGHTS]["sha256"]]
     facts += [manifest.get(key) for key in _TOLD]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _about(manifest: Mapping[str, Any], crops: str, graph: bytes) -> dict[str, Any]:
     """All that a program has to know to run the graph and to read what it says."""
-    size = manifest["input_size"]
+    size, record = manifest["input_size"], _record(graph)
     return {
         "name": manifest["name"],
         "licence": manifest.get("licence"),
-        "graph": {
-            "file": GRAPH,
-            "bytes": len(graph),
-            "sha256": hashlib.sha256(graph).hexdigest(),
-        },
+        "graph": record,
         "input": {"name": crops, "shape": ["N", size, size, 3], **_INPUT},
         "framing": {
             "alignment": manifest.get("alignment"),
@@ -111,7 +120,7 @@ def _about(manifest: Mapping[str, Any], crops: str, graph: bytes) -> dict[str, A
         },
         "reading": Reading.of(manifest).as_json(),
         "outputs": {spec.name: _output(spec) for spec in parse_heads(manifest)},
-        "made_of": _made_of(manifest),
+        "made_of": _made_of(manifest, record),
     }
 
 

@@ -7,7 +7,6 @@ replaced whole or not at all, and a part is deleted only when `result.json` spea
 that a kill leaves the last best; what it leaves beside them goes when the training goes on.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from vision.bundles.bundle import Bundle
+from vision.bundles.bundle import Bundle, recorded
 from vision.durable_files import replace_durably
 
 from ..diskspace import full_disk_in_words
@@ -80,7 +79,7 @@ class ResultFolder:
         for place, tensors in enumerate(_divided(bundle.tensors), start=1):
             name, data = f"weights-{number}-{place}.safetensors", save(dict(tensors))
             self._replace(name, data)
-            parts[name] = _recorded(data)
+            parts[name] = recorded(data)
         told = {"manifest": bundle.manifest, "parts": parts, **facts}
         about = {"format_version": FORMAT_VERSION, **self._about, **told}
         self._replace(RESULT, json.dumps(about, indent=1).encode())
@@ -125,15 +124,11 @@ def read_result(folder: Path) -> Result:
 def _part(file: Path, told: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     try:
         data = file.read_bytes()
-        if _recorded(data) != told:
+        if recorded(data) != told:
             raise ValueError("The checksums differ.")
         return dict(load(data))
     except (OSError, ValueError, SafetensorError) as error:
         raise ResultUnusable("file", name=file.name) from error
-
-
-def _recorded(data: bytes) -> dict[str, Any]:
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _divided(tensors: Tensors) -> list[dict[str, NDArray[Any]]]:

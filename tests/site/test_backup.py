@@ -149,8 +149,8 @@ def test_everything_says_the_same_in_another_place(new_site: NewSite, original: 
 
 def goes_on(restored: Site, told: tuple[str, str], said: dict[str, Any]) -> None:
     after = restored.furnished("say", *told)
-    for part in said:
-        assert after[part] == said[part], part
+    for part, before in said.items():
+        assert after[part] == before, part
     assert not list(restored.data_dir.rglob("*unfinished*"))
     assert restored.command("migrate", "--check").returncode == 0
     # What is new gets a number of its own.

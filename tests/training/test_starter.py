@@ -203,6 +203,17 @@ def test_of_a_broken_one_nothing_is_registered(starters: dict[int, Path], damage
     assert waiting_starter() is None
 
 
+def test_where_no_model_can_be_written_nothing_is_registered(
+    starters: dict[int, Path], settings: Any, tmp_path: Path
+) -> None:
+    upgrade_from(starters[6])
+    settings.MODEL_ROOT = tmp_path / "file"
+    settings.MODEL_ROOT.touch()
+    with pytest.raises(CommandError, match="nothing has changed"):
+        call_command("register_starter")
+    assert serving() == "starter-6"
+
+
 def test_one_that_breaks_after_it_was_registered_does_not_take_over(
     starters: dict[int, Path],
 ) -> None:

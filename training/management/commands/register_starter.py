@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, **_options: Any) -> None:
         try:
             self.stdout.write(register_starter())
-        except BundleError as error:
+        except (BundleError, OSError) as error:  # of a folder that cannot be written to
             raise CommandError(
                 f"The starter model cannot be registered, nothing has changed. {error}"
             ) from error

@@ -146,8 +146,10 @@ def _rest(client: Client) -> dict[str, Any]:
         for one in listed["results"]:
             where = f"{_API}/predictions/{one['id']}"
             images = [f"{where}/faces/{face['index']}/crop/" for face in one["faces"]]
+            document = client.get(f"{where}/").json()
+            del document["queue"]  # of this moment, and of whether a worker is there
             said[one["id"]] = {
-                "document": client.get(f"{where}/").json(),
+                "document": document,
                 "images": [_image(client, url) for url in (f"{where}/photo/", *images)],
             }
     return said

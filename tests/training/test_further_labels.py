@@ -177,7 +177,7 @@ def test_it_is_trained_on_examined_compared_and_shown(tmp_path: Path, office: Cl
 
 def test_wrong_labels_are_found_and_put_right(tmp_path: Path, office: Client, boss: User) -> None:
     small_version(tmp_path / "small")
-    dataset = imported(tmp_path / "in", 120)
+    dataset = imported(tmp_path / "in", 200)
     wrong = dataset.samples.get(name="0003.png")
     wrong.labels = {**wrong.labels, "glasses": 0}
     wrong.save()

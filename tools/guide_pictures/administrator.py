@@ -54,7 +54,7 @@ def _a_training(camera: Camera) -> None:
     page = camera.page
     page.goto("/admin/training/trainingrun/train/")
     expect(page.locator("section[aria-live] dl")).to_be_visible(timeout=30_000)
-    camera.take("administrator-train", height=1300)
+    camera.take("administrator-train", height=1340)
     _press(camera, "Train")
     _wait_for_run(camera)
     page.reload()

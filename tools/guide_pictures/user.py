@@ -75,7 +75,7 @@ def _a_batch(camera: Camera, folder: Path) -> None:
     expect(page.locator(".panel-state")).to_contain_text(camera.words("Done"), timeout=_WORKED)
     expect(page.locator(".batch-summary")).to_be_visible()
     page.reload()
-    camera.take("user-batch", height=1350)
+    camera.take("user-batch", height=1500)
 
 
 def _what_was_sent(camera: Camera) -> None:

@@ -87,7 +87,7 @@ def in_english(page: Path) -> Path:
 
 def outline(page: Path) -> list[str]:
     """What a page has in any language, from top to bottom: headings, pictures, steps, rows, …"""
-    marks = r"^(#+ |!\[|\d\. |- |\|)(?:.*/([\w-]+\.\w+)\))?"
+    marks = r"^(#+ |\d\. |- |\|)|^!\[.*/([\w-]+\.\w+)\)"
     return ["".join(found) for found in re.findall(marks, prose(page), re.MULTILINE)]
 
 

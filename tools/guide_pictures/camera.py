@@ -31,6 +31,7 @@ class Camera:
 
     def take(self, name: str, *, height: int, of: str = "") -> None:
         """The upper `height` pixels of the page, or of the element that a selector finds."""
+        self.page.wait_for_load_state()
         self.page.add_style_tag(content=_COVERED)
         self.page.set_viewport_size({"width": self._width, "height": height})
         self.page.mouse.move(0, 0)

@@ -1,12 +1,13 @@
 """The pictures of the user's and the administrator's guide, of a real site.
 
-    .venv/bin/python -m tools.guide_pictures DATASET [--photos FOLDER] [--to FOLDER]
+    .venv/bin/python -m tools.guide_pictures DATASET [--language ko] [--photos FOLDER] [--to FOLDER]
 
 A site is started on an empty data folder and used in Chromium as the guides say: photos are sent,
 DATASET (a zip of labelled faces as UTKFace's; some thousands will do) is imported, searched for
 label issues and trained on. The photos, by default those in docs/images/photos, are to be in the
 public domain: the first two by name show one face each, and others join a batch. Images of the
-dataset are covered in the pictures. On two cores it takes some ten minutes with 3,000 images.
+dataset are covered in the pictures. English ones go to docs/images, those of another language to a
+folder in it. On two cores it takes some ten minutes with 3,000 images.
 """
 
 import argparse
@@ -22,38 +23,46 @@ from tests.processes import ROOT, Stack, free_port, wait_until
 from . import administrator, user
 from .camera import Camera
 
+# Where those who read a language are.
+_PLACES = {"en": ("en-US", "Europe/Berlin"), "ko": ("ko-KR", "Asia/Seoul")}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     images = ROOT / "docs" / "images"
     parser.add_argument("dataset", type=Path)
+    parser.add_argument("--language", choices=_PLACES, default="en")
     parser.add_argument("--photos", type=Path, default=images / "photos")
-    parser.add_argument("--to", type=Path, default=images)
+    parser.add_argument("--to", type=Path)
     options = parser.parse_args()
+    language = options.language
+    folder = options.to or (images if language == "en" else images / language)
+    folder.mkdir(parents=True, exist_ok=True)
     photos = sorted(options.photos.glob("*.jpg"))
     with tempfile.TemporaryDirectory(prefix="guide-pictures-") as scratch:
-        _make(options.dataset.resolve(), photos, Path(scratch), options.to)
+        _make(options.dataset.resolve(), photos, Path(scratch), folder, language)
 
 
-def _make(dataset: Path, photos: list[Path], scratch: Path, folder: Path) -> None:
+def _make(dataset: Path, photos: list[Path], scratch: Path, folder: Path, language: str) -> None:
     with Stack(scratch / "data", logs=scratch) as stack, new_browser() as chromium:
         url = _start(stack)
-        visitor = _camera(chromium, url, folder, width=1180)
+        visitor = _camera(chromium, url, folder, language, width=1180)
         user.pictures(visitor, photos, scratch)
-        administrator.pictures(_camera(chromium, url, folder, width=1280), dataset)
+        administrator.pictures(_camera(chromium, url, folder, language, width=1280), dataset)
         user.side_by_side(visitor)
 
 
-def _camera(chromium: Browser, url: str, folder: Path, *, width: int) -> Camera:
+def _camera(chromium: Browser, url: str, folder: Path, language: str, *, width: int) -> Camera:
     """That of a new visitor; the administration has its sidebar from 1,280 pixels on."""
+    locale, time_zone = _PLACES[language]
     page = chromium.new_page(
         base_url=url,
         bypass_csp=True,  # the camera adds a style
         viewport={"width": width, "height": 900},
-        locale="en-US",
-        timezone_id="Europe/Berlin",
+        locale=locale,
+        timezone_id=time_zone,
     )
-    return Camera(page, folder)
+    return Camera(page, folder, language)
 
 
 def _start(stack: Stack) -> str:

@@ -1,10 +1,13 @@
 """Pictures of a page, small enough for a repository."""
 
+import gettext
 import io
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import FloatRect, Page
+
+from tests.processes import ROOT
 
 _LARGEST = 150_000  # bytes of a picture
 _QUALITIES = (85, 75, 60)
@@ -14,14 +17,21 @@ _COVERED = ".fr-gallery img, .fr-faces img { filter: brightness(0) opacity(0.2);
 
 
 class Camera:
-    """Takes pictures of what a browser's page shows and keeps them in a folder as WebP."""
+    """Takes pictures of what a browser's page shows and keeps them in a folder as WebP.
 
-    def __init__(self, page: Page, folder: Path) -> None:
+    `words` gives what the site says for an English message in the page's language.
+    """
+
+    def __init__(self, page: Page, folder: Path, language: str) -> None:
         self.page = page
         self._folder = folder
+        # English messages stand for themselves, without a catalogue.
+        catalogue = gettext.translation("django", ROOT / "locale", [language], fallback=True)
+        self.words = catalogue.gettext
 
     def take(self, name: str, *, height: int, of: str = "") -> None:
         """The upper `height` pixels of the page, or of the element that a selector finds."""
+        self.page.wait_for_load_state()
         self.page.add_style_tag(content=_COVERED)
         self.page.set_viewport_size({"width": self._width, "height": height})
         self.page.mouse.move(0, 0)

@@ -27,9 +27,9 @@ def side_by_side(camera: Camera) -> None:
     page = camera.page
     page.goto("/history/?order=oldest")
     page.click(".card-link:has-text('group.jpg')")
-    page.click("button:has-text('Run again')")
+    page.get_by_role("button", name=camera.words("Run again")).click()
     expect(page.locator("article.face")).to_have_count(2, timeout=_WORKED)
-    page.locator("a:has-text('Side by side')").first.click()
+    page.get_by_role("link", name=camera.words("Side by side")).first.click()
     camera.take("user-compared", height=620)
 
 
@@ -61,7 +61,7 @@ def _covered(camera: Camera) -> None:
     page.click(".pictures summary")
     page.click(".covering input[value=pixels]")
     page.uncheck(".covering input[name=faces][value='1']")
-    page.click(".covering >> text=Preview")
+    page.locator(".covering").get_by_text(camera.words("Preview")).click()
     expect(page.locator(".covered")).to_be_visible()
     camera.take("user-anonymised", of=".pictures", height=800)
 
@@ -72,10 +72,10 @@ def _a_batch(camera: Camera, folder: Path) -> None:
     page.set_input_files("#folder", folder)
     page.click("#send")
     page.wait_for_url("**/batches/*/", timeout=_WORKED)
-    expect(page.locator(".panel-state")).to_contain_text("Done", timeout=_WORKED)
+    expect(page.locator(".panel-state")).to_contain_text(camera.words("Done"), timeout=_WORKED)
     expect(page.locator(".batch-summary")).to_be_visible()
     page.reload()
-    camera.take("user-batch", height=1350)
+    camera.take("user-batch", height=1500)
 
 
 def _what_was_sent(camera: Camera) -> None:

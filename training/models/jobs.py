@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -118,7 +119,8 @@ class Job(Leased):
         ]
 
     def __str__(self) -> str:
-        parts = [self.recipe.get("name"), self.dataset, f"{self.created_at:%Y-%m-%d %H:%M}"]
+        created = localtime(self.created_at)
+        parts = [self.recipe.get("name"), self.dataset, f"{created:%Y-%m-%d %H:%M}"]
         return " · ".join(str(part) for part in parts if part)
 
     def save(self, *args: Any, **kwargs: Any) -> None:

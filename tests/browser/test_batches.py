@@ -115,6 +115,7 @@ def test_two_tabs_show_the_same_and_steer_the_same(page: Page, folder: Path) -> 
     page.wait_for_url(re.compile("/batches/"), timeout=WORKED)
     other = page.context.new_page()
     other.goto(page.url)
+    expect(other.locator("#not-taken")).to_be_hidden()
     other.click("summary:has-text('Rename')")
     other.fill("[name=name]", "Reunion")
     other.click("text=Save")

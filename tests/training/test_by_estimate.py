@@ -59,3 +59,13 @@ def test_without_an_exam_its_own_test_images_tell() -> None:
     assert groups_by_estimate(tested) == EstimateGroups(groups)
     assert groups_by_estimate(ModelVersionFactory.create()) is None
     assert groups_by_estimate(ModelVersionFactory.create(report={"metrics": {}})) is None
+
+
+def test_an_exam_too_small_to_tell_leaves_it_to_its_own_test_images() -> None:
+    version = examined(SCORES)
+    ExamOutcome.objects.update(by_estimate=[])
+    assert groups_by_estimate(version) == EstimateGroups(())
+    groups = by_estimate(SCORES)
+    version.report = {"by_estimate": groups}
+    version.save()
+    assert groups_by_estimate(version) == EstimateGroups(groups)

@@ -17,15 +17,18 @@ class EstimateGroups:
 
 
 def groups_by_estimate(version: ModelVersion) -> EstimateGroups | None:
-    """How a version did on the exam or, where it has not sat that, on its own test images; None
-    where neither is known."""
+    """How a version did on the exam or, where it has not sat that or the exam is too small to tell,
+    on its own test images; None where neither is known."""
     outcomes = ExamOutcome.objects.filter(version=version, by_estimate__isnull=False)
     # The exam that versions are compared by comes first, as `Exam` sorts them.
     latest = outcomes.order_by("-exam__of_utkface", "-exam__pk")
-    if found := latest.values_list("by_estimate", "exam__dataset_name").first():
+    sat = latest.values_list("by_estimate", "exam__dataset_name")
+    if found := sat.exclude(by_estimate=[]).first():
         groups, dataset = found
         return EstimateGroups(groups or (), dataset)
     # Of a long report only this is read.
     reports = ModelVersion.objects.filter(pk=version.pk)
     reported = reports.values_list("report__by_estimate", flat=True).first()
-    return None if reported is None else EstimateGroups(reported)
+    if reported is None and not sat.exists():
+        return None
+    return EstimateGroups(reported or ())

@@ -190,10 +190,13 @@ def test_the_list_names_the_test_of_each_version(boss: Client) -> None:
     few = {"n": 60, "race_accuracy": 0.927, "groups": groups("white", "black", "asian")}
     elsewhere = {"data": {"dataset": "mini", "fingerprint": "cd"}, "metrics": few}
     ModelVersionFactory.create(name="elsewhere", manifest=elsewhere)
+    anew = same | {"calibration": {"of": "alike", "dataset": "fresh", "fingerprint": "ef"}}
+    ModelVersionFactory.create(name="calibrated anew", manifest=anew)
     page = boss.get("/admin/training/modelversion/").content.decode()
     assert page.count("1,127 · UTKFace") == 2
     assert "1,127 · UTKFace;" not in page
     assert "60 · mini; not those of serving; 3 of 5 races" in page
+    assert "1,127 · fresh; not those of serving" in page
 
 
 def test_a_version_s_page_says_where_the_one_in_use_was_tested_on_other_images(

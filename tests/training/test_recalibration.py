@@ -91,6 +91,21 @@ def test_it_says_where_it_comes_from(dataset: Dataset, version: ModelVersion) ->
     assert "softened" in card
 
 
+def test_what_is_said_of_its_test_is_of_the_images_it_was_tested_on(
+    dataset: Dataset, version: ModelVersion, tmp_path: Path
+) -> None:
+    nobody = {name: {"somebody": 0} for name in ("age", "gender", "race")}
+    learnt = {"classes": {"train": nobody, "test": nobody}, "agreement": None}
+    bundle = load_bundle(bundle_path(version))
+    save_bundle(tmp_path / "labelled", {**bundle.manifest, "labels": learnt}, bundle.tensors)
+    register_bundle(tmp_path / "labelled", "labelled")
+    run("--model", "labelled")
+    labels = ModelVersion.objects.get(name="new").manifest["labels"]
+    assert labels["classes"]["train"] == nobody
+    tested = len(curations.curated(dataset, "full", 0).test)
+    assert sum(labels["classes"]["test"]["gender"].values()) == tested
+
+
 def test_it_can_be_calibrated_once_more(dataset: Dataset, version: ModelVersion) -> None:
     run()
     call_command("calibrate", "--model", "new", "--name", "newer")

@@ -46,6 +46,12 @@ def label_facts(curated: Curated, on_progress: OnProgress) -> dict[str, Any]:
     }
 
 
+def with_test_of(facts: Mapping[str, Any], curated: Curated) -> dict[str, Any]:
+    """The facts of a version whose weights are another's, but which was tested on the images of a
+    selection."""
+    return {**facts, "classes": {**facts["classes"], "test": _counts(curated.test)}}
+
+
 def label_warnings(version: ModelVersion, rates: Mapping[str, Any]) -> Iterator[Message]:
     """What the labels say against a version; nothing of versions that were made
     before that was kept. `rates`: the figures of the version that serves, where they are known."""

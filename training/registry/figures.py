@@ -104,7 +104,7 @@ def test_in_words(version: ModelVersion, serving: ModelVersion | None) -> str:
     metrics = metrics_of(version)
     if not (count := metrics.get("n")):
         return "–"
-    data = version.manifest.get("data", {})
+    data = _tested_on(version)
     name = data.get("dataset") or data.get("name")
     told = [f"{count:,} · {name}" if name else f"{count:,}"]
     if serving and not _have_one_test(version, serving):
@@ -120,10 +120,17 @@ def test_in_words(version: ModelVersion, serving: ModelVersion | None) -> str:
 def _have_one_test(version: ModelVersion, other: ModelVersion) -> bool:
     """Whether two versions are known to have been tested on the same images."""
     tests = [
-        (one.manifest.get("data", {}).get("fingerprint"), metrics_of(one).get("n"))
-        for one in (version, other)
+        (_tested_on(one).get("fingerprint"), metrics_of(one).get("n")) for one in (version, other)
     ]
     return version.pk == other.pk or (tests[0] == tests[1] and bool(tests[0][0]))
+
+
+def _tested_on(version: ModelVersion) -> Mapping[str, Any]:
+    """The facts of the selection that a version's figures are of: that of its training, unless it
+    was calibrated anew, and tested, by another."""
+    manifest = version.manifest
+    facts: Mapping[str, Any] = manifest.get("calibration") or manifest.get("data", {})
+    return facts
 
 
 def figure_text(figures: Mapping[str, Any], name: str) -> str:

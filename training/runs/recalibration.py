@@ -10,6 +10,7 @@ from django.utils import timezone
 from training.datasets import curations, lineage
 from training.exams.examinations import examine_waiting
 from training.exams.freezing import settled_exam
+from training.exams.label_facts import with_test_of
 from training.models import Dataset, ModelVersion
 from training.registry.stored_bundles import load_version
 from training.registry.versions import check_name_is_free
@@ -67,6 +68,8 @@ def calibrate_anew(
         },
         "created_at": timezone.now().isoformat(),
     }
+    if learnt := bundle.manifest.get("labels"):
+        facts["labels"] = with_test_of(learnt, curated)
     made = replace(calibrated, manifest={**calibrated.manifest, **facts})
     version = registered(saved(made, found.report), name, found)
     if exam:  # with whom it is to be compared

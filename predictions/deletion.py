@@ -53,11 +53,13 @@ def erase(owners: Iterable[Owner], *, close_accounts: bool = False) -> int:
 
 
 def what_goes(account: Owner) -> dict[str, str]:
-    """How much an account would take along, in words: photos, results, corrections and keys."""
+    """How much an account would take along, in words: photos, results, batches, corrections and
+    keys."""
     corrections = Correction.objects.filter(face__prediction__owner=account.user_id).order_by()
     rows = {
         "photos": account.photos(),
         "results": account.predictions(),
+        "batches": account.batches(),
         "corrections": corrections,
         "keys": AuthToken.objects.filter(user=account.user_id),
     }

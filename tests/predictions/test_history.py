@@ -258,6 +258,18 @@ def test_all_that_match_are_deleted_once_that_is_confirmed(
     assert not BulkAction.objects.exists()
 
 
+def test_a_photo_that_another_result_shows_stays_as_the_question_says(
+    browser: Client, user: User
+) -> None:
+    [first] = sent(user, 1)
+    again = PredictionFactory.create(photo=first.photo)
+    page = browser.get("/history/").content.decode()
+    assert "Delete the selected results and every photo that no other result shows?" in page
+    browser.post("/history/delete/", {"selected": [str(again.pk)]})
+    assert list(Prediction.objects.all()) == [first]
+    assert Photo.objects.filter(pk=first.photo_id).exists()
+
+
 @pytest.fixture
 def short_of_time() -> Any:
     """Requests have time for a slice of two."""

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from predictions.api_keys import make_key
+from predictions.batches.models import Batch
 from predictions.models import Correction, Photo
 from tests.factories import FaceFactory, PhotoFactory, PredictionFactory
 
@@ -70,8 +71,9 @@ def test_the_page_says_how_much_goes(browser: Client, ann: User, stranger: User)
         PredictionFactory.create(photo=photo)
     for name in ("one", "two"):
         make_key(ann, name, 7)
+    Batch.objects.create(owner=ann, name="trip", expires_at=timezone.now())
     page = browser.get("/account/delete/").content.decode()
-    for line in ("Photos: 3", "Results: 4", "Corrections: 1", "API keys: 2"):
+    for line in ("Photos: 3", "Results: 4", "Batches: 1", "Corrections: 1", "API keys: 2"):
         assert f"<li>{line}</li>" in page
 
 

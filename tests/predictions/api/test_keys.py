@@ -49,6 +49,13 @@ def test_a_wrong_key_is_401(nobody: APIClient, header: str) -> None:
     assert status_with(nobody, header) == 401
 
 
+@pytest.mark.parametrize("key", ["wrong", "\xff\xfe"])
+def test_a_wrong_key_is_refused_in_words(nobody: APIClient, key: str) -> None:
+    nobody.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+    told = nobody.get(URL).json()["message"]
+    assert told.startswith("This API key is wrong, has expired or was revoked.")
+
+
 def test_a_key_that_ran_out_is_401(nobody: APIClient, user: User) -> None:
     _, key = AuthToken.objects.create(user)
     assert status_with(nobody, f"Bearer {key}") == 200

@@ -8,6 +8,8 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse_lazy
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
@@ -66,19 +68,23 @@ class KeyAdmin(_RecordAdmin):
         return str(key.user)
 
     @admin.display(description=_("created at"), ordering="created")
-    def created_at(self, key: AuthToken) -> datetime:
-        created: datetime = key.created
-        return created
+    def created_at(self, key: AuthToken) -> str:
+        return _in_words(key.created)
 
     @admin.display(description=_("expires at"), ordering="expiry")
-    def expires_at(self, key: AuthToken) -> datetime | None:
-        expiry: datetime | None = key.expiry
-        return expiry
+    def expires_at(self, key: AuthToken) -> str | None:
+        return _in_words(key.expiry) if key.expiry else None
 
     @admin.display(description=_("Last used"))
-    def last_used(self, key: AuthToken) -> datetime | str:
+    def last_used(self, key: AuthToken) -> str:
         details = _details(key)
-        return (details.last_used_at if details else None) or str(_("Never"))
+        moment = details.last_used_at if details else None
+        return _in_words(moment) if moment else str(_("Never"))
+
+
+def _in_words(moment: datetime) -> str:
+    """A time where the reader is: a row's page shows what a method gives as it is."""
+    return date_format(localtime(moment), "DATETIME_FORMAT")
 
 
 def _details(key: AuthToken) -> KeyDetails | None:
@@ -90,7 +96,13 @@ def _named(key: AuthToken) -> str:
     return f"{(details.name if details else '') or _('Unnamed')} ({key.user})"
 
 
+def _at_a_time(row: AccessLog | AccessAttempt) -> str:
+    return f"{row.username or '–'} · {_in_words(row.attempt_time)}"
+
+
 AuthToken.add_to_class("__str__", _named)
+for record in (AccessLog, AccessAttempt):
+    record.add_to_class("__str__", _at_a_time)
 
 
 @admin.register(AccessLog)

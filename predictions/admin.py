@@ -119,6 +119,8 @@ class CorrectionAdmin(LongListAdmin):
     actions = ("accept", "reject")
     actions_list = ("download",)
     list_before_template = "admin/predictions/correction/add.html"
+    fields = ("face_crop", "review", "sent_by", "consented_at")
+    readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Correction]:
         """What its sender keeps for themselves is nobody's to see."""
@@ -128,6 +130,16 @@ class CorrectionAdmin(LongListAdmin):
     def get_list_display(self, _request: HttpRequest) -> list[Any]:
         compared = [_compared(ATTRIBUTES[name]) for name in settings.HEADS]
         return ["face_crop", *compared, "state", "sent_by", "consented_at", "expires"]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """To look at: what is decided is decided in the list."""
+        shown = {"show_save": False, "show_save_and_continue": False}
+        page: HttpResponse = super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), **shown}
+        )
+        return page
 
     @admin.display(description=gettext_lazy("Face"))
     def face_crop(self, correction: Correction) -> str:

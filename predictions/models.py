@@ -190,7 +190,7 @@ class Prediction(Leased):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} ({self.status})"
+        return f"{self.pk} ({self.get_status_display()})"
 
     @property
     def is_finished(self) -> bool:

@@ -166,7 +166,7 @@ _REFUSALS: Templates = {
 
 _GATE: Templates = {
     "gate.not_examined": (
-        "It could not be compared with “%(name)s”: not examined. `manage.py examine` lets all "
+        "It could not be compared with “%(name)s”: not examined. “manage.py examine” lets all "
         "versions sit the exam."
     ),
     "gate.too_few": (

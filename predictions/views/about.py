@@ -6,10 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from training.registry.figures import DECK_METRICS, figure_text, metric_names, metrics_of
+from training.registry.licences import licence_in_words
 from training.registry.versions import active_version
 
 
@@ -25,27 +25,10 @@ def about(request: HttpRequest) -> HttpResponse:
     context = {
         "version": version,
         "rows": rows,
-        "licence": _licence(version.manifest) if version else "",
+        "licence": licence_in_words(version.manifest) if version else "",
         "days": settings.PHOTO_LIFETIME.days,
     }
     return render(request, "predictions/about.html", context)
-
-
-def _licence(manifest: Mapping[str, Any]) -> str:
-    """That of a bundle; those that bundles of FaceRoute's own have, in the reader's language."""
-    known = {
-        "Non-commercial research only, as UTKFace is.": _(
-            "Non-commercial research only, as UTKFace is."
-        ),
-        "As its images allow; with UTKFace's, non-commercial research only.": _(
-            "As its images allow; with UTKFace's, non-commercial research only."
-        ),
-        "Non-commercial research only, as VGGFace's weights are.": _(
-            "Non-commercial research only, as VGGFace's weights are."
-        ),
-    }
-    told = str(manifest.get("licence") or "")
-    return known.get(told, told)
 
 
 def _in_words(figures: Mapping[str, Any], name: str) -> str:

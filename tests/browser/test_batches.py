@@ -108,6 +108,7 @@ def test_a_zip_goes_on_after_a_reload_where_it_stopped(page: Page, archive: Path
     expect(page.locator(".panel-state")).to_contain_text("Done", timeout=WORKED)
     expect(page.locator(".panel-state")).to_contain_text("2 faces")
     expect(page.locator(".batch-rows .refused")).not_to_have_count(0)
+    expect(page.locator("#not-taken")).to_be_hidden()
 
 
 def test_two_tabs_show_the_same_and_steer_the_same(page: Page, folder: Path) -> None:

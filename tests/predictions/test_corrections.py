@@ -230,6 +230,18 @@ def test_administrators_see_the_crop_beside_estimate_and_correction(
     assert Image.open(io.BytesIO(crop.content)).size == (200, 200)
 
 
+def test_the_page_of_a_correction_changes_nothing(office: Client, face: Face) -> None:
+    correction = correct(face, {"age": 30, "gender": None, "race": 0}, consents=True)
+    url = f"/admin/predictions/correction/{correction.pk}/change/"
+    page = office.get(url).content.decode()
+    assert f"{correction.pk}/crop.jpg" in page
+    assert 'name="_save"' not in page
+    office.post(url, {"face": face.pk, "consented_at_0": "2020-01-01", "review": Review.ACCEPTED})
+    unchanged = Correction.objects.get()
+    assert unchanged.review == Review.PENDING
+    assert unchanged.consented_at == correction.consented_at
+
+
 def test_accepting_and_rejecting_moves_corrections_out_of_what_waits(
     office: Client, face: Face
 ) -> None:

@@ -1,9 +1,11 @@
 """Administrators find their way: a sidebar by task, pages that say why there is nothing on them."""
 
 import re
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from axes.models import AccessLog
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from knox.models import AuthToken
@@ -79,6 +81,21 @@ def test_keys_are_listed_by_name_and_owner_and_never_by_their_digest(boss: Clien
     for key in AuthToken.objects.all():
         assert key.digest not in shown
         assert key.digest not in str(key)
+
+
+def test_rows_of_access_tell_their_times_in_words(boss: Client) -> None:
+    make_key(UserFactory.create(username="ann"), "laptop", 30)
+    key = AuthToken.objects.get()
+    key.created = datetime(2026, 11, 27, 9, 14, tzinfo=UTC)
+    key.save()
+    attempt = AccessAttempt.objects.create(username="ann", failures_since_start=1)
+    assert "Nov. 27, 2026, 9:14 a.m." in _change_page(boss, "knox/authtoken", key.pk)
+    assert ">ann · " in _change_page(boss, "axes/accessattempt", attempt.pk)
+    assert "+00:00" not in _change_page(boss, "knox/authtoken", key.pk)
+
+
+def _change_page(client: Client, kind: str, key: Any) -> str:
+    return client.get(f"/admin/{kind}/{key}/change/").content.decode()
 
 
 def test_a_page_of_thousands_of_ticked_rows_is_taken(boss: Client) -> None:

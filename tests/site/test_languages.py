@@ -79,6 +79,7 @@ def test_a_korean_browser_gets_korean_pages_and_may_choose_english(client: Clien
     [
         "training/modelversion/",
         "training/sample/",
+        "training/dataset/",
         "training/importrun/",
         "training/dataset/import/",
         "knox/authtoken/",
@@ -102,6 +103,17 @@ def test_what_the_administration_brings_is_korean_too(admin_client: Client, page
     labels = re.findall(r'data-label="([^"]*)"', text)
     assert [label for label in labels if re.search("[A-Za-z]{3}", _NAMES.sub("", label))] == []
     assert "Choose file" not in text
+
+
+def test_the_pages_of_an_image_and_of_a_user_are_korean_too(admin_client: Client) -> None:
+    korean = {"Accept-Language": "ko"}
+    user, sample = UserFactory.create(), SampleFactory.create()
+    image = admin_client.get(f"/admin/training/sample/{sample.pk}/change/", headers=korean)
+    assert not re.search(r">\s*Dataset", image.content.decode())
+    for page in ("add/", f"{user.pk}/change/"):
+        text = admin_client.get(f"/admin/auth/user/{page}", headers=korean).content.decode()
+        assert "After you" not in text
+        assert "Raw passwords" not in text
 
 
 def test_an_error_of_the_server_is_told_in_korean(rf: RequestFactory) -> None:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 
-from tests.factories import DatasetFactory, SampleFactory
+from tests.factories import DatasetFactory, SampleFactory, UserFactory
 from training.datasets.annotations import adopt_estimates, annotate, confirm, disputed, said_of
 from training.datasets.galleries import issue_gallery, page_of
 from training.datasets.judging import judge
@@ -61,6 +61,19 @@ def gallery(client: Client, dataset: Dataset, show: str, **data: Any) -> str:
     address = f"/admin/training/dataset/{dataset.pk}/gallery/?show={show}"
     response = client.post(address, data, follow=True) if data else client.get(address)
     return response.content.decode()
+
+
+def test_a_gallery_counts_what_it_shows_and_offers_nothing_where_that_is_nothing(
+    dataset: Dataset, office: Client
+) -> None:
+    issue(sample_in(dataset, "test"))
+    empty = gallery(office, dataset, "doubtful-gender")
+    assert "Gender label issues (0)" in empty
+    assert 'name="deed"' not in empty
+    issue(sample_in(dataset, "train"))
+    page = gallery(office, dataset, "doubtful-gender")
+    assert "Gender label issues (1)" in page
+    assert 'name="deed"' in page
 
 
 @pytest.mark.parametrize(
@@ -142,6 +155,11 @@ def test_a_gallery_ranks_one_label_and_tells_the_split(dataset: Dataset, office:
 def test_every_gallery_has_the_buttons_of_its_work(
     dataset: Dataset, office: Client, show: str, buttons: list[str]
 ) -> None:
+    sample = sample_in(dataset, "train", reason="malformed_name", to_check=True)
+    for label, suggestion in (("age", "61"), ("gender", "female"), ("race", "indian")):
+        issue(sample, label, suggestion)
+    for gender in range(2):
+        Annotation.objects.create(sample=sample, annotator=UserFactory.create(), gender=gender)
     page = gallery(office, dataset, show)
     assert re.findall(r'name="deed"\s+value="(\w+)"', page) == buttons
 
@@ -183,7 +201,9 @@ def test_the_page_of_an_image_keeps_who_says_what(
     page = office.get(url).content.decode()
     assert "second" not in page
     assert "Gender: female" not in page
-    assert "Gender: female" not in office.get("/admin/training/sample/").content.decode()
+    images = office.get("/admin/training/sample/").content.decode()
+    assert "Gender: female" not in images
+    assert re.search(r">(Fem|M)ale</td>", images)
     assert gallery(office, dataset, issue_gallery("gender")).count('name="image"') == 0
     fields = {"age": 45, "gender": 0, "race": 0, "override": ""}
     page = office.post(url, {**fields, "_continue": "1"}, follow=True).content.decode()

@@ -107,6 +107,16 @@ def test_who_may_look_may_not_change(client: Client, version: ModelVersion) -> N
     assert active_version() is None
 
 
+def test_a_licence_of_ours_is_told_in_the_readers_language(
+    admin: Client, version: ModelVersion
+) -> None:
+    version.manifest["licence"] = "Non-commercial research only, as UTKFace is."
+    version.save()
+    korean = {"Accept-Language": "ko"}
+    page = admin.get(url("change", version), headers=korean).content.decode()
+    assert "<dd>UTKFace와 같이 비상업적 연구" in page
+
+
 def test_a_version_is_shown_beside_the_deck_and_the_one_that_serves(
     admin: Client, version: ModelVersion, serving: ModelVersion
 ) -> None:

@@ -10,7 +10,7 @@ from django.db.models.lookups import Exact
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
-from training.attribute_names import label_choices, name_in_words, title, value_in_words
+from training.attribute_names import label_choices, name_in_words, title
 from training.models import Sample
 from training.models.labels import label_value
 from vision.attributes import ATTRIBUTES, OLDEST_AGE, Attribute
@@ -24,8 +24,10 @@ def label_columns() -> list[Callable[[Any], Any]]:
 
 
 def _in_words(sample: Sample, name: str) -> str:
-    labels = sample.labels
-    return value_in_words(name, labels[name]) if name in labels else "–"
+    """As the form and the filter write it, which are beside it; years as their number."""
+    if (value := sample.labels.get(name)) is None:
+        return "–"
+    return dict(label_choices(name)).get(value, str(value))
 
 
 def label_filter(attribute: Attribute) -> type[admin.SimpleListFilter]:

@@ -34,6 +34,7 @@ from training.registry.figures import (
     tested_elsewhere,
     withdrawn_sentences,
 )
+from training.registry.licences import licence_in_words
 from training.registry.starter import waiting_starter
 from training.registry.versions import (
     ACTIVATED,
@@ -160,6 +161,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
             "gaps": gap_sentences(version.report.get("gaps", ())),
             "sections": version_charts.sections(version.report),
             "heads": _heads(version.manifest),
+            "licence": licence_in_words(version.manifest),
             "manifest": json.dumps(_without_history(version.manifest), indent=2),
             "previous": previous_version() if version.is_active else None,
             "may_change": self.has_change_permission(request, version),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet, Value
 
-from training.models import Dataset, LabelIssue, SplitName
+from training.models import Dataset, SplitName
 from vision.attributes import ATTRIBUTES
 from vision.data.cleaning import COPY_REASONS
 
@@ -48,7 +48,7 @@ def page_of(dataset: Dataset, show: str, number: int = 1) -> Page:
     reasons are: what contradicts it, or what is used in its stead.
     """
     start = (number - 1) * PER_PAGE
-    samples = dataset.samples.annotate(split=of_sample("split", Value("")))
+    samples = _samples(dataset)
     if show in COPY_REASONS:
         groups = dataset.samples.filter(reason=show).order_by("group").values_list("group")
         chosen = list(groups.distinct()[start : start + PER_PAGE + 1])
@@ -75,10 +75,11 @@ def _single(dataset: Dataset, samples: QuerySet[Any], show: str) -> QuerySet[Any
 
 
 def sizes(dataset: Dataset) -> dict[str, int]:
-    """How many images each gallery has, but for those behind reasons."""
-    issues = LabelIssue.objects.filter(sample__dataset=dataset)
-    return {
-        **{issue_gallery(label): issues.filter(label=label).count() for label in ATTRIBUTES},
-        TO_CHECK: dataset.samples.filter(to_check=True).count(),
-        DISPUTED: disputed(dataset).count(),
-    }
+    """How many images each gallery shows, but for those behind reasons."""
+    samples = _samples(dataset)
+    shows = [*map(issue_gallery, ATTRIBUTES), TO_CHECK, DISPUTED]
+    return {show: _single(dataset, samples, show).count() for show in shows}
+
+
+def _samples(dataset: Dataset) -> QuerySet[Any]:
+    return dataset.samples.annotate(split=of_sample("split", Value("")))

@@ -196,8 +196,8 @@ def _waiting(count: int) -> Iterator[str]:
     if count:
         yield ngettext(
             "%(count)d image has not been compared with the others yet, so near copies of it may "
-            "be missing here. The next import or training does it, or `manage.py find_copies`.",
+            "be missing here. The next import or training does it, or “manage.py find_copies”.",
             "%(count)d images have not been compared with the others yet, so near copies of them "
-            "may be missing here. The next import or training does it, or `manage.py find_copies`.",
+            "may be missing here. The next import or training does it, or “manage.py find_copies”.",
             count,
         ) % {"count": count}

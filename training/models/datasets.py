@@ -106,7 +106,9 @@ class Sample(Labelled):
     that tells nobody who that is; it is empty where an archive brought it.
     """
 
-    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="samples")
+    dataset = models.ForeignKey(
+        Dataset, models.CASCADE, related_name="samples", verbose_name=_("dataset")
+    )
     name = models.CharField(_("file"), max_length=500)
     digest = models.CharField("SHA-256", max_length=64, db_index=True, blank=True)
     age = models.PositiveSmallIntegerField(
@@ -115,7 +117,7 @@ class Sample(Labelled):
     gender = models.PositiveSmallIntegerField(_("gender"), null=True, blank=True)
     race = models.PositiveSmallIntegerField(_("race"), null=True, blank=True)
     found = models.CharField(
-        _("found"), max_length=24, blank=True, choices=ReasonChoice, help_text=_("By cleaning.")
+        _("status by cleaning"), max_length=24, blank=True, choices=ReasonChoice
     )
     override = models.CharField(
         _("override"),

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -119,8 +120,8 @@ class Job(Leased):
         ]
 
     def __str__(self) -> str:
-        created = localtime(self.created_at)
-        parts = [self.recipe.get("name"), self.dataset, f"{created:%Y-%m-%d %H:%M}"]
+        created = date_format(localtime(self.created_at), "DATETIME_FORMAT")
+        parts = [self.recipe.get("name"), self.dataset, created]
         return " · ".join(str(part) for part in parts if part)
 
     def save(self, *args: Any, **kwargs: Any) -> None:

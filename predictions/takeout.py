@@ -21,6 +21,7 @@ from .access import Owner
 from .api.serializers import PredictionSerializer
 from .exports import csv_parts
 from .history_query import HistoryQuery
+from .messages import explain
 from .models import Correction, Photo, Prediction
 
 _SLICE = 200
@@ -46,6 +47,7 @@ def zipped(owner: Owner, request: HttpRequest) -> Iterator[bytes]:
             "results.csv": csv_parts(_results(owner)),
             "results.jsonl": _lines(_documents(owner, request)),
             "corrections.jsonl": _lines(_corrections(owner)),
+            "batches.jsonl": _lines(_batches(owner)),
         }
         for name, parts in members.items():
             with archive.open(name, "w", force_zip64=True) as member:
@@ -66,6 +68,7 @@ account.json       your account, and its API keys (without the keys themselves)
 results.csv        a row for each face; for spreadsheets
 results.jsonl      the same results, whole: a line of JSON for each
 corrections.jsonl  what you said of faces: a line of JSON for each
+batches.jsonl      your batches, which photos are in each, and what was refused
 photos/            your photos as they are kept: upright, without metadata
 
 Ages, genders and races are estimates and may be wrong.
@@ -111,8 +114,23 @@ def _corrections(owner: Owner) -> Iterator[dict[str, Any]]:
                 "face": one.face.index + 1,
                 "labels": one.labels,
                 "consented_at": one.consented_at,
-                "review": one.review,
+                "review": one.review if one.consented_at else None,
             }
+
+
+def _batches(owner: Owner) -> Iterator[dict[str, Any]]:
+    for batch in owner.batches():
+        refused = batch.refused.values_list("name", "failure_code", "failure_parameters")
+        yield {
+            "id": batch.pk,
+            "name": batch.name,
+            "created_at": batch.created_at,
+            "photos": [_name_of(photo) for photo in owner.photos().filter(batch=batch)],
+            "refused": [
+                {"file": name, "reason": explain(code, parameters)}
+                for name, code, parameters in refused
+            ],
+        }
 
 
 def _photos(owner: Owner) -> Iterator[Photo]:

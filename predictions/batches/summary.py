@@ -68,7 +68,14 @@ def _sentence(totals: AttributeTotals) -> str:
         "high": commonest.high,
         "unknown": totals.unknown,
     }
-    words = _("%(label)s: %(count)d of %(faces)d faces") % told
+    words = (
+        ngettext(
+            "%(label)s: %(count)d of %(faces)d face",
+            "%(label)s: %(count)d of %(faces)d faces",
+            totals.faces,
+        )
+        % told
+    )
     if commonest.has_range:
         words += _("; allowing for the model’s errors, between %(low)d and %(high)d") % told
     if totals.unknown:

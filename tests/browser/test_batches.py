@@ -77,7 +77,7 @@ def test_a_folder_becomes_a_batch_whatever_happens_to_the_connection(
     expect(page.locator(".row-photo")).to_have_count(10)
     expect(page.locator(".batch-rows")).to_contain_text("Refused: This kind of picture")
     expect(page.locator(".totals")).to_contain_text("Female: 8 of 8 faces")
-    expect(page.locator("#not-taken")).to_contain_text("Family/clip.mp4: Not a kind of photo")
+    expect(page.locator("#not-taken")).to_contain_text("Family/clip.mp4: This kind of file")
 
     page.select_option("[name=show]", label="Photos without a face")
     page.click("text=Filter")

@@ -65,7 +65,7 @@ def test_of_a_folder_the_photos_are_sent_and_the_rest_is_said(page: Page, folder
     expect(page.locator("#chosen li")).to_have_count(8)
     expect(page.locator("#summary")).to_have_text("To send: 5 · Not taken: 3")
     for name in ("film.mp4", "notes.txt"):
-        expect(tile(page, name)).to_contain_text("Not a kind of photo")
+        expect(tile(page, name)).to_contain_text("This kind of file")
     expect(tile(page, "more.zip")).to_contain_text("zip within a folder is not opened")
     page.click("#send")
     page.wait_for_url("**/history/")

@@ -16,6 +16,8 @@ from django.utils import timezone
 from predictions.access import Owner
 from predictions.account_forms import MAIL_THREAD, MailAddressForm, NewPasswordForm
 from predictions.api_keys import make_key
+from predictions.batches.models import RefusedPhoto
+from predictions.batches.steering import create as create_batch
 from predictions.models import Correction, Photo, Prediction, Status
 from predictions.uploads import accept_photo
 from tests.factories import FaceFactory, PhotoFactory, PredictionFactory
@@ -245,7 +247,11 @@ def taken(answer: Any) -> zipfile.ZipFile:
 def test_everything_one_has_comes_as_one_zip(
     browser: Client, ann: User, stranger: User, photo_bytes: bytes
 ) -> None:
-    made = accept_photo(Owner(user_id=ann.pk), SimpleUploadedFile("생일 a/b.jpg", photo_bytes))
+    owner = Owner(user_id=ann.pk)
+    batch = create_batch(owner, "Birthday")
+    RefusedPhoto.objects.create(batch=batch, name="a.mp4", key="a", failure_code="photo_type")
+    upload = SimpleUploadedFile("생일 a/b.jpg", photo_bytes)
+    made = accept_photo(owner, upload, batch=batch.pk)
     Prediction.objects.update(status=Status.DONE)
     face = FaceFactory.create(prediction=made)
     Correction.objects.create(face=face, labels={"age": 31}, consented_at=timezone.now())
@@ -261,6 +267,9 @@ def test_everything_one_has_comes_as_one_zip(
     assert photo in {one["file"] for one in results}
     [correction] = map(json.loads, archive.read("corrections.jsonl").splitlines())
     assert (correction["prediction"], correction["labels"]) == (str(made.pk), {"age": 31})
+    [told] = map(json.loads, archive.read("batches.jsonl").splitlines())
+    assert (told["name"], told["photos"]) == ("Birthday", [photo])
+    assert [one["file"] for one in told["refused"]] == ["a.mp4"]
     assert archive.read("results.csv").decode("utf-8-sig").startswith("photo,id,status")
     account = archive.read("account.json").decode()
     assert json.loads(account)["api_keys"][0]["name"] == "my script"

@@ -10,8 +10,9 @@ from django.urls import reverse
 from tests.factories import ModelVersionFactory, UserFactory
 from tests.training.reports import HEADS, metrics, without_columns
 from tests.training.test_exams import said
+from training.exams.exam_runs import is_needed
 from training.exams.exam_store import keep_outcome
-from training.models import Exam, ExamImage, ExamRun, JobState, ModelVersion
+from training.models import Exam, ExamImage, ExamOutcome, ExamRun, JobState, ModelVersion
 from training.reports.downloads import card_of
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +75,14 @@ def test_a_version_is_shown_beside_the_one_that_serves_on_the_images_neither_has
     assert "<td>4</td><td>4</td><td>1000</td>" in table
     assert "not been examined" not in text
     assert "Examine the remaining" not in text
+
+
+@pytest.mark.usefixtures("versions")
+def test_the_list_says_nothing_of_the_kind_where_only_groups_are_to_be_told(admin: Client) -> None:
+    ExamOutcome.objects.update(by_estimate=None)
+    assert is_needed()
+    listed = admin.get(reverse("admin:training_modelversion_changelist")).content.decode()
+    assert "not been examined" not in listed
 
 
 def test_what_is_not_examined_says_so_and_can_be(

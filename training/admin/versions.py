@@ -21,7 +21,7 @@ from unfold.decorators import action, display
 from training.attribute_names import label_title, title
 from training.datasets.corrections import withdrawn_from
 from training.exams import exam_tables, gate
-from training.exams.exam_runs import is_needed, request_examination
+from training.exams.exam_runs import has_unexamined, is_needed, request_examination
 from training.exams.paired_tables import paired_tables
 from training.registry.figures import (
     comparison,
@@ -130,7 +130,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]
                     % {"name": starter.name},
                 ),
             )
-        if request.method == "GET" and is_needed():
+        if request.method == "GET" and has_unexamined():
             messages.info(
                 request,
                 _(

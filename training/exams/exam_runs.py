@@ -42,8 +42,13 @@ def examine_all(on_progress: Progress) -> Examination:
 def is_needed() -> bool:
     """Whether an exam is to be frozen, a version to be scored on the one that there is, or an
     outcome to be told by estimate."""
+    return is_due() or has_unexamined() or bool(current_exam() and without_groups().exists())
+
+
+def has_unexamined() -> bool:
+    """Whether there is an exam, and a version that has no outcome of it."""
     exam = current_exam()
-    return is_due() or bool(exam and (waiting(exam) or without_groups().exists()))
+    return bool(exam and waiting(exam))
 
 
 def request_examination(user: Any) -> ExamRun:

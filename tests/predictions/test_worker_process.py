@@ -194,10 +194,13 @@ def test_photos_wait_for_a_model(redis: Stack, owner: Owner, small_portrait: byt
 def test_a_poisonous_photo_fails_after_two_deaths_and_its_neighbours_finish(
     site: Stack, owner: Owner, small_portrait: bytes, width: int
 ) -> None:
+    worker = site.start_worker(app="tests.predictions.poisoned_app")
+    # Whose process dies before that ends, and whoever runs the site starts it again.
+    wait_until(lambda: " ready." in worker.output(), "the worker is ready", worker)
     send(owner, small_portrait, 3)
     [poison] = send(owner, jpeg(Image.new("RGB", (width, width))))
     send(owner, small_portrait, 3)
-    wait_for_all(site.start_worker(app="tests.predictions.poisoned_app"))
+    wait_for_all(worker)
 
     poison.refresh_from_db()
     assert (poison.status, poison.failure_code, poison.attempts) == ("failed", "worker_lost", 2)

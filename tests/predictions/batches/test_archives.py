@@ -3,7 +3,8 @@
 import io
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -333,18 +334,25 @@ def test_a_paused_batch_is_not_unpacked_and_a_cancelled_one_keeps_nothing(
     assert (ArchivePiece.objects.count(), files_left()) == (0, [])
 
 
+@contextmanager
+def steered_after_a_file(steer: Callable[[Batch], None], batch: Batch) -> Iterator[None]:
+    """Its owner steers the batch as soon as a file of a zip is through."""
+    real = uploads.accept_photo
+
+    def and_steers(*arguments: Any) -> Prediction:
+        made = real(*arguments)
+        steer(batch)
+        return made
+
+    with patch.object(unpacking, "accept_photo", and_steers):
+        yield
+
+
 def test_whoever_pauses_in_the_middle_finds_it_stopped(
     batch: Batch, sent: Sent, tiny: bytes
 ) -> None:
     sent(zipped({f"{n}.jpg": tiny for n in range(3)}))
-    real = uploads.accept_photo
-
-    def and_pauses(*arguments: Any) -> Prediction:
-        made = real(*arguments)
-        steering.pause(batch)
-        return made
-
-    with patch.object(unpacking, "accept_photo", and_pauses):
+    with steered_after_a_file(steering.pause, batch):
         stopped = unpack()
     assert stopped
     assert (Photo.objects.count(), stopped.claim) == (1, None)
@@ -358,14 +366,7 @@ def test_what_of_a_cancelled_zip_was_not_taken_is_said(
     browser: Client, batch: Batch, sent: Sent, tiny: bytes
 ) -> None:
     sent(zipped({f"{n}.jpg": tiny for n in range(3)}))
-    real = uploads.accept_photo
-
-    def and_cancels(*arguments: Any) -> Prediction:
-        made = real(*arguments)
-        steering.cancel(batch)
-        return made
-
-    with patch.object(unpacking, "accept_photo", and_cancels):
+    with steered_after_a_file(steering.cancel, batch):
         unpack()
     browser.post(f"/batches/{batch.pk}/retry/")
     page = browser.get(f"/batches/{batch.pk}/").content.decode()

@@ -22,12 +22,12 @@ def seen(ago: float, queues: str = "inference") -> Worker:
 
 
 def test_a_process_says_what_it_is_and_how_it_is() -> None:
-    condition = Condition("starter-9", Message("nothing_active"))
+    condition = Condition("starter-10", Message("nothing_active"))
     heart = Heartbeat(["training", "data"], lambda: condition)
     heart.start()
     wait_until(Worker.objects.exists, "the first beat is written")
     [row] = all_seen()
-    assert (row.worker.queues, row.worker.version) == ("data,training", "starter-9")
+    assert (row.worker.queues, row.worker.version) == ("data,training", "starter-10")
     assert row.worker.problem == {"code": "nothing_active", "parameters": {}}
     assert not row.is_silent
     heart.stop()

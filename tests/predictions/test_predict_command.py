@@ -41,7 +41,7 @@ Outcome = tuple[int, list[dict[str, Any]]]
 def test_the_portrait_has_one_face(outcome: Outcome) -> None:
     portrait = outcome[1][0]
     assert portrait["status"] == "done"
-    assert portrait["model_version"] == "starter-9"
+    assert portrait["model_version"] == "starter-10"
     assert portrait["photo"] == {"width": 512, "height": 512, "url": None}
     [face] = portrait["faces"]
     assert face["gender"]["label"] == "female"

@@ -353,11 +353,11 @@ def test_what_is_damaged_missing_or_there_already_is_said(
 
     data = bytearray(archive.read_bytes())
     with tarfile.open(archive) as tar:
-        [weights] = (one for one in tar if one.name.endswith("starter-9/weights.safetensors"))
+        [weights] = (one for one in tar if one.name.endswith("starter-10/weights.safetensors"))
     data[weights.offset_data + weights.size // 2] ^= 1
     damaged = archive.with_name("damaged.tar")
     damaged.write_bytes(data)
-    assert "“models/starter-9/weights.safetensors” is not what was written" in refused(
+    assert "“models/starter-10/weights.safetensors” is not what was written" in refused(
         empty_site, "restore", str(damaged)
     )
     assert not [path for path in empty_site.data_dir.rglob("*") if path.parent.name == "models"]

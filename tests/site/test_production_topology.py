@@ -96,7 +96,7 @@ def test_a_photo_travels_through_the_production_services(
     status, document = _call(f"{url}/api/v1/predictions/", data=body, headers=headers)
     assert status == 201
     assert document["status"] == "done"
-    assert document["model_version"] == "starter-9"
+    assert document["model_version"] == "starter-10"
     assert document["faces"][0]["gender"]["label"] == "female"
     for gender, count in (("female", 1), ("male", 0)):  # in columns that the database generates
         query = f"gender={gender}&age_min=10&faces_min=1"

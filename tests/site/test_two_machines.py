@@ -73,9 +73,9 @@ def test_a_new_machine_serves_and_changes_over_to_what_another_activates(
     started = time.monotonic()
     worker = inference.start_worker()
     done = predict(url, key, photo_bytes)
-    assert (done["status"], done["model_version"]) == ("done", "starter-9")
+    assert (done["status"], done["model_version"]) == ("done", "starter-10")
     assert time.monotonic() - started < 60
-    assert "Fetched “weights.safetensors” of the model version “starter-9”." in worker.output()
+    assert "Fetched “weights.safetensors” of the model version “starter-10”." in worker.output()
 
     web.manage("shell", "--no-imports", "-c", _SECOND)
     wait_until(

@@ -149,7 +149,7 @@ def test_a_manifest_of_before_bands_is_read_as_it_was() -> None:
             "residuals": None, "second_look": 0.0,
         },
     )  # fmt: skip
-    found = read_estimates(spec, REFERENCE["age_distribution"])
+    found = read_estimates(spec, REFERENCE["former_age_distribution"])
     ages = [one for one in found if isinstance(one, AgeEstimate)]
     assert [one.years for one in ages] == pytest.approx(
         [32.924405890872094, 36.28039056361902, 33.99622804114006, 70.99546311667643], abs=1e-9

@@ -111,7 +111,7 @@ _PURPOSES = {
         "a whole network of your own, from random weights, on a processor."
     ),
     "starter-gpu": gettext_lazy(
-        "the same, larger and longer, for a worker with a GPU; a processor takes days."
+        "the same with many more epochs, for a worker with a GPU; a processor takes days."
     ),
     "continue-cpu": gettext_lazy(
         "a version’s whole network but its first block, trained on with your images, on a "

@@ -112,7 +112,7 @@ def test_packed_trained_killed_resumed_cut_off_by_the_clock_and_brought_home(
     # Beside what it keeps back for its end, time for some epochs more, and not for all.
     (plan,) = (tmp_path / "tmp").glob("*/plan.json")
     _recipe, spare, _compiling = json.loads(plan.read_text())
-    with train_there(parcel, out, minutes=(1.6 * took + spare) / 60) as process:
+    with train_there(parcel, out, minutes=(2.2 * took + spare) / 60) as process:
         assert process.wait(timeout=600) == 0
     capfd.readouterr()
     ended = read_result(out)

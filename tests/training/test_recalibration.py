@@ -13,7 +13,7 @@ from training.datasets import curations
 from training.models import Dataset, ModelVersion
 from training.registry.stored_bundles import bundle_path
 from training.registry.versions import active_version, register_bundle
-from vision.bundles.bundle import load_bundle, save_bundle
+from vision.bundles.bundle import Bundle, load_bundle, save_bundle
 from vision.caches.crops import measured_reading
 from vision.crops.reading import Reading
 from vision.data.crop_files import read_example
@@ -118,19 +118,34 @@ def test_a_version_of_before_weights_were_kept_is_told_what_its_recipe_weighed(
     dataset: Dataset, version: ModelVersion, tmp_path: Path
 ) -> None:
     bundle = load_bundle(bundle_path(version))
-    recipe = {"balance": 0.5, "heads": {"race": bundle.manifest["heads"]["race"]}}
-    save_bundle(
-        tmp_path / "full", {**bundle.manifest, "training": {"recipe": recipe}}, bundle.tensors
-    )
-    register_bundle(tmp_path / "full", "full")
-    run("--model", "full")
-    heads = ModelVersion.objects.get(name="new").manifest["heads"]
+    heads = told_again(tmp_path, bundle, "race", balance=0.5)
     learnt = [one.labels["race"] for one in curations.curated(dataset, "full", 0).train]
     weights = heads["race"]["label_weights"]
     counts = np.bincount(learnt, minlength=5)
     # The rarer by half, the heavier by its root; the gender was not trained by this recipe.
     assert np.array(weights) / weights[0] == pytest.approx((counts / counts[0]) ** -0.5, rel=1e-3)
     assert "label_weights" not in heads["gender"]
+
+
+def test_so_is_a_whole_network_of_what_its_recipe_weighed_ages(
+    dataset: Dataset, version: ModelVersion, tmp_path: Path
+) -> None:
+    heads = told_again(tmp_path, load_bundle(bundle_path(version)), "age", age_balance=0.3)
+    weights = heads["age"]["label_weights"]
+    assert len(weights) == 101
+    assert len(set(weights)) > 1
+    assert "label_weights" not in heads["race"]
+
+
+def told_again(folder: Path, bundle: Bundle, head: str, **balance: float) -> dict[str, Any]:
+    """The heads that a version of such a recipe has when it is calibrated."""
+    recipe = {**balance, "heads": {head: bundle.manifest["heads"][head]}}
+    manifest = {**bundle.manifest, "training": {"recipe": recipe}}
+    save_bundle(folder / "full", manifest, bundle.tensors)
+    register_bundle(folder / "full", "full")
+    run("--model", "full")
+    heads: dict[str, Any] = ModelVersion.objects.get(name="new").manifest["heads"]
+    return heads
 
 
 @pytest.mark.parametrize(

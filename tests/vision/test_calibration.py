@@ -14,8 +14,8 @@ from vision.heads.calibration import calibrate
 from vision.heads.losses import head_targets
 from vision.heads.specs import (
     HeadSpec,
-    class_probabilities,
     expected_years,
+    probabilities_of,
     read_estimates,
     sharpen,
     unstretched_ages,
@@ -85,7 +85,7 @@ def test_a_calibrated_gender_is_right_as_often_as_it_says() -> None:
     claimed = sharpen(np.hstack([1 - honest, honest]), 0.4)[:, 1:].astype(np.float32)
     labels = (RNG.random(20_000) < honest[:, 0]).astype(np.int32)
     spec = calibrate(FULL["gender"], claimed, labels)
-    female = class_probabilities(spec, claimed)[:, 1]
+    female = probabilities_of(spec, claimed)[:, 1]
     sure = (female > 0.7) & (female < 0.9)
     assert labels[sure].mean() == pytest.approx(female[sure].mean(), abs=0.02)
 
@@ -203,7 +203,7 @@ def test_what_weights_in_training_did_to_probabilities_is_undone() -> None:
     spec = calibrate(head, claimed[:2000], labels[:2000])
     undone = -np.log(weights)
     assert spec.biases == pytest.approx(undone - undone.mean(), abs=0.15)
-    given = class_probabilities(spec, claimed[2000:])
+    given = probabilities_of(spec, claimed[2000:])
     assert given.mean(axis=0) == pytest.approx(np.bincount(labels[2000:]) / 2000, abs=0.025)
     right = (given.argmax(axis=1) == labels[2000:]).mean()
     assert right > (claimed[2000:].argmax(axis=1) == labels[2000:]).mean()
@@ -218,6 +218,20 @@ def test_a_genders_weights_are_undone_too() -> None:
     assert spec.biases[0] - spec.biases[1] == pytest.approx(-np.log(0.3), abs=0.15)
 
 
+def test_what_weights_did_to_ages_is_undone_too() -> None:
+    logits = -0.5 * ((np.arange(101) - RNG.uniform(15, 70, (4000, 1))) / 8) ** 2
+    honest, weights = softmax(logits), tuple(np.exp(np.arange(101) / 40))
+    ages, claimed = drawn(honest), weighted(honest, weights)
+    spec = calibrate(replace(FULL["age"], label_weights=weights), claimed[:2000], ages[:2000])
+    undone = -np.log(weights)
+    assert spec.biases == pytest.approx(undone - undone.mean(), abs=0.15)
+    plain = calibrate(FULL["age"], claimed[:2000], ages[:2000])
+    errors = [expected_years(one, claimed[2000:]) - ages[2000:] for one in (spec, plain)]
+    assert abs(errors[0].mean()) < 0.5
+    assert errors[1].mean() > 1
+    assert np.abs(errors[0]).mean() < np.abs(errors[1]).mean()
+
+
 def test_weights_that_moved_nothing_are_not_undone() -> None:
     honest = softmax(RNG.normal(0, 2, (4000, 5)))
     head = replace(FULL["race"], label_weights=(0.5, 0.8, 1.0, 1.0, 2.0))
@@ -230,7 +244,7 @@ def test_labels_that_are_all_alike_can_be_calibrated() -> None:
     outputs = softmax(RNG.normal(0, 1, (300, 5))).astype(np.float32)
     head = replace(FULL["race"], label_weights=(1, 1, 0.4, 1, 1))
     spec = calibrate(head, outputs, np.full(300, 2, np.int32))
-    assert np.isfinite(class_probabilities(spec, outputs)).all()
+    assert np.isfinite(probabilities_of(spec, outputs)).all()
 
 
 def test_a_head_is_calibrated_anew_as_if_it_never_had_been() -> None:

@@ -24,6 +24,18 @@ def test_a_head_keeps_what_an_example_of_each_label_weighed() -> None:
     assert race.label_weights == pytest.approx((white, 1, 1, 1, others), abs=1e-4)
 
 
-def test_ages_and_heads_that_are_not_balanced_keep_none() -> None:
-    assert weighted_head(HEADS["age"], PEOPLE, 0.5) == HEADS["age"]
+def test_a_head_keeps_what_an_example_of_each_age_weighed() -> None:
+    people = [utkface_labels(30, 0, 0)] * 16 + [utkface_labels(60, 0, 0)]
+    weighed = Targets.of([HEADS["age"]], people, {"age": 0.5}).weights["age"]
+    kept = weighted_head(HEADS["age"], people, 0.5).label_weights
+    assert len(kept) == 101
+    assert (kept[30], kept[60]) == pytest.approx(weighed[[0, 16]], abs=1e-4)
+    # Ages that nobody has weigh as much as those around them.
+    assert kept[45] == pytest.approx((kept[30] + kept[60]) / 2, abs=1e-4)
+    assert (kept[0], kept[100]) == (kept[30], kept[60])
+
+
+def test_scalars_and_heads_that_are_not_balanced_keep_none() -> None:
+    scalar = HEAD_RECIPES["classic"].heads[0]
+    assert weighted_head(scalar, PEOPLE, 0.5) == scalar
     assert weighted_head(HEADS["race"], PEOPLE, 0) == HEADS["race"]

@@ -14,7 +14,7 @@ from training.exams.label_facts import with_test_of
 from training.models import Dataset, ModelVersion
 from training.registry.stored_bundles import load_version
 from training.registry.versions import check_name_is_free
-from vision.attributes import Labels
+from vision.attributes import AGE, Labels
 from vision.bundles.bundle import Bundle
 from vision.data.selection import POLICIES
 from vision.data.utkface import Example
@@ -84,15 +84,22 @@ def _recipe(bundle: Bundle) -> str:
 
 
 def _weighted_heads(manifest: Mapping[str, Any], learnt: Sequence[Labels]) -> dict[str, Any]:
-    """The heads of a manifest. Those of before weights of labels were kept get the weights that
-    their own training, by its recipe, gives to such labels as were `learnt` from."""
+    """The heads of a manifest. Those of before weights were kept get the weights that their own
+    training, by its recipe, gives to such labels as were `learnt` from."""
     recipe = manifest.get("training", {}).get("recipe", {})
     heads = dict(manifest["heads"])
     for name in heads.keys() & recipe.get("heads", {}).keys():
         spec = HeadSpec.from_json(name, heads[name])
         if not spec.label_weights:
-            heads[name] = weighted_head(spec, learnt, recipe.get("balance", 0)).as_json()
+            heads[name] = weighted_head(spec, learnt, _balance(recipe, name)).as_json()
     return heads
+
+
+def _balance(recipe: Mapping[str, Any], head: str) -> float:
+    """By how much rare labels of a head counted more, by the record of a recipe of heads or of a
+    whole network."""
+    of_network = recipe.get("age_balance", 0) if head == AGE.name else 0
+    return float(recipe.get("balance", of_network))
 
 
 def _crops(examples: Sequence[Example], size: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from vision.attributes import AGE_BINS
 
 from .ages import AgeBand, Point, Years
 from .losses import TargetValues
-from .specs import HeadSpec, class_probabilities, expected_years, sharpen, unstretched_ages
+from .specs import HeadSpec, expected_years, probabilities_of, unstretched_ages
 
 _TEMPERATURES: NDArray[np.float64] = np.geomspace(0.1, 10, 461)  # steps of 1%
 _ENOUGH = 50  # with as many, the coverage of a band is uncertain by 5.7 points (one deviation)
@@ -31,16 +31,19 @@ def calibrate(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValue
     if spec.output == "scalar":
         around = replace(spec, residuals=_residuals(outputs[:, 0], targets, spec.coverage))
         return _in_bands(around, outputs, targets)
+    spec = _likeliest(spec, outputs, targets)
     if spec.output != "distribution":
-        return _labels(spec, outputs, targets)
-    temperature = min(1.0, _temperature(spec, outputs, targets))
+        return spec
     tail = round((1 - spec.coverage) / 2, 6)
-    spec = replace(spec, temperature=temperature, quantiles=(tail, 1 - tail))
+    spec = replace(spec, quantiles=(tail, 1 - tail))
     return _in_bands(replace(spec, point=_point(spec, outputs, targets)), outputs, targets)
 
 
 def _temperature(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues) -> float:
-    """By bisection: the negative log-likelihood is convex in what the logits are multiplied by."""
+    """By bisection: the negative log-likelihood is convex in what the logits are multiplied by.
+
+    No higher than 1 for ages, as `calibrate` says.
+    """
 
     def surprise(number: int) -> float:
         tempered = replace(spec, temperature=float(_TEMPERATURES[number]))
@@ -53,30 +56,28 @@ def _temperature(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetVa
             high = middle
         else:
             low = middle + 1
-    return round(float(_TEMPERATURES[low]), 4)
+    highest = 1.0 if spec.output == "distribution" else _TEMPERATURES[-1]
+    return round(float(min(_TEMPERATURES[low], highest)), 4)
 
 
 def log_losses(
     spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues
 ) -> NDArray[np.float64]:
     """The negative log-likelihood (N,) of what is true, by any head but a scalar, before bands."""
-    if spec.output == "distribution":
-        probabilities = sharpen(outputs, spec.temperature)
-    else:
-        probabilities = class_probabilities(spec, outputs)
+    probabilities = probabilities_of(spec, outputs)
     losses: NDArray[np.float64] = -np.log(probabilities[np.arange(len(targets)), targets])
     return losses
 
 
-def _labels(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues) -> HeadSpec:
-    """A head of labels with a temperature; and where training weighted labels, with as much of
-    these weights undone as makes the likelihood highest.
+def _likeliest(spec: HeadSpec, outputs: NDArray[np.float32], targets: TargetValues) -> HeadSpec:
+    """Any head but a scalar with a temperature; and where training weighted labels or ages, with as
+    much of these weights undone as makes the likelihood highest.
 
     Who learns with the weights w gives probabilities ∝ w p; -log w added to the logits makes them p
     again (Elkan, "The foundations of cost-sensitive learning", IJCAI 2001). A network that knows
     its training images by heart is moved less by weights than that.
     """
-    undone = -np.log(spec.label_weights) if spec.label_weights else np.zeros(len(spec.labels))
+    undone = -np.log(spec.label_weights) if spec.label_weights else np.zeros(spec.classes)
     undone -= undone.mean()
     parts = np.linspace(0, 1, 11) if undone.any() else (0,)
 

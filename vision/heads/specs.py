@@ -35,7 +35,7 @@ class HeadSpec:
     1,024 wide). `layers`: dicts, either {"dense": units, "activation": …, "name": …} or
     {"dropout": rate}. `output`: "distribution" (softmax over the ages 0, 1, 2, …), "scalar"
     (years), "binary" (probability of `labels[1]`) or "classes" (softmax over `labels`).
-    `temperature` divides the logits; `biases`, one a label, are then added, to undo the
+    `temperature` divides the logits; `biases`, one a label or age, are then added, to undo the
     `label_weights` that training gave an example of each. `coverage` is the share of true ages the
     interval claims to hold; it lies between the `quantiles` of a distribution, or `residuals` years
     (low, high) around a scalar. With `bands`, of rising estimated ages from 0 on, interval and
@@ -59,6 +59,13 @@ class HeadSpec:
     bands: tuple[AgeBand, ...] = ()
     biases: tuple[float, ...] = ()
     label_weights: tuple[float, ...] = ()
+
+    @property
+    def classes(self) -> int:
+        """How many labels, or ages of a distribution, it tells apart; 0 of a scalar."""
+        if self.output == "distribution":
+            return int(self.layers[-1].get("dense", 0))
+        return len(self.labels)
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads: plain lists, so that it is the same before and after storing.
@@ -112,7 +119,7 @@ class HeadSpec:
         if not 0 <= self.tta_threshold <= (1 if self.labels else 0):
             raise ValueError("no such threshold of test-time augmentation")
         counts = {len(self.biases), len(self.label_weights)}
-        if not counts <= {0, len(self.labels)} or min(self.label_weights, default=1) <= 0:
+        if not counts <= {0, self.classes} or min(self.label_weights, default=1) <= 0:
             raise ValueError("biases or weights that do not fit the labels")
         self._check_ages()
         if "dense" not in (last := self.layers[-1]) or not self._fits(int(last["dense"])):
@@ -239,7 +246,7 @@ def read_estimates(
         return _read_ages(spec, outputs, widening)
     return [
         ClassEstimate(dict(zip(spec.labels, map(float, row), strict=True)))
-        for row in class_probabilities(spec, outputs)
+        for row in probabilities_of(spec, outputs)
     ]
 
 
@@ -247,21 +254,20 @@ def expected_years(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.f
     """Raw outputs of an age head as the years (N,) that `read_estimates` gives."""
     if spec.output == "scalar":
         return outputs[:, 0].astype(np.float64).clip(0, OLDEST_AGE)
-    return point_estimate(sharpen(outputs, spec.temperature), spec.point)
+    return point_estimate(probabilities_of(spec, outputs), spec.point)
 
 
 def unstretched_ages(spec: HeadSpec, outputs: NDArray[np.float32]) -> Ages:
     """Raw outputs of an age head that has quantiles or residuals, before its bands count."""
     if spec.output == "distribution":
-        probabilities = sharpen(outputs, spec.temperature)
-        return Ages.of_distribution(probabilities, spec.point, spec.quantiles)
+        return Ages.of_distribution(probabilities_of(spec, outputs), spec.point, spec.quantiles)
     years = expected_years(spec, outputs)
     low, high = spec.residuals or (0.0, 0.0)
     return Ages(years, years + low, years + high)
 
 
-def class_probabilities(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Raw outputs of a head of labels as probabilities (N, labels) that sum to 1."""
+def probabilities_of(spec: HeadSpec, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Raw outputs of any head but a scalar as probabilities (N, labels or ages) that sum to 1."""
     if spec.output == "binary":
         outputs = np.concatenate([1 - outputs, outputs], axis=1)
     return sharpen(outputs, spec.temperature, spec.biases)
@@ -301,6 +307,6 @@ def _read_ages(
         ages = ages.stretched(factors if widening is None else factors * widening)
         return ages.estimates(spec.coverage)
     if spec.output == "distribution":
-        probabilities = sharpen(outputs, spec.temperature)
+        probabilities = probabilities_of(spec, outputs)
         return [mean_age(row, spec.quantiles, spec.coverage) for row in probabilities]
     return [scalar_age(float(row[0]), spec.residuals, spec.coverage) for row in outputs]

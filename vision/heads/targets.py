@@ -12,7 +12,7 @@ from vision.errors import VisionError
 from .losses import TargetValues, balancing_weights, head_targets
 from .specs import HeadSpec
 
-_AGE_SMOOTHING = 2.0  # years; the width of the density that rare ages are weighted by
+_AGE_SMOOTHING = 2.0  # years
 
 
 class NothingToLearn(VisionError):
@@ -43,20 +43,30 @@ class Targets:
             values, known = head_targets(spec, labels)
             if not known.any():
                 raise NothingToLearn(head=spec.name)
-            sigma = 0.0 if spec.labels else _AGE_SMOOTHING
             counting = np.zeros(len(values), np.float32)
-            strength = balance.get(spec.name, 0)
+            strength, sigma = balance.get(spec.name, 0), _smoothing(spec)
             counting[known] = balancing_weights(values[known], strength, sigma=sigma)
             by_head[spec.name], weights[spec.name] = values, counting
         return cls(by_head, weights)
 
 
 def weighted_head(spec: HeadSpec, labels: Sequence[Labels], balance: float) -> HeadSpec:
-    """A head of labels with what `Targets.of` weighs an example of each by, for calibration to
-    undo; 1 for a label that none has. Another head, or one that is not balanced, as it is."""
-    if not (spec.labels and balance):
+    """A head with what `Targets.of` weighs an example of each label or age by, for calibration to
+    undo. A label that none has weighs 1, such an age as much as those around it. A scalar, or a
+    head that is not balanced, as it is."""
+    if not (spec.classes and balance):
         return spec
     values, known = head_targets(spec, labels)
-    weights = np.ones(len(spec.labels))
-    weights[values[known]] = balancing_weights(values[known], balance)
+    values = values[known]
+    given = balancing_weights(values, balance, sigma=_smoothing(spec))
+    weights = np.ones(spec.classes)
+    weights[values] = given
+    if not spec.labels:
+        seen = np.unique(values)
+        weights = np.interp(np.arange(spec.classes), seen, weights[seen])
     return replace(spec, label_weights=tuple(weights.round(4).tolist()))
+
+
+def _smoothing(spec: HeadSpec) -> float:
+    """Years: the width of the density that rare labels or ages are told by."""
+    return 0.0 if spec.labels else _AGE_SMOOTHING

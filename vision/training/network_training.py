@@ -22,7 +22,7 @@ from vision.data.utkface import Curated
 from vision.errors import VisionError
 from vision.heads.losses import blended, head_loss
 from vision.heads.specs import HeadSpec, head_tensors
-from vision.heads.targets import Targets
+from vision.heads.targets import Targets, weighted_head
 
 from .batches import Order, ViewBatches
 from .batchnorm import build_network, folded_backbone, freeze, start_from
@@ -184,7 +184,7 @@ class _Job:
         if not order.steps:
             raise TooFewImages("batch", batch=stage.batch, count=order.count)
         labels = [example.labels for example in self._crops.curated.train]
-        targets = Targets.of(recipe.heads, labels, {"age": recipe.age_balance})
+        targets = Targets.of(recipe.heads, labels, recipe.balance)
         strength = recipe.augmentation
 
         def batches(epoch: int, first: int) -> ViewBatches:
@@ -244,7 +244,9 @@ class _Job:
         manifest: dict[str, Any] = {**_ABOUT, "input_size": recipe.input_size}
         if reading := self._readings[recipe.input_size].as_json():
             manifest["reading"] = reading
-        manifest["heads"] = {spec.name: spec.as_json() for spec in recipe.heads}
+        labels = [example.labels for example in self._crops.curated.train]
+        weighted = (weighted_head(s, labels, recipe.balance.get(s.name, 0)) for s in recipe.heads)
+        manifest["heads"] = {spec.name: spec.as_json() for spec in weighted}
         return Bundle(manifest, tensors)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.heads.losses import TargetValues, head_loss
-from vision.heads.specs import HeadSpec, class_probabilities, expected_years
+from vision.heads.specs import HeadSpec, expected_years, probabilities_of
 from vision.heads.targets import Targets
 
 from ..errors import VisionError
@@ -73,5 +73,5 @@ def validation_figures(
     if spec.name == "age":
         error = np.abs(expected_years(spec, outputs) - targets).mean()
         return {"validation_loss": float(loss), "validation_mae": float(error)}
-    right = class_probabilities(spec, outputs).argmax(axis=1) == targets
+    right = probabilities_of(spec, outputs).argmax(axis=1) == targets
     return {"validation_loss": float(loss), "validation_accuracy": float(right.mean())}

@@ -50,6 +50,7 @@ from vision.training.known_recipes import RECIPES
 __all__ = ["glasses"]
 
 IMAGES, TESTS = 280, 110
+WRONG = (3, 33, 66, 93, 123, 153)  # with glasses, and labelled without
 # A training's heart beats on a connection of its own.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("glasses")]
 
@@ -178,13 +179,20 @@ def test_it_is_trained_on_examined_compared_and_shown(tmp_path: Path, office: Cl
 def test_wrong_labels_are_found_and_put_right(tmp_path: Path, office: Client, boss: User) -> None:
     small_version(tmp_path / "small")
     dataset = imported(tmp_path / "in", 200)
-    wrong = dataset.samples.get(name="0003.png")
-    wrong.labels = {**wrong.labels, "glasses": 0}
-    wrong.save()
+    planted = dataset.samples.filter(name__in=[f"{number:04}.png" for number in WRONG])
+    for sample in planted:
+        sample.labels = {**sample.labels, "glasses": 0}
+        sample.save()
     Content.objects.update(split="train")
     message = label_issues.review(dataset, quietly)
     assert message.parameters["total"] == sum(len(one.labels) for one in dataset.samples.all())
-    issue = LabelIssue.objects.get(sample=wrong, label="glasses")
+    # A model of so few images misses some, and may doubt one that is right.
+    issues = LabelIssue.objects.filter(label="glasses")
+    found = issues.filter(sample__in=planted)
+    assert len(found) >= len(WRONG) / 3
+    assert len(found) > len(issues) / 2
+    issue = found[0]
+    wrong = issue.sample
     assert (issue.suggestion, issue.value, issue.in_words) == ("with", 1, "with")
 
     url = f"/admin/training/dataset/{dataset.pk}/gallery/?show={issue_gallery('glasses')}"

@@ -41,6 +41,16 @@ def test_the_interval_is_the_whole_years_between_its_ends() -> None:
     assert sum(even(20, 39)[0, 22:38]) == pytest.approx(0.8)
 
 
+def test_no_age_is_less_likely_than_not_at_all() -> None:
+    """Where the probabilities add up to a little more than 1."""
+    shares = even(0, 39)
+    assert shares.cumsum()[-1] > 1
+    narrow = of(shares).stretched(np.array([0.5]))
+    assert narrow.probabilities is not None
+    assert narrow.probabilities.min() >= 0
+    assert narrow.probabilities.sum() == pytest.approx(1)
+
+
 def test_interval_and_distribution_are_stretched_about_the_estimate() -> None:
     narrow = of(even(45, 54))
     wide = narrow.stretched(np.array([3.0]))

@@ -161,6 +161,8 @@ def _stretched(
     cumulated = np.zeros((len(probabilities), len(edges)))
     for row, of_year, year, factor in zip(cumulated, probabilities, years, factors, strict=True):
         before = year + (edges[1:-1] - year) / factor
-        row[1:-1] = np.interp(before, edges, np.concatenate([[0.0], np.cumsum(of_year)]))
+        # Rounded, the sum of all may be over 1, and what follows negative.
+        up_to = np.concatenate([[0.0], np.cumsum(of_year).clip(max=1)])
+        row[1:-1] = np.interp(before, edges, up_to)
         row[-1] = 1.0
     return np.diff(cumulated, axis=1)

@@ -185,7 +185,7 @@ class NetworkRecipe:
         return round(_MARGIN * max(stage.size for stage in self.stages))
 
     @property
-    def balance(self) -> Mapping[str, float]:
+    def balances(self) -> Mapping[str, float]:
         """By how much rare labels count more, by head, as `Targets.of` takes it."""
         return {AGE.name: self.age_balance}
 

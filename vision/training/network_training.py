@@ -5,7 +5,7 @@ Keras 3's own API only, so that a recipe runs on any of its backends.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,7 @@ class _Job:
     def __init__(self, recipe: NetworkRecipe, crops: Crops, folder: Path) -> None:
         self._recipe = recipe
         self._crops = crops
+        self._learnt = [example.labels for example in crops.curated.train]
         self._readings = settled_readings(folder, recipe.sizes, partial(_measured, crops))
         self._checkpoint = folder / "network.safetensors"
         self._network: Any = None
@@ -183,8 +184,7 @@ class _Job:
         order = Order(recipe.seed, len(self._crops.train), stage.batch)
         if not order.steps:
             raise TooFewImages("batch", batch=stage.batch, count=order.count)
-        labels = [example.labels for example in self._crops.curated.train]
-        targets = Targets.of(recipe.heads, labels, recipe.balance)
+        targets = Targets.of(recipe.heads, self._learnt, recipe.balances)
         strength = recipe.augmentation
 
         def batches(epoch: int, first: int) -> ViewBatches:
@@ -244,10 +244,15 @@ class _Job:
         manifest: dict[str, Any] = {**_ABOUT, "input_size": recipe.input_size}
         if reading := self._readings[recipe.input_size].as_json():
             manifest["reading"] = reading
-        labels = [example.labels for example in self._crops.curated.train]
-        weighted = (weighted_head(s, labels, recipe.balance.get(s.name, 0)) for s in recipe.heads)
-        manifest["heads"] = {spec.name: spec.as_json() for spec in weighted}
+        manifest["heads"] = {spec.name: spec.as_json() for spec in self._weighted_heads}
         return Bundle(manifest, tensors)
+
+    @cached_property
+    def _weighted_heads(self) -> list[HeadSpec]:
+        """The heads with what their labels weigh here, which is the same for every bundle."""
+        balances = self._recipe.balances
+        heads = self._recipe.heads
+        return [weighted_head(one, self._learnt, balances.get(one.name, 0)) for one in heads]
 
 
 class ResidentCrops(keras.layers.Layer):  # type: ignore[misc]
